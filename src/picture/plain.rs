@@ -1,0 +1,124 @@
+//! The plain look: "Users online: 42" in green letters on nothing.
+
+use tiny_skia::Mask;
+
+use super::style::Label;
+use super::text::{Face, Origin, quantise};
+use super::{Raster, Value};
+
+/// The size that the tag names (width=200 height=30). A picture is never smaller.
+const SIZE: (u32, u32) = (200, 30);
+/// Pixels left and right of the text.
+const MARGIN: f32 = 10.0;
+/// The row below the feet of the letters.
+const BASELINE: i32 = 22;
+/// Capitals that look like Impact's at 20 pixels, and a whole number, so that their tops and feet are sharp.
+const CAPITALS: f32 = 16.0;
+/// Whole pixels, so that a digit has the same pixels wherever it stands.
+const CELL: f32 = 9.0;
+/// Digits for which there is room at least: as a count goes from 9 to 10 and on to 9,999 no picture changes its size.
+const ROOM: usize = 4;
+const GREEN: [u8; 3] = [0, 100, 0];
+/// How opaque the last picture of a stream is, of 255.
+const PALE: u8 = 115;
+
+pub(super) fn render(label: &Label, value: Value) -> Raster {
+    let (number, alpha) = match value {
+        Value::Count(n) => (n.to_string(), 255),
+        Value::Ended => ("–".to_owned(), PALE),
+    };
+    let face = Face::anton(CAPITALS);
+    let words = words(label);
+    let number_left = (MARGIN + face.width(&words)).round();
+    let mut mask = blank(number_left, number.len());
+    face.draw(&mut mask, Origin { x: MARGIN, y: BASELINE }, &words);
+    face.draw_in_cells(&mut mask, Origin { x: number_left, y: BASELINE }, CELL, &number);
+    quantise(&mut mask);
+    let [red, green, blue] = GREEN;
+    Raster::of_ink(&mask, [red, green, blue, alpha])
+}
+
+fn words(label: &Label) -> String {
+    match label.as_str() {
+        "" => String::new(),
+        label => format!("{label}: "),
+    }
+}
+
+/// As wide as the tag says, or as the text needs.
+fn blank(number_left: f32, digits: usize) -> Mask {
+    let needed = number_left + CELL * digits.max(ROOM) as f32 + MARGIN;
+    Mask::new(SIZE.0.max(needed.ceil() as u32), SIZE.1).expect("not empty, and a label is short")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_stand_still_while_the_number_changes() {
+        let left_of_number = |n| columns(&count(n), 0, number_left());
+        for n in [1, 7, 10, 99, 100, 9_999, 1_234_567] {
+            assert_eq!(left_of_number(n), left_of_number(0), "{n}");
+        }
+    }
+
+    #[test]
+    fn each_digit_has_the_same_pixels_in_each_place() {
+        for digit in 0..10 {
+            let raster = count(digit * 1111);
+            let place = |i: u32| columns(&raster, number_left() + i * CELL as u32, CELL as u32);
+            assert!(digit == 0 || (1..4).all(|i| place(i) == place(0)), "{digit}");
+        }
+    }
+
+    #[test]
+    fn the_picture_grows_only_when_it_must() {
+        let width = |label: &str, n| render(&Label::new(label).unwrap(), Value::Count(n)).width();
+        assert_eq!(width("Users online", 99_999_999), 200);
+        let long = width("People who are reading this very page right now", 0);
+        assert!(long > 200);
+        assert_eq!(width("People who are reading this very page right now", 9_999), long);
+        assert_eq!(width("People who are reading this very page right now", 10_000), long + 9);
+    }
+
+    #[test]
+    fn the_largest_number_and_the_longest_label_are_whole() {
+        let widest = Label::new(&"W".repeat(Label::MAX_CHARS)).unwrap();
+        for label in [Label::default(), widest] {
+            let raster = render(&label, Value::Count(u64::MAX));
+            let last = columns(&raster, raster.width() - MARGIN as u32, MARGIN as u32);
+            assert!(last.iter().all(|pixel| pixel[3] == 0), "ink in the margin");
+        }
+    }
+
+    #[test]
+    fn the_ink_is_one_green_and_pale_at_the_end() {
+        let of = |value| render(&Label::default(), value).pixels().to_vec();
+        for value in [Value::Count(8), Value::Ended] {
+            assert!(of(value).iter().all(|&[r, g, b, a]| a == 0 || [r, g, b] == GREEN));
+        }
+        assert_eq!(of(Value::Count(8)).iter().map(|p| p[3]).max(), Some(255));
+        assert_eq!(of(Value::Ended).iter().map(|p| p[3]).max(), Some(PALE));
+    }
+
+    #[test]
+    fn an_empty_label_leaves_the_number_alone() {
+        let alone = render(&Label::new("").unwrap(), Value::Count(8));
+        let number = columns(&count(8), number_left(), CELL as u32);
+        assert_eq!(columns(&alone, MARGIN as u32, CELL as u32), number);
+    }
+
+    fn count(n: u64) -> Raster {
+        render(&Label::default(), Value::Count(n))
+    }
+
+    fn number_left() -> u32 {
+        (MARGIN + Face::anton(CAPITALS).width("Users online: ")).round() as u32
+    }
+
+    fn columns(raster: &Raster, left: u32, width: u32) -> Vec<[u8; 4]> {
+        let rows = raster.pixels().chunks_exact(raster.width() as usize);
+        rows.flat_map(|row| row[left as usize..][..width as usize].to_vec()).collect()
+    }
+}

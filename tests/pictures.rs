@@ -1,0 +1,84 @@
+//! Golden pictures: what the program paints is what was looked at and found good.
+//!
+//! When a picture is meant to change, run `ONLOOKERS_ACCEPT_PICTURES=1 cargo test --test pictures`, look at each file
+//! of tests/golden that git shows as changed (magnified too, on white and on dark), and commit those that are right.
+
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+use bytes::Bytes;
+use onlookers::picture::{Label, Style, Value, notice, render};
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+
+#[test]
+fn pictures_are_those_that_were_accepted() {
+    let accept = env::var_os("ONLOOKERS_ACCEPT_PICTURES").is_some();
+    let wrong: Vec<String> =
+        pictures().into_iter().filter_map(|(name, file)| judge(&name, &file, accept).err()).collect();
+    assert!(wrong.is_empty(), "{}\nThe head of tests/pictures.rs says how to accept them.", wrong.join("\n"));
+}
+
+#[test]
+fn every_picture_is_sound_to_pngcheck() {
+    for (name, file) in pictures() {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{name}.png"));
+        fs::write(&path, &file).unwrap();
+        let run = Command::new("pngcheck").arg("-v").arg(&path).output();
+        let run = run.expect("pngcheck must be installed (Debian and Ubuntu: apt-get install pngcheck)");
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success() && said.contains("No errors detected"), "{said}");
+    }
+}
+
+fn pictures() -> Vec<(String, Bytes)> {
+    let plain = |name: &str, label: &str, value| {
+        (name.to_owned(), render(&Style::plain(Label::new(label).unwrap()), value).encode())
+    };
+    let mut all = vec![
+        plain("plain-ended", "Users online", Value::Ended),
+        plain("plain-long-label", "People who are reading this very page now", Value::Count(42)),
+        plain("plain-accents", "Želite više? Größe · Çà", Value::Count(3)),
+        plain("plain-missing-glyphs", "在线 viewers", Value::Count(5)),
+        plain("plain-no-label", "", Value::Count(42)),
+    ];
+    for n in [0, 1, 42, 111, 678, 905, 1_234, 1_234_567, u64::MAX] {
+        all.push(plain(&format!("plain-{n}"), "Users online", Value::Count(n)));
+    }
+    for (name, text) in [
+        ("notice-short", "Not allowed here"),
+        ("notice-middle", "Too many viewers: try again soon"),
+        ("notice-long", "This counter is not for example.com yet"),
+        ("notice-cut", "This counter is for its own site alone, and so there is no number to be seen here"),
+    ] {
+        all.push((name.to_owned(), notice(text)));
+    }
+    all
+}
+
+/// Compares pixels, not bytes: a better compression needs no new acceptance.
+fn judge(name: &str, file: &[u8], accept: bool) -> Result<(), String> {
+    let path = Path::new(GOLDEN).join(format!("{name}.png"));
+    let golden = fs::read(&path).ok();
+    if golden.as_deref().map(decode) == Some(decode(file)) {
+        return Ok(());
+    }
+    if accept {
+        return fs::write(&path, file).map_err(|error| format!("{}: {error}", path.display()));
+    }
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));
+    fs::write(&made, file).unwrap();
+    Err(format!("{name}: the picture is now {}, accepted was {}", made.display(), path.display()))
+}
+
+/// Width, and the pixels as RGBA.
+fn decode(file: &[u8]) -> (u32, Vec<u8>) {
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
+    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::ALPHA);
+    let mut reader = decoder.read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!(frame.color_type, png::ColorType::Rgba);
+    (frame.width, pixels)
+}
