@@ -1,2 +1,44 @@
-//! skeleton
+//! The live "users online" counter that is one plain image tag.
+//!
+//! The response to the image stays open as a `multipart/x-mixed-replace` stream. Whenever somebody opens or leaves a
+//! page, a new PNG goes down every open response, and the number on every page changes.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! socket ─ accept ─ HTTP head ─ gate ─ join room ────────────────────────┐
+//!                                                                        │ count
+//! picture ◄─ render + encode once a change ◄─ feed (paced) ◄─────────────┘
+//!    │
+//!    └─► one frame, ready bytes ─► every viewer of the feed ─ socket ... gone ─► leave room ─► count
+//! ```
+//!
+//! - [`config`]: flags and environment become one [`Config`](config::Config), parsed once.
+//! - [`server`]: accepts connections, admits viewers, and drains them at the end. `listen` makes the sockets,
+//!   `files` sees to it that there are enough files for them, `seats` counts who is in.
+//! - `http`: the routes; one match on method and path.
+//! - [`gate`]: who may embed. From what a request says of itself to an [`Admission`](gate::Admission) or a
+//!   [`Refusal`](gate::Refusal).
+//! - [`room`]: those who share a count. A [`Presence`](room::Presence) is the only thing that changes one.
+//! - `feed`: one room in one representation; paces, encodes once for everyone, keeps only the newest frame.
+//! - [`picture`]: style and count give pixels, then PNG bytes; pure functions and a bounded cache.
+//! - `delivery`: takes the socket over from hyper, and writes frames to it from the fan-out's threads.
+//! - `registry`: values that exist as long as somebody holds them; rooms and feeds are kept so.
+
+pub mod config;
+pub mod server;
+
+mod files;
+mod listen;
+mod seats;
+
+pub mod gate;
+mod http;
+
+mod feed;
 pub mod picture;
+pub mod room;
+
+mod delivery;
+
+mod registry;
