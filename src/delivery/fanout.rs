@@ -1,0 +1,135 @@
+//! The fan-out: threads that do nothing but write the newest frame of each feed to its viewers' sockets.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use mio::Waker;
+
+use crate::feed::{FeedId, FeedRef};
+use crate::room::Presence;
+use crate::seats::Seat;
+use worker::Worker;
+
+mod repaint;
+mod viewer;
+mod worker;
+
+/// As many as a feed has bits for.
+const MOST_THREADS: usize = 64;
+
+/// The fan-out threads, as the rest of the program sees them.
+#[derive(Debug)]
+pub(crate) struct Fanout {
+    threads: Vec<Thread>,
+    next: AtomicUsize,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A socket whose request was judged, and what it is to see.
+pub(crate) struct Newcomer {
+    /// Non-blocking, and watched by nobody.
+    pub(crate) socket: TcpStream,
+    pub(crate) feed: FeedRef,
+    /// `None` for one who only looks.
+    pub(crate) presence: Option<Presence>,
+    pub(crate) seat: Seat,
+    /// How many bytes came behind the request's head, in bytes.
+    pub(crate) junk: usize,
+}
+
+/// What a thread is told.
+enum Command {
+    Admit(Newcomer),
+    Publish(FeedId),
+    End { within: Duration },
+}
+
+#[derive(Debug)]
+struct Thread {
+    commands: Sender<Command>,
+    doorbell: Arc<Doorbell>,
+}
+
+/// Wakes a thread, once for any number of commands.
+#[derive(Debug)]
+struct Doorbell {
+    waker: Waker,
+    rung: AtomicBool,
+}
+
+impl Fanout {
+    /// Starts `threads` of them (1 to 64); each resends to every viewer once in `repaint`.
+    ///
+    /// # Errors
+    /// The system's, if it has no thread or no poll to give.
+    pub(crate) fn start(threads: usize, repaint: Duration) -> io::Result<Arc<Self>> {
+        let mut fanout = Self { threads: Vec::new(), next: AtomicUsize::new(0), handles: Mutex::default() };
+        for number in 0..threads.clamp(1, MOST_THREADS) {
+            let (commands, inbox) = mpsc::channel();
+            let (mut worker, waker) = Worker::new(number as u32, repaint)?;
+            let doorbell = Arc::new(Doorbell { waker, rung: AtomicBool::new(false) });
+            fanout.threads.push(Thread { commands, doorbell: Arc::clone(&doorbell) });
+            let name = format!("fanout-{number}");
+            let run = move || worker.run(&inbox, &doorbell);
+            let handle = std::thread::Builder::new().name(name).spawn(run)?;
+            fanout.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        }
+        Ok(Arc::new(fanout))
+    }
+
+    /// Takes a viewer in; the threads take turns.
+    pub(crate) fn admit(&self, newcomer: Newcomer) {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len();
+        self.threads[turn].tell(Command::Admit(newcomer));
+    }
+
+    /// Lets those of `threads` (a bit each) send the feed's newest frame.
+    pub(crate) fn publish(&self, feed: FeedId, threads: u64) {
+        for (number, thread) in self.threads.iter().enumerate() {
+            if threads & (1 << number) != 0 {
+                thread.tell(Command::Publish(feed));
+            }
+        }
+    }
+
+    /// Ends every stream the orderly way and waits until all have closed, `within` at most. Blocks.
+    pub(crate) fn end(&self, within: Duration) {
+        for thread in &self.threads {
+            thread.tell(Command::End { within });
+        }
+        for handle in self.handles.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            if handle.join().is_err() {
+                tracing::error!("a fan-out thread has panicked");
+            }
+        }
+    }
+}
+
+impl Thread {
+    fn tell(&self, command: Command) {
+        // A thread that has ended takes nothing more: what the command holds is dropped with it.
+        if self.commands.send(command).is_ok() {
+            self.doorbell.ring();
+        }
+    }
+}
+
+impl Doorbell {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::SeqCst)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "a fan-out thread can't be woken");
+        }
+    }
+
+    /// To be called before the inbox is emptied: what comes later rings anew.
+    fn reset(&self) {
+        self.rung.store(false, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,178 @@
+//! One viewer: a socket, and at most the rest of one part.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use crate::delivery::multipart;
+use crate::feed::FeedId;
+use crate::room::Presence;
+use crate::seats::Seat;
+
+/// How many bytes a viewer may send behind its request before it is let go. A browser sends none.
+const MOST_JUNK: usize = 64 * 1024;
+
+/// How long a viewer may take nothing of a part before it is let go.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The viewer has gone, or has to.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+/// An open stream.
+#[derive(Debug)]
+pub(super) struct Viewer {
+    socket: TcpStream,
+    /// The part that the socket didn't take whole.
+    stalled: Option<Box<Stalled>>,
+    /// Everything was sent that will be.
+    finished: bool,
+    junk: u32,
+    /// Its place among the viewers of its feed.
+    pub(super) place: u32,
+    pub(super) feed: FeedId,
+    _presence: Option<Presence>,
+    _seat: Seat,
+}
+
+/// What a slow viewer still has to take.
+#[derive(Debug)]
+struct Stalled {
+    rest: Bytes,
+    /// Whether a newer frame has come since.
+    behind: bool,
+    since: Instant,
+}
+
+impl Viewer {
+    /// Watches the socket for its end, under `token`.
+    pub(super) fn new(
+        mut socket: TcpStream,
+        feed: FeedId,
+        place: u32,
+        (presence, seat): (Option<Presence>, Seat),
+        (registry, token): (&Registry, Token),
+    ) -> io::Result<Self> {
+        // Not for room to write: a viewer that keeps up always has that, and each wake-up would cost.
+        registry.register(&mut socket, token, Interest::READABLE)?;
+        Ok(Self {
+            socket,
+            stalled: None,
+            finished: false,
+            junk: 0,
+            place,
+            feed,
+            _presence: presence,
+            _seat: seat,
+        })
+    }
+
+    /// Sends the answer's head and the first frame, in one write.
+    pub(super) fn open(&mut self, frame: &Bytes, registry: &Registry, token: Token) -> Result<(), Gone> {
+        let opening = multipart::opening();
+        let wrote = self.socket.write_vectored(&[IoSlice::new(opening), IoSlice::new(frame)]);
+        match taken(wrote)? {
+            all if all == opening.len() + frame.len() => Ok(()),
+            some => {
+                let rest = Bytes::from([opening, frame].concat()).slice(some..);
+                self.stall(Stalled { rest, behind: false, since: Instant::now() }, registry, token)
+            }
+        }
+    }
+
+    /// Sends the newest frame; at once, or when the part before it has gone out.
+    pub(super) fn send(&mut self, frame: &Bytes, registry: &Registry, token: Token) -> Result<(), Gone> {
+        if let Some(stalled) = &mut self.stalled {
+            stalled.behind = true;
+            return Ok(());
+        }
+        let (rest, behind) = match taken(self.socket.write(frame))? {
+            all if all == frame.len() => return Ok(()),
+            // Of a part that hasn't begun nothing need be kept: when there is room, the newest will do.
+            0 => (Bytes::new(), true),
+            some => (frame.slice(some..), false),
+        };
+        self.stall(Stalled { rest, behind, since: Instant::now() }, registry, token)
+    }
+
+    /// Goes on with the part that wasn't taken whole, then with `newest` if that has come since.
+    pub(super) fn resume(&mut self, newest: &Bytes, registry: &Registry, token: Token) -> Result<(), Gone> {
+        while let Some(stalled) = &mut self.stalled {
+            if stalled.rest.is_empty() && !stalled.behind {
+                self.stalled = None;
+                return self.watch(Interest::READABLE, registry, token);
+            }
+            if stalled.rest.is_empty() {
+                (stalled.rest, stalled.behind) = (newest.clone(), false);
+            }
+            let some = taken(self.socket.write(&stalled.rest))?;
+            if some == 0 {
+                return Ok(());
+            }
+            stalled.rest.advance(some);
+            stalled.since = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Reads what nobody asked for, until there is no more of it; a browser only ever sends the end.
+    pub(super) fn drain(&mut self) -> Result<(), Gone> {
+        let mut scratch = [0; 4096];
+        loop {
+            match self.socket.read(&mut scratch) {
+                Ok(0) => return Err(Gone),
+                Ok(some) => self.count_junk(some)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(Gone),
+            }
+        }
+    }
+
+    /// Notes that `bytes` more came behind the request.
+    pub(super) fn count_junk(&mut self, bytes: usize) -> Result<(), Gone> {
+        self.junk = self.junk.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        if self.junk as usize > MOST_JUNK { Err(Gone) } else { Ok(()) }
+    }
+
+    /// Whether it has taken nothing for too long.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.stalled.as_ref().is_some_and(|stalled| now.duration_since(stalled.since) > WRITE_TIMEOUT)
+    }
+
+    /// Whether part of a frame still waits for room in the socket.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled.is_some()
+    }
+
+    /// Ends the answer behind its last frame, if that has gone out. The connection closes when the viewer has read all.
+    pub(super) fn finish(&mut self) -> Result<(), Gone> {
+        if self.is_stalled() || self.finished {
+            return Ok(());
+        }
+        self.finished = true;
+        self.socket.shutdown(Shutdown::Write).map_err(|_| Gone)
+    }
+
+    fn stall(&mut self, stalled: Stalled, registry: &Registry, token: Token) -> Result<(), Gone> {
+        self.stalled = Some(Box::new(stalled));
+        self.watch(Interest::READABLE | Interest::WRITABLE, registry, token)
+    }
+
+    fn watch(&mut self, interest: Interest, registry: &Registry, token: Token) -> Result<(), Gone> {
+        registry.reregister(&mut self.socket, token, interest).map_err(|_| Gone)
+    }
+}
+
+/// How many bytes a socket took; none if it has no room.
+fn taken(wrote: io::Result<usize>) -> Result<usize, Gone> {
+    match wrote {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+        Err(_) => Err(Gone),
+    }
+}

@@ -1,0 +1,94 @@
+//! The bytes of a multipart/x-mixed-replace stream that Chromium, Firefox and WebKit paint at once.
+//!
+//! Each part's head goes out behind the picture before it: Chromium and WebKit take a picture for complete only when
+//! they have seen the next part's whole head, so without it every page would show the count before this one.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The head of the next part. No Content-Length: it helps no engine, and the next part's isn't known yet.
+const PART_HEAD: &[u8] = b"--frame\r\nContent-Type: image/png\r\n\r\n";
+
+/// Ends the last part, so that WebKit keeps its picture.
+const END: &[u8] = b"\r\n--frame--\r\n";
+
+/// The answer's own head, and the first part's.
+///
+/// The first part's is padded: WebKit waits for 512 bytes before it looks at what they are. Without a Content-Length
+/// and chunking, the end of the connection ends the answer, for HTTP/1.0 clients too.
+const OPENING: &[u8] = b"HTTP/1.1 200 OK\r\n\
+    Content-Type: multipart/x-mixed-replace; boundary=frame\r\n\
+    Cache-Control: no-store\r\n\
+    X-Content-Type-Options: nosniff\r\n\
+    X-Accel-Buffering: no\r\n\
+    Cross-Origin-Resource-Policy: cross-origin\r\n\
+    Connection: close\r\n\
+    \r\n\
+    --frame\r\nContent-Type: image/png\r\nX-Pad: \
+    ............................................................................................................\
+    ............................................................................................................\
+    ............................................................................................................\
+    ............................................................................................................\
+    ............................................................................................................\
+    ............................................................\r\n\r\n";
+
+/// Where the answer's head ends in [`OPENING`], in bytes.
+const HEAD_END: usize = head_end(OPENING);
+
+const fn head_end(opening: &[u8]) -> usize {
+    let mut at = 4;
+    while !matches!(opening.split_at(at).0, [.., b'\r', b'\n', b'\r', b'\n']) {
+        at += 1;
+    }
+    at
+}
+
+/// What goes out before a viewer's first frame, in one write with it.
+pub(crate) fn opening() -> &'static [u8] {
+    OPENING
+}
+
+/// The answer's head alone, for HEAD.
+pub(crate) fn head() -> &'static [u8] {
+    &OPENING[..HEAD_END]
+}
+
+/// A picture as every later frame brings it: PNG, delimiter, and the next part's head.
+pub(crate) fn frame(png: &[u8]) -> Bytes {
+    join(png, &[b"\r\n", PART_HEAD])
+}
+
+/// The last picture, and the orderly end behind it.
+pub(crate) fn closing(png: &[u8]) -> Bytes {
+    join(png, &[END])
+}
+
+fn join(png: &[u8], rest: &[&[u8]]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(png.len() + rest.iter().map(|piece| piece.len()).sum::<usize>());
+    bytes.put_slice(png);
+    for piece in rest {
+        bytes.put_slice(piece);
+    }
+    bytes.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_part_is_long_enough_to_be_looked_at() {
+        assert!(OPENING.len() - HEAD_END >= 512);
+        assert!(head().ends_with(b"Connection: close\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_stream_is_made_of_whole_parts() {
+        let stream = [&OPENING[HEAD_END..], &frame(b"one"), &frame(b"two"), &closing(b"three")].concat();
+        let text = String::from_utf8(stream).unwrap();
+        let mut parts = text.split("--frame");
+        assert_eq!(parts.next(), Some(""));
+        let bodies: Vec<_> =
+            parts.map(|part| part.split_once("\r\n\r\n").map_or(part, |(_, body)| body)).collect();
+        assert_eq!(bodies, ["one\r\n", "two\r\n", "three\r\n", "--\r\n"]);
+    }
+}

@@ -1,0 +1,165 @@
+//! Feeds: one room in one representation. A feed paces, encodes once for everyone, and keeps only its newest frame.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::delivery::{Fanout, multipart};
+use crate::picture::{Pictures, Style, Value};
+use crate::registry::{Held, Registry};
+use crate::room::{RoomName, RoomRef};
+use pace::Pace;
+
+mod pace;
+
+/// A feed that somebody holds; the last holder to go takes it along.
+pub(crate) type FeedRef = Arc<Held<FeedKey, Feed>>;
+
+/// What makes two viewers share a feed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct FeedKey {
+    room: RoomName,
+    style: Style,
+}
+
+/// All feeds that have viewers.
+pub(crate) struct Feeds {
+    feeds: Arc<Registry<FeedKey, Feed>>,
+    pictures: Arc<Pictures>,
+    fanout: Arc<Fanout>,
+    next_id: AtomicU64,
+}
+
+/// One room in one representation.
+pub(crate) struct Feed {
+    id: FeedId,
+    room: RoomRef,
+    style: Style,
+    pictures: Arc<Pictures>,
+    fanout: Arc<Fanout>,
+    newest: Mutex<Bytes>,
+    /// The count that it shows.
+    painted: AtomicU64,
+    /// The fan-out threads that have viewers of this feed, a bit each.
+    threads: AtomicU64,
+    /// What the newest frame has cost so far, over all threads, in nanoseconds.
+    spent: AtomicU64,
+    driver: OnceLock<AbortHandle>,
+}
+
+/// Tells the feeds of this process apart; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct FeedId(u64);
+
+impl Feeds {
+    /// No feeds yet; what they will encode is kept in `pictures` and goes out through `fanout`.
+    pub(crate) fn new(pictures: Arc<Pictures>, fanout: Arc<Fanout>) -> Self {
+        Self { feeds: Registry::new(), pictures, fanout, next_id: AtomicU64::new(0) }
+    }
+
+    /// The feed of `room` in `style`. Needs a tokio runtime, on which the feed is driven.
+    pub(crate) fn open(&self, room: &RoomRef, style: Style) -> FeedRef {
+        let key = FeedKey { room: room.key().clone(), style };
+        let feed = self.feeds.open(&key, || self.make(room, &key));
+        feed.driver.get_or_init(|| {
+            let painted = feed.painted.load(Ordering::Relaxed);
+            tokio::spawn(drive(Arc::downgrade(&feed), Arc::clone(room), painted)).abort_handle()
+        });
+        feed
+    }
+
+    fn make(&self, room: &RoomRef, key: &FeedKey) -> Feed {
+        let feed = Feed {
+            id: FeedId(self.next_id.fetch_add(1, Ordering::Relaxed)),
+            room: Arc::clone(room),
+            style: key.style.clone(),
+            pictures: Arc::clone(&self.pictures),
+            fanout: Arc::clone(&self.fanout),
+            newest: Mutex::default(),
+            painted: AtomicU64::new(0),
+            threads: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
+            driver: OnceLock::new(),
+        };
+        feed.paint();
+        feed
+    }
+}
+
+/// Publishes a feed's room as it changes, for as long as the feed has viewers.
+async fn drive(feed: Weak<Held<FeedKey, Feed>>, room: RoomRef, mut painted: u64) {
+    let mut pace = Pace::new(Instant::now());
+    loop {
+        room.changed_from(painted).await;
+        let cost = feed.upgrade().map(|feed| feed.cost()).unwrap_or_default();
+        tokio::time::sleep_until(pace.turn(Instant::now(), cost)).await;
+        let Some(feed) = feed.upgrade() else { return };
+        painted = feed.publish();
+        pace.published(Instant::now());
+    }
+}
+
+impl Feed {
+    /// Which feed this is.
+    pub(crate) fn id(&self) -> FeedId {
+        self.id
+    }
+
+    /// The newest frame, as every later part of a stream brings it.
+    pub(crate) fn newest(&self) -> Bytes {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The last frame of a stream: what stays on the page when the count is no longer live.
+    pub(crate) fn closing(&self) -> Bytes {
+        multipart::closing(&self.pictures.png(&self.style, Value::Ended))
+    }
+
+    /// From now on thread `thread` hears of each new frame.
+    pub(crate) fn attach(&self, thread: u32) {
+        self.threads.fetch_or(1 << thread, Ordering::SeqCst);
+    }
+
+    /// Thread `thread` has no viewer of this feed any more.
+    pub(crate) fn detach(&self, thread: u32) {
+        self.threads.fetch_and(!(1 << thread), Ordering::SeqCst);
+    }
+
+    /// Notes what it took a thread to send the newest frame to its viewers.
+    pub(crate) fn spend(&self, took: Duration) {
+        self.spent.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    fn cost(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
+    fn publish(&self) -> u64 {
+        let count = self.paint();
+        self.fanout.publish(self.id, self.threads.load(Ordering::SeqCst));
+        count
+    }
+
+    /// Makes the frame of the room's count now, and says which count that is.
+    fn paint(&self) -> u64 {
+        let started = Instant::now();
+        let count = self.room.count();
+        let frame = multipart::frame(&self.pictures.png(&self.style, Value::Count(count)));
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = frame;
+        self.painted.store(count, Ordering::Relaxed);
+        self.spent.store(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        count
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        if let Some(driver) = self.driver.get() {
+            driver.abort();
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! When a feed may publish next.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The least time between two frames of a feed.
+const SHORTEST_GAP: Duration = Duration::from_millis(100);
+
+/// The most that a run of changes stretches it to: a number that moves twice a second is live to the eye.
+const LONGEST_GAP: Duration = Duration::from_millis(500);
+
+/// A fan-out may take one part in five of a core: it is followed by four times the time it took.
+const REST: u32 = 4;
+
+/// At once after a quiet spell; otherwise after a gap that grows while changes keep coming, so that N joins, however
+/// fast, are O(N) frames in all, and no room, however large, takes more than a fifth of a core.
+#[derive(Debug)]
+pub(super) struct Pace {
+    last: Instant,
+    gap: Duration,
+}
+
+impl Pace {
+    /// A feed begins with a frame for its first viewer.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { last: now, gap: SHORTEST_GAP }
+    }
+
+    /// When to publish a change seen at `now`, if the last frame has cost `cost`.
+    pub(super) fn turn(&mut self, now: Instant, cost: Duration) -> Instant {
+        let rested = self.last + cost * REST;
+        let due = self.last + self.gap;
+        if now >= due.max(rested) {
+            self.gap = SHORTEST_GAP;
+            return now;
+        }
+        self.gap = (self.gap * 2).min(LONGEST_GAP);
+        due.max(rested)
+    }
+
+    /// A frame went out at `now`.
+    pub(super) fn published(&mut self, now: Instant) {
+        self.last = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Duration = Duration::ZERO;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_change_after_a_quiet_spell_goes_out_at_once() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        assert_eq!(pace.turn(start + ms(100), CHEAP), start + ms(100));
+    }
+
+    #[test]
+    fn a_run_of_changes_goes_out_ever_slower_until_it_pauses() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let mut now = start;
+        let mut gaps = Vec::new();
+        for _ in 0..5 {
+            let turn = pace.turn(now + ms(1), CHEAP);
+            gaps.push((turn - now).as_millis());
+            pace.published(turn);
+            now = turn;
+        }
+        assert_eq!(gaps, [100, 200, 400, 500, 500]);
+        now += LONGEST_GAP;
+        assert_eq!(pace.turn(now, CHEAP), now);
+        pace.published(now);
+        assert_eq!(pace.turn(now, CHEAP), now + SHORTEST_GAP);
+    }
+
+    #[test]
+    fn an_expensive_frame_is_followed_by_four_times_its_cost() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        assert_eq!(pace.turn(start + ms(500), ms(200)), start + ms(800));
+    }
+}
