@@ -1,1 +1,80 @@
-fn main() {}
+//! The command line; starts the runtime; hands over to the server.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use onlookers::config::{Cli, Command, Config, PictureArgs};
+use onlookers::picture::{Style, Value, render};
+use onlookers::server::Server;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(&cli);
+    let done = match &cli.command {
+        Some(Command::Picture(args)) => picture(args),
+        None => serve(&cli.config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("onlookers: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(cli: &Cli) {
+    let level = match i16::from(cli.verbose) - i16::from(cli.quiet) {
+        ..=-2 => LevelFilter::ERROR,
+        -1 => LevelFilter::WARN,
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        2.. => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
+}
+
+fn picture(args: &PictureArgs) -> std::io::Result<()> {
+    let png = render(&Style::plain(args.label.clone()), Value::Count(args.count)).encode();
+    std::fs::write(&args.output, png).map_err(|error| {
+        std::io::Error::new(error.kind(), format!("can't write {}: {error}", args.output.display()))
+    })
+}
+
+#[tokio::main]
+async fn serve(config: &Config) -> std::io::Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let server = Server::bind(config)?;
+    greet(&server.addresses()?)?;
+    server
+        .run(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+        .await;
+    Ok(())
+}
+
+/// Says where the server is, and what to do with that. Somebody may have closed standard output: that is no reason not
+/// to serve.
+fn greet(addresses: &[SocketAddr]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for address in addresses {
+        let _ = writeln!(out, "onlookers listens on http://{address}/");
+    }
+    if let Some(address) = addresses.first() {
+        let _ = write!(
+            out,
+            "\nThe tag to copy:\n    <img loading=\"lazy\" src=\"http://{address}/online.png\" width=\"200\" \
+             height=\"30\" alt=\"Users online\">\nThe demo page, live:\n    http://{address}/\n"
+        );
+    }
+    let _ = out.flush();
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Flags and environment become one [`Config`], parsed once.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::gate::Pattern;
+use crate::picture::Label;
+
+/// The command line.
+#[derive(Parser, Debug)]
+#[command(version, about, long_about = LONG, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What else to do than to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub config: Config,
+    /// Log more: -v each refusal and each end of a connection, -vv all there is
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Log less: -q warnings, -qq errors only
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub quiet: u8,
+}
+
+const LONG: &str = "\
+The live \"users online\" counter that is one plain image tag.
+
+The response to the image stays open. Whenever somebody opens or leaves a page that shows it, a new picture goes down \
+every open response, and the number on every page changes: no JavaScript, no cookies, nothing on disk. Each site that \
+embeds the picture has a count of its own.";
+
+const EXAMPLES: &str = "\
+Examples:
+  onlookers                                     try it: open the address it prints
+  onlookers --allow example.com --allow '*.example.org'
+                                                only these sites' pages show the counter
+  onlookers --listen 0.0.0.0:9192 --label 'Readers'
+  onlookers picture --count 42 -o online.png    write one picture to a file
+
+Every flag can be given as an environment variable; lists are separated by commas there.
+Exit codes: 0 after an orderly stop (SIGINT, SIGTERM), 2 for bad usage, 1 for anything else.";
+
+/// Everything but serving.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Write one picture to a file
+    Picture(PictureArgs),
+}
+
+/// How the server is to run.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Where to listen; can be given several times. Port 0 lets the system choose
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "ONLOOKERS_LISTEN",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:9192"
+    )]
+    pub listen: Vec<SocketAddr>,
+    /// A site whose pages may show the counter: example.com, *.example.org, localhost:3000; can be given several times.
+    /// Without any, every site may, each with a count of its own
+    #[arg(long, value_name = "PATTERN", env = "ONLOOKERS_ALLOW", value_delimiter = ',')]
+    pub allow: Vec<Pattern>,
+    /// What stands before the number; at most 64 characters
+    #[arg(long, value_name = "TEXT", env = "ONLOOKERS_LABEL", default_value = "Users online", value_parser = Label::new)]
+    pub label: Label,
+    /// How often each page gets the picture again when nothing changes (100ms to 1h). Firefox pages that were left are
+    /// noticed no sooner, and proxies cut a stream that is silent for longer than they like
+    #[arg(long, value_name = "TIME", env = "ONLOOKERS_REPAINT", default_value = "5s", value_parser = repaint)]
+    pub repaint: Duration,
+    /// How many pages may be open at once; one more gets 503 [default: what the limit of open files allows]
+    #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_VIEWERS")]
+    pub max_viewers: Option<NonZeroUsize>,
+    /// How many of them from one address [default: no limit; behind a proxy all come from the proxy's]
+    #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_PER_ADDRESS")]
+    pub max_per_address: Option<NonZeroUsize>,
+    /// How many threads write pictures, 1 to 64 [default: one a core]
+    #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub fanout_threads: Option<u8>,
+}
+
+/// What the one picture is to show.
+#[derive(Args, Debug)]
+pub struct PictureArgs {
+    /// The number
+    #[arg(long, value_name = "N")]
+    pub count: u64,
+    /// What stands before it
+    #[arg(long, value_name = "TEXT", default_value = "Users online", value_parser = Label::new)]
+    pub label: Label,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+fn repaint(text: &str) -> Result<Duration, String> {
+    let every = humantime::parse_duration(text).map_err(|error| format!("{error}; write 5s or 500ms"))?;
+    let bounds = Duration::from_millis(100)..=Duration::from_hours(1);
+    if bounds.contains(&every) { Ok(every) } else { Err("it can be 100ms to 1h".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from([&["onlookers"], args].concat())
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_serve_this_machine_only() {
+        let config = parse(&[]).unwrap().config;
+        assert_eq!(config.listen, ["127.0.0.1:9192".parse().unwrap()]);
+        assert_eq!(config.repaint, Duration::from_secs(5));
+        assert!(config.allow.is_empty());
+    }
+
+    #[test]
+    fn bad_values_are_bad_usage() {
+        for args in [
+            ["--repaint", "5"],
+            ["--repaint", "0s"],
+            ["--repaint", "2h"],
+            ["--allow", "https://example.com/"],
+            ["--listen", "9192"],
+            ["--max-viewers", "0"],
+            ["--fanout-threads", "65"],
+            ["--nonsense", "1"],
+        ] {
+            assert_eq!(parse(&args).unwrap_err().exit_code(), 2, "{args:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The answers that aren't a stream: a status, and a short sentence or a picture that says so.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+use super::query::BadQuery;
+use crate::gate::Refusal;
+use crate::picture::notice;
+use crate::seats::Full as NoSeat;
+
+/// What the routes understand.
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+/// After how many seconds it is worth to ask again for a seat.
+const RETRY_SECONDS: &str = "30";
+
+/// An answer with a body; every one says that it is not to be kept, and that its type is not to be guessed.
+pub(super) fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    response
+}
+
+fn text(status: StatusCode, sentence: &'static str) -> Response<Full<Bytes>> {
+    response(status, "text/plain; charset=utf-8", sentence)
+}
+
+fn picture(status: StatusCode, sentence: &str) -> Response<Full<Bytes>> {
+    response(status, "image/png", notice(sentence))
+}
+
+/// The answer to who may not see a count: a picture where a page shows it, so that the site's owner can read it there.
+pub(super) fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
+    match refusal {
+        Refusal::Direct | Refusal::BadReferer(_) => text(
+            StatusCode::FORBIDDEN,
+            "You can't view this image directly.\n\
+             Embed it in a page: <img loading=\"lazy\" src=\"/online.png\" width=\"200\" height=\"30\" alt=\"Users online\">, \
+             with this server's address before /online.png.\n",
+        ),
+        Refusal::Nameless => picture(StatusCode::FORBIDDEN, "No Referer sent"),
+        Refusal::NotAllowed(_) => picture(StatusCode::FORBIDDEN, "Not allowed here"),
+        Refusal::BadSite(_) => text(StatusCode::BAD_REQUEST, "The parameter site is not a site's name.\n"),
+    }
+}
+
+/// 400, naming the parameter.
+pub(super) fn bad_parameter(BadQuery(sentence): BadQuery) -> Response<Full<Bytes>> {
+    text(StatusCode::BAD_REQUEST, sentence)
+}
+
+/// 404 with a way home.
+pub(super) fn not_found() -> Response<Full<Bytes>> {
+    response(
+        StatusCode::NOT_FOUND,
+        "text/html; charset=utf-8",
+        "<!doctype html>\n<title>Not found</title>\n<p>There is nothing here. <a href=\"/\">The counter is there.</a></p>\n",
+    )
+}
+
+/// 405 with Allow.
+pub(super) fn method_not_allowed() -> Response<Full<Bytes>> {
+    let mut response =
+        text(StatusCode::METHOD_NOT_ALLOWED, "Only GET, HEAD and OPTIONS are understood here.\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+    response
+}
+
+/// 204 with Allow.
+pub(super) fn options() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+    response
+}
+
+/// 302 to the same path with another query. Only the query is given, so that it holds below any prefix of a proxy's.
+pub(super) fn redirect(query: &str) -> Response<Full<Bytes>> {
+    let Ok(location) = HeaderValue::from_str(query) else {
+        return text(StatusCode::BAD_REQUEST, "The query of this URL is not printable.\n");
+    };
+    let mut response = text(StatusCode::FOUND, "");
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+/// 503 with Retry-After, and a picture that says so.
+pub(super) fn full(no_seat: NoSeat) -> Response<Full<Bytes>> {
+    let sentence = match no_seat {
+        NoSeat::House => "Too many viewers",
+        NoSeat::Address => "Too many pages open",
+    };
+    let mut response = picture(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+    response
+}

@@ -1,0 +1,129 @@
+//! The server: accept, admit, drain.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::delivery::takeover::{self, Taken};
+use crate::delivery::{Fanout, Newcomer, multipart};
+use crate::feed::Feeds;
+use crate::files::{self, Reserve};
+use crate::gate::Gate;
+use crate::http::{self, House, Purpose, Ticket};
+use crate::listen;
+use crate::picture::Pictures;
+use crate::room::Rooms;
+use crate::seats::Seats;
+
+/// How many bytes of encoded pictures are kept.
+const PICTURES_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long the viewers may take to get the last picture and close.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// A server that listens, and hasn't begun to serve.
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    house: Arc<House>,
+    fanout: Arc<Fanout>,
+}
+
+impl Server {
+    /// Listens where `config` says. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// The system's, if an address can't be had or no thread started.
+    pub fn bind(config: &Config) -> io::Result<Self> {
+        let files = files::raise_limit();
+        let threads = config.fanout_threads.map_or_else(cores, usize::from);
+        let fanout = Fanout::start(threads, config.repaint)?;
+        let most = config.max_viewers.map_or(files::viewers_within(files), usize::from);
+        let house = House {
+            gate: Gate::new(config.allow.clone()),
+            rooms: Rooms::new(),
+            feeds: Feeds::new(Arc::new(Pictures::new(PICTURES_BYTES)), Arc::clone(&fanout)),
+            seats: Seats::new(most, config.max_per_address.map(usize::from)),
+            label: config.label.clone(),
+        };
+        let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
+        Ok(Self { listeners, house: Arc::new(house), fanout })
+    }
+
+    /// The addresses it listens on, in the order of the configuration.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Serves until `shutdown` is ready, then ends every stream the orderly way.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { listeners, house, fanout } = self;
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            accepting.spawn(accept(listener, Arc::clone(&house), Arc::clone(&fanout)));
+        }
+        shutdown.await;
+        tracing::info!("stopping: the open streams get their last picture");
+        accepting.shutdown().await;
+        let drained = tokio::task::spawn_blocking(move || fanout.end(DRAIN)).await;
+        if let Err(error) = drained {
+            tracing::error!(%error, "the streams were not ended in order");
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
+    listen::tcp(address)
+        .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {address}: {error}")))
+}
+
+/// Accepts for ever. What it spawned goes on when it is stopped: a request already on its way still gets its answer.
+async fn accept(listener: TcpListener, house: Arc<House>, fanout: Arc<Fanout>) {
+    let mut reserve = Reserve::new();
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                tokio::spawn(serve(socket, peer, Arc::clone(&house), Arc::clone(&fanout)));
+            }
+            Err(error) => reserve.weather(&listener, &error).await,
+        }
+    }
+}
+
+async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, fanout: Arc<Fanout>) {
+    // Boxed, so that what hyper needs to read a head is gone with it.
+    let http = takeover::serve(socket, |request| http::answer(&house, &request.into_parts().0, peer.ip()));
+    let Some(Taken { socket, purpose, junk }) = Box::pin(http).await else { return };
+    match purpose {
+        Purpose::View(Ticket { feed, presence, seat }) => {
+            fanout.admit(Newcomer { socket, feed, presence: Some(presence), seat, junk });
+        }
+        Purpose::Head => send_head(socket).await,
+    }
+}
+
+/// Answers HEAD: the head that a stream has, to the byte, and the end.
+async fn send_head(socket: std::net::TcpStream) {
+    use tokio::io::AsyncWriteExt;
+    let Ok(mut socket) = TcpStream::from_std(socket) else { return };
+    if let Err(error) = async {
+        socket.write_all(multipart::head()).await?;
+        socket.shutdown().await
+    }
+    .await
+    {
+        tracing::debug!(%error, "a HEAD went unanswered");
+    }
+}
