@@ -22,7 +22,7 @@ const ADDRESS: &str = "{{address}}";
 const HEAL_SECONDS: (u64, u64) = (240, 120);
 
 /// A page by itself: nothing but its own pictures and styles, no script.
-const POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; object-src *; frame-src 'self'; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; object-src *; frame-src 'self'; base-uri 'none'; form-action 'none'";
 
 /// The demo page, with the tag as it is to be copied.
 pub(super) fn demo(request: &Parts) -> Response<Full<Bytes>> {
@@ -47,9 +47,7 @@ pub(super) fn embed(site: &Site) -> Response<Full<Bytes>> {
 }
 
 fn html(page: String) -> Response<Full<Bytes>> {
-    // 203 means the same as 200 to a reader, and keeps Chromium from storing the page for the way back: its stream
-    // closes as soon as the page is left, so that its viewer is uncounted at once.
-    let mut response = response(StatusCode::NON_AUTHORITATIVE_INFORMATION, "text/html; charset=utf-8", page);
+    let mut response = response(StatusCode::OK, "text/html; charset=utf-8", page);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }
