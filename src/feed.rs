@@ -17,17 +17,17 @@ use pace::Pace;
 mod pace;
 
 /// A feed that somebody holds; the last holder to go takes it along.
-pub(crate) type FeedRef = Arc<Held<FeedKey, Feed>>;
+pub type FeedRef = Arc<Held<FeedKey, Feed>>;
 
 /// What makes two viewers share a feed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct FeedKey {
+pub struct FeedKey {
     room: RoomName,
     style: Style,
 }
 
 /// All feeds that have viewers.
-pub(crate) struct Feeds {
+pub struct Feeds {
     feeds: Arc<Registry<FeedKey, Feed>>,
     pictures: Arc<Pictures>,
     fanout: Arc<Fanout>,
@@ -35,7 +35,7 @@ pub(crate) struct Feeds {
 }
 
 /// One room in one representation.
-pub(crate) struct Feed {
+pub struct Feed {
     id: FeedId,
     room: RoomRef,
     style: Style,
@@ -53,16 +53,16 @@ pub(crate) struct Feed {
 
 /// Tells the feeds of this process apart; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct FeedId(u64);
+pub struct FeedId(u64);
 
 impl Feeds {
     /// No feeds yet; what they will encode is kept in `pictures` and goes out through `fanout`.
-    pub(crate) fn new(pictures: Arc<Pictures>, fanout: Arc<Fanout>) -> Self {
+    pub fn new(pictures: Arc<Pictures>, fanout: Arc<Fanout>) -> Self {
         Self { feeds: Registry::new(), pictures, fanout, next_id: AtomicU64::new(0) }
     }
 
     /// The feed of `room` in `style`. Needs a tokio runtime, on which the feed is driven.
-    pub(crate) fn open(&self, room: &RoomRef, style: Style) -> FeedRef {
+    pub fn open(&self, room: &RoomRef, style: Style) -> FeedRef {
         let key = FeedKey { room: room.key().clone(), style };
         let feed = self.feeds.open(&key, || self.make(room, &key));
         feed.driver.get_or_init(|| {
@@ -105,12 +105,12 @@ async fn drive(feed: Weak<Held<FeedKey, Feed>>, room: RoomRef, mut painted: u64)
 
 impl Feed {
     /// Which feed this is.
-    pub(crate) fn id(&self) -> FeedId {
+    pub fn id(&self) -> FeedId {
         self.id
     }
 
     /// The newest frame, as every later part of a stream brings it.
-    pub(crate) fn newest(&self) -> Bytes {
+    pub fn newest(&self) -> Bytes {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -138,7 +138,9 @@ impl Feed {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed))
     }
 
-    fn publish(&self) -> u64 {
+    /// Makes the frame of the room's count now, hands it to the fan-out, and returns that count. The feed's own task does
+    /// this at its pace.
+    pub fn publish(&self) -> u64 {
         let count = self.paint();
         self.fanout.publish(self.id, self.threads.load(Ordering::SeqCst));
         count

@@ -20,9 +20,9 @@
 //! - [`gate`]: who may embed. From what a request says of itself to an [`Admission`](gate::Admission) or a
 //!   [`Refusal`](gate::Refusal).
 //! - [`room`]: those who share a count. A [`Presence`](room::Presence) is the only thing that changes one.
-//! - `feed`: one room in one representation; paces, encodes once for everyone, keeps only the newest frame.
+//! - [`feed`]: one room in one representation; paces, encodes once for everyone, keeps only the newest frame.
 //! - [`picture`]: style and count give pixels, then PNG bytes; pure functions and a bounded cache.
-//! - `delivery`: takes the socket over from hyper, and writes frames to it from the fan-out's threads.
+//! - [`delivery`]: takes the socket over from hyper, and writes frames to it from the fan-out's threads.
 //! - `registry`: values that exist as long as somebody holds them; rooms and feeds are kept so.
 
 pub mod config;
@@ -35,10 +35,10 @@ mod seats;
 pub mod gate;
 mod http;
 
-mod feed;
+pub mod feed;
 pub mod picture;
 pub mod room;
 
-mod delivery;
+pub mod delivery;
 
 mod registry;

@@ -24,7 +24,7 @@ const MOST_THREADS: usize = 64;
 
 /// The fan-out threads, as the rest of the program sees them.
 #[derive(Debug)]
-pub(crate) struct Fanout {
+pub struct Fanout {
     threads: Vec<Thread>,
     next: AtomicUsize,
     handles: Mutex<Vec<JoinHandle<()>>>,
@@ -67,7 +67,7 @@ impl Fanout {
     ///
     /// # Errors
     /// The system's, if it has no thread or no poll to give.
-    pub(crate) fn start(threads: usize, repaint: Duration) -> io::Result<Arc<Self>> {
+    pub fn start(threads: usize, repaint: Duration) -> io::Result<Arc<Self>> {
         let mut fanout = Self { threads: Vec::new(), next: AtomicUsize::new(0), handles: Mutex::default() };
         for number in 0..threads.clamp(1, MOST_THREADS) {
             let (commands, inbox) = mpsc::channel();
@@ -98,7 +98,7 @@ impl Fanout {
     }
 
     /// Ends every stream the orderly way and waits until all have closed, `within` at most. Blocks.
-    pub(crate) fn end(&self, within: Duration) {
+    pub fn end(&self, within: Duration) {
         for thread in &self.threads {
             thread.tell(Command::End { within });
         }
