@@ -11,7 +11,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use onlookers::delivery::Fanout;
 use onlookers::feed::Feeds;
 use onlookers::picture::{Label, Pictures, Style};
-use onlookers::room::{Presence, RoomName, Rooms, Site};
+use onlookers::room::{Counting, Limits, Presence, RoomName, Rooms, Site};
 
 const VIEWERS: [usize; 3] = [10, 1_000, 100_000];
 
@@ -20,17 +20,17 @@ fn room_name() -> RoomName {
 }
 
 fn crowd(rooms: &Rooms, viewers: usize) -> Vec<Presence> {
-    (0..viewers).map(|_| rooms.join(&room_name())).collect()
+    (0..viewers).map(|_| rooms.join(&room_name(), None).expect("room for one more")).collect()
 }
 
 fn joining(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("join and leave a room of");
     for viewers in VIEWERS {
-        let rooms = Rooms::new();
+        let rooms = Rooms::new(Limits::default());
         let _crowd = crowd(&rooms, viewers);
         let name = room_name();
         group.bench_function(BenchmarkId::from_parameter(viewers), |bencher| {
-            bencher.iter(|| black_box(rooms.join(&name)));
+            bencher.iter(|| black_box(rooms.join(&name, None)));
         });
     }
 }
@@ -42,12 +42,12 @@ fn publishing(criterion: &mut Criterion) {
     let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::clone(&fanout));
     let mut group = criterion.benchmark_group("publish a change to a room of");
     for viewers in VIEWERS {
-        let rooms = Rooms::new();
+        let rooms = Rooms::new(Limits::default());
         let crowd = crowd(&rooms, viewers);
-        let feed = feeds.open(crowd[0].room(), Style::plain(Label::default()));
+        let feed = feeds.open(crowd[0].room(), Counting::Pages, Style::plain(Label::default()));
         group.bench_function(BenchmarkId::from_parameter(viewers), |bencher| {
             bencher.iter(|| {
-                let newcomer = rooms.join(&room_name());
+                let newcomer = rooms.join(&room_name(), None).expect("room for one more");
                 black_box(feed.publish());
                 newcomer
             });

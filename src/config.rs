@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+use ipnet::IpNet;
+
 use crate::gate::Pattern;
 use crate::picture::Label;
 
@@ -82,6 +84,10 @@ pub struct Config {
     /// How many of them from one address [default: no limit; behind a proxy all come from the proxy's]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_PER_ADDRESS")]
     pub max_per_address: Option<NonZeroUsize>,
+    /// A network of proxies whose word on a visitor's address is taken (X-Forwarded-For, Forwarded, CF-Connecting-IP), as
+    /// 10.0.0.0/8; can be given several times
+    #[arg(long, value_name = "CIDR", env = "ONLOOKERS_TRUST_PROXY", value_delimiter = ',')]
+    pub trust_proxy: Vec<IpNet>,
     /// How many threads write pictures, 1 to 64 [default: one a core]
     #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub fanout_threads: Option<u8>,

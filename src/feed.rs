@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::delivery::{Fanout, multipart};
 use crate::picture::{Pictures, Style, Value};
 use crate::registry::{Held, Registry};
-use crate::room::{RoomName, RoomRef};
+use crate::room::{Counting, RoomName, RoomRef};
 use pace::Pace;
 
 mod pace;
@@ -23,6 +23,7 @@ pub type FeedRef = Arc<Held<FeedKey, Feed>>;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FeedKey {
     room: RoomName,
+    counting: Counting,
     style: Style,
 }
 
@@ -38,6 +39,7 @@ pub struct Feeds {
 pub struct Feed {
     id: FeedId,
     room: RoomRef,
+    counting: Counting,
     style: Style,
     pictures: Arc<Pictures>,
     fanout: Arc<Fanout>,
@@ -61,13 +63,13 @@ impl Feeds {
         Self { feeds: Registry::new(), pictures, fanout, next_id: AtomicU64::new(0) }
     }
 
-    /// The feed of `room` in `style`. Needs a tokio runtime, on which the feed is driven.
-    pub fn open(&self, room: &RoomRef, style: Style) -> FeedRef {
-        let key = FeedKey { room: room.key().clone(), style };
+    /// The feed of that count of `room` in `style`. Needs a tokio runtime, on which the feed is driven.
+    pub fn open(&self, room: &RoomRef, counting: Counting, style: Style) -> FeedRef {
+        let key = FeedKey { room: room.key().clone(), counting, style };
         let feed = self.feeds.open(&key, || self.make(room, &key));
         feed.driver.get_or_init(|| {
             let painted = feed.painted.load(Ordering::Relaxed);
-            tokio::spawn(drive(Arc::downgrade(&feed), Arc::clone(room), painted)).abort_handle()
+            tokio::spawn(drive(Arc::downgrade(&feed), (Arc::clone(room), counting), painted)).abort_handle()
         });
         feed
     }
@@ -76,6 +78,7 @@ impl Feeds {
         let feed = Feed {
             id: FeedId(self.next_id.fetch_add(1, Ordering::Relaxed)),
             room: Arc::clone(room),
+            counting: key.counting,
             style: key.style.clone(),
             pictures: Arc::clone(&self.pictures),
             fanout: Arc::clone(&self.fanout),
@@ -91,10 +94,10 @@ impl Feeds {
 }
 
 /// Publishes a feed's room as it changes, for as long as the feed has viewers.
-async fn drive(feed: Weak<Held<FeedKey, Feed>>, room: RoomRef, mut painted: u64) {
+async fn drive(feed: Weak<Held<FeedKey, Feed>>, (room, counting): (RoomRef, Counting), mut painted: u64) {
     let mut pace = Pace::new(Instant::now());
     loop {
-        room.changed_from(painted).await;
+        room.changed_from(painted, counting).await;
         let cost = feed.upgrade().map(|feed| feed.cost()).unwrap_or_default();
         tokio::time::sleep_until(pace.turn(Instant::now(), cost)).await;
         let Some(feed) = feed.upgrade() else { return };
@@ -149,7 +152,7 @@ impl Feed {
     /// Makes the frame of the room's count now, and says which count that is.
     fn paint(&self) -> u64 {
         let started = Instant::now();
-        let count = self.room.count();
+        let count = self.room.counts().of(self.counting);
         let frame = multipart::frame(&self.pictures.png(&self.style, Value::Count(count)));
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = frame;
         self.painted.store(count, Ordering::Relaxed);

@@ -28,6 +28,7 @@
 pub mod config;
 pub mod server;
 
+mod address;
 mod files;
 mod listen;
 mod seats;

@@ -46,6 +46,11 @@ impl<K: Hash + Eq + Clone, V> Registry<K, V> {
         held
     }
 
+    /// The value of `key`, if somebody holds one.
+    pub(crate) fn find(&self, key: &K) -> Option<Arc<Held<K, V>>> {
+        self.shard(key).get(key).and_then(Weak::upgrade)
+    }
+
     /// How many values are held.
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()

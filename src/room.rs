@@ -1,15 +1,25 @@
 //! Rooms: those who share a count. A room exists while somebody is in it or looks at it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 pub use name::{RoomName, Site, SiteError};
+pub use page::{Page, PageError, PageQuery};
+pub use tally::{Counting, Counts};
+pub use visitor::{Keys, Visitor};
 
 use crate::registry::{Held, Registry};
+use ranking::Ranking;
+use tally::{Tally, Who};
 
 pub(crate) mod name;
+mod page;
+mod ranking;
+mod tally;
+mod visitor;
 
 /// A room that somebody holds; the last holder to go takes it along.
 pub type RoomRef = Arc<Held<RoomName, Room>>;
@@ -18,13 +28,43 @@ pub type RoomRef = Arc<Held<RoomName, Room>>;
 #[derive(Debug)]
 pub struct Rooms {
     rooms: Arc<Registry<RoomName, Room>>,
+    limits: Limits,
+    /// How many sites have somebody in them.
+    sites: Arc<AtomicUsize>,
 }
 
-/// A count, and a way to hear of its changes.
+/// How many rooms there may be. Who is in is never put out for a newcomer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Sites with somebody in them.
+    pub sites: usize,
+    /// Pages of one site with somebody in them.
+    pub pages_per_site: usize,
+}
+
+/// Why there is no room for a newcomer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoRoom {
+    /// There are as many sites as there may be.
+    Sites,
+    /// The site has as many pages as it may have.
+    Pages,
+}
+
+/// Counts, and a way to hear of their changes.
 #[derive(Debug, Default)]
 pub struct Room {
-    count: AtomicU64,
+    /// Which page of which site it is; nothing for a whole site.
+    page: Option<(Page, RoomRef)>,
+    state: Mutex<State>,
     changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tally: Tally,
+    /// Of a whole site: its pages.
+    ranking: Ranking,
 }
 
 /// Being counted: making it joins the room, dropping it leaves. Nothing else changes a count, so a panic, a cancelled
@@ -33,25 +73,43 @@ pub struct Room {
 #[must_use = "dropping it leaves the room"]
 pub struct Presence {
     room: RoomRef,
+    who: Who,
+    sites: Arc<AtomicUsize>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { sites: 100_000, pages_per_site: 10_000 }
+    }
 }
 
 impl Rooms {
     /// No rooms yet.
-    #[allow(clippy::new_without_default, reason = "an empty house is made once, on purpose")]
-    pub fn new() -> Self {
-        Self { rooms: Registry::new() }
+    pub fn new(limits: Limits) -> Self {
+        Self { rooms: Registry::new(), limits, sites: Arc::default() }
     }
 
-    /// Joins the room of that name, which comes into being with its first visitor.
-    pub fn join(&self, name: &RoomName) -> Presence {
+    /// Joins the room of that name, which comes into being with its first visitor. One who isn't to be told apart
+    /// (`None`) counts as a visitor of their own.
+    ///
+    /// # Errors
+    /// [`NoRoom`], if it would be one room too many.
+    pub fn join(&self, name: &RoomName, visitor: Option<&Visitor>) -> Result<Presence, NoRoom> {
         let room = self.open(name);
-        room.change(|count| count.fetch_add(1, Ordering::SeqCst));
-        Presence { room }
+        let who = room.enter(visitor, &self.limits, &self.sites)?;
+        Ok(Presence { room, who, sites: Arc::clone(&self.sites) })
     }
 
     /// Holds a room without being counted in it.
     pub fn open(&self, name: &RoomName) -> RoomRef {
-        self.rooms.open(name, Room::default)
+        let site = name.whole_site().map(|site| self.rooms.open(&site, Room::default));
+        let page = name.as_page().cloned().zip(site);
+        self.rooms.open(name, || Room { page, ..Room::default() })
+    }
+
+    /// The room, if it exists: asking for it doesn't bring it into being.
+    pub fn find(&self, name: &RoomName) -> Option<RoomRef> {
+        self.rooms.find(name)
     }
 
     /// How many rooms exist.
@@ -66,27 +124,97 @@ impl Rooms {
 }
 
 impl Room {
-    /// How many presences there are now.
-    pub fn count(&self) -> u64 {
-        self.count.load(Ordering::SeqCst)
+    /// How many are here now. Both numbers are of the same moment.
+    pub fn counts(&self) -> Counts {
+        self.lock().tally.counts()
+    }
+
+    /// The pages of a whole site that most have open, at most so many, with how many have; none for a page.
+    pub fn top(&self, rows: usize) -> Vec<(Page, u64)> {
+        self.lock().ranking.top(rows)
     }
 
     /// Waits until the count is another than `known`. Numbers in between may pass unseen, the last one never does.
-    pub async fn changed_from(&self, known: u64) {
+    pub async fn changed_from(&self, known: u64, counting: Counting) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             // Listening begins before the look, so that no change falls between the two.
             changed.as_mut().enable();
-            if self.count() != known {
+            if self.counts().of(counting) != known {
                 return;
             }
             changed.await;
         }
     }
 
-    fn change(&self, by: impl FnOnce(&AtomicU64) -> u64) {
-        by(&self.count);
+    fn enter(&self, visitor: Option<&Visitor>, limits: &Limits, sites: &AtomicUsize) -> Result<Who, NoRoom> {
+        let whole = self.whole_site();
+        // The site's lock is always the first of the two, so both are of one moment, and nobody waits in a circle.
+        let mut site = whole.lock();
+        site.check(self.page.is_some() && self.is_empty(), limits, sites)?;
+        let who = site.tally.recognise(visitor);
+        site.tally.add(who);
+        if let Some((page, _)) = &self.page {
+            let now = self.tell(|tally| tally.add(who));
+            site.ranking.change(page, now - 1, now);
+        }
+        drop(site);
+        whole.changed.notify_waiters();
+        Ok(who)
+    }
+
+    fn leave(&self, who: Who, sites: &AtomicUsize) {
+        let whole = self.whole_site();
+        let mut site = whole.lock();
+        site.tally.remove(who);
+        if site.tally.counts().pages == 0 {
+            sites.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some((page, _)) = &self.page {
+            let now = self.tell(|tally| tally.remove(who));
+            site.ranking.change(page, now + 1, now);
+        }
+        drop(site);
+        whole.changed.notify_waiters();
+    }
+
+    /// Changes a page's tally, tells those who listen, and returns how many have the page open now.
+    fn tell(&self, change: impl FnOnce(&mut Tally)) -> u64 {
+        let mut state = self.lock();
+        change(&mut state.tally);
+        let now = state.tally.counts().pages;
+        drop(state);
         self.changed.notify_waiters();
+        now
+    }
+
+    /// The site that this room is a page of, or is.
+    fn whole_site(&self) -> &Self {
+        self.page.as_ref().map_or(self, |(_, site)| site)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.counts().pages == 0
+    }
+
+    /// A panic under the lock would be in the arithmetic alone, which has none.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether one more may come in: to a page that is new, or to a site that is.
+    fn check(&self, new_page: bool, limits: &Limits, sites: &AtomicUsize) -> Result<(), NoRoom> {
+        if new_page && self.ranking.len() >= limits.pages_per_site {
+            return Err(NoRoom::Pages);
+        }
+        if self.tally.counts().pages > 0 {
+            return Ok(());
+        }
+        let one_more = |taken: usize| (taken < limits.sites).then_some(taken + 1);
+        let taken = sites.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.map(|_| ()).map_err(|_| NoRoom::Sites)
     }
 }
 
@@ -99,95 +227,226 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.room.change(|count| count.fetch_sub(1, Ordering::SeqCst));
+        self.room.leave(self.who, &self.sites);
     }
 }
+
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sites => "too many sites",
+            Self::Pages => "too many pages of one site",
+        })
+    }
+}
+
+impl std::error::Error for NoRoom {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
 
-    fn name(site: &str) -> RoomName {
-        RoomName::site(site.parse().unwrap())
+    fn site(name: &str) -> RoomName {
+        RoomName::site(name.parse().unwrap())
+    }
+
+    fn page(name: &str, path: &str) -> RoomName {
+        RoomName::page(name.parse().unwrap(), Page::new(path, PageQuery::Drop).unwrap())
+    }
+
+    fn visitor(number: u8, days: (bool, bool)) -> Visitor {
+        let mark = |day: u8| [day, number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        match days {
+            (false, _) => Visitor { today: mark(1), before: None },
+            (true, _) => Visitor { today: mark(2), before: Some(mark(1)) },
+        }
     }
 
     #[test]
     fn rooms_come_and_go_with_their_presences() {
-        let rooms = Rooms::new();
-        let one = rooms.join(&name("example.com"));
-        let other = rooms.join(&name("example.com"));
-        assert_eq!((one.room().count(), rooms.len()), (2, 1));
+        let rooms = Rooms::new(Limits::default());
+        let one = rooms.join(&site("example.com"), None).unwrap();
+        let other = rooms.join(&site("example.com"), None).unwrap();
+        assert_eq!((one.room().counts().pages, rooms.len()), (2, 1));
         drop(one);
-        assert_eq!(other.room().count(), 1);
+        assert_eq!(other.room().counts().pages, 1);
         drop(other);
         assert!(rooms.is_empty());
+        assert_eq!(rooms.sites.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_site_is_the_sum_of_its_pages() {
+        let rooms = Rooms::new(Limits::default());
+        let front = rooms.join(&page("example.com", "/"), None).unwrap();
+        let _posts = [(), ()].map(|()| rooms.join(&page("example.com", "/posts"), None).unwrap());
+        let whole = rooms.open(&site("example.com"));
+        assert_eq!((front.room().counts().pages, whole.counts().pages), (1, 3));
+        let names: Vec<_> = whole.top(9).into_iter().map(|(page, count)| (page.to_string(), count)).collect();
+        assert_eq!(names, [("/posts".to_owned(), 2), ("/".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_visitor_with_three_tabs_is_one_also_over_midnight() {
+        let rooms = Rooms::new(Limits::default());
+        let yesterday = visitor(7, (false, false));
+        let today = visitor(7, (true, false));
+        let join =
+            |path: &str, visitor: &Visitor| rooms.join(&page("example.com", path), Some(visitor)).unwrap();
+        let (first, second, third) = (join("/a", &yesterday), join("/b", &today), join("/b", &today));
+        let whole = rooms.open(&site("example.com"));
+        assert_eq!(whole.counts(), Counts { pages: 3, visitors: 1 });
+        assert_eq!(second.room().counts(), Counts { pages: 2, visitors: 1 });
+        drop((first, second));
+        assert_eq!(whole.counts(), Counts { pages: 1, visitors: 1 });
+        drop(third);
+        assert_eq!(whole.counts(), Counts::default());
+    }
+
+    #[test]
+    fn one_room_too_many_is_refused_and_leaves_nothing() {
+        let rooms = Rooms::new(Limits { sites: 1, pages_per_site: 1 });
+        let inside = rooms.join(&page("a.example", "/"), None).unwrap();
+        assert_eq!(rooms.join(&page("a.example", "/b"), None).unwrap_err(), NoRoom::Pages);
+        assert_eq!(rooms.join(&page("b.example", "/"), None).unwrap_err(), NoRoom::Sites);
+        assert!(rooms.join(&page("a.example", "/"), None).is_ok());
+        assert_eq!((rooms.len(), inside.room().counts().pages), (2, 1));
+        drop(inside);
+        assert!(rooms.is_empty() && rooms.join(&page("b.example", "/"), None).is_ok());
     }
 
     #[test]
     fn a_room_that_is_looked_at_stays() {
-        let rooms = Rooms::new();
-        let looked_at = rooms.open(&name("example.com"));
-        drop(rooms.join(&name("example.com")));
-        assert_eq!((looked_at.count(), rooms.len()), (0, 1));
+        let rooms = Rooms::new(Limits::default());
+        let looked_at = rooms.open(&site("example.com"));
+        drop(rooms.join(&site("example.com"), None));
+        assert_eq!((looked_at.counts().pages, rooms.len()), (0, 1));
+        assert!(rooms.find(&site("example.org")).is_none());
     }
 
     #[test]
     fn a_panic_leaves_no_ghost() {
-        let rooms = Rooms::new();
-        let looked_at = rooms.open(&name("example.com"));
-        let presence = rooms.join(&name("example.com"));
+        let rooms = Rooms::new(Limits::default());
+        let looked_at = rooms.open(&site("example.com"));
+        let presence = rooms.join(&site("example.com"), None);
         let panicked = std::thread::spawn(move || {
             let _presence = presence;
             std::panic::resume_unwind(Box::new("on purpose"));
         })
         .join();
         assert!(panicked.is_err());
-        assert_eq!(looked_at.count(), 0);
+        assert_eq!(looked_at.counts(), Counts::default());
     }
 
     #[tokio::test]
     async fn a_change_is_heard_even_if_it_came_before_the_listening() {
-        let rooms = Rooms::new();
-        let presence = rooms.join(&name("example.com"));
-        let room = Arc::clone(presence.room());
-        room.changed_from(0).await;
+        let rooms = Rooms::new(Limits::default());
+        let presence = rooms.join(&page("example.com", "/"), None).unwrap();
+        let (room, whole) = (Arc::clone(presence.room()), rooms.open(&site("example.com")));
+        room.changed_from(0, Counting::Pages).await;
         let leaving = tokio::spawn(async move { drop(presence) });
-        room.changed_from(1).await;
-        assert_eq!(room.count(), 0);
+        room.changed_from(1, Counting::Pages).await;
+        whole.changed_from(1, Counting::Visitors).await;
+        assert_eq!(whole.counts(), Counts::default());
         leaving.await.unwrap();
     }
 
     #[derive(Clone, Debug)]
     enum Step {
-        Join(u8),
+        Join { page: u8, visitor: Option<u8> },
         Leave(usize),
+        Navigate { which: usize, page: u8 },
+        Crash(usize),
+        Midnight,
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![(0..4_u8).prop_map(Step::Join), any::<usize>().prop_map(Step::Leave)]
+        prop_oneof![
+            4 => (0..6_u8, prop::option::of(0..4_u8)).prop_map(|(page, visitor)| Step::Join { page, visitor }),
+            2 => any::<usize>().prop_map(Step::Leave),
+            2 => (any::<usize>(), 0..6_u8).prop_map(|(which, page)| Step::Navigate { which, page }),
+            1 => any::<usize>().prop_map(Step::Crash),
+            1 => Just(Step::Midnight),
+        ]
+    }
+
+    /// What the counts must be: everyone who is there, by page and, if they may be told apart, by who they are.
+    struct Model<'a> {
+        rooms: &'a Rooms,
+        midnights: u8,
+        present: Vec<(u8, Option<u8>, Presence)>,
+    }
+
+    impl Model<'_> {
+        /// Two sites of three pages each.
+        fn name(page_number: u8) -> RoomName {
+            page(if page_number < 3 { "a.example" } else { "b.example" }, &format!("/{page_number}"))
+        }
+
+        fn join(&mut self, page: u8, number: Option<u8>) {
+            // Whoever is in keeps being known for one midnight; the model asks no more than that.
+            let visitor = number.map(|number| visitor(number, (self.midnights == 1, false)));
+            let presence = self.rooms.join(&Self::name(page), visitor.as_ref()).unwrap();
+            self.present.push((page, number, presence));
+        }
+
+        fn take(&mut self, step: Step) {
+            let some = self.present.len();
+            match step {
+                Step::Join { page, visitor } => self.join(page, visitor),
+                Step::Midnight => self.midnights = 1,
+                _ if some == 0 => {}
+                Step::Leave(which) => drop(self.present.swap_remove(which % some)),
+                Step::Navigate { which, page } => {
+                    let (_, visitor, presence) = self.present.swap_remove(which % some);
+                    drop(presence);
+                    self.join(page, visitor);
+                }
+                Step::Crash(which) => {
+                    let (_, _, presence) = self.present.swap_remove(which % some);
+                    let crash = std::panic::AssertUnwindSafe(move || {
+                        let _presence = presence;
+                        std::panic::resume_unwind(Box::new("on purpose"));
+                    });
+                    assert!(std::panic::catch_unwind(crash).is_err());
+                }
+            }
+        }
+
+        fn expected(&self, in_room: impl Fn(u8) -> bool) -> Counts {
+            let here: Vec<_> = self.present.iter().filter(|(page, ..)| in_room(*page)).collect();
+            let known: HashSet<_> = here.iter().filter_map(|(_, visitor, _)| *visitor).collect();
+            let apart = here.iter().filter(|(_, visitor, _)| visitor.is_none()).count();
+            Counts { pages: here.len() as u64, visitors: (known.len() + apart) as u64 }
+        }
     }
 
     proptest! {
         #[test]
         fn counts_equal_the_model(steps in prop::collection::vec(step(), 0..200)) {
-            let rooms = Rooms::new();
-            let mut present: Vec<(u8, Presence)> = Vec::new();
+            let rooms = Rooms::new(Limits::default());
+            let mut model = Model { rooms: &rooms, midnights: 0, present: Vec::new() };
             for step in steps {
-                match step {
-                    Step::Join(site) => present.push((site, rooms.join(&name(&format!("{site}.example"))))),
-                    Step::Leave(_) if present.is_empty() => {}
-                    Step::Leave(which) => drop(present.swap_remove(which % present.len())),
+                model.take(step);
+                let mut occupied: HashMap<&str, HashSet<u8>> = HashMap::new();
+                for number in 0..6_u8 {
+                    let found = rooms.find(&Model::name(number)).map(|room| room.counts()).unwrap_or_default();
+                    prop_assert_eq!(found, model.expected(|page| page == number));
+                    let name = if number < 3 { "a.example" } else { "b.example" };
+                    if found.pages > 0 {
+                        occupied.entry(name).or_default().insert(number);
+                    }
                 }
-                let mut model: HashMap<u8, u64> = HashMap::new();
-                for (site, _) in &present {
-                    *model.entry(*site).or_default() += 1;
+                for (name, pages) in [("a.example", 0..3_u8), ("b.example", 3..6)] {
+                    let whole = rooms.find(&site(name));
+                    let found = whole.as_ref().map(|room| room.counts()).unwrap_or_default();
+                    prop_assert_eq!(found, model.expected(|page| pages.contains(&page)));
+                    let ranked = whole.map_or(0, |room| room.top(99).len());
+                    prop_assert_eq!(ranked, occupied.get(name).map_or(0, HashSet::len));
                 }
-                prop_assert_eq!(rooms.len(), model.len());
-                for (site, presence) in &present {
-                    prop_assert_eq!(presence.room().count(), model[site]);
-                }
+                prop_assert_eq!(rooms.len(), occupied.values().map(|pages| pages.len() + 1).sum::<usize>());
             }
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::address::Proxies;
 use crate::config::Config;
 use crate::delivery::takeover::{self, Taken};
 use crate::delivery::{Fanout, Newcomer, multipart};
@@ -18,7 +19,7 @@ use crate::gate::Gate;
 use crate::http::{self, House, Purpose, Ticket};
 use crate::listen;
 use crate::picture::Pictures;
-use crate::room::Rooms;
+use crate::room::{Keys, Limits, Rooms};
 use crate::seats::Seats;
 
 /// How many bytes of encoded pictures are kept.
@@ -46,7 +47,9 @@ impl Server {
         let most = config.max_viewers.map_or(files::viewers_within(files), usize::from);
         let house = House {
             gate: Gate::new(config.allow.clone()),
-            rooms: Rooms::new(),
+            proxies: Proxies::new(config.trust_proxy.clone()),
+            rooms: Rooms::new(Limits::default()),
+            keys: Keys::new()?,
             feeds: Feeds::new(Arc::new(Pictures::new(PICTURES_BYTES)), Arc::clone(&fanout)),
             seats: Seats::new(most, config.max_per_address.map(usize::from)),
             label: config.label.clone(),
@@ -108,7 +111,7 @@ async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, fanout: A
     let Some(Taken { socket, purpose, junk }) = Box::pin(http).await else { return };
     match purpose {
         Purpose::View(Ticket { feed, presence, seat }) => {
-            fanout.admit(Newcomer { socket, feed, presence: Some(presence), seat, junk });
+            fanout.admit(Newcomer { socket, feed, presence, seat, junk });
         }
         Purpose::Head => send_head(socket).await,
     }

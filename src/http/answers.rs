@@ -1,14 +1,16 @@
 //! The answers that aren't a stream: a status, and a short sentence or a picture that says so.
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
+use super::Body;
+use super::online::NoPlace;
 use super::query::BadQuery;
 use crate::gate::Refusal;
 use crate::picture::notice;
-use crate::seats::Full as NoSeat;
+use crate::room::NoRoom;
+use crate::seats::Full;
 
 /// What the routes understand.
 const METHODS: &str = "GET, HEAD, OPTIONS";
@@ -21,8 +23,8 @@ pub(super) fn response(
     status: StatusCode,
     content_type: &'static str,
     body: impl Into<Bytes>,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
+) -> Response<Body> {
+    let mut response = Response::new(Body::new(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -32,16 +34,16 @@ pub(super) fn response(
     response
 }
 
-fn text(status: StatusCode, sentence: &'static str) -> Response<Full<Bytes>> {
+fn text(status: StatusCode, sentence: &'static str) -> Response<Body> {
     response(status, "text/plain; charset=utf-8", sentence)
 }
 
-fn picture(status: StatusCode, sentence: &str) -> Response<Full<Bytes>> {
+fn picture(status: StatusCode, sentence: &str) -> Response<Body> {
     response(status, "image/png", notice(sentence))
 }
 
 /// The answer to who may not see a count: a picture where a page shows it, so that the site's owner can read it there.
-pub(super) fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
+pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
     match refusal {
         Refusal::Direct | Refusal::BadReferer(_) => text(
             StatusCode::FORBIDDEN,
@@ -56,12 +58,13 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
 }
 
 /// 400, naming the parameter.
-pub(super) fn bad_parameter(BadQuery(sentence): BadQuery) -> Response<Full<Bytes>> {
-    text(StatusCode::BAD_REQUEST, sentence)
+pub(super) fn bad_parameter(BadQuery { parameter, why }: &BadQuery) -> Response<Body> {
+    let sentence = format!("The parameter {parameter} is {why}.\n");
+    response(StatusCode::BAD_REQUEST, "text/plain; charset=utf-8", sentence)
 }
 
 /// 404 with a way home.
-pub(super) fn not_found() -> Response<Full<Bytes>> {
+pub(super) fn not_found() -> Response<Body> {
     response(
         StatusCode::NOT_FOUND,
         "text/html; charset=utf-8",
@@ -70,7 +73,7 @@ pub(super) fn not_found() -> Response<Full<Bytes>> {
 }
 
 /// 405 with Allow.
-pub(super) fn method_not_allowed() -> Response<Full<Bytes>> {
+pub(super) fn method_not_allowed() -> Response<Body> {
     let mut response =
         text(StatusCode::METHOD_NOT_ALLOWED, "Only GET, HEAD and OPTIONS are understood here.\n");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
@@ -78,15 +81,15 @@ pub(super) fn method_not_allowed() -> Response<Full<Bytes>> {
 }
 
 /// 204 with Allow.
-pub(super) fn options() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+pub(super) fn options() -> Response<Body> {
+    let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
     response
 }
 
 /// 302 to the same path with another query. Only the query is given, so that it holds below any prefix of a proxy's.
-pub(super) fn redirect(query: &str) -> Response<Full<Bytes>> {
+pub(super) fn redirect(query: &str) -> Response<Body> {
     let Ok(location) = HeaderValue::from_str(query) else {
         return text(StatusCode::BAD_REQUEST, "The query of this URL is not printable.\n");
     };
@@ -96,10 +99,12 @@ pub(super) fn redirect(query: &str) -> Response<Full<Bytes>> {
 }
 
 /// 503 with Retry-After, and a picture that says so.
-pub(super) fn full(no_seat: NoSeat) -> Response<Full<Bytes>> {
-    let sentence = match no_seat {
-        NoSeat::House => "Too many viewers",
-        NoSeat::Address => "Too many pages open",
+pub(super) fn full(no_place: &NoPlace) -> Response<Body> {
+    let sentence = match no_place {
+        NoPlace::Seat(Full::House) => "Too many viewers",
+        NoPlace::Seat(Full::Address) => "Too many pages open",
+        NoPlace::Room(NoRoom::Sites) => "Too many sites",
+        NoPlace::Room(NoRoom::Pages) => "Too many pages",
     };
     let mut response = picture(StatusCode::SERVICE_UNAVAILABLE, sentence);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));

@@ -2,12 +2,11 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{CONTENT_SECURITY_POLICY, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 
+use super::Body;
 use super::answers::response;
 use crate::room::Site;
 
@@ -25,12 +24,12 @@ const HEAL_SECONDS: (u64, u64) = (240, 120);
 const POLICY: &str = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; object-src *; frame-src 'self'; base-uri 'none'; form-action 'none'";
 
 /// The demo page, with the tag as it is to be copied.
-pub(super) fn demo(request: &Parts) -> Response<Full<Bytes>> {
+pub(super) fn demo(request: &Parts) -> Response<Body> {
     html(DEMO.replace(ADDRESS, &address(request)))
 }
 
 /// A page with the picture of `site` and nothing else.
-pub(super) fn embed(site: &Site) -> Response<Full<Bytes>> {
+pub(super) fn embed(site: &Site) -> Response<Body> {
     let (least, spread) = HEAL_SECONDS;
     let seconds = least + RandomState::new().hash_one(()) % spread;
     // A site that has no name is one whose pages send no Referer: neither does this one, then.
@@ -46,7 +45,7 @@ pub(super) fn embed(site: &Site) -> Response<Full<Bytes>> {
     )
 }
 
-fn html(page: String) -> Response<Full<Bytes>> {
+fn html(page: String) -> Response<Body> {
     let mut response = response(StatusCode::OK, "text/html; charset=utf-8", page);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::room::{Counting, PageQuery};
+
 /// The longest query, in bytes.
 const LONGEST: usize = 4 * 1024;
 
@@ -12,34 +14,87 @@ pub(super) struct Query<'a> {
     pub(super) unique: bool,
     /// `site`: for whom a page of this server speaks.
     pub(super) site: Option<Cow<'a, str>>,
+    /// `page`: which page of the site; none for the whole site.
+    pub(super) page: Option<Cow<'a, str>>,
+    /// `query=keep`: a page's own query belongs to its name.
+    pub(super) page_query: PageQuery,
+    /// `show`: which room's number to paint.
+    pub(super) show: Option<Show>,
+    /// `count`: open pages or visitors.
+    pub(super) counting: Counting,
+    /// `peek=1`: look without being counted.
+    pub(super) peek: bool,
 }
 
-/// A query that can't be taken, by the name of what is wrong with it.
+/// Which of the two rooms a page's picture is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Show {
+    Site,
+    Page,
+}
+
+/// A query that can't be taken: which parameter, and why.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BadQuery(pub(super) &'static str);
+pub(super) struct BadQuery {
+    pub(super) parameter: &'static str,
+    pub(super) why: String,
+}
+
+impl BadQuery {
+    pub(super) fn new(parameter: &'static str, why: impl ToString) -> Self {
+        Self { parameter, why: why.to_string() }
+    }
+}
 
 impl<'a> Query<'a> {
     /// # Errors
-    /// [`BadQuery`] if it is too long or a value isn't text.
+    /// [`BadQuery`] if it is too long or a value can't be.
     pub(super) fn parse(query: Option<&'a str>) -> Result<Self, BadQuery> {
         let query = query.unwrap_or_default();
         if query.len() > LONGEST {
-            return Err(BadQuery("The query of this URL is longer than 4096 bytes."));
+            return Err(BadQuery::new("query", "longer than 4096 bytes"));
         }
         let mut parsed = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "u" => parsed.unique = true,
-                // Bytes that are no UTF-8 arrive as this character, which no site's name has.
-                "site" if value.contains('\u{fffd}') => {
-                    return Err(BadQuery("The parameter site is not UTF-8."));
-                }
-                "site" => parsed.site = Some(value),
-                _ => {}
-            }
+            parsed.take(&name, value)?;
         }
         Ok(parsed)
     }
+
+    fn take(&mut self, name: &str, value: Cow<'a, str>) -> Result<(), BadQuery> {
+        match name {
+            "u" => self.unique = true,
+            "site" => self.site = Some(text("site", value)?),
+            "page" => self.page = Some(text("page", value)?),
+            "query" => {
+                self.page_query =
+                    one_of("query", &value, &[("keep", PageQuery::Keep), ("drop", PageQuery::Drop)])?
+            }
+            "show" => {
+                self.show = Some(one_of("show", &value, &[("site", Show::Site), ("page", Show::Page)])?)
+            }
+            "count" => {
+                self.counting =
+                    one_of("count", &value, &[("pages", Counting::Pages), ("visitors", Counting::Visitors)])?;
+            }
+            "peek" => self.peek = one_of("peek", &value, &[("1", true), ("0", false)])?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that are no UTF-8 arrive as the replacement character, which no name of a site or a page has.
+fn text<'a>(parameter: &'static str, value: Cow<'a, str>) -> Result<Cow<'a, str>, BadQuery> {
+    if value.contains('\u{fffd}') { Err(BadQuery::new(parameter, "not UTF-8")) } else { Ok(value) }
+}
+
+fn one_of<T: Copy>(parameter: &'static str, value: &str, choices: &[(&str, T)]) -> Result<T, BadQuery> {
+    let chosen = choices.iter().find(|(name, _)| *name == value);
+    chosen.map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        BadQuery::new(parameter, format!("not one of: {}", names.join(", ")))
+    })
 }
 
 #[cfg(test)]
@@ -48,14 +103,29 @@ mod tests {
 
     #[test]
     fn what_is_known_is_taken_and_the_rest_ignored() {
-        let query = Query::parse(Some("x=1&u=abc&site=b%C3%BCcher.example&&=&%zz")).unwrap();
-        assert_eq!(query, Query { unique: true, site: Some("bücher.example".into()) });
-        assert_eq!(Query::parse(None).unwrap(), Query::default());
+        let query = Query::parse(Some(
+            "x=1&u=abc&site=b%C3%BCcher.example&&=&%zz&page=/a&show=site&count=visitors&peek=1",
+        ));
+        let wanted = Query {
+            unique: true,
+            site: Some("bücher.example".into()),
+            page: Some("/a".into()),
+            page_query: PageQuery::Drop,
+            show: Some(Show::Site),
+            counting: Counting::Visitors,
+            peek: true,
+        };
+        assert_eq!(query, Ok(wanted));
+        assert_eq!(Query::parse(None), Ok(Query::default()));
     }
 
     #[test]
-    fn what_is_no_text_or_too_long_is_refused() {
-        assert_eq!(Query::parse(Some("site=%ff")), Err(BadQuery("The parameter site is not UTF-8.")));
+    fn a_bad_value_is_named() {
+        assert_eq!(Query::parse(Some("site=%ff")), Err(BadQuery::new("site", "not UTF-8")));
+        assert_eq!(Query::parse(Some("show=all")), Err(BadQuery::new("show", "not one of: site, page")));
+        for bad in ["page=%ff", "count=1", "peek=yes", "query=x"] {
+            assert!(Query::parse(Some(bad)).is_err(), "{bad}");
+        }
         assert!(Query::parse(Some(&"a".repeat(LONGEST + 1))).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Names of sites and rooms: parsed once, from hostile text; one name has one spelling.
+//! Names of sites, pages and rooms: parsed once, from hostile text; one name has one spelling.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use idna::AsciiDenyList;
+
+use super::page::Page;
 
 /// The longest host name that DNS can carry, in bytes (RFC 1035, section 2.3.4, less the root's dot and lengths).
 const LONGEST_HOST: usize = 253;
@@ -147,22 +149,45 @@ impl fmt::Display for SiteError {
 
 impl std::error::Error for SiteError {}
 
-/// The name of a room. Today a room is a whole site; the pages within one come to stand beside `site` here.
+/// The name of a room: a page of a site, or the whole site.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct RoomName {
     site: Site,
+    page: Option<Page>,
 }
 
 impl RoomName {
-    /// The room of a whole site.
+    /// The room of a whole site: the sum of its pages.
     pub fn site(site: Site) -> Self {
-        Self { site }
+        Self { site, page: None }
+    }
+
+    /// The room of one page.
+    pub fn page(site: Site, page: Page) -> Self {
+        Self { site, page: Some(page) }
+    }
+
+    /// The room of the whole site that this one is in, unless it is that itself.
+    pub fn whole_site(&self) -> Option<Self> {
+        self.page.is_some().then(|| Self::site(self.site.clone()))
+    }
+
+    /// The site that it is, or is in.
+    pub fn of_site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Which page, unless it is the whole site.
+    pub fn as_page(&self) -> Option<&Page> {
+        self.page.as_ref()
     }
 }
 
+/// `example.com` or `example.com/posts/1`.
 impl fmt::Display for RoomName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.site.fmt(f)
+        self.site.fmt(f)?;
+        self.page.as_ref().map_or(Ok(()), |page| page.fmt(f))
     }
 }
 

@@ -1,0 +1,121 @@
+//! `/online.png`: the live picture of a site or of one of its pages.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+
+use hyper::header::{REFERER, USER_AGENT};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method};
+
+use super::query::{BadQuery, Query, Show};
+use super::{House, Purpose, Ticket, answers, claim, refused};
+use crate::delivery::takeover::Answer;
+use crate::picture::Style;
+use crate::room::{NoRoom, Page, Presence, RoomName, Site, Visitor};
+use crate::seats::Full;
+
+/// The page that stands for whichever the picture is on.
+const AUTO: &str = "auto";
+
+/// Why somebody who may come in can't.
+#[derive(Debug)]
+pub(super) enum NoPlace {
+    Seat(Full),
+    Room(NoRoom),
+}
+
+pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+    let query = match Query::parse(request.uri.query()) {
+        Ok(query) => query,
+        Err(bad) => return Answer::Respond(answers::bad_parameter(&bad)),
+    };
+    let admission = match house.gate.admit(&claim(&request.headers, query.site.as_deref())) {
+        Ok(admission) => admission,
+        Err(refusal) => return Answer::Respond(refused(&refusal)),
+    };
+    let room = match room_name(admission.site, &query, &request.headers) {
+        Ok(room) => room,
+        Err(bad) => return Answer::Respond(answers::bad_parameter(&bad)),
+    };
+    // Two Firefox tabs with one URL share one stream, and the second stays blank. So each gets a URL of its own.
+    if !query.unique {
+        return Answer::Respond(answers::redirect(&unique_query(request.uri.query())));
+    }
+    if request.method == Method::HEAD {
+        return Answer::TakeOver(Purpose::Head);
+    }
+    match house.ticket(&room, &query, request, peer) {
+        Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
+        Err(no_place) => {
+            tracing::debug!(?no_place, %room, "no place for a viewer");
+            Answer::Respond(answers::full(&no_place))
+        }
+    }
+}
+
+/// The room that the picture's page counts in.
+fn room_name(site: Site, query: &Query<'_>, headers: &HeaderMap) -> Result<RoomName, BadQuery> {
+    let page = match query.page.as_deref() {
+        None => return Ok(RoomName::site(site)),
+        Some(AUTO) => {
+            let referer = headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+            Page::of_url(referer.unwrap_or_default(), query.page_query)
+        }
+        Some(path) => Page::new(path, query.page_query),
+    };
+    page.map(|page| RoomName::page(site, page)).map_err(|why| BadQuery::new("page", why))
+}
+
+impl House {
+    fn ticket(
+        &self,
+        room: &RoomName,
+        query: &Query<'_>,
+        request: &Parts,
+        peer: IpAddr,
+    ) -> Result<Ticket, NoPlace> {
+        let address = self.proxies.visitor(peer, &request.headers);
+        let seat = self.seats.take(address).map_err(NoPlace::Seat)?;
+        let presence = if query.peek || is_prefetch(&request.headers) {
+            None
+        } else {
+            Some(self.join(room, &request.headers, address).map_err(NoPlace::Room)?)
+        };
+        let shown = match query.show {
+            Some(Show::Site) => &room.whole_site().unwrap_or_else(|| room.clone()),
+            _ => room,
+        };
+        let feed = self.feeds.open(&self.rooms.open(shown), query.counting, Style::plain(self.label.clone()));
+        Ok(Ticket { feed, presence, seat })
+    }
+
+    fn join(&self, room: &RoomName, headers: &HeaderMap, address: IpAddr) -> Result<Presence, NoRoom> {
+        let agent = headers.get(USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+        let visitor: Option<Visitor> =
+            (!wants_no_tracking(headers)).then(|| self.keys.visitor(room.of_site(), address, agent));
+        self.rooms.join(room, visitor.as_ref())
+    }
+}
+
+/// Whether the visitor asks not to be told apart from others (Global Privacy Control, Do Not Track).
+fn wants_no_tracking(headers: &HeaderMap) -> bool {
+    ["sec-gpc", "dnt"].iter().any(|name| headers.get(*name).is_some_and(|value| value == "1"))
+}
+
+/// Whether nobody looks yet: the browser loads the page in case that somebody will.
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    let names = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+    let values = names.iter().filter_map(|name| headers.get(*name)).filter_map(|value| value.to_str().ok());
+    values
+        .into_iter()
+        .any(|value| value.contains("prefetch") || value.contains("prerender") || value == "preview")
+}
+
+/// The query with a `u=` that nobody else has: the number of the request, hashed with a key of this process.
+fn unique_query(query: Option<&str>) -> String {
+    let unique = RandomState::new().hash_one(());
+    match query.filter(|query| !query.is_empty()) {
+        Some(query) => format!("?{query}&u={unique:016x}"),
+        None => format!("?u={unique:016x}"),
+    }
+}
