@@ -84,6 +84,9 @@ pub struct Config {
     /// How many of them from one address [default: no limit; behind a proxy all come from the proxy's]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_PER_ADDRESS")]
     pub max_per_address: Option<NonZeroUsize>,
+    /// A network whose visitors see the count without being in it, as 192.0.2.0/24; can be given several times
+    #[arg(long, value_name = "CIDR", env = "ONLOOKERS_IGNORE", value_delimiter = ',')]
+    pub ignore: Vec<IpNet>,
     /// A network of proxies whose word on a visitor's address is taken (X-Forwarded-For, Forwarded, CF-Connecting-IP), as
     /// 10.0.0.0/8; can be given several times
     #[arg(long, value_name = "CIDR", env = "ONLOOKERS_TRUST_PROXY", value_delimiter = ',')]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hyper::header::{HOST, HeaderValue, REFERER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response};
+use ipnet::IpNet;
 
 use crate::address::Proxies;
 use crate::delivery::takeover::Answer;
@@ -17,6 +18,7 @@ use crate::room::{Keys, Presence, Rooms};
 use crate::seats::{Seat, Seats};
 
 mod answers;
+mod ignore;
 mod online;
 mod pages;
 mod query;
@@ -32,6 +34,8 @@ pub(crate) struct House {
     pub(crate) keys: Keys,
     pub(crate) feeds: Feeds,
     pub(crate) seats: Arc<Seats>,
+    /// The networks whose visitors are not counted.
+    pub(crate) ignore: Vec<IpNet>,
     pub(crate) label: Label,
 }
 
@@ -56,6 +60,12 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         (&Method::GET | &Method::HEAD, "/") => Answer::Respond(pages::demo(request)),
         (&Method::GET | &Method::HEAD, "/online.png") => online::answer(house, request, peer),
         (&Method::GET | &Method::HEAD, "/embed") => Answer::Respond(embed(house, request)),
+        (&Method::GET | &Method::HEAD | &Method::POST, "/ignore") => {
+            Answer::Respond(ignore::answer(request, true))
+        }
+        (&Method::GET | &Method::HEAD | &Method::POST, "/unignore") => {
+            Answer::Respond(ignore::answer(request, false))
+        }
         (&Method::OPTIONS, _) => Answer::Respond(answers::options()),
         (&Method::GET | &Method::HEAD, _) => Answer::Respond(answers::not_found()),
         _ => Answer::Respond(answers::method_not_allowed()),

@@ -52,6 +52,7 @@ impl Server {
             keys: Keys::new()?,
             feeds: Feeds::new(Arc::new(Pictures::new(PICTURES_BYTES)), Arc::clone(&fanout)),
             seats: Seats::new(most, config.max_per_address.map(usize::from)),
+            ignore: config.ignore.clone(),
             label: config.label.clone(),
         };
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;

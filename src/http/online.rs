@@ -8,7 +8,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 
 use super::query::{BadQuery, Query, Show};
-use super::{House, Purpose, Ticket, answers, claim, refused};
+use super::{House, Purpose, Ticket, answers, claim, ignore, refused};
 use crate::delivery::takeover::Answer;
 use crate::picture::Style;
 use crate::room::{NoRoom, Page, Presence, RoomName, Site, Visitor};
@@ -76,7 +76,7 @@ impl House {
     ) -> Result<Ticket, NoPlace> {
         let address = self.proxies.visitor(peer, &request.headers);
         let seat = self.seats.take(address).map_err(NoPlace::Seat)?;
-        let presence = if query.peek || is_prefetch(&request.headers) {
+        let presence = if query.peek || ignore::is_ignored(&self.ignore, address, &request.headers) {
             None
         } else {
             Some(self.join(room, &request.headers, address).map_err(NoPlace::Room)?)
@@ -100,15 +100,6 @@ impl House {
 /// Whether the visitor asks not to be told apart from others (Global Privacy Control, Do Not Track).
 fn wants_no_tracking(headers: &HeaderMap) -> bool {
     ["sec-gpc", "dnt"].iter().any(|name| headers.get(*name).is_some_and(|value| value == "1"))
-}
-
-/// Whether nobody looks yet: the browser loads the page in case that somebody will.
-fn is_prefetch(headers: &HeaderMap) -> bool {
-    let names = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
-    let values = names.iter().filter_map(|name| headers.get(*name)).filter_map(|value| value.to_str().ok());
-    values
-        .into_iter()
-        .any(|value| value.contains("prefetch") || value.contains("prerender") || value == "preview")
 }
 
 /// The query with a `u=` that nobody else has: the number of the request, hashed with a key of this process.
