@@ -1,16 +1,25 @@
-//! Flags and environment become one [`Config`], parsed once.
+//! Flags, environment and `onlookers.toml` become one [`Config`], parsed once. Flags beat environment beats file.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use ipnet::IpNet;
 
 use crate::gate::Pattern;
 use crate::picture::Label;
+use crate::room::Site;
+pub use file::{Audience, File, FileError, PagePattern, SiteSettings};
+
+mod file;
 
 /// The command line.
 #[derive(Parser, Debug)]
@@ -43,21 +52,34 @@ Examples:
   onlookers --allow example.com --allow '*.example.org'
                                                 only these sites' pages show the counter
   onlookers --listen 0.0.0.0:9192 --label 'Readers'
+  onlookers --config onlookers.toml             what can be set for single sites, too
   onlookers picture --count 42 -o online.png    write one picture to a file
 
-Every flag can be given as an environment variable; lists are separated by commas there.
-Exit codes: 0 after an orderly stop (SIGINT, SIGTERM), 2 for bad usage, 1 for anything else.";
+Every flag can be given as an environment variable, where lists are separated by commas, and as a key of the file.
+Flags beat environment beats file.
+Exit codes: 0 after an orderly stop (SIGINT, SIGTERM), 2 for bad usage or a bad file, 1 for anything else.";
 
 /// Everything but serving.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Write one picture to a file
     Picture(PictureArgs),
+    /// Check an onlookers.toml without starting anything
+    Check {
+        /// The file
+        file: PathBuf,
+    },
 }
 
 /// How the server is to run.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
+    /// A file with any of these settings, and with those of single sites; read again on SIGHUP
+    #[arg(long, value_name = "FILE", env = "ONLOOKERS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// What the file sets for single sites.
+    #[arg(skip)]
+    pub sites: HashMap<Site, SiteSettings>,
     /// Where to listen; can be given several times. Port 0 lets the system choose
     #[arg(
         long,
@@ -76,8 +98,8 @@ pub struct Config {
     pub label: Label,
     /// How often each page gets the picture again when nothing changes (100ms to 1h). Firefox pages that were left are
     /// noticed no sooner, and proxies cut a stream that is silent for longer than they like
-    #[arg(long, value_name = "TIME", env = "ONLOOKERS_REPAINT", default_value = "5s", value_parser = repaint)]
-    pub repaint: Duration,
+    #[arg(long, value_name = "TIME", env = "ONLOOKERS_REPAINT", default_value = "5s")]
+    pub repaint: Repaint,
     /// How many pages may be open at once; one more gets 503 [default: what the limit of open files allows]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_VIEWERS")]
     pub max_viewers: Option<NonZeroUsize>,
@@ -110,11 +132,80 @@ pub struct PictureArgs {
     pub output: PathBuf,
 }
 
-fn repaint(text: &str) -> Result<Duration, String> {
-    let every = humantime::parse_duration(text).map_err(|error| format!("{error}; write 5s or 500ms"))?;
-    let bounds = Duration::from_millis(100)..=Duration::from_hours(1);
-    if bounds.contains(&every) { Ok(every) } else { Err("it can be 100ms to 1h".to_owned()) }
+/// How often an unchanged picture is sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Repaint(pub Duration);
+
+/// Arguments that can't be used.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// On the command line or in the environment.
+    Usage(clap::Error),
+    /// In the file.
+    File(FileError),
 }
+
+impl Cli {
+    /// Parses arguments, the first of which is the program's name, the environment, and the file that they name.
+    ///
+    /// # Errors
+    /// [`ConfigError`], also for `--help` and `--version`, whose text is the "error".
+    pub fn load(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, ConfigError> {
+        let matches = Self::command().try_get_matches_from(args).map_err(ConfigError::Usage)?;
+        let mut cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
+        if let Some(path) = &cli.config.config {
+            let file = File::read(path).map_err(ConfigError::File)?;
+            cli.config.fill(file, &matches);
+        }
+        Ok(cli)
+    }
+}
+
+impl Config {
+    /// Takes from the file what neither a flag nor the environment has set.
+    fn fill(&mut self, mut file: File, matches: &ArgMatches) {
+        let open = |id| {
+            !matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+        };
+        set(&mut self.listen, file.listen.take(), open("listen"));
+        set(&mut self.allow, file.allow.take().map(file::texts), open("allow"));
+        set(&mut self.label, file.label.take().map(|label| label.0), open("label"));
+        set(&mut self.repaint, file.repaint.take().map(|repaint| repaint.0), open("repaint"));
+        set(&mut self.max_viewers, file.max_viewers.take().map(Some), open("max_viewers"));
+        set(&mut self.max_per_address, file.max_per_address.take().map(Some), open("max_per_address"));
+        set(&mut self.ignore, file.ignore.take(), open("ignore"));
+        set(&mut self.trust_proxy, file.trust_proxy.take(), open("trust_proxy"));
+        set(&mut self.fanout_threads, file.fanout_threads.take().map(Some), open("fanout_threads"));
+        self.sites = file.into_sites();
+    }
+}
+
+fn set<T>(setting: &mut T, value: Option<T>, open: bool) {
+    if let (Some(value), true) = (value, open) {
+        *setting = value;
+    }
+}
+
+impl FromStr for Repaint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let every = humantime::parse_duration(text).map_err(|error| format!("{error}; write 5s or 500ms"))?;
+        let bounds = Duration::from_millis(100)..=Duration::from_hours(1);
+        if bounds.contains(&every) { Ok(Self(every)) } else { Err("it can be 100ms to 1h".to_owned()) }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(error) => error.fmt(f),
+            Self::File(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
 
 #[cfg(test)]
 mod tests {
@@ -134,7 +225,7 @@ mod tests {
     fn defaults_serve_this_machine_only() {
         let config = parse(&[]).unwrap().config;
         assert_eq!(config.listen, ["127.0.0.1:9192".parse().unwrap()]);
-        assert_eq!(config.repaint, Duration::from_secs(5));
+        assert_eq!(config.repaint.0, Duration::from_secs(5));
         assert!(config.allow.is_empty());
     }
 

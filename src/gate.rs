@@ -4,7 +4,7 @@ use std::fmt;
 
 pub use pattern::{Pattern, PatternError};
 
-use crate::room::{Site, SiteError};
+use crate::room::{RoomName, Site, SiteError};
 
 mod pattern;
 
@@ -47,6 +47,8 @@ pub enum Refusal {
     BadSite(SiteError),
     /// A site that isn't on the list.
     NotAllowed(Site),
+    /// A page that isn't on its site's list.
+    PageNotAllowed(RoomName),
 }
 
 impl Gate {
@@ -116,6 +118,7 @@ impl fmt::Display for Refusal {
             Self::BadReferer(why) => write!(f, "the Referer is {why}"),
             Self::BadSite(why) => write!(f, "the parameter site is {why}"),
             Self::NotAllowed(site) => write!(f, "{site} is not allowed"),
+            Self::PageNotAllowed(room) => write!(f, "{room} is not among the pages of its site"),
         }
     }
 }

@@ -1,21 +1,19 @@
 //! The routes: one match on method and path.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use hyper::header::{HOST, HeaderValue, REFERER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response};
-use ipnet::IpNet;
 
-use crate::address::Proxies;
 use crate::delivery::takeover::Answer;
 use crate::feed::{FeedRef, Feeds};
-use crate::gate::{Claim, Gate, Refusal};
-use crate::picture::Label;
+use crate::gate::{Claim, Refusal};
 use crate::room::{Keys, Presence, Rooms};
 use crate::seats::{Seat, Seats};
+use crate::settings::Settings;
 
 mod answers;
 mod ignore;
@@ -28,15 +26,11 @@ pub(crate) type Body = http_body_util::Full<Bytes>;
 
 /// What a request is judged by and gets its answer from.
 pub(crate) struct House {
-    pub(crate) gate: Gate,
-    pub(crate) proxies: Proxies,
+    pub(crate) settings: RwLock<Arc<Settings>>,
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) feeds: Feeds,
     pub(crate) seats: Arc<Seats>,
-    /// The networks whose visitors are not counted.
-    pub(crate) ignore: Vec<IpNet>,
-    pub(crate) label: Label,
 }
 
 /// What a socket is taken over for.
@@ -80,9 +74,21 @@ fn embed(house: &House, request: &Parts) -> Response<Body> {
     if claim.referer.is_none() && !matches!(claim.destination, Some(b"iframe" | b"frame")) {
         claim.referer = Some(by_itself.as_bytes());
     }
-    match house.gate.admit(&claim) {
+    match house.settings().gate.admit(&claim) {
         Ok(admission) => pages::embed(&admission.site),
         Err(refusal) => refused(&refusal),
+    }
+}
+
+impl House {
+    /// The settings in force now. Whoever has them keeps them to the end of their request.
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on these are in force. Who is in stays in.
+    pub(crate) fn set(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 }
 

@@ -15,7 +15,8 @@
 //!
 //! - [`config`]: flags and environment become one [`Config`](config::Config), parsed once.
 //! - [`server`]: accepts connections, admits viewers, and drains them at the end. `listen` makes the sockets,
-//!   `files` sees to it that there are enough files for them, `seats` counts who is in.
+//!   `files` sees to it that there are enough files for them, `seats` counts who is in, `address` tells where they
+//!   are from. `settings` are what may change meanwhile.
 //! - `http`: the routes; one match on method and path.
 //! - [`gate`]: who may embed. From what a request says of itself to an [`Admission`](gate::Admission) or a
 //!   [`Refusal`](gate::Refusal).
@@ -32,6 +33,7 @@ mod address;
 mod files;
 mod listen;
 mod seats;
+mod settings;
 
 pub mod gate;
 mod http;

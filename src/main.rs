@@ -2,20 +2,24 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-use onlookers::config::{Cli, Command, Config, PictureArgs};
+use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
 use onlookers::picture::{Style, Value, render};
-use onlookers::server::Server;
+use onlookers::server::{Control, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::load(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => return bad_usage(&error),
+    };
     start_log(&cli);
     let done = match &cli.command {
         Some(Command::Picture(args)) => picture(args),
+        Some(Command::Check { file }) => return check(file),
         None => serve(&cli.config),
     };
     match done {
@@ -24,6 +28,28 @@ fn main() -> ExitCode {
             eprintln!("onlookers: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Bad usage and a bad file are told in the same way, and end alike.
+fn bad_usage(error: &ConfigError) -> ExitCode {
+    match error {
+        // Prints help and version to standard output, and exits with 0 for them.
+        ConfigError::Usage(error) => error.exit(),
+        ConfigError::File(error) => {
+            eprintln!("onlookers: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn check(file: &Path) -> ExitCode {
+    match File::read(file) {
+        Ok(_) => {
+            println!("{} is fine", file.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => bad_usage(&ConfigError::File(error)),
     }
 }
 
@@ -50,6 +76,7 @@ async fn serve(config: &Config) -> std::io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let server = Server::bind(config)?;
     greet(&server.addresses()?)?;
+    tokio::spawn(reload_on_hangup(server.control())?);
     server
         .run(async {
             tokio::select! {
@@ -59,6 +86,22 @@ async fn serve(config: &Config) -> std::io::Result<()> {
         })
         .await;
     Ok(())
+}
+
+/// Reads the configuration again at each SIGHUP. One that is bad leaves the running one in force.
+fn reload_on_hangup(control: Control) -> std::io::Result<impl Future<Output = ()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            match Cli::load(std::env::args_os()) {
+                Ok(cli) => {
+                    control.reload(&cli.config);
+                    tracing::info!("the configuration was read again");
+                }
+                Err(error) => tracing::error!("the configuration stays as it was: {error}"),
+            }
+        }
+    })
 }
 
 /// Says where the server is, and what to do with that. Somebody may have closed standard output: that is no reason not

@@ -3,24 +3,23 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::address::Proxies;
 use crate::config::Config;
 use crate::delivery::takeover::{self, Taken};
 use crate::delivery::{Fanout, Newcomer, multipart};
 use crate::feed::Feeds;
 use crate::files::{self, Reserve};
-use crate::gate::Gate;
 use crate::http::{self, House, Purpose, Ticket};
 use crate::listen;
 use crate::picture::Pictures;
 use crate::room::{Keys, Limits, Rooms};
 use crate::seats::Seats;
+use crate::settings::Settings;
 
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 4 * 1024 * 1024;
@@ -35,6 +34,18 @@ pub struct Server {
     fanout: Arc<Fanout>,
 }
 
+/// Changes a running server.
+#[derive(Clone)]
+pub struct Control(Arc<House>);
+
+impl Control {
+    /// Puts those settings of `config` into force that can change while the server runs: all but where it listens, how it
+    /// writes, and how many it holds. Who is in stays in; no stream is dropped.
+    pub fn reload(&self, config: &Config) {
+        self.0.set(Settings::new(config));
+    }
+}
+
 impl Server {
     /// Listens where `config` says. Needs a tokio runtime.
     ///
@@ -43,20 +54,22 @@ impl Server {
     pub fn bind(config: &Config) -> io::Result<Self> {
         let files = files::raise_limit();
         let threads = config.fanout_threads.map_or_else(cores, usize::from);
-        let fanout = Fanout::start(threads, config.repaint)?;
+        let fanout = Fanout::start(threads, config.repaint.0)?;
         let most = config.max_viewers.map_or(files::viewers_within(files), usize::from);
         let house = House {
-            gate: Gate::new(config.allow.clone()),
-            proxies: Proxies::new(config.trust_proxy.clone()),
+            settings: RwLock::new(Arc::new(Settings::new(config))),
             rooms: Rooms::new(Limits::default()),
             keys: Keys::new()?,
             feeds: Feeds::new(Arc::new(Pictures::new(PICTURES_BYTES)), Arc::clone(&fanout)),
             seats: Seats::new(most, config.max_per_address.map(usize::from)),
-            ignore: config.ignore.clone(),
-            label: config.label.clone(),
         };
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
         Ok(Self { listeners, house: Arc::new(house), fanout })
+    }
+
+    /// A way to change the settings of this server while it runs.
+    pub fn control(&self) -> Control {
+        Control(Arc::clone(&self.house))
     }
 
     /// The addresses it listens on, in the order of the configuration.

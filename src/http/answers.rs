@@ -52,7 +52,9 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
              with this server's address before /online.png.\n",
         ),
         Refusal::Nameless => picture(StatusCode::FORBIDDEN, "No Referer sent"),
-        Refusal::NotAllowed(_) => picture(StatusCode::FORBIDDEN, "Not allowed here"),
+        Refusal::NotAllowed(_) | Refusal::PageNotAllowed(_) => {
+            picture(StatusCode::FORBIDDEN, "Not allowed here")
+        }
         Refusal::BadSite(_) => text(StatusCode::BAD_REQUEST, "The parameter site is not a site's name.\n"),
     }
 }

@@ -10,9 +10,11 @@ use hyper::{HeaderMap, Method};
 use super::query::{BadQuery, Query, Show};
 use super::{House, Purpose, Ticket, answers, claim, ignore, refused};
 use crate::delivery::takeover::Answer;
+use crate::gate::Refusal;
 use crate::picture::Style;
 use crate::room::{NoRoom, Page, Presence, RoomName, Site, Visitor};
 use crate::seats::Full;
+use crate::settings::Settings;
 
 /// The page that stands for whichever the picture is on.
 const AUTO: &str = "auto";
@@ -25,11 +27,12 @@ pub(super) enum NoPlace {
 }
 
 pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+    let settings = house.settings();
     let query = match Query::parse(request.uri.query()) {
         Ok(query) => query,
         Err(bad) => return Answer::Respond(answers::bad_parameter(&bad)),
     };
-    let admission = match house.gate.admit(&claim(&request.headers, query.site.as_deref())) {
+    let admission = match settings.gate.admit(&claim(&request.headers, query.site.as_deref())) {
         Ok(admission) => admission,
         Err(refusal) => return Answer::Respond(refused(&refusal)),
     };
@@ -37,6 +40,9 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         Ok(room) => room,
         Err(bad) => return Answer::Respond(answers::bad_parameter(&bad)),
     };
+    if !settings.counts(&room) {
+        return Answer::Respond(refused(&Refusal::PageNotAllowed(room)));
+    }
     // Two Firefox tabs with one URL share one stream, and the second stays blank. So each gets a URL of its own.
     if !query.unique {
         return Answer::Respond(answers::redirect(&unique_query(request.uri.query())));
@@ -44,7 +50,7 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
     if request.method == Method::HEAD {
         return Answer::TakeOver(Purpose::Head);
     }
-    match house.ticket(&room, &query, request, peer) {
+    match house.ticket(&settings, &room, (&query, request, peer)) {
         Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
         Err(no_place) => {
             tracing::debug!(?no_place, %room, "no place for a viewer");
@@ -69,14 +75,13 @@ fn room_name(site: Site, query: &Query<'_>, headers: &HeaderMap) -> Result<RoomN
 impl House {
     fn ticket(
         &self,
+        settings: &Settings,
         room: &RoomName,
-        query: &Query<'_>,
-        request: &Parts,
-        peer: IpAddr,
+        (query, request, peer): (&Query<'_>, &Parts, IpAddr),
     ) -> Result<Ticket, NoPlace> {
-        let address = self.proxies.visitor(peer, &request.headers);
+        let address = settings.proxies.visitor(peer, &request.headers);
         let seat = self.seats.take(address).map_err(NoPlace::Seat)?;
-        let presence = if query.peek || ignore::is_ignored(&self.ignore, address, &request.headers) {
+        let presence = if query.peek || ignore::is_ignored(&settings.ignore, address, &request.headers) {
             None
         } else {
             Some(self.join(room, &request.headers, address).map_err(NoPlace::Room)?)
@@ -85,7 +90,11 @@ impl House {
             Some(Show::Site) => &room.whole_site().unwrap_or_else(|| room.clone()),
             _ => room,
         };
-        let feed = self.feeds.open(&self.rooms.open(shown), query.counting, Style::plain(self.label.clone()));
+        let feed = self.feeds.open(
+            &self.rooms.open(shown),
+            query.counting,
+            Style::plain(settings.label(room.of_site())),
+        );
         Ok(Ticket { feed, presence, seat })
     }
 

@@ -69,6 +69,14 @@ impl Label {
     }
 }
 
+impl std::str::FromStr for Label {
+    type Err = LabelError;
+
+    fn from_str(text: &str) -> Result<Self, LabelError> {
+        Self::new(text)
+    }
+}
+
 impl Default for Label {
     fn default() -> Self {
         Self("Users online".into())

@@ -1,0 +1,49 @@
+//! What may change while the server runs.
+
+use std::collections::HashMap;
+
+use ipnet::IpNet;
+
+use crate::address::Proxies;
+use crate::config::{Config, SiteSettings};
+use crate::gate::Gate;
+use crate::picture::Label;
+use crate::room::{RoomName, Site};
+
+/// The settings in force, for the server and for single sites.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) gate: Gate,
+    pub(crate) proxies: Proxies,
+    /// The networks whose visitors are not counted.
+    pub(crate) ignore: Vec<IpNet>,
+    label: Label,
+    sites: HashMap<Site, SiteSettings>,
+}
+
+impl Settings {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            gate: Gate::new(config.allow.clone()),
+            proxies: Proxies::new(config.trust_proxy.clone()),
+            ignore: config.ignore.clone(),
+            label: config.label.clone(),
+            sites: config.sites.clone(),
+        }
+    }
+
+    /// What stands before the numbers of `site`.
+    pub(crate) fn label(&self, site: &Site) -> Label {
+        let own = self.sites.get(site).and_then(|settings| settings.label.as_ref());
+        own.map_or(&self.label, |label| &label.0).clone()
+    }
+
+    /// Whether a room of that name may have a count: a site always, a page if its site doesn't say otherwise.
+    pub(crate) fn counts(&self, room: &RoomName) -> bool {
+        let pages = self.sites.get(room.of_site()).and_then(|settings| settings.pages.as_ref());
+        match (room.as_page(), pages) {
+            (Some(page), Some(patterns)) => patterns.iter().any(|pattern| pattern.0.matches(page)),
+            _ => true,
+        }
+    }
+}
