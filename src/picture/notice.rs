@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tiny_skia::{FillRule, Mask, Paint, Path, PathBuilder, Pixmap, Transform};
 
 use super::Raster;
-use super::text::{Face, Origin, quantise};
+use super::text::{Face, Line};
 
 /// The size that the tag names: browsers squeeze anything else into it.
 const SIZE: (u32, u32) = (200, 30);
@@ -31,9 +31,8 @@ fn paint(text: &str) -> Raster {
     let face = Face::anton(capitals);
     let (mut pixmap, mut letters) = blank();
     let x = (SIZE.0 as f32 - face.width(&text)) / 2.0;
-    let y = ((SIZE.1 as f32 + capitals) / 2.0).round() as i32;
-    face.draw(&mut letters, Origin { x, y }, &text);
-    quantise(&mut letters);
+    let baseline = ((SIZE.1 as f32 + capitals) / 2.0).round() as i32;
+    Line::at(x, face).even(&text).draw(&mut letters, baseline);
     fill(&mut pixmap, GROUND, None);
     fill(&mut pixmap, LETTERS, Some(&letters));
     pixmap.into()
