@@ -9,12 +9,15 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::delivery::{Fanout, multipart};
-use crate::picture::{Pictures, Style, Value};
+use crate::picture::Pictures;
 use crate::registry::{Held, Registry};
-use crate::room::{Counting, RoomName, RoomRef};
+use crate::room::{RoomName, RoomRef};
+pub use view::View;
+
 use pace::Pace;
 
 mod pace;
+mod view;
 
 /// A feed that somebody holds; the last holder to go takes it along.
 pub type FeedRef = Arc<Held<FeedKey, Feed>>;
@@ -23,8 +26,7 @@ pub type FeedRef = Arc<Held<FeedKey, Feed>>;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FeedKey {
     room: RoomName,
-    counting: Counting,
-    style: Style,
+    view: View,
 }
 
 /// All feeds that have viewers.
@@ -39,12 +41,11 @@ pub struct Feeds {
 pub struct Feed {
     id: FeedId,
     room: RoomRef,
-    counting: Counting,
-    style: Style,
+    view: View,
     pictures: Arc<Pictures>,
     fanout: Arc<Fanout>,
     newest: Mutex<Bytes>,
-    /// The count that it shows.
+    /// The mark of what it shows.
     painted: AtomicU64,
     /// The fan-out threads that have viewers of this feed, a bit each.
     threads: AtomicU64,
@@ -63,13 +64,14 @@ impl Feeds {
         Self { feeds: Registry::new(), pictures, fanout, next_id: AtomicU64::new(0) }
     }
 
-    /// The feed of that count of `room` in `style`. Needs a tokio runtime, on which the feed is driven.
-    pub fn open(&self, room: &RoomRef, counting: Counting, style: Style) -> FeedRef {
-        let key = FeedKey { room: room.key().clone(), counting, style };
+    /// The feed of that view of `room`. Needs a tokio runtime, on which the feed is driven.
+    pub fn open(&self, room: &RoomRef, view: View) -> FeedRef {
+        let key = FeedKey { room: room.key().clone(), view };
         let feed = self.feeds.open(&key, || self.make(room, &key));
         feed.driver.get_or_init(|| {
             let painted = feed.painted.load(Ordering::Relaxed);
-            tokio::spawn(drive(Arc::downgrade(&feed), (Arc::clone(room), counting), painted)).abort_handle()
+            tokio::spawn(drive(Arc::downgrade(&feed), (Arc::clone(room), key.view.clone()), painted))
+                .abort_handle()
         });
         feed
     }
@@ -78,8 +80,7 @@ impl Feeds {
         let feed = Feed {
             id: FeedId(self.next_id.fetch_add(1, Ordering::Relaxed)),
             room: Arc::clone(room),
-            counting: key.counting,
-            style: key.style.clone(),
+            view: key.view.clone(),
             pictures: Arc::clone(&self.pictures),
             fanout: Arc::clone(&self.fanout),
             newest: Mutex::default(),
@@ -94,10 +95,10 @@ impl Feeds {
 }
 
 /// Publishes a feed's room as it changes, for as long as the feed has viewers.
-async fn drive(feed: Weak<Held<FeedKey, Feed>>, (room, counting): (RoomRef, Counting), mut painted: u64) {
-    let mut pace = Pace::new(Instant::now());
+async fn drive(feed: Weak<Held<FeedKey, Feed>>, (room, view): (RoomRef, View), mut painted: u64) {
+    let mut pace = Pace::new(Instant::now(), view.shortest_gap());
     loop {
-        room.changed_from(painted, counting).await;
+        room.changed(|room| view.mark(room) != painted).await;
         let cost = feed.upgrade().map(|feed| feed.cost()).unwrap_or_default();
         tokio::time::sleep_until(pace.turn(Instant::now(), cost)).await;
         let Some(feed) = feed.upgrade() else { return };
@@ -119,7 +120,7 @@ impl Feed {
 
     /// The last frame of a stream: what stays on the page when the count is no longer live.
     pub(crate) fn closing(&self) -> Bytes {
-        multipart::closing(&self.pictures.png(&self.style, Value::Ended))
+        multipart::closing(&self.view.ended(&self.pictures))
     }
 
     /// From now on thread `thread` hears of each new frame.
@@ -141,23 +142,23 @@ impl Feed {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed))
     }
 
-    /// Makes the frame of the room's count now, hands it to the fan-out, and returns that count. The feed's own task does
-    /// this at its pace.
+    /// Makes the frame of what is to be seen now, hands it to the fan-out, and returns its mark, which for a count is the
+    /// count. The feed's own task does this at its pace.
     pub fn publish(&self) -> u64 {
-        let count = self.paint();
+        let mark = self.paint();
         self.fanout.publish(self.id, self.threads.load(Ordering::SeqCst));
-        count
+        mark
     }
 
-    /// Makes the frame of the room's count now, and says which count that is.
+    /// Makes the frame of what is to be seen now, and returns its mark.
     fn paint(&self) -> u64 {
         let started = Instant::now();
-        let count = self.room.counts().of(self.counting);
-        let frame = multipart::frame(&self.pictures.png(&self.style, Value::Count(count)));
+        let (mark, png) = self.view.paint(&self.room, &self.pictures);
+        let frame = multipart::frame(&png);
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = frame;
-        self.painted.store(count, Ordering::Relaxed);
+        self.painted.store(mark, Ordering::Relaxed);
         self.spent.store(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        count
+        mark
     }
 }
 

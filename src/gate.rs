@@ -90,12 +90,13 @@ impl Gate {
         }
     }
 
+    /// Whether `site` is one of those that may embed.
+    pub fn allows(&self, site: &Site) -> bool {
+        self.allowed.is_empty() || self.allowed.iter().any(|pattern| pattern.matches(site))
+    }
+
     fn check(&self, site: Site) -> Result<Admission, Refusal> {
-        if self.allowed.is_empty() || self.allowed.iter().any(|pattern| pattern.matches(&site)) {
-            Ok(Admission { site })
-        } else {
-            Err(Refusal::NotAllowed(site))
-        }
+        if self.allows(&site) { Ok(Admission { site }) } else { Err(Refusal::NotAllowed(site)) }
     }
 }
 

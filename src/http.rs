@@ -20,6 +20,7 @@ mod ignore;
 mod online;
 mod pages;
 mod query;
+mod top;
 
 /// The body of an answer that is no stream.
 pub(crate) type Body = http_body_util::Full<Bytes>;
@@ -53,6 +54,8 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
     match (&request.method, request.uri.path()) {
         (&Method::GET | &Method::HEAD, "/") => Answer::Respond(pages::demo(request)),
         (&Method::GET | &Method::HEAD, "/online.png") => online::answer(house, request, peer),
+        (&Method::GET | &Method::HEAD, "/top.png") => top::picture(house, request, peer),
+        (&Method::GET | &Method::HEAD, "/top.json") => Answer::Respond(top::list(house, request)),
         (&Method::GET | &Method::HEAD, "/embed") => Answer::Respond(embed(house, request)),
         (&Method::GET | &Method::HEAD | &Method::POST, "/ignore") => {
             Answer::Respond(ignore::answer(request, true))

@@ -4,22 +4,25 @@
 //! the bytes, so that a picture is made once for however many viewers.
 //!
 //! - `style`: which picture is asked for; parsed once, never wrong afterwards.
-//! - `plain`, `notice`: one file for each look; it measures, then paints.
-//! - `text`: fonts, widths and the coverage of glyphs (fontdue).
+//! - `plain`, `notice`, `ranking`: one file for each look; it measures, then paints.
+//! - `font`: the fonts, and how wide their characters are; `text`: lines of them, and the coverage of glyphs (fontdue).
 //! - `raster`: the finished pixels.
 //! - `png`: pixels to bytes.
 //! - `cache`: bytes by style and value.
 
 mod cache;
+mod font;
 mod notice;
 mod plain;
 mod png;
+mod ranking;
 mod raster;
 mod style;
 mod text;
 
 pub use cache::Pictures;
 pub use notice::notice;
+pub use ranking::ranking;
 pub use raster::Raster;
 pub use style::{Label, LabelError, Style};
 

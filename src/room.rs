@@ -1,7 +1,6 @@
 //! Rooms: those who share a count. A room exists while somebody is in it or looks at it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -12,13 +11,15 @@ pub use tally::{Counting, Counts};
 pub use visitor::{Keys, Visitor};
 
 use crate::registry::{Held, Registry};
-use ranking::Ranking;
+use ranking::{Arrival, Ranking};
 use tally::{Tally, Who};
+use totals::Totals;
 
 pub(crate) mod name;
 mod page;
 mod ranking;
 mod tally;
+mod totals;
 mod visitor;
 
 /// A room that somebody holds; the last holder to go takes it along.
@@ -29,8 +30,7 @@ pub type RoomRef = Arc<Held<RoomName, Room>>;
 pub struct Rooms {
     rooms: Arc<Registry<RoomName, Room>>,
     limits: Limits,
-    /// How many sites have somebody in them.
-    sites: Arc<AtomicUsize>,
+    totals: Arc<Totals>,
 }
 
 /// How many rooms there may be. Who is in is never put out for a newcomer.
@@ -54,15 +54,24 @@ pub enum NoRoom {
 /// Counts, and a way to hear of their changes.
 #[derive(Debug, Default)]
 pub struct Room {
-    /// Which page of which site it is; nothing for a whole site.
-    page: Option<(Page, RoomRef)>,
+    /// Nothing for a whole site.
+    page: Option<OfSite>,
     state: Mutex<State>,
     changed: Notify,
+}
+
+/// Which page of which site a room is.
+#[derive(Debug)]
+struct OfSite {
+    page: Page,
+    arrival: Arrival,
+    site: RoomRef,
 }
 
 #[derive(Debug, Default)]
 struct State {
     tally: Tally,
+    peak: Counts,
     /// Of a whole site: its pages.
     ranking: Ranking,
 }
@@ -74,7 +83,7 @@ struct State {
 pub struct Presence {
     room: RoomRef,
     who: Who,
-    sites: Arc<AtomicUsize>,
+    totals: Arc<Totals>,
 }
 
 impl Default for Limits {
@@ -86,7 +95,7 @@ impl Default for Limits {
 impl Rooms {
     /// No rooms yet.
     pub fn new(limits: Limits) -> Self {
-        Self { rooms: Registry::new(), limits, sites: Arc::default() }
+        Self { rooms: Registry::new(), limits, totals: Arc::default() }
     }
 
     /// Joins the room of that name, which comes into being with its first visitor. One who isn't to be told apart
@@ -96,20 +105,31 @@ impl Rooms {
     /// [`NoRoom`], if it would be one room too many.
     pub fn join(&self, name: &RoomName, visitor: Option<&Visitor>) -> Result<Presence, NoRoom> {
         let room = self.open(name);
-        let who = room.enter(visitor, &self.limits, &self.sites)?;
-        Ok(Presence { room, who, sites: Arc::clone(&self.sites) })
+        let who = room.enter(visitor, &self.limits, &self.totals)?;
+        Ok(Presence { room, who, totals: Arc::clone(&self.totals) })
     }
 
     /// Holds a room without being counted in it.
     pub fn open(&self, name: &RoomName) -> RoomRef {
-        let site = name.whole_site().map(|site| self.rooms.open(&site, Room::default));
-        let page = name.as_page().cloned().zip(site);
-        self.rooms.open(name, || Room { page, ..Room::default() })
+        let Some((page, whole)) = name.as_page().zip(name.whole_site()) else {
+            return self.rooms.open(name, Room::default);
+        };
+        self.find(name).unwrap_or_else(|| {
+            let site = self.rooms.open(&whole, Room::default);
+            let arrival = site.lock().ranking.arrive();
+            let page = OfSite { page: page.clone(), arrival, site };
+            self.rooms.open(name, || Room { page: Some(page), ..Room::default() })
+        })
     }
 
     /// The room, if it exists: asking for it doesn't bring it into being.
     pub fn find(&self, name: &RoomName) -> Option<RoomRef> {
         self.rooms.find(name)
+    }
+
+    /// How many are in all rooms together; a visitor of two sites is two.
+    pub fn everyone(&self) -> Counts {
+        self.totals.counts()
     }
 
     /// How many rooms exist.
@@ -129,59 +149,66 @@ impl Room {
         self.lock().tally.counts()
     }
 
+    /// The most that were here at once since the room came into being, each number by itself.
+    pub fn peak(&self) -> Counts {
+        self.lock().peak
+    }
+
     /// The pages of a whole site that most have open, at most so many, with how many have; none for a page.
     pub fn top(&self, rows: usize) -> Vec<(Page, u64)> {
         self.lock().ranking.top(rows)
     }
 
-    /// Waits until the count is another than `known`. Numbers in between may pass unseen, the last one never does.
-    pub async fn changed_from(&self, known: u64, counting: Counting) {
+    /// Waits until `differs` is true, which is asked now and after each change. Changes in between may pass unseen, the
+    /// last one never does.
+    pub async fn changed(&self, differs: impl Fn(&Self) -> bool) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             // Listening begins before the look, so that no change falls between the two.
             changed.as_mut().enable();
-            if self.counts().of(counting) != known {
+            if differs(self) {
                 return;
             }
             changed.await;
         }
     }
 
-    fn enter(&self, visitor: Option<&Visitor>, limits: &Limits, sites: &AtomicUsize) -> Result<Who, NoRoom> {
+    fn enter(&self, visitor: Option<&Visitor>, limits: &Limits, totals: &Totals) -> Result<Who, NoRoom> {
         let whole = self.whole_site();
         // The site's lock is always the first of the two, so both are of one moment, and nobody waits in a circle.
         let mut site = whole.lock();
-        site.check(self.page.is_some() && self.is_empty(), limits, sites)?;
+        site.check(self.page.is_some() && self.is_empty(), limits, totals)?;
         let who = site.tally.recognise(visitor);
-        site.tally.add(who);
-        if let Some((page, _)) = &self.page {
-            let now = self.tell(|tally| tally.add(who));
-            site.ranking.change(page, now - 1, now);
+        let before = site.tally.counts();
+        site.add(who);
+        totals.came(before, site.tally.counts());
+        if let Some(OfSite { page, arrival, .. }) = &self.page {
+            let now = self.tell(|page| page.add(who));
+            site.ranking.change(*arrival, page, now - 1, now);
         }
         drop(site);
         whole.changed.notify_waiters();
         Ok(who)
     }
 
-    fn leave(&self, who: Who, sites: &AtomicUsize) {
+    fn leave(&self, who: Who, totals: &Totals) {
         let whole = self.whole_site();
         let mut site = whole.lock();
+        let before = site.tally.counts();
         site.tally.remove(who);
-        if site.tally.counts().pages == 0 {
-            sites.fetch_sub(1, Ordering::Relaxed);
-        }
-        if let Some((page, _)) = &self.page {
-            let now = self.tell(|tally| tally.remove(who));
-            site.ranking.change(page, now + 1, now);
+        totals.went(before, site.tally.counts());
+        if let Some(OfSite { page, arrival, .. }) = &self.page {
+            let now = self.tell(|page| page.tally.remove(who));
+            site.ranking.change(*arrival, page, now + 1, now);
         }
         drop(site);
         whole.changed.notify_waiters();
     }
 
-    /// Changes a page's tally, tells those who listen, and returns how many have the page open now.
-    fn tell(&self, change: impl FnOnce(&mut Tally)) -> u64 {
+    /// Changes a page's state, tells those who listen, and returns how many have the page open now.
+    fn tell(&self, change: impl FnOnce(&mut State)) -> u64 {
         let mut state = self.lock();
-        change(&mut state.tally);
+        change(&mut state);
         let now = state.tally.counts().pages;
         drop(state);
         self.changed.notify_waiters();
@@ -190,7 +217,7 @@ impl Room {
 
     /// The site that this room is a page of, or is.
     fn whole_site(&self) -> &Self {
-        self.page.as_ref().map_or(self, |(_, site)| site)
+        self.page.as_ref().map_or(self, |page| &page.site)
     }
 
     fn is_empty(&self) -> bool {
@@ -205,16 +232,20 @@ impl Room {
 
 impl State {
     /// Whether one more may come in: to a page that is new, or to a site that is.
-    fn check(&self, new_page: bool, limits: &Limits, sites: &AtomicUsize) -> Result<(), NoRoom> {
+    fn check(&self, new_page: bool, limits: &Limits, totals: &Totals) -> Result<(), NoRoom> {
         if new_page && self.ranking.len() >= limits.pages_per_site {
             return Err(NoRoom::Pages);
         }
         if self.tally.counts().pages > 0 {
             return Ok(());
         }
-        let one_more = |taken: usize| (taken < limits.sites).then_some(taken + 1);
-        let taken = sites.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        taken.map(|_| ()).map_err(|_| NoRoom::Sites)
+        totals.open_site(limits.sites)
+    }
+
+    fn add(&mut self, who: Who) {
+        self.tally.add(who);
+        let Counts { pages, visitors } = self.tally.counts();
+        self.peak = Counts { pages: self.peak.pages.max(pages), visitors: self.peak.visitors.max(visitors) };
     }
 }
 
@@ -227,7 +258,7 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.room.leave(self.who, &self.sites);
+        self.room.leave(self.who, &self.totals);
     }
 }
 
@@ -274,7 +305,7 @@ mod tests {
         assert_eq!(other.room().counts().pages, 1);
         drop(other);
         assert!(rooms.is_empty());
-        assert_eq!(rooms.sites.load(Ordering::Relaxed), 0);
+        assert_eq!(rooms.everyone(), Counts::default());
     }
 
     #[test]
@@ -345,10 +376,10 @@ mod tests {
         let rooms = Rooms::new(Limits::default());
         let presence = rooms.join(&page("example.com", "/"), None).unwrap();
         let (room, whole) = (Arc::clone(presence.room()), rooms.open(&site("example.com")));
-        room.changed_from(0, Counting::Pages).await;
+        room.changed(|room| room.counts().pages == 1).await;
         let leaving = tokio::spawn(async move { drop(presence) });
-        room.changed_from(1, Counting::Pages).await;
-        whole.changed_from(1, Counting::Visitors).await;
+        room.changed(|room| room.counts().pages == 0).await;
+        whole.changed(|room| room.counts().visitors == 0).await;
         assert_eq!(whole.counts(), Counts::default());
         leaving.await.unwrap();
     }
@@ -446,6 +477,9 @@ mod tests {
                     let ranked = whole.map_or(0, |room| room.top(99).len());
                     prop_assert_eq!(ranked, occupied.get(name).map_or(0, HashSet::len));
                 }
+                let (a, b) = (model.expected(|page| page < 3), model.expected(|page| page >= 3));
+                let everyone = Counts { pages: a.pages + b.pages, visitors: a.visitors + b.visitors };
+                prop_assert_eq!(rooms.everyone(), everyone);
                 prop_assert_eq!(rooms.len(), occupied.values().map(|pages| pages.len() + 1).sum::<usize>());
             }
         }

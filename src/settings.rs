@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ipnet::IpNet;
 
 use crate::address::Proxies;
-use crate::config::{Config, SiteSettings};
+use crate::config::{Audience, Config, SiteSettings};
 use crate::gate::Gate;
 use crate::picture::Label;
 use crate::room::{RoomName, Site};
@@ -36,6 +36,11 @@ impl Settings {
     pub(crate) fn label(&self, site: &Site) -> Label {
         let own = self.sites.get(site).and_then(|settings| settings.label.as_ref());
         own.map_or(&self.label, |label| &label.0).clone()
+    }
+
+    /// Who may see the ranking of a site's pages.
+    pub(crate) fn ranking(&self, site: &Site) -> Audience {
+        self.sites.get(site).map(|settings| settings.ranking).unwrap_or_default()
     }
 
     /// Whether a room of that name may have a count: a site always, a page if its site doesn't say otherwise.

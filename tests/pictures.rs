@@ -10,7 +10,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use bytes::Bytes;
-use onlookers::picture::{Label, Style, Value, notice, render};
+use onlookers::picture::{Label, Style, Value, notice, ranking, render};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
@@ -65,8 +65,19 @@ fn pictures() -> Vec<(String, Bytes)> {
     ] {
         all.push((name.to_owned(), notice(text)));
     }
+    all.push(("ranking".to_owned(), ranking(PAGES, 8)));
+    all.push(("ranking-empty".to_owned(), ranking(&[], 3)));
     all
 }
+
+const PAGES: &[(&str, u64)] = &[
+    ("/", 1_234),
+    ("/posts/2026/how-many-people-are-looking-at-this-very-page-right-now.html", 111),
+    ("/caf%C3%A9/men%C3%BA", 42),
+    ("/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8", 9),
+    ("/%E6%BC%A2%E5%AD%97", 2),
+    ("/a%E2%80%AEb", 1),
+];
 
 /// Compares pixels, not bytes: a better compression needs no new acceptance.
 fn judge(name: &str, file: &[u8], accept: bool) -> Result<(), String> {

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The least time between two frames of a feed.
-const SHORTEST_GAP: Duration = Duration::from_millis(100);
-
-/// The most that a run of changes stretches it to: a number that moves twice a second is live to the eye.
+/// The most that a run of changes stretches the gap between two frames to, if it isn't longer to begin with: a number
+/// that moves twice a second is live to the eye.
 const LONGEST_GAP: Duration = Duration::from_millis(500);
 
 /// A fan-out may take one part in five of a core: it is followed by four times the time it took.
@@ -18,13 +16,14 @@ const REST: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Pace {
     last: Instant,
+    shortest: Duration,
     gap: Duration,
 }
 
 impl Pace {
     /// A feed begins with a frame for its first viewer.
-    pub(super) fn new(now: Instant) -> Self {
-        Self { last: now, gap: SHORTEST_GAP }
+    pub(super) fn new(now: Instant, shortest: Duration) -> Self {
+        Self { last: now, shortest, gap: shortest }
     }
 
     /// When to publish a change seen at `now`, if the last frame has cost `cost`.
@@ -32,10 +31,10 @@ impl Pace {
         let rested = self.last + cost * REST;
         let due = self.last + self.gap;
         if now >= due.max(rested) {
-            self.gap = SHORTEST_GAP;
+            self.gap = self.shortest;
             return now;
         }
-        self.gap = (self.gap * 2).min(LONGEST_GAP);
+        self.gap = (self.gap * 2).min(LONGEST_GAP).max(self.shortest);
         due.max(rested)
     }
 
@@ -49,6 +48,7 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const SHORTEST: Duration = Duration::from_millis(100);
     const CHEAP: Duration = Duration::ZERO;
 
     fn ms(ms: u64) -> Duration {
@@ -58,14 +58,14 @@ mod tests {
     #[test]
     fn a_change_after_a_quiet_spell_goes_out_at_once() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
+        let mut pace = Pace::new(start, SHORTEST);
         assert_eq!(pace.turn(start + ms(100), CHEAP), start + ms(100));
     }
 
     #[test]
     fn a_run_of_changes_goes_out_ever_slower_until_it_pauses() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
+        let mut pace = Pace::new(start, SHORTEST);
         let mut now = start;
         let mut gaps = Vec::new();
         for _ in 0..5 {
@@ -78,13 +78,13 @@ mod tests {
         now += LONGEST_GAP;
         assert_eq!(pace.turn(now, CHEAP), now);
         pace.published(now);
-        assert_eq!(pace.turn(now, CHEAP), now + SHORTEST_GAP);
+        assert_eq!(pace.turn(now, CHEAP), now + SHORTEST);
     }
 
     #[test]
     fn an_expensive_frame_is_followed_by_four_times_its_cost() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
+        let mut pace = Pace::new(start, SHORTEST);
         assert_eq!(pace.turn(start + ms(500), ms(200)), start + ms(800));
     }
 }

@@ -59,6 +59,15 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
     }
 }
 
+/// An answer in JSON, which other sites' scripts may read: it holds nothing that isn't public.
+pub(super) fn json(status: StatusCode, value: &impl serde::Serialize) -> Response<Body> {
+    // Strings, numbers and lists can't fail to be written.
+    let text = serde_json::to_string(value).unwrap_or_default();
+    let mut response = response(status, "application/json", text + "\n");
+    response.headers_mut().insert("access-control-allow-origin", HeaderValue::from_static("*"));
+    response
+}
+
 /// 400, naming the parameter.
 pub(super) fn bad_parameter(BadQuery { parameter, why }: &BadQuery) -> Response<Body> {
     let sentence = format!("The parameter {parameter} is {why}.\n");

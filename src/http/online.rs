@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use hyper::header::{REFERER, USER_AGENT};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method};
+use hyper::{HeaderMap, Method, Response};
 
 use super::query::{BadQuery, Query, Show};
-use super::{House, Purpose, Ticket, answers, claim, ignore, refused};
+use super::{Body, House, Purpose, Ticket, answers, claim, ignore, refused};
 use crate::delivery::takeover::Answer;
+use crate::feed::View;
 use crate::gate::Refusal;
 use crate::picture::Style;
 use crate::room::{NoRoom, Page, Presence, RoomName, Site, Visitor};
@@ -45,7 +46,7 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
     }
     // Two Firefox tabs with one URL share one stream, and the second stays blank. So each gets a URL of its own.
     if !query.unique {
-        return Answer::Respond(answers::redirect(&unique_query(request.uri.query())));
+        return Answer::Respond(redirect_to_unique(request));
     }
     if request.method == Method::HEAD {
         return Answer::TakeOver(Purpose::Head);
@@ -90,11 +91,9 @@ impl House {
             Some(Show::Site) => &room.whole_site().unwrap_or_else(|| room.clone()),
             _ => room,
         };
-        let feed = self.feeds.open(
-            &self.rooms.open(shown),
-            query.counting,
-            Style::plain(settings.label(room.of_site())),
-        );
+        let view =
+            View::Count { counting: query.counting, style: Style::plain(settings.label(room.of_site())) };
+        let feed = self.feeds.open(&self.rooms.open(shown), view);
         Ok(Ticket { feed, presence, seat })
     }
 
@@ -109,6 +108,11 @@ impl House {
 /// Whether the visitor asks not to be told apart from others (Global Privacy Control, Do Not Track).
 fn wants_no_tracking(headers: &HeaderMap) -> bool {
     ["sec-gpc", "dnt"].iter().any(|name| headers.get(*name).is_some_and(|value| value == "1"))
+}
+
+/// 302 to the same picture under a URL that nobody else has.
+pub(super) fn redirect_to_unique(request: &Parts) -> Response<Body> {
+    answers::redirect(&unique_query(request.uri.query()))
 }
 
 /// The query with a `u=` that nobody else has: the number of the request, hashed with a key of this process.

@@ -7,6 +7,9 @@ use crate::room::{Counting, PageQuery};
 /// The longest query, in bytes.
 const LONGEST: usize = 4 * 1024;
 
+/// The most pages that a ranking's picture lists.
+const MOST_ROWS: u8 = 50;
+
 /// What the URL of a picture asks for. What it names that is not known is ignored.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Query<'a> {
@@ -22,6 +25,8 @@ pub(super) struct Query<'a> {
     pub(super) show: Option<Show>,
     /// `count`: open pages or visitors.
     pub(super) counting: Counting,
+    /// `rows`: how many pages a ranking lists.
+    pub(super) rows: Option<u8>,
     /// `peek=1`: look without being counted.
     pub(super) peek: bool,
 }
@@ -77,6 +82,7 @@ impl<'a> Query<'a> {
                 self.counting =
                     one_of("count", &value, &[("pages", Counting::Pages), ("visitors", Counting::Visitors)])?;
             }
+            "rows" => self.rows = Some(rows(&value)?),
             "peek" => self.peek = one_of("peek", &value, &[("1", true), ("0", false)])?,
             _ => {}
         }
@@ -87,6 +93,11 @@ impl<'a> Query<'a> {
 /// Bytes that are no UTF-8 arrive as the replacement character, which no name of a site or a page has.
 fn text<'a>(parameter: &'static str, value: Cow<'a, str>) -> Result<Cow<'a, str>, BadQuery> {
     if value.contains('\u{fffd}') { Err(BadQuery::new(parameter, "not UTF-8")) } else { Ok(value) }
+}
+
+fn rows(value: &str) -> Result<u8, BadQuery> {
+    let rows = value.parse().ok().filter(|rows| (1..=MOST_ROWS).contains(rows));
+    rows.ok_or_else(|| BadQuery::new("rows", format!("not a number from 1 to {MOST_ROWS}")))
 }
 
 fn one_of<T: Copy>(parameter: &'static str, value: &str, choices: &[(&str, T)]) -> Result<T, BadQuery> {
@@ -113,6 +124,7 @@ mod tests {
             page_query: PageQuery::Drop,
             show: Some(Show::Site),
             counting: Counting::Visitors,
+            rows: None,
             peek: true,
         };
         assert_eq!(query, Ok(wanted));

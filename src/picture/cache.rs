@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Style, Value, render, text};
+use super::{Style, Value, font, render};
 
 /// PNG files by style and value, made when first asked for and kept while there is room.
 ///
@@ -36,7 +36,7 @@ impl Pictures {
     /// Keeps pictures up to `limit` bytes in all. Loads the fonts, so that no viewer waits for them.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        text::load();
+        font::load();
         Self { kept: Mutex::new(Kept { limit: limit / 2, ..Kept::default() }) }
     }
 

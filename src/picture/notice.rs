@@ -4,7 +4,8 @@ use bytes::Bytes;
 use tiny_skia::{FillRule, Mask, Paint, Path, PathBuilder, Pixmap, Transform};
 
 use super::Raster;
-use super::text::{Face, Line};
+use super::font::Face;
+use super::text::Line;
 
 /// The size that the tag names: browsers squeeze anything else into it.
 const SIZE: (u32, u32) = (200, 30);

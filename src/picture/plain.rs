@@ -2,8 +2,9 @@
 
 use tiny_skia::Mask;
 
+use super::font::Face;
 use super::style::Label;
-use super::text::{Face, Line};
+use super::text::Line;
 use super::{Raster, Value};
 
 /// The size that the tag names (width=200 height=30). A picture is never smaller.

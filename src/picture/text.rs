@@ -1,58 +1,19 @@
-//! Fonts: how wide a text is, and which part of each pixel it covers.
+//! Text: where each character stands, and which part of each pixel it covers.
 
-use std::sync::LazyLock;
-
-use fontdue::{Font, FontSettings};
 use tiny_skia::Mask;
 
-/// Anton, the free typeface nearest to Impact; made as fonts/README.md says.
-static ANTON: LazyLock<Font> = LazyLock::new(|| parse(include_bytes!("../../fonts/Anton-subset.ttf")));
-
-fn parse(file: &[u8]) -> Font {
-    // fontdue parses every glyph here, once; `scale` only tunes how finely it flattens curves.
-    let settings = FontSettings { scale: 40.0, ..FontSettings::default() };
-    Font::from_bytes(file, settings).expect("an embedded font is whole: a test parses each")
-}
-
-/// A font at a size.
-#[derive(Clone, Copy)]
-pub(super) struct Face {
-    font: &'static Font,
-    /// Pixels to the em.
-    px: f32,
-}
-
-impl Face {
-    /// Anton with capitals `capitals` pixels high; in the font they are 1760 of the em's 2048 units.
-    pub(super) fn anton(capitals: f32) -> Self {
-        Self { font: &ANTON, px: capitals * 2048.0 / 1760.0 }
-    }
-
-    /// Pixels from where `text` starts to where a text after it would start.
-    pub(super) fn width(self, text: &str) -> f32 {
-        text.chars().map(|c| self.advance(c)).sum()
-    }
-
-    fn advance(self, c: char) -> f32 {
-        self.font.metrics(c, self.px).advance_width
-    }
-
-    /// Pixels from where a character starts to its ink.
-    fn bearing(self, c: char) -> f32 {
-        self.font.metrics(c, self.px).bounds.xmin
-    }
-}
+use super::font::Face;
 
 /// A line of text: characters, and where each starts.
-pub(super) struct Line {
-    face: Face,
+pub(super) struct Line<'a> {
+    face: Face<'a>,
     glyphs: Vec<(char, f32)>,
     end: f32,
 }
 
-impl Line {
+impl<'a> Line<'a> {
     /// An empty line that starts `x` pixels from the left.
-    pub(super) fn at(x: f32, face: Face) -> Self {
+    pub(super) fn at(x: f32, face: Face<'a>) -> Self {
         Self { face, glyphs: Vec::new(), end: x }
     }
 
@@ -152,21 +113,9 @@ fn level(coverage: u16) -> u8 {
     }
 }
 
-/// Parses the embedded fonts, which otherwise the first picture does. Some milliseconds, once.
-pub(super) fn load() {
-    LazyLock::force(&ANTON);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn anton_has_every_glyph_it_was_subset_for() {
-        let latin = (' '..='~').chain('\u{a0}'..='\u{17f}').chain("–—…·‘’“”•€™−".chars());
-        let missing: String = latin.filter(|c| ANTON.lookup_glyph_index(*c) == 0).collect();
-        assert_eq!(missing, "");
-    }
 
     #[test]
     fn a_missing_glyph_is_drawn_as_a_box() {

@@ -1,0 +1,80 @@
+//! What a feed shows of its room, and how that becomes a picture.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::picture::{Pictures, Style, Value, ranking};
+use crate::room::{Counting, Page, Room};
+
+/// One representation of a room; two viewers with the same share a feed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum View {
+    /// One number.
+    Count {
+        /// Which.
+        counting: Counting,
+        /// How it is to look.
+        style: Style,
+    },
+    /// A site's pages by viewers.
+    Top {
+        /// How many of them.
+        rows: u8,
+    },
+}
+
+/// What there is to be seen now, by a number that is another when it is something else.
+pub(super) type Mark = u64;
+
+impl View {
+    /// The least time between two frames.
+    pub(super) fn shortest_gap(&self) -> Duration {
+        match self {
+            Self::Count { .. } => Duration::from_millis(100),
+            Self::Top { .. } => Duration::from_secs(1),
+        }
+    }
+
+    /// What is to be seen of `room` now.
+    pub(super) fn mark(&self, room: &Room) -> Mark {
+        match self {
+            Self::Count { counting, .. } => room.counts().of(*counting),
+            Self::Top { rows } => hash(&room.top(usize::from(*rows))),
+        }
+    }
+
+    /// The picture of what is to be seen of `room` now, and its mark.
+    pub(super) fn paint(&self, room: &Room, pictures: &Pictures) -> (Mark, Bytes) {
+        match self {
+            Self::Count { counting, style } => {
+                let count = room.counts().of(*counting);
+                (count, pictures.png(style, Value::Count(count)))
+            }
+            Self::Top { rows } => {
+                let top = room.top(usize::from(*rows));
+                (hash(&top), ranking(&rows_of(&top), usize::from(*rows)))
+            }
+        }
+    }
+
+    /// What stays on the page when it is no longer live.
+    pub(super) fn ended(&self, pictures: &Pictures) -> Bytes {
+        match self {
+            Self::Count { style, .. } => pictures.png(style, Value::Ended),
+            Self::Top { rows } => ranking(&[], usize::from(*rows)),
+        }
+    }
+}
+
+fn rows_of(top: &[(Page, u64)]) -> Vec<(&str, u64)> {
+    top.iter().map(|(page, count)| (page.as_str(), *count)).collect()
+}
+
+/// Of the same process only ever compared with itself.
+fn hash(top: &[(Page, u64)]) -> Mark {
+    let mut hasher = DefaultHasher::new();
+    top.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,54 @@
+//! Clients known to take no stream: image proxies, link previews, crawlers, feed readers, mail programs.
+
+use std::sync::LazyLock;
+
+/// The list; `clients.tsv` says of each what it is and who says so.
+const LIST: &str = include_str!("clients.tsv");
+
+/// The names, in lower case.
+static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let rows = LIST.lines().filter(|line| !line.starts_with('#'));
+    rows.filter_map(|line| line.split('\t').next()).map(str::to_ascii_lowercase).collect()
+});
+
+/// Whether a client with that User-Agent is one of them.
+pub(super) fn takes_no_stream(agent: &[u8]) -> bool {
+    let agent = agent.to_ascii_lowercase();
+    let is_in_agent = |name: &String| agent.windows(name.len()).any(|part| part == name.as_bytes());
+    NAMES.iter().any(is_in_agent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_well_formed_and_has_a_source_for_each() {
+        for line in LIST.lines().filter(|line| !line.starts_with('#')) {
+            let columns: Vec<_> = line.split('\t').collect();
+            assert!(columns.len() == 3 && columns[0].len() >= 5 && columns[2].starts_with("https://"), "{line}");
+        }
+    }
+
+    #[test]
+    fn proxies_are_known_and_browsers_are_not() {
+        for agent in [
+            "github-camo (876de43e)",
+            "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+            "Slack-ImgProxy (+https://api.slack.com/robots)",
+            "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)",
+            "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; Googlebot/2.1; +http://www.google.com/bot.html) Chrome/99",
+        ] {
+            assert!(takes_no_stream(agent.as_bytes()), "{agent}");
+        }
+        for agent in [
+            "",
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15",
+            "curl/8.0",
+        ] {
+            assert!(!takes_no_stream(agent.as_bytes()), "{agent}");
+        }
+    }
+}

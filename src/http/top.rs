@@ -1,0 +1,114 @@
+//! `/top.png` and `/top.json`: the pages of a site by viewers.
+
+use std::net::IpAddr;
+
+use hyper::header::REFERER;
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode};
+use serde::Serialize;
+
+use super::online::{NoPlace, redirect_to_unique};
+use super::query::{BadQuery, Query};
+use super::{Body, House, Purpose, Ticket, answers, claim, refused};
+use crate::config::Audience;
+use crate::delivery::takeover::Answer;
+use crate::feed::View;
+use crate::gate::Refusal;
+use crate::room::{RoomName, Site};
+
+/// How many pages are listed if the URL doesn't say.
+const ROWS: u8 = 10;
+
+/// And in a list that is no picture.
+const MOST_ROWS: usize = 100;
+
+#[derive(Serialize)]
+struct Top<'a> {
+    site: &'a str,
+    pages: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    page: String,
+    count: u64,
+    visitors: u64,
+}
+
+/// The live picture. Whoever looks at it isn't counted by it.
+pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+    let settings = house.settings();
+    let query = match Query::parse(request.uri.query()) {
+        Ok(query) => query,
+        Err(bad) => return Answer::Respond(answers::bad_parameter(&bad)),
+    };
+    let admission = match settings.gate.admit(&claim(&request.headers, query.site.as_deref())) {
+        Ok(admission) => admission,
+        Err(refusal) => return Answer::Respond(refused(&refusal)),
+    };
+    if settings.ranking(&admission.site) == Audience::Nobody {
+        return Answer::Respond(refused(&Refusal::NotAllowed(admission.site)));
+    }
+    if !query.unique {
+        return Answer::Respond(redirect_to_unique(request));
+    }
+    if request.method == Method::HEAD {
+        return Answer::TakeOver(Purpose::Head);
+    }
+    let seat = match house.seats.take(settings.proxies.visitor(peer, &request.headers)) {
+        Ok(seat) => seat,
+        Err(full) => return Answer::Respond(answers::full(&NoPlace::Seat(full))),
+    };
+    let room = house.rooms.open(&RoomName::site(admission.site));
+    let feed = house.feeds.open(&room, View::Top { rows: query.rows.unwrap_or(ROWS) });
+    Answer::TakeOver(Purpose::View(Ticket { feed, presence: None, seat }))
+}
+
+/// The list as it is now, most viewers first.
+pub(super) fn list(house: &House, request: &Parts) -> hyper::Response<Body> {
+    let site = match site_asked_for(request) {
+        Ok(site) => site,
+        Err(bad) => return answers::bad_parameter(&bad),
+    };
+    let settings = house.settings();
+    let own = claim(&request.headers, None);
+    let may = match settings.ranking(&site) {
+        Audience::Everyone => settings.gate.allows(&site),
+        Audience::Own => settings.gate.admit(&own).is_ok_and(|admission| admission.site == site),
+        Audience::Nobody => false,
+    };
+    if !may {
+        return refused_in_json(&Refusal::NotAllowed(site));
+    }
+    answers::json(StatusCode::OK, &Top { site: site.as_str(), pages: house.rows(&site) })
+}
+
+/// `site=`, or the site of the page that asks.
+fn site_asked_for(request: &Parts) -> Result<Site, BadQuery> {
+    let query = Query::parse(request.uri.query())?;
+    if let Some(site) = query.site {
+        return site.parse().map_err(|why| BadQuery::new("site", why));
+    }
+    let referer = request.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+    Site::of_url(referer.unwrap_or_default())
+        .map_err(|_| BadQuery::new("site", "missing; write site=example.com"))
+}
+
+fn refused_in_json(refusal: &Refusal) -> hyper::Response<Body> {
+    tracing::debug!(%refusal, "refused");
+    answers::json(StatusCode::FORBIDDEN, &serde_json::json!({ "error": "This ranking is not shown to you." }))
+}
+
+impl House {
+    fn rows(&self, site: &Site) -> Vec<Row> {
+        let room = self.rooms.find(&RoomName::site(site.clone()));
+        let top = room.map(|room| room.top(MOST_ROWS)).unwrap_or_default();
+        top.into_iter()
+            .map(|(page, count)| {
+                let name = RoomName::page(site.clone(), page.clone());
+                let visitors = self.rooms.find(&name).map_or(0, |room| room.counts().visitors);
+                Row { page: page.to_string(), count, visitors }
+            })
+            .collect()
+    }
+}
