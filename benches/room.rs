@@ -39,7 +39,7 @@ fn joining(criterion: &mut Criterion) {
 fn publishing(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _guard = runtime.enter();
-    let fanout = Fanout::start(1, Duration::from_secs(5)).expect("a fan-out thread");
+    let fanout = Fanout::start(1, Duration::from_secs(5), Duration::from_secs(30)).expect("a fan-out thread");
     let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::clone(&fanout));
     let mut group = criterion.benchmark_group("publish a change to a room of");
     for viewers in VIEWERS {

@@ -116,7 +116,13 @@ pub struct Config {
     /// How many threads write pictures, 1 to 64 [default: one a core]
     #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub fanout_threads: Option<u8>,
+    /// How long a viewer may take nothing of a part before it is let go. It has no flag: tests shorten it.
+    #[doc(hidden)]
+    #[arg(skip = WRITE_TIMEOUT)]
+    pub write_timeout: Duration,
 }
+
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the one picture is to show.
 #[derive(Args, Debug)]

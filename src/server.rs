@@ -54,7 +54,7 @@ impl Server {
     pub fn bind(config: &Config) -> io::Result<Self> {
         let files = files::raise_limit();
         let threads = config.fanout_threads.map_or_else(cores, usize::from);
-        let fanout = Fanout::start(threads, config.repaint.0)?;
+        let fanout = Fanout::start(threads, config.repaint.0, config.write_timeout)?;
         let most = config.max_viewers.map_or(files::viewers_within(files), usize::from);
         let house = House {
             settings: RwLock::new(Arc::new(Settings::new(config))),
@@ -112,6 +112,7 @@ async fn accept(listener: TcpListener, house: Arc<House>, fanout: Arc<Fanout>) {
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
+                reserve.renew();
                 tokio::spawn(serve(socket, peer, Arc::clone(&house), Arc::clone(&fanout)));
             }
             Err(error) => reserve.weather(&listener, &error).await,

@@ -63,15 +63,16 @@ struct Doorbell {
 }
 
 impl Fanout {
-    /// Starts `threads` of them (1 to 64); each resends to every viewer once in `repaint`.
+    /// Starts `threads` of them (1 to 64); each resends to every viewer once in `repaint`, and lets
+    /// those go that have taken nothing for `write_timeout`.
     ///
     /// # Errors
     /// The system's, if it has no thread or no poll to give.
-    pub fn start(threads: usize, repaint: Duration) -> io::Result<Arc<Self>> {
+    pub fn start(threads: usize, repaint: Duration, write_timeout: Duration) -> io::Result<Arc<Self>> {
         let mut fanout = Self { threads: Vec::new(), next: AtomicUsize::new(0), handles: Mutex::default() };
         for number in 0..threads.clamp(1, MOST_THREADS) {
             let (commands, inbox) = mpsc::channel();
-            let (mut worker, waker) = Worker::new(number as u32, repaint)?;
+            let (mut worker, waker) = Worker::new(number as u32, repaint, write_timeout)?;
             let doorbell = Arc::new(Doorbell { waker, rung: AtomicBool::new(false) });
             fanout.threads.push(Thread { commands, doorbell: Arc::clone(&doorbell) });
             let name = format!("fanout-{number}");

@@ -16,9 +16,6 @@ use crate::seats::Seat;
 /// How many bytes a viewer may send behind its request before it is let go. A browser sends none.
 const MOST_JUNK: usize = 64 * 1024;
 
-/// How long a viewer may take nothing of a part before it is let go.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The viewer has gone, or has to.
 #[derive(Debug)]
 pub(super) struct Gone;
@@ -139,9 +136,9 @@ impl Viewer {
         if self.junk as usize > MOST_JUNK { Err(Gone) } else { Ok(()) }
     }
 
-    /// Whether it has taken nothing for too long.
-    pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        self.stalled.as_ref().is_some_and(|stalled| now.duration_since(stalled.since) > WRITE_TIMEOUT)
+    /// Whether a part waits for it that it has taken nothing of for longer than `time`.
+    pub(super) fn has_taken_nothing_for(&self, time: Duration, now: Instant) -> bool {
+        self.stalled.as_ref().is_some_and(|stalled| now.duration_since(stalled.since) > time)
     }
 
     /// Whether part of a frame still waits for room in the socket.

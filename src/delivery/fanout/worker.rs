@@ -33,6 +33,7 @@ pub(super) struct Worker {
     rested: Instant,
     gone: Vec<usize>,
     repaint: Repaint,
+    write_timeout: Duration,
     /// Until when the viewers have to take their last part, if this is the end.
     end: Option<Instant>,
 }
@@ -46,7 +47,7 @@ struct Group {
 }
 
 impl Worker {
-    pub(super) fn new(number: u32, repaint: Duration) -> io::Result<(Self, Waker)> {
+    pub(super) fn new(number: u32, repaint: Duration, write_timeout: Duration) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), DOORBELL)?;
         let now = Instant::now();
@@ -60,6 +61,7 @@ impl Worker {
             rested: now,
             gone: Vec::new(),
             repaint: Repaint::new(repaint, now),
+            write_timeout,
             end: None,
         };
         Ok((worker, waker))
@@ -207,7 +209,7 @@ impl Worker {
         for key in self.repaint.step(self.places, now).into_iter().flatten() {
             let Some(viewer) = self.viewers.get_mut(key) else { continue };
             let standing = match viewer.is_stalled() {
-                true if viewer.is_overdue(now) => Err(Gone),
+                true if viewer.has_taken_nothing_for(self.write_timeout, now) => Err(Gone),
                 true => Ok(()),
                 false => viewer.send(&self.groups[&viewer.feed].frame, self.poll.registry(), Token(key)),
             };

@@ -1,0 +1,180 @@
+//! A client that is nothing but a socket and what was read from it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::DEADLINE;
+
+/// A connection to the server.
+pub(crate) struct Client {
+    pub(crate) socket: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// A whole answer that isn't a stream.
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    /// Status line and headers, without the empty line behind them.
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    Fin,
+    Reset,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// Connects, and has the kernel keep little of what it doesn't read.
+    pub(crate) fn connect_narrow(address: SocketAddr) -> Self {
+        let socket =
+            socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(2048).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Self::over(socket.into())
+    }
+
+    fn over(socket: TcpStream) -> Self {
+        socket.set_nodelay(true).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        socket.set_write_timeout(Some(DEADLINE)).unwrap();
+        Self { socket, buffer: Vec::new() }
+    }
+
+    /// Asks once, and reads the one answer.
+    pub(crate) fn ask(address: SocketAddr, request: impl AsRef<[u8]>) -> Response {
+        let mut client = Self::connect(address);
+        client.send(request);
+        client.response()
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.socket.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends so that each piece travels by itself.
+    pub(crate) fn send_in_pieces(&mut self, bytes: impl AsRef<[u8]>, size: usize) {
+        for piece in bytes.as_ref().chunks(size) {
+            self.send(piece);
+            // Without a pause of any length the kernel would make one of several.
+            std::thread::yield_now();
+        }
+    }
+
+    /// Sends what can be sent: the server may hang up in the midst of it.
+    pub(crate) fn send_anyhow(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.socket.write_all(bytes.as_ref());
+    }
+
+    /// Says that nothing more will come.
+    pub(crate) fn half_close(&self) {
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// Hangs up with a reset instead of an end.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Reads an answer that has a Content-Length.
+    pub(crate) fn response(&mut self) -> Response {
+        let mut response = self.response_to_head();
+        let length = response.header("content-length").map_or(0, |length| length.parse().unwrap());
+        response.body = self.take(length);
+        response
+    }
+
+    /// Reads an answer that has no body, whatever its headers say.
+    pub(crate) fn response_to_head(&mut self) -> Response {
+        let head = String::from_utf8(self.take_through(b"\r\n\r\n")).unwrap();
+        let head = head.trim_end().to_owned();
+        let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).unwrap_or(&head);
+        Response { status: status.parse().unwrap(), head, body: Vec::new() }
+    }
+
+    /// The next bytes up to and with `end`.
+    pub(crate) fn take_through(&mut self, end: &[u8]) -> Vec<u8> {
+        let mut looked = 0;
+        loop {
+            if let Some(at) = self.buffer[looked..].windows(end.len()).position(|bytes| bytes == end) {
+                return self.take(looked + at + end.len());
+            }
+            looked = self.buffer.len().saturating_sub(end.len() - 1);
+            self.fill();
+        }
+    }
+
+    /// The next `length` bytes.
+    pub(crate) fn take(&mut self, length: usize) -> Vec<u8> {
+        while self.buffer.len() < length {
+            self.fill();
+        }
+        self.buffer.drain(..length).collect()
+    }
+
+    /// What one read brings.
+    pub(crate) fn read_once(&mut self) -> Vec<u8> {
+        if self.buffer.is_empty() {
+            self.fill();
+        }
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Everything up to the end of the connection, and how that came.
+    pub(crate) fn read_to_end(&mut self) -> (Vec<u8>, End) {
+        let end = loop {
+            match self.read_more() {
+                Ok(0) => break End::Fin,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => break End::Reset,
+                Err(error) => panic!("the connection neither ended nor brought anything: {error}"),
+            }
+        };
+        (std::mem::take(&mut self.buffer), end)
+    }
+
+    fn fill(&mut self) {
+        match self.read_more() {
+            Ok(0) => panic!("the connection ended behind {:?}", String::from_utf8_lossy(&self.buffer)),
+            Ok(_) => {}
+            Err(error) => panic!("{error} behind {:?}", String::from_utf8_lossy(&self.buffer)),
+        }
+    }
+
+    fn read_more(&mut self) -> std::io::Result<usize> {
+        let mut bytes = [0; 64 * 1024];
+        let some = self.socket.read(&mut bytes)?;
+        self.buffer.extend_from_slice(&bytes[..some]);
+        Ok(some)
+    }
+}
+
+impl Response {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:?} and {} bytes: {:?}",
+            self.head,
+            self.body.len(),
+            String::from_utf8_lossy(&self.body[..self.body.len().min(100)])
+        )
+    }
+}

@@ -1,0 +1,75 @@
+//! The program as users run it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running server, killed when dropped.
+pub(crate) struct Program {
+    child: Child,
+    /// What it said before it was ready, line by line.
+    pub(crate) greeting: Vec<String>,
+    pub(crate) address: SocketAddr,
+}
+
+/// The program, in an environment that says nothing about it.
+pub(crate) fn onlookers() -> Command {
+    bare(Command::new(env!("CARGO_BIN_EXE_onlookers")))
+}
+
+/// `command`, without what the environment of the tests may say about the program.
+pub(crate) fn bare(mut command: Command) -> Command {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ONLOOKERS_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+impl Program {
+    /// Starts it on a port that the system chooses, unless `args` name one.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut command = onlookers();
+        command.args(["--listen", "127.0.0.1:0"]).args(args);
+        Self::spawn(command)
+    }
+
+    /// Starts it and waits until it listens.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut greeting: Vec<String> = Vec::new();
+        // The demo page's address comes last.
+        for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+            greeting.push(line);
+            if greeting.last().is_some_and(|line| line.starts_with("    http://")) {
+                break;
+            }
+        }
+        let address = greeting.iter().find_map(|line| address_in(line)).expect("it says where it listens");
+        Self { child, greeting, address }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    line.strip_prefix("onlookers listens on http://")?.strip_suffix('/')?.parse().ok()
+}

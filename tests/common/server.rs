@@ -1,0 +1,67 @@
+//! A server in this process.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use clap::Parser;
+use onlookers::config::{Cli, Config};
+use onlookers::server::Server;
+use tokio::sync::oneshot;
+
+/// A server that runs until it is stopped or dropped, with a runtime of its own.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What `args` of the command line mean, with a port that the system chooses.
+pub(crate) fn config(args: &[&str]) -> Config {
+    let listen = if args.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
+    Cli::try_parse_from([&["onlookers"], listen, args].concat()).unwrap().config
+}
+
+impl TestServer {
+    /// A server that repaints nothing while a test runs: each frame is there for a reason.
+    pub(crate) fn quiet(args: &[&str]) -> Self {
+        Self::start(&[&["--repaint", "1h"], args].concat())
+    }
+
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::with(config(args))
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(async {
+                let server = Server::bind(&config).unwrap();
+                tell.send(server.addresses().unwrap()[0]).unwrap();
+                // A server that is dropped without a word ends too.
+                server.run(async { drop(stopped.await) }).await;
+            });
+        });
+        Self { address: told.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Tells it to end, and doesn't wait for that.
+    pub(crate) fn begin_to_stop(&mut self) {
+        self.stop.take();
+    }
+
+    /// Stops it and waits until it has ended.
+    pub(crate) fn stop(self) {}
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stop.take();
+        let ended = self.thread.take().map(JoinHandle::join);
+        // While a test panics, that is what is to be reported.
+        assert!(std::thread::panicking() || !matches!(ended, Some(Err(_))), "the server has panicked");
+    }
+}

@@ -1,0 +1,87 @@
+//! A page that looks at the counter.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::parts::{BEHIND, BETWEEN, count_on, png_of, png_of_the_end, read_png};
+use super::{DEADLINE, view_of};
+
+/// An open stream, whose next byte is a picture's first.
+pub(crate) struct Viewer {
+    pub(crate) client: Client,
+}
+
+impl Viewer {
+    /// Joins the room of example.com.
+    pub(crate) fn join(address: SocketAddr) -> Self {
+        Self::join_site(address, "example.com")
+    }
+
+    pub(crate) fn join_site(address: SocketAddr, site: &str) -> Self {
+        let mut client = Client::connect(address);
+        client.send(view_of(site));
+        Self::opened(client)
+    }
+
+    /// Reads the opening of the stream that `client` has asked for.
+    pub(crate) fn opened(mut client: Client) -> Self {
+        let response = client.response_to_head();
+        assert_eq!(response.status, 200, "{}", response.head);
+        assert_eq!(response.header("content-type"), Some("multipart/x-mixed-replace; boundary=frame"));
+        let part = client.take_through(b"\r\n\r\n");
+        assert!(part.starts_with(b"--frame\r\nContent-Type: image/png\r\nX-Pad: "));
+        Self { client }
+    }
+
+    /// The next picture. The head of the part behind it must come with it.
+    pub(crate) fn picture(&mut self) -> Vec<u8> {
+        let png = read_png(&mut self.client);
+        assert_eq!(self.client.take(BETWEEN.len()), BETWEEN);
+        png
+    }
+
+    /// The number on the next picture.
+    pub(crate) fn count(&mut self) -> u64 {
+        count_on(&self.picture())
+    }
+
+    /// Reads on until the picture is that of `count`, and says how many pictures that were.
+    pub(crate) fn wait_for(&mut self, count: u64) -> usize {
+        self.wait_for_picture(&png_of(count))
+    }
+
+    /// Like [`Self::wait_for`], for any picture.
+    pub(crate) fn wait_for_picture(&mut self, wanted: &[u8]) -> usize {
+        let started = Instant::now();
+        let mut read = 1;
+        while self.picture() != wanted {
+            assert!(started.elapsed() < DEADLINE, "what was waited for is not among {read} pictures");
+            read += 1;
+        }
+        read
+    }
+
+    /// Like [`Self::wait_for`], for what takes longer; says how long it took.
+    pub(crate) fn wait_longer_for(&mut self, count: u64, at_most: Duration) -> Duration {
+        let wanted = png_of(count);
+        let started = Instant::now();
+        self.client.socket.set_read_timeout(Some(at_most)).unwrap();
+        while self.picture() != wanted {
+            assert!(started.elapsed() < at_most, "{count} was not shown in {at_most:?}");
+        }
+        self.client.socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        started.elapsed()
+    }
+
+    /// Reads on to the last picture, which says that it is the last, and the end behind it.
+    pub(crate) fn read_orderly_end(mut self) {
+        let wanted = png_of_the_end();
+        while read_png(&mut self.client) != wanted {
+            assert_eq!(self.client.take(BETWEEN.len()), BETWEEN);
+        }
+        let (rest, end) = self.client.read_to_end();
+        assert_eq!(rest, BEHIND);
+        assert_eq!(end, super::client::End::Fin, "an end that breaks the picture in Chromium and WebKit");
+    }
+}

@@ -1,0 +1,137 @@
+//! Many viewers at once: they come in a storm, and half of them are killed, or vanish without a word.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::client::Client;
+use common::crowd::{Crowd, be_a_crowd};
+use common::server::TestServer;
+use common::view_of;
+use common::viewer::Viewer;
+
+#[test]
+fn two_thousand_join_in_two_seconds_and_get_at_most_eight_frames_each() {
+    const CROWD: u64 = 2000;
+    let server = TestServer::start(&[]);
+    let started = Instant::now();
+    let clients: Vec<Client> = (0..CROWD)
+        .map(|_| {
+            let mut client = Client::connect(server.address);
+            client.send(view_of("example.com"));
+            client
+        })
+        .collect();
+    let mut viewers: Vec<Viewer> = clients.into_iter().map(Viewer::opened).collect();
+    let joined = started.elapsed();
+    let frames: Vec<usize> = viewers.iter_mut().map(|viewer| viewer.wait_for(CROWD)).collect();
+    let (shown, most) = (started.elapsed(), frames.iter().max().unwrap());
+    println!("{CROWD} joined in {joined:?}; all showed it after {shown:?}; at most {most} frames each");
+    assert!(joined < Duration::from_secs(2), "joined in {joined:?}");
+    assert!(*most <= 8, "{most} frames");
+}
+
+fn show_all(viewers: &mut [Viewer], count: u64) {
+    for viewer in viewers {
+        viewer.wait_for(count);
+    }
+}
+
+#[test]
+fn half_of_a_thousand_killed_are_uncounted_within_a_second() {
+    let server = TestServer::start(&[]);
+    let mut crowd = Crowd::start(&[], "as_a_crowd", server.address, 500);
+    let mut viewers: Vec<Viewer> = (0..500).map(|_| Viewer::join(server.address)).collect();
+    crowd.wait_until_in();
+    show_all(&mut viewers, 1000);
+    crowd.kill();
+    let killed = Instant::now();
+    viewers[0].wait_for(500);
+    let took = killed.elapsed();
+    println!("500 of 1,000 killed, uncounted after {took:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    show_all(&mut viewers, 500);
+}
+
+#[test]
+fn half_of_a_thousand_who_vanish_without_a_word_are_uncounted_within_30_s() {
+    let net = Net::new();
+    let server = TestServer::start(&["--listen", &format!("{}:0", net.here)]);
+    let mut crowd = Crowd::start(&["ip", "netns", "exec", &net.name], "as_a_crowd", server.address, 500);
+    crowd.wait_until_in();
+    let mut viewers: Vec<Viewer> = (0..500).map(|_| Viewer::join(server.address)).collect();
+    show_all(&mut viewers, 1000);
+    net.cut();
+    let took = viewers[0].wait_longer_for(500, Duration::from_secs(60));
+    println!("500 of 1,000 vanished, uncounted after {took:?}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    // The others were not mistaken for them.
+    show_all(&mut viewers, 500);
+}
+
+#[test]
+#[ignore = "not a test: others run it as the process that holds their viewers"]
+fn as_a_crowd() {
+    be_a_crowd();
+}
+
+/// A network of its own, on the other end of a cable.
+struct Net {
+    name: String,
+    here: IpAddr,
+    there: IpAddr,
+}
+
+impl Net {
+    fn new() -> Self {
+        let id = std::process::id();
+        // A range that is set aside for tests of networks (RFC 2544), four addresses to a test.
+        let at = |last| {
+            IpAddr::from(Ipv4Addr::new(
+                198,
+                18 + (id >> 14 & 1) as u8,
+                (id >> 6) as u8,
+                (id as u8 & 63) * 4 + last,
+            ))
+        };
+        let net = Self { name: format!("onl{id}"), here: at(1), there: at(2) };
+        let Self { name, here, there } = &net;
+        ip(&format!("netns add {name}"));
+        ip(&format!("link add {name} type veth peer name far netns {name}"));
+        ip(&format!("addr add {here}/30 dev {name}"));
+        ip(&format!("link set {name} up"));
+        ip(&format!("-n {name} addr add {there}/30 dev far"));
+        ip(&format!("-n {name} link set far up"));
+        net
+    }
+
+    /// From now on every packet goes to a machine that isn't there, in both directions; no end hears of it.
+    fn cut(&self) {
+        let Self { name, here, there } = self;
+        let nobody = "lladdr 02:00:00:00:00:99 nud permanent";
+        ip(&format!("neigh replace {there} {nobody} dev {name}"));
+        ip(&format!("-n {name} neigh replace {here} {nobody} dev far"));
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+        let _ =
+            Command::new("ip").args(["link", "del", &self.name]).stderr(std::process::Stdio::null()).status();
+    }
+}
+
+fn ip(words: &str) {
+    let run = Command::new("ip").args(words.split(' ')).output();
+    let run = run.expect("this test needs the program ip (Debian and Ubuntu: apt-get install iproute2)");
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(
+        run.status.success(),
+        "this test makes a network of its own, which root may do: ip {words}: {said}"
+    );
+}

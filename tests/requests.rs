@@ -1,0 +1,399 @@
+//! Requests good and bad, and the answers that interface and browsers count on: never a hang, never a panic.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::client::{Client, End, Response};
+use common::server::TestServer;
+use common::viewer::Viewer;
+use common::{DEADLINE, request, view_of};
+
+const FROM_PAGE: &str = "Referer: https://example.com/posts/1?a=b";
+
+fn get(server: &TestServer, path: &str, headers: &[&str]) -> Response {
+    Client::ask(server.address, request(&format!("GET {path} HTTP/1.1"), headers))
+}
+
+/// What every answer says, so that nothing is kept, or taken for what it isn't.
+fn assert_safe(response: &Response) {
+    assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{response:?}");
+}
+
+fn assert_is_notice(response: &Response, sentence: &str) {
+    assert_safe(response);
+    assert_eq!(response.header("content-type"), Some("image/png"), "{response:?}");
+    assert_eq!(
+        response.header("cross-origin-resource-policy"),
+        Some("cross-origin"),
+        "else no page shows it"
+    );
+    assert_eq!(response.body, onlookers::picture::notice(sentence), "not the picture that says {sentence:?}");
+}
+
+#[test]
+fn an_answer_is_the_same_however_the_request_is_cut() {
+    let server = TestServer::quiet(&[]);
+    for request in [
+        request("GET /nowhere HTTP/1.1", &[FROM_PAGE]),
+        request("GET /online.png?u=1 HTTP/1.1", &[]),
+        request("DELETE /online.png HTTP/1.1", &[FROM_PAGE]),
+    ] {
+        let whole = Client::ask(server.address, &request);
+        for size in [1, 2, 3, 64] {
+            let mut client = Client::connect(server.address);
+            client.send_in_pieces(&request, size);
+            let cut = client.response();
+            assert_eq!((cut.status, cut.body), (whole.status, whole.body.clone()), "in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn looking_at_the_picture_itself_is_refused_and_says_how_to_embed_it() {
+    let server = TestServer::quiet(&[]);
+    for headers in [
+        &[][..],
+        &["Sec-Fetch-Dest: document"],
+        &["Referer: "],
+        &["Referer: about:blank"],
+        &["Referer: \u{ff}"],
+    ] {
+        let response = get(&server, "/online.png", headers);
+        assert_eq!(response.status, 403, "{headers:?}");
+        assert_safe(&response);
+        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
+        let mut lines = response.text().lines();
+        assert_eq!(lines.next(), Some("You can't view this image directly."));
+        assert!(lines.next().unwrap().contains("<img loading=\"lazy\" src=\"/online.png\""));
+    }
+}
+
+#[test]
+fn a_page_that_hides_its_address_is_counted_with_its_like() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    client.send(request("GET /online.png?u=1 HTTP/1.1", &["Sec-Fetch-Dest: image"]));
+    assert_eq!(Viewer::opened(client).count(), 1);
+}
+
+#[test]
+fn a_site_that_is_not_allowed_gets_a_picture_that_says_so() {
+    let server = TestServer::quiet(&["--allow", "example.com", "--allow", "*.example.org"]);
+    for (headers, sentence) in [
+        (&["Referer: https://example.net/"][..], "Not allowed here"),
+        (&["Referer: https://example.com.example.net/"], "Not allowed here"),
+        (&["Referer: https://example.org/"], "Not allowed here"),
+        (&["Sec-Fetch-Dest: image"], "No Referer sent"),
+    ] {
+        let response = get(&server, "/online.png?u=1", headers);
+        assert_eq!(response.status, 403, "{headers:?}");
+        assert_is_notice(&response, sentence);
+    }
+    assert_eq!(Viewer::join(server.address).count(), 1);
+    assert_eq!(Viewer::join_site(server.address, "a.example.org").count(), 1);
+}
+
+#[test]
+fn only_this_servers_own_pages_speak_for_another_site() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let with = |referer: &str, site: &str| {
+        let mut client = Client::connect(server.address);
+        let line = format!("GET /online.png?site={site}&u=1 HTTP/1.1");
+        client.send(request(&line, &[&format!("Referer: {referer}")]));
+        client
+    };
+    let mut embedded = Viewer::opened(with("http://counter.example/embed", "example.com"));
+    assert_eq!(embedded.count(), 1);
+    let mut direct = Viewer::join(server.address);
+    direct.wait_for(2);
+    assert_eq!(embedded.count(), 2, "both are in the room of example.com");
+    assert_is_notice(&with("http://counter.example/embed", "example.net").response(), "Not allowed here");
+    assert_is_notice(&with("https://example.net/", "example.com").response(), "Not allowed here");
+    let bad = with("http://counter.example/embed", "a%20b").response();
+    assert_eq!((bad.status, bad.text()), (400, "The parameter site is not a site's name.\n"));
+}
+
+#[test]
+fn a_bad_parameter_is_named() {
+    let server = TestServer::quiet(&[]);
+    for (path, sentence) in [
+        ("/online.png?site=%ff".to_owned(), "The parameter site is not UTF-8."),
+        ("/online.png?site=%c3%28&u=1".to_owned(), "The parameter site is not UTF-8."),
+        (format!("/online.png?x={}", "a".repeat(4096)), "The query of this URL is longer than 4096 bytes."),
+    ] {
+        let response = get(&server, &path, &[FROM_PAGE]);
+        assert_eq!((response.status, response.text()), (400, sentence));
+        assert_safe(&response);
+    }
+    assert_eq!(
+        get(&server, "/online.png?unknown=%ff&=&&%", &[FROM_PAGE]).status,
+        302,
+        "the unknown is ignored"
+    );
+}
+
+#[test]
+fn an_unknown_path_has_a_way_home() {
+    let server = TestServer::quiet(&[]);
+    for path in
+        ["/nowhere", "/online.png/", "/online.pngx", "//", "/../etc/passwd", "/%00", "/embed/x", "/\u{fc}"]
+    {
+        let response = get(&server, path, &[FROM_PAGE]);
+        assert_eq!(response.status, 404, "{path}");
+        assert_safe(&response);
+        assert!(response.text().contains("<a href=\"/\">"), "{path}");
+    }
+}
+
+#[test]
+fn other_methods_are_told_which_there_are() {
+    let server = TestServer::quiet(&[]);
+    for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW", "get"] {
+        let response =
+            Client::ask(server.address, request(&format!("{method} /online.png HTTP/1.1"), &[FROM_PAGE]));
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (405, Some("GET, HEAD, OPTIONS")),
+            "{method}"
+        );
+        assert_safe(&response);
+    }
+    let mut client = Client::connect(server.address);
+    client.send("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n");
+    assert_eq!(client.response().status, 405);
+}
+
+#[test]
+fn options_are_told_anywhere() {
+    let server = TestServer::quiet(&[]);
+    for path in ["*", "/", "/online.png", "/nowhere"] {
+        let mut client = Client::connect(server.address);
+        client.send(request(&format!("OPTIONS {path} HTTP/1.1"), &[]));
+        let response = client.response_to_head();
+        assert_eq!((response.status, response.header("allow")), (204, Some("GET, HEAD, OPTIONS")), "{path}");
+    }
+}
+
+#[test]
+fn head_gets_the_head_that_get_gets() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    for (path, headers) in [
+        ("/", &[][..]),
+        ("/embed", &[FROM_PAGE]),
+        ("/online.png", &[FROM_PAGE]),
+        ("/online.png", &[]),
+        ("/online.png?u=1", &["Referer: https://example.net/"]),
+        ("/nowhere", &[]),
+    ] {
+        let headers = [headers, &["Connection: close"]].concat();
+        let whole = get(&server, path, &headers);
+        let mut client = Client::connect(server.address);
+        client.send(request(&format!("HEAD {path} HTTP/1.1"), &headers));
+        let head = client.response_to_head();
+        assert_eq!(client.read_to_end(), (Vec::new(), End::Fin), "{path}");
+        assert_eq!(lasting(&head), lasting(&whole), "{path}");
+    }
+}
+
+/// The head without what differs from one second to the next or is random on purpose; and a length of 0 may be left out.
+fn lasting(response: &Response) -> Vec<&str> {
+    let differs = |line: &str| {
+        line.starts_with("date:") || line.starts_with("location:") || line == "content-length: 0"
+    };
+    response.head.lines().filter(|line| !differs(line)).collect()
+}
+
+#[test]
+fn a_head_over_16_kib_is_refused_and_one_below_is_taken() {
+    let server = TestServer::quiet(&[]);
+    let with = |bytes: usize| request("GET /nowhere HTTP/1.1", &[&format!("X: {}", "x".repeat(bytes))]);
+    assert_eq!(Client::ask(server.address, with(15 * 1024)).status, 404);
+    for request in [
+        with(17 * 1024),
+        with(1024 * 1024),
+        format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(17 * 1024)),
+        request("GET / HTTP/1.1", &["X: x"; 2000]),
+    ] {
+        let mut client = Client::connect(server.address);
+        client.send_anyhow(&request);
+        assert_eq!(client.response().status, 431, "a head of {} bytes", request.len());
+        client.read_to_end();
+    }
+}
+
+#[test]
+fn what_is_not_http_is_refused_and_the_connection_closed() {
+    let server = TestServer::quiet(&[]);
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"\x00\x00\x00\x00\r\n\r\n",
+        b"GET /online.png\r\n\r\n",
+        b"GET / HTTP/3.7\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: a\x00b\r\n\r\n",
+        b"GET http://[/ HTTP/1.1\r\n\r\n",
+    ] {
+        let mut client = Client::connect(server.address);
+        client.send(bytes);
+        client.half_close();
+        let (answer, _) = client.read_to_end();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{bytes:?}: {answer}");
+    }
+}
+
+#[test]
+fn odd_but_lawful_requests_are_taken() {
+    let server = TestServer::quiet(&[]);
+    for request in [
+        // Where a proxy is asked; without Host, as before 1.1; empty lines before; a line's end without its CR.
+        "GET http://counter.example/online.png?u=1 HTTP/1.1\r\nHost: counter.example\r\nReferer: https://example.com/\r\n\r\n",
+        "GET /online.png?u=1 HTTP/1.0\r\nReferer: https://example.com/\r\n\r\n",
+        "\r\n\r\nGET /online.png?u=1 HTTP/1.1\r\nHost: counter.example\r\nReferer: https://example.com/\r\n\r\n",
+        "GET /online.png?u=1 HTTP/1.1\nHost: counter.example\nREFERER:https://EXAMPLE.com\n\n",
+        "GET /online.png?u HTTP/1.1\r\nReferer: http://user:secret@example.com:80/\r\n\r\n",
+    ] {
+        let mut client = Client::connect(server.address);
+        client.send(request);
+        Viewer::opened(client).wait_for(1);
+    }
+}
+
+#[test]
+fn a_full_house_turns_newcomers_away_and_keeps_those_inside() {
+    let server = TestServer::quiet(&["--max-viewers", "2"]);
+    let mut inside = Viewer::join(server.address);
+    let second = Viewer::join(server.address);
+    inside.wait_for(2);
+    for _ in 0..3 {
+        let response = Client::ask(server.address, view_of("example.com"));
+        assert_eq!((response.status, response.header("retry-after")), (503, Some("30")));
+        assert_is_notice(&response, "Too many viewers");
+    }
+    drop(second);
+    assert_eq!(inside.count(), 1, "those turned away were not counted, and who is in sees who goes");
+    let _third = Viewer::join(server.address);
+    assert_eq!(inside.count(), 2);
+    assert_eq!(Client::ask(server.address, view_of("example.com")).status, 503);
+}
+
+#[test]
+fn one_address_may_have_so_many_and_others_still_come_in() {
+    let server = TestServer::quiet(&["--listen", "[::]:0", "--max-per-address", "1"]);
+    let at = |host: &str| format!("{host}:{}", server.address.port()).parse().unwrap();
+    let mut inside = Viewer::join(at("127.0.0.1"));
+    assert_eq!(inside.count(), 1);
+    let response = Client::ask(at("127.0.0.1"), view_of("example.net"));
+    assert_eq!((response.status, response.header("retry-after")), (503, Some("30")));
+    assert_is_notice(&response, "Too many pages open");
+    let _other = Viewer::join(at("[::1]"));
+    assert_eq!(inside.count(), 2);
+    drop(inside);
+    Viewer::join(at("127.0.0.1")).wait_for(2);
+}
+
+#[test]
+fn the_demo_page_shows_the_tag_with_the_address_it_was_asked_by() {
+    let server = TestServer::quiet(&[]);
+    let page = |headers: &[&str]| {
+        let head: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        Client::ask(server.address, format!("GET / HTTP/1.1\r\n{head}\r\n"))
+    };
+    let response = page(&["Host: counter.example:8080"]);
+    assert_safe(&response);
+    assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(response.header("content-security-policy").unwrap().contains("default-src 'none'"), "no script");
+    let tag =
+        "&lt;img loading=\"lazy\" src=\"http://counter.example:8080/online.png\" width=\"200\" height=\"30\"";
+    assert!(response.text().contains(tag));
+    assert!(response.text().contains("<embed type=\"application/x-no-bfcache\""));
+    assert!(!response.text().contains("<script"));
+    let by_tls = page(&["Host: counter.example", "X-Forwarded-Proto: https"]);
+    assert!(by_tls.text().contains("https://counter.example/online.png"));
+    for host in ["Host: \"><script>alert(1)</script>", "Host: <b>", "Host: ", "X: none"] {
+        let page = page(&[host]);
+        assert_eq!(page.header("content-type"), response.header("content-type"));
+        assert!(!page.text().contains("<script") && !page.text().contains("{{"), "{host}");
+    }
+}
+
+#[test]
+fn the_embed_page_speaks_for_the_page_around_it() {
+    let server = TestServer::quiet(&["--allow", "example.com:8080", "--allow", "counter.example"]);
+    let response =
+        get(&server, "/embed", &["Referer: https://example.com:8080/post", "Sec-Fetch-Dest: iframe"]);
+    assert_safe(&response);
+    let page = response.text();
+    assert!(page.contains("<embed type=\"application/x-no-bfcache\""));
+    assert!(page.contains("<meta http-equiv=\"refresh\" content=\""), "it comes back after an outage");
+    let picture = page.split("src=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(picture, "/online.png?site=example.com%3A8080");
+    // What the page's own request for the picture is then.
+    let mut client = Client::connect(server.address);
+    let line = format!("GET {picture}&u=1 HTTP/1.1");
+    client.send(request(&line, &["Referer: http://counter.example/embed"]));
+    assert_eq!(Viewer::opened(client).count(), 1);
+    assert_is_notice(&get(&server, "/embed", &["Referer: https://example.net/"]), "Not allowed here");
+    assert!(
+        get(&server, "/embed", &[]).text().contains("/online.png?site=counter.example\""),
+        "seen by itself"
+    );
+    for referer in ["https://\"><script>/", "https://example.com\"/", "https://%22%3E/"] {
+        let answer = get(&server, "/embed", &[&format!("Referer: {referer}")]);
+        assert_eq!(answer.status, 403, "{referer}");
+    }
+}
+
+/// On the paused clock of the server's own runtime: no time passes but what the server waits for.
+#[tokio::test(start_paused = true)]
+async fn a_head_that_takes_longer_than_10_s_is_hung_up_on_however_it_dribbles() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = onlookers::server::Server::bind(&common::server::config(&[])).unwrap();
+    let address = server.addresses().unwrap()[0];
+    tokio::spawn(server.run(std::future::pending()));
+    for (first, dribble) in
+        [("", ""), ("GET /nowhere HTTP/1.1\r\n", ""), ("GET /nowhere HTTP/1.1\r\nX: ", "x")]
+    {
+        let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+        socket.write_all(first.as_bytes()).await.unwrap();
+        let started = tokio::time::Instant::now();
+        let (mut reading, mut writing) = socket.split();
+        let mut answer = Vec::new();
+        let dribbling = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(900)).await;
+                let _ = writing.write_all(dribble.as_bytes()).await;
+            }
+        };
+        tokio::select! {
+            end = reading.read_to_end(&mut answer) => assert!(end.is_ok() && answer.is_empty()),
+            () = dribbling => {}
+        }
+        let took = started.elapsed();
+        assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&took), "{first:?}: {took:?}");
+    }
+}
+
+/// The same by the clock on the wall, once, and between two requests of a connection too.
+#[test]
+fn an_idle_connection_is_hung_up_on_after_10_s() {
+    let server = TestServer::quiet(&[]);
+    let mut idle = [Client::connect(server.address), Client::connect(server.address)];
+    idle[1].send(request("GET /nowhere HTTP/1.1", &[]));
+    assert_eq!(idle[1].response().status, 404);
+    let started = Instant::now();
+    for client in &mut idle {
+        client.socket.set_read_timeout(Some(2 * DEADLINE)).unwrap();
+        assert_eq!(client.read_to_end(), (Vec::new(), End::Fin));
+    }
+    let took = started.elapsed();
+    assert!(took > Duration::from_secs(9) && took < 2 * DEADLINE, "{took:?}");
+}

@@ -1,0 +1,198 @@
+//! Pages within sites, visitors, and who isn't counted, on the wire.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use std::net::SocketAddr;
+
+use common::client::Client;
+use common::request;
+use common::server::TestServer;
+use common::viewer::Viewer;
+
+/// A viewer of the picture with that query, on a page of example.com.
+fn view(address: SocketAddr, query: &str, headers: &[&str]) -> Viewer {
+    view_of("https://example.com/", address, query, headers)
+}
+
+fn view_of(referer: &str, address: SocketAddr, query: &str, headers: &[&str]) -> Viewer {
+    let mut client = Client::connect(address);
+    let referer = format!("Referer: {referer}");
+    let headers = [&[&referer[..]], headers].concat();
+    client.send(request(&format!("GET /online.png?u=1&{query} HTTP/1.1"), &headers));
+    Viewer::opened(client)
+}
+
+fn top(address: SocketAddr, site: &str) -> serde_json::Value {
+    let answer = Client::ask(address, request(&format!("GET /top.json?site={site} HTTP/1.1"), &[]));
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+#[test]
+fn a_page_has_a_count_of_its_own_and_a_site_is_their_sum() {
+    let server = TestServer::quiet(&[]);
+    let mut post = view(server.address, "page=/posts/1", &[]);
+    let mut about = view(server.address, "page=/about&show=page", &[]);
+    let mut sum = view(server.address, "page=/about&show=site", &[]);
+    sum.wait_for(3);
+    about.wait_for(2);
+    assert_eq!(post.count(), 1);
+    let mut again = view(server.address, "page=posts%2F..%2F./posts/1?utm=x%23top", &[]);
+    again.wait_for(1);
+    drop(view(server.address, "page=/POSTS/1", &[]));
+    let mut spelled = view(server.address, "page=/%70osts/1%3Fx", &[]);
+    spelled.wait_for(2);
+    post.wait_for(2);
+}
+
+#[test]
+fn the_page_may_be_the_one_that_the_picture_is_on() {
+    let server = TestServer::quiet(&[]);
+    let mut named = view(server.address, "page=/posts/1", &[]);
+    assert_eq!(named.count(), 1);
+    let _auto = view_of("https://example.com/posts/1?utm=x", server.address, "page=auto", &[]);
+    named.wait_for(2);
+    let mut origin_only = view(server.address, "page=auto", &[]);
+    assert_eq!(origin_only.count(), 1);
+    let mut front = view(server.address, "page=/", &[]);
+    front.wait_for(2);
+}
+
+#[test]
+fn a_page_cannot_speak_for_another_site() {
+    let server = TestServer::quiet(&[]);
+    let mut here = view(server.address, "page=/a", &[]);
+    let mut there = view_of("https://evil.example/", server.address, "site=example.com&page=/a", &[]);
+    assert_eq!((here.count(), there.count()), (1, 1));
+    assert_eq!(top(server.address, "evil.example")["pages"][0]["count"], 1);
+}
+
+#[test]
+fn bad_names_of_pages_are_refused_by_name() {
+    let server = TestServer::quiet(&[]);
+    let long = format!("page=/{}", "a".repeat(512));
+    for (query, sentence) in [
+        (&long[..], "The parameter page is longer than 512 bytes.\n"),
+        ("page=%ff", "The parameter page is not UTF-8.\n"),
+        ("page=/a%0ab", "The parameter page is not printable.\n"),
+        ("show=all", "The parameter show is not one of: site, page.\n"),
+        ("count=2", "The parameter count is not one of: pages, visitors.\n"),
+        ("peek=yes", "The parameter peek is not one of: 1, 0.\n"),
+    ] {
+        let request =
+            request(&format!("GET /online.png?{query} HTTP/1.1"), &["Referer: https://example.com/"]);
+        let answer = Client::ask(server.address, request);
+        assert_eq!((answer.status, answer.text()), (400, sentence));
+    }
+}
+
+#[test]
+fn who_peeks_is_not_counted() {
+    let server = TestServer::quiet(&["--ignore", "192.0.2.0/24", "--trust-proxy", "127.0.0.0/8"]);
+    let mut counted = view(server.address, "", &[]);
+    assert_eq!(counted.count(), 1);
+    for (query, header) in [
+        ("peek=1", "X-Nothing: 1"),
+        ("", "Cookie: a=b; onlookers-ignore=1"),
+        ("", "Sec-Purpose: prefetch;prerender"),
+        ("", "X-Forwarded-For: 198.51.100.1, 192.0.2.7"),
+    ] {
+        let mut looks = view(server.address, query, &[header]);
+        assert_eq!(looks.count(), 1, "{query} {header}");
+    }
+    let mut other = view(server.address, "", &["X-Forwarded-For: 192.0.2.7, 198.51.100.1"]);
+    other.wait_for(2);
+    // Nothing came between, or it would be read first.
+    assert_eq!(counted.count(), 2);
+}
+
+#[test]
+fn the_ignore_page_sets_and_removes_the_cookie() {
+    let server = TestServer::quiet(&[]);
+    let ask = |line: &str, headers: &[&str]| Client::ask(server.address, request(line, headers));
+    let page = ask("GET /ignore HTTP/1.1", &[]);
+    assert!(
+        page.status == 200 && page.text().contains("<form method=\"post\" action=\"ignore\">"),
+        "{page:?}"
+    );
+    let set = ask("POST /ignore HTTP/1.1", &["Content-Length: 0", "X-Forwarded-Proto: https"]);
+    assert_eq!((set.status, set.header("location")), (303, Some("ignore")));
+    let cookie = set.header("set-cookie").unwrap();
+    assert!(
+        cookie.starts_with("onlookers-ignore=1; ") && cookie.ends_with("SameSite=None; Secure"),
+        "{cookie}"
+    );
+    let removed = ask("POST /unignore HTTP/1.1", &["Content-Length: 0"]);
+    assert!(removed.header("set-cookie").unwrap().contains("Max-Age=0"));
+    assert_eq!(
+        ask("POST /ignore HTTP/1.1", &["Content-Length: 0", "Sec-Fetch-Site: cross-site"]).status,
+        403
+    );
+}
+
+#[test]
+fn a_visitor_with_three_tabs_is_one() {
+    let server = TestServer::quiet(&["--trust-proxy", "127.0.0.0/8"]);
+    let (ann, bob) = ("X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2");
+    let mut pages = view(server.address, "peek=1", &[]);
+    let mut visitors = view(server.address, "peek=1&count=visitors", &[]);
+    assert_eq!((pages.count(), visitors.count()), (0, 0));
+    let first = view(server.address, "page=/a", &[ann, "User-Agent: x"]);
+    let second = view(server.address, "page=/b", &[ann, "User-Agent: x"]);
+    pages.wait_for(2);
+    visitors.wait_for(1);
+    let _bob = view(server.address, "page=/b", &[bob, "User-Agent: x"]);
+    visitors.wait_for(2);
+    let private = [(); 2].map(|()| view(server.address, "", &[ann, "User-Agent: x", "Sec-GPC: 1"]));
+    visitors.wait_for(4);
+    drop(private);
+    visitors.wait_for(2);
+    drop(first);
+    pages.wait_for(2);
+    drop(second);
+    pages.wait_for(1);
+    visitors.wait_for(1);
+}
+
+#[test]
+fn the_ranking_has_the_pages_by_viewers() {
+    let server = TestServer::quiet(&["--trust-proxy", "127.0.0.0/8"]);
+    let empty = serde_json::json!({ "site": "example.com", "pages": [] });
+    assert_eq!(top(server.address, "example.com"), empty);
+    let mut watcher = view(server.address, "peek=1", &[]);
+    let _posts = [(); 2].map(|()| view(server.address, "page=/posts/%C3%A9", &[]));
+    let _front = view(server.address, "page=/", &[]);
+    watcher.wait_for(3);
+    let pages = serde_json::json!([
+        { "page": "/posts/%C3%A9", "count": 2, "visitors": 1 },
+        { "page": "/", "count": 1, "visitors": 1 },
+    ]);
+    assert_eq!(top(server.address, "EXAMPLE.com.")["pages"], pages);
+}
+
+#[test]
+fn the_rankings_picture_is_live() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    client.send(request("GET /top.png?u=1&rows=3 HTTP/1.1", &["Referer: https://example.com/"]));
+    let mut ranking = Viewer::opened(client);
+    assert_eq!(ranking.picture(), onlookers::picture::ranking(&[], 3));
+    let _viewer = view(server.address, "page=/a", &[]);
+    ranking.wait_for_picture(&onlookers::picture::ranking(&[("/a", 1)], 3));
+}
+
+#[test]
+fn what_is_over_the_bounds_gets_a_picture_and_503() {
+    let server = TestServer::quiet(&["--max-per-address", "2", "--trust-proxy", "127.0.0.0/8"]);
+    let (ann, bob) = ("X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2");
+    let mut inside = view(server.address, "", &[ann]);
+    let _second = view(server.address, "", &[ann]);
+    let headers = ["Referer: https://example.com/", ann];
+    let answer = Client::ask(server.address, request("GET /online.png?u=1 HTTP/1.1", &headers));
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("30")));
+    assert!(answer.body.starts_with(b"\x89PNG"));
+    let _other = view(server.address, "", &[bob]);
+    inside.wait_for(3);
+}

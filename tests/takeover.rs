@@ -1,0 +1,174 @@
+//! Pins what the takeover relies on: hyper documents `into_parts` for connections that are done, and here it is called
+//! for one whose answer was never given. When one of these fails after an update of hyper, its version has to stay.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use std::io::Write;
+use std::thread::JoinHandle;
+
+use common::client::{Client, End};
+use common::server::TestServer;
+use common::viewer::Viewer;
+use common::{request, view_of};
+
+/// So many bytes may come behind the request; a browser sends none.
+const MOST_JUNK: usize = 64 * 1024;
+
+#[test]
+fn the_first_request_of_a_connection_is_taken_over() {
+    let server = TestServer::quiet(&[]);
+    assert_eq!(Viewer::join(server.address).count(), 1);
+}
+
+#[test]
+fn a_later_request_of_a_connection_is_taken_over() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    for path in ["/", "/nowhere", "/online.png", "/"] {
+        client.send(request(&format!("GET {path} HTTP/1.1"), &["Referer: https://example.com/"]));
+        let response = client.response();
+        assert!([200, 404, 302].contains(&response.status), "{response:?}");
+    }
+    client.send(view_of("example.com"));
+    assert_eq!(Viewer::opened(client).count(), 1);
+}
+
+#[test]
+fn a_head_may_come_in_pieces() {
+    let server = TestServer::quiet(&[]);
+    for size in [1, 2, 7] {
+        let mut client = Client::connect(server.address);
+        client.send_in_pieces(view_of("example.com"), size);
+        Viewer::opened(client).wait_for(1);
+    }
+}
+
+#[test]
+fn requests_sent_at_once_are_answered_in_order() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    let demo = request("GET / HTTP/1.1", &[]);
+    client.send([&*demo, &request("GET /nowhere HTTP/1.1", &[]), &demo, &view_of("example.com")].concat());
+    assert_eq!(
+        [client.response().status, client.response().status, client.response().status],
+        [200, 404, 200]
+    );
+    assert_eq!(Viewer::opened(client).count(), 1);
+}
+
+/// Hundreds of answers don't fit into the sockets, so hyper has some of them unsent when the last head is read.
+#[test]
+fn no_earlier_answer_is_lost_when_the_client_reads_late() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect_narrow(server.address);
+    let demo = request("GET / HTTP/1.1", &[]);
+    let many = 300;
+    let requests = [demo.repeat(many), view_of("example.com")].concat();
+    let writer = write_in_background(&client, requests);
+    for _ in 0..many {
+        assert_eq!(client.response().status, 200);
+    }
+    writer.join().unwrap();
+    assert_eq!(Viewer::opened(client).count(), 1);
+}
+
+/// Answers without a body queue up otherwise than those with one, and a request's body delays the next head.
+#[test]
+fn no_earlier_answer_is_lost_behind_requests_with_bodies() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect_narrow(server.address);
+    let many = 1000;
+    let options = request("OPTIONS / HTTP/1.1", &["Content-Length: 4"]) + "body";
+    let writer = write_in_background(&client, [options.repeat(many), view_of("example.com")].concat());
+    writer.join().unwrap();
+    assert_eq!(Viewer::join(server.address).count(), 1, "the other can't be in before its answers are read");
+    for _ in 0..many {
+        assert_eq!(client.response_to_head().status, 204);
+    }
+    Viewer::opened(client).wait_for(1);
+}
+
+#[test]
+fn a_body_that_comes_late_ends_the_connection_behind_the_answer() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    client.send(request("POST / HTTP/1.1", &["Content-Length: 4"]));
+    assert_eq!(client.response().status, 405);
+    client.send_anyhow("body".to_owned() + &view_of("example.com"));
+    assert_eq!(client.read_to_end().0, []);
+}
+
+#[test]
+fn bytes_behind_the_head_are_dropped_and_the_viewer_stays() {
+    let server = TestServer::quiet(&[]);
+    let mut watcher = Viewer::join(server.address);
+    assert_eq!(watcher.count(), 1);
+    let mut client = Client::connect(server.address);
+    client.send([view_of("example.com").into_bytes(), vec![b'x'; 1000]].concat());
+    let mut viewer = Viewer::opened(client);
+    viewer.client.send(vec![b'x'; MOST_JUNK - 1000]);
+    viewer.wait_for(2);
+    assert_eq!(watcher.count(), 2);
+    let _third = Viewer::join(server.address);
+    assert_eq!((viewer.count(), watcher.count()), (3, 3));
+}
+
+#[test]
+fn who_sends_more_than_64_kib_behind_the_head_is_let_go() {
+    let server = TestServer::quiet(&[]);
+    let mut watcher = Viewer::join(server.address);
+    assert_eq!(watcher.count(), 1);
+    let mut viewer = Viewer::join(server.address);
+    assert_eq!(watcher.count(), 2);
+    viewer.client.send_anyhow(vec![b'x'; MOST_JUNK + 1]);
+    assert_eq!(watcher.count(), 1);
+    viewer.client.read_to_end();
+}
+
+#[test]
+fn a_second_request_for_the_stream_is_junk_behind_the_first() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    client.send(view_of("example.com").repeat(3));
+    let mut viewer = Viewer::opened(client);
+    assert_eq!(viewer.count(), 1);
+    let _other = Viewer::join(server.address);
+    assert_eq!(viewer.count(), 2, "one connection is one viewer");
+}
+
+#[test]
+fn the_body_of_a_request_is_junk_too() {
+    let with = |header| request("GET /online.png?u=1 HTTP/1.1", &["Referer: https://example.com/", header]);
+    for (head, body) in [
+        (with("Content-Length: 20000"), "b".repeat(20_000)),
+        (with("Transfer-Encoding: chunked"), "5\r\nhello\r\n0\r\n\r\n".to_owned()),
+        (with("Content-Length: 5\r\nExpect: 100-continue"), "hello".to_owned()),
+    ] {
+        let server = TestServer::quiet(&[]);
+        let mut client = Client::connect(server.address);
+        client.send(head + &body);
+        let mut viewer = Viewer::opened(client);
+        assert_eq!(viewer.count(), 1);
+        let _other = Viewer::join(server.address);
+        assert_eq!(viewer.count(), 2);
+    }
+}
+
+#[test]
+fn head_is_taken_over_on_a_later_request_too() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    client.send(request("GET /nowhere HTTP/1.1", &[]));
+    assert_eq!(client.response().status, 404);
+    client.send(view_of("example.com").replace("GET", "HEAD"));
+    assert_eq!(client.response_to_head().status, 200);
+    assert_eq!(client.read_to_end(), (Vec::new(), End::Fin));
+}
+
+/// The client's kernel and the server's hold less than that, so the writing waits for the reading.
+fn write_in_background(client: &Client, bytes: String) -> JoinHandle<()> {
+    let mut socket = client.socket.try_clone().unwrap();
+    std::thread::spawn(move || socket.write_all(bytes.as_bytes()).unwrap())
+}
