@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -36,8 +36,13 @@ impl Program {
     }
 
     /// Starts it and waits until it listens.
-    pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    pub(crate) fn spawn(command: Command) -> Self {
+        Self::spawn_logging(command, Stdio::null())
+    }
+
+    /// Like [`Self::spawn`], with its log going there.
+    pub(crate) fn spawn_logging(mut command: Command, log: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut greeting: Vec<String> = Vec::new();
         // The demo page's address comes last.
         for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
@@ -48,6 +53,11 @@ impl Program {
         }
         let address = greeting.iter().find_map(|line| address_in(line)).expect("it says where it listens");
         Self { child, greeting, address }
+    }
+
+    /// Its log, if that was piped and is asked for the first time.
+    pub(crate) fn log(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     pub(crate) fn id(&self) -> u32 {

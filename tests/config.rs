@@ -1,0 +1,149 @@
+//! onlookers.toml: the example, what is set for one site, and reading it again while streams are open.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
+use std::path::PathBuf;
+use std::process::{ChildStderr, Stdio};
+
+use common::client::Client;
+use common::program::{Program, onlookers};
+use common::request;
+use common::viewer::Viewer;
+use onlookers::config::File;
+use onlookers::picture::{Label, Style, Value, render};
+use rustix::process::Signal;
+
+/// A file of this test's own, gone with it.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("onlookers-{}-{name}.toml", std::process::id()));
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A server with that file, and the lines of its log.
+fn serve(file: &TempFile) -> (Program, Lines<BufReader<ChildStderr>>) {
+    let mut command = onlookers();
+    command.args(["--listen", "127.0.0.1:0", "--repaint", "1h", "--config", file.path()]);
+    let mut program = Program::spawn_logging(command, Stdio::piped());
+    let log = BufReader::new(program.log().unwrap()).lines();
+    (program, log)
+}
+
+fn wait_for_line(log: &mut Lines<BufReader<ChildStderr>>, words: &str) {
+    let found = log.map_while(Result::ok).find(|line| line.contains(words));
+    assert!(found.is_some(), "the log has no line with {words:?}");
+}
+
+fn png(label: &str, count: u64) -> Vec<u8> {
+    render(&Style::plain(Label::new(label).unwrap()), Value::Count(count)).encode().to_vec()
+}
+
+fn status(program: &Program, line: &str, site: &str) -> u16 {
+    let referer = format!("Referer: https://{site}/");
+    let mut client = Client::connect(program.address);
+    client.send(request(line, &[&referer]));
+    client.response_to_head().status
+}
+
+#[test]
+fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
+    let example = include_str!("../onlookers.toml");
+    let lines = example.lines().map(|line| match line.strip_prefix('#') {
+        // Prose has a space behind its sign.
+        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
+        _ => line,
+    });
+    let everything = TempFile::new("everything", &lines.collect::<Vec<_>>().join("\n"));
+    File::read(&everything.0).unwrap();
+    let checked = onlookers().args(["check", everything.path()]).output().unwrap();
+    assert_eq!(checked.status.code(), Some(0));
+    let keys = fs::read_to_string(&everything.0).unwrap();
+    for key in
+        ["listen", "allow", "label", "repaint", "max_viewers", "max_per_address", "ignore", "trust_proxy"]
+    {
+        assert!(
+            keys.lines().any(|line| line.starts_with(&format!("{key} = "))),
+            "{key} is not in the example"
+        );
+    }
+    assert!(onlookers().args(["check", "onlookers.toml"]).status().unwrap().success());
+}
+
+#[test]
+fn a_bad_file_is_named_by_line_and_key_and_ends_with_2() {
+    let file = TempFile::new("bad", "listen = [\"127.0.0.1:0\"]\nrepaint = \"never\"\n");
+    for args in [&["check", file.path()], &["--config", file.path()]] {
+        let refused = onlookers().args(args).output().unwrap();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(said.contains(file.path()) && said.contains("line 2") && said.contains("repaint"), "{said}");
+    }
+}
+
+#[test]
+fn flags_beat_environment_beats_file() {
+    let file = TempFile::new("beaten", "label = \"File\"\n");
+    for (env, flag, wanted) in
+        [(None, None, "File"), (Some("Env"), None, "Env"), (Some("Env"), Some("Flag"), "Flag")]
+    {
+        let mut command = onlookers();
+        command.args(["--listen", "127.0.0.1:0", "--config", file.path()]);
+        command.args(flag.map(|flag| format!("--label={flag}")));
+        command.envs(env.map(|env| ("ONLOOKERS_LABEL", env)));
+        let program = Program::spawn(command);
+        assert_eq!(Viewer::join(program.address).picture(), png(wanted, 1));
+    }
+}
+
+#[test]
+fn a_site_has_its_own_label_and_pages() {
+    let text = "[sites.\"EXAMPLE.com\"]\nlabel = \"Readers\"\npages = [\"/posts/*\"]\nranking = \"nobody\"\n";
+    let file = TempFile::new("site", text);
+    let (program, _log) = serve(&file);
+    assert_eq!(Viewer::join(program.address).picture(), png("Readers", 1));
+    assert_eq!(Viewer::join_site(program.address, "example.org").picture(), png("Users online", 1));
+    assert_eq!(status(&program, "GET /online.png?page=/posts/1 HTTP/1.1", "example.com"), 302);
+    assert_eq!(status(&program, "GET /online.png?page=/other HTTP/1.1", "example.com"), 403);
+    assert_eq!(status(&program, "GET /top.json?site=example.com HTTP/1.1", "example.com"), 403);
+    assert_eq!(status(&program, "GET /top.json?site=example.org HTTP/1.1", "example.org"), 200);
+}
+
+#[test]
+fn sighup_reads_it_again_and_drops_no_stream() {
+    let file = TempFile::new("again", "label = \"First\"\n");
+    let (program, mut log) = serve(&file);
+    let mut before = Viewer::join(program.address);
+    assert_eq!(before.picture(), png("First", 1));
+
+    fs::write(&file.0, "label = \"Second\"\nallow = [\"example.com\"]\n").unwrap();
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "was read again");
+    assert_eq!(Viewer::join(program.address).picture(), png("Second", 2));
+    assert_eq!(status(&program, "GET /online.png HTTP/1.1", "example.org"), 403);
+
+    fs::write(&file.0, "label = 5\n").unwrap();
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "stays as it was");
+    assert_eq!(status(&program, "GET /online.png HTTP/1.1", "example.org"), 403);
+    let _third = Viewer::join(program.address);
+    // The first viewer was there all the time, and its picture has the label it came with.
+    before.wait_for_picture(&png("First", 2));
+}
