@@ -95,6 +95,14 @@ impl Gate {
         self.allowed.is_empty() || self.allowed.iter().any(|pattern| pattern.matches(site))
     }
 
+    /// The one site that may embed, if there is just one and it is named.
+    pub fn only_site(&self) -> Option<Site> {
+        match &self.allowed[..] {
+            [pattern] => pattern.as_site(),
+            _ => None,
+        }
+    }
+
     fn check(&self, site: Site) -> Result<Admission, Refusal> {
         if self.allows(&site) { Ok(Admission { site }) } else { Err(Refusal::NotAllowed(site)) }
     }

@@ -11,16 +11,25 @@ use hyper::{HeaderMap, Method, Response};
 use crate::delivery::takeover::Answer;
 use crate::feed::{FeedRef, Feeds};
 use crate::gate::{Claim, Refusal};
+use crate::picture::{Pictures, Themes};
 use crate::room::{Keys, Presence, Rooms};
 use crate::seats::{Seat, Seats};
 use crate::settings::Settings;
 
 mod answers;
+mod clients;
 mod ignore;
 mod online;
 mod pages;
 mod query;
+mod still;
 mod top;
+
+/// Where stills are.
+const BADGE: &str = "/badge/";
+
+/// Where numbers are.
+const COUNT: &str = "/count/";
 
 /// The body of an answer that is no stream.
 pub(crate) type Body = http_body_util::Full<Bytes>;
@@ -31,6 +40,8 @@ pub(crate) struct House {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) feeds: Feeds,
+    pub(crate) pictures: Arc<Pictures>,
+    pub(crate) themes: Themes,
     pub(crate) seats: Arc<Seats>,
 }
 
@@ -62,6 +73,12 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         }
         (&Method::GET | &Method::HEAD | &Method::POST, "/unignore") => {
             Answer::Respond(ignore::answer(request, false))
+        }
+        (&Method::GET | &Method::HEAD, path) if path.starts_with(BADGE) => {
+            Answer::Respond(still::badge(house, request, &path[BADGE.len()..]))
+        }
+        (&Method::GET | &Method::HEAD, path) if path.starts_with(COUNT) => {
+            Answer::Respond(still::count(house, request, &path[COUNT.len()..]))
         }
         (&Method::OPTIONS, _) => Answer::Respond(answers::options()),
         (&Method::GET | &Method::HEAD, _) => Answer::Respond(answers::not_found()),

@@ -16,7 +16,7 @@ use crate::feed::Feeds;
 use crate::files::{self, Reserve};
 use crate::http::{self, House, Purpose, Ticket};
 use crate::listen;
-use crate::picture::Pictures;
+use crate::picture::{Pictures, Themes};
 use crate::room::{Keys, Limits, Rooms};
 use crate::seats::Seats;
 use crate::settings::Settings;
@@ -56,11 +56,14 @@ impl Server {
         let threads = config.fanout_threads.map_or_else(cores, usize::from);
         let fanout = Fanout::start(threads, config.repaint.0, config.write_timeout)?;
         let most = config.max_viewers.map_or(files::viewers_within(files), usize::from);
+        let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
         let house = House {
             settings: RwLock::new(Arc::new(Settings::new(config))),
             rooms: Rooms::new(Limits::default()),
             keys: Keys::new()?,
-            feeds: Feeds::new(Arc::new(Pictures::new(PICTURES_BYTES)), Arc::clone(&fanout)),
+            feeds: Feeds::new(Arc::clone(&pictures), Arc::clone(&fanout)),
+            pictures,
+            themes: Themes::load(None).map_err(io::Error::other)?,
             seats: Seats::new(most, config.max_per_address.map(usize::from)),
         };
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;

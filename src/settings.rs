@@ -43,6 +43,11 @@ impl Settings {
         self.sites.get(site).map(|settings| settings.ranking).unwrap_or_default()
     }
 
+    /// Whether anybody who asks may see the count of a room, without a page around it.
+    pub(crate) fn shows(&self, room: &RoomName) -> bool {
+        self.gate.allows(room.of_site()) && self.counts(room)
+    }
+
     /// Whether a room of that name may have a count: a site always, a page if its site doesn't say otherwise.
     pub(crate) fn counts(&self, room: &RoomName) -> bool {
         let pages = self.sites.get(room.of_site()).and_then(|settings| settings.pages.as_ref());

@@ -121,12 +121,12 @@ fn only_this_servers_own_pages_speak_for_another_site() {
 fn a_bad_parameter_is_named() {
     let server = TestServer::quiet(&[]);
     for (path, sentence) in [
-        ("/online.png?site=%ff".to_owned(), "The parameter site is not UTF-8."),
-        ("/online.png?site=%c3%28&u=1".to_owned(), "The parameter site is not UTF-8."),
+        ("/online.png?site=%ff".to_owned(), "The parameter site is bad: not UTF-8."),
+        ("/online.png?site=%c3%28&u=1".to_owned(), "The parameter site is bad: not UTF-8."),
         (format!("/online.png?x={}", "a".repeat(4096)), "The query of this URL is longer than 4096 bytes."),
     ] {
         let response = get(&server, &path, &[FROM_PAGE]);
-        assert_eq!((response.status, response.text()), (400, sentence));
+        assert_eq!((response.status, response.text().trim_end()), (400, sentence));
         assert_safe(&response);
     }
     assert_eq!(

@@ -74,12 +74,12 @@ fn bad_names_of_pages_are_refused_by_name() {
     let server = TestServer::quiet(&[]);
     let long = format!("page=/{}", "a".repeat(512));
     for (query, sentence) in [
-        (&long[..], "The parameter page is longer than 512 bytes.\n"),
-        ("page=%ff", "The parameter page is not UTF-8.\n"),
-        ("page=/a%0ab", "The parameter page is not printable.\n"),
-        ("show=all", "The parameter show is not one of: site, page.\n"),
-        ("count=2", "The parameter count is not one of: pages, visitors.\n"),
-        ("peek=yes", "The parameter peek is not one of: 1, 0.\n"),
+        (&long[..], "The parameter page is bad: longer than 512 bytes.\n"),
+        ("page=%ff", "The parameter page is bad: not UTF-8.\n"),
+        ("page=/a%0ab", "The parameter page is bad: not printable.\n"),
+        ("show=all", "The parameter show is bad: not one of: site, page.\n"),
+        ("count=2", "The parameter count is bad: not one of: pages, visitors.\n"),
+        ("peek=yes", "The parameter peek is bad: not one of: 1, 0.\n"),
     ] {
         let request =
             request(&format!("GET /online.png?{query} HTTP/1.1"), &["Referer: https://example.com/"]);

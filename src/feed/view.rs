@@ -40,7 +40,7 @@ impl View {
     /// What is to be seen of `room` now.
     pub(super) fn mark(&self, room: &Room) -> Mark {
         match self {
-            Self::Count { counting, .. } => room.counts().of(*counting),
+            Self::Count { counting, style } => mark_of(value(room, *counting, style)),
             Self::Top { rows } => hash(&room.top(usize::from(*rows))),
         }
     }
@@ -49,8 +49,8 @@ impl View {
     pub(super) fn paint(&self, room: &Room, pictures: &Pictures) -> (Mark, Bytes) {
         match self {
             Self::Count { counting, style } => {
-                let count = room.counts().of(*counting);
-                (count, pictures.png(style, Value::Count(count)))
+                let value = value(room, *counting, style);
+                (mark_of(value), pictures.png(style, value))
             }
             Self::Top { rows } => {
                 let top = room.top(usize::from(*rows));
@@ -65,6 +65,21 @@ impl View {
             Self::Count { style, .. } => pictures.png(style, Value::Ended),
             Self::Top { rows } => ranking(&[], usize::from(*rows)),
         }
+    }
+}
+
+/// What a picture of `room` in `style` is to say now.
+fn value(room: &Room, counting: Counting, style: &Style) -> Value {
+    let now = room.counts().of(counting);
+    if style.shows_peak() { Value::Peak { now, peak: room.peak().of(counting) } } else { Value::Count(now) }
+}
+
+fn mark_of(value: Value) -> Mark {
+    match value {
+        Value::Count(count) => count,
+        // Neither comes near 2^32: each is a connection.
+        Value::Peak { now, peak } => (peak << 32) | now,
+        Value::Ended => Mark::MAX,
     }
 }
 

@@ -31,6 +31,12 @@ impl Pattern {
         self.matches_host(site.host()) && self.port.is_none_or(|port| matches_port(port, site.port()))
     }
 
+    /// The site it means, if that is one.
+    pub(crate) fn as_site(&self) -> Option<Site> {
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        (!self.below).then(|| format!("{}{port}", self.host).parse().ok()).flatten()
+    }
+
     fn matches_host(&self, host: &str) -> bool {
         if !self.below {
             return host == self.host;

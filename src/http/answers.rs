@@ -34,8 +34,9 @@ pub(super) fn response(
     response
 }
 
-fn text(status: StatusCode, sentence: &'static str) -> Response<Body> {
-    response(status, "text/plain; charset=utf-8", sentence)
+/// An answer in plain words.
+pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    response(status, "text/plain; charset=utf-8", text)
 }
 
 fn picture(status: StatusCode, sentence: &str) -> Response<Body> {
@@ -69,9 +70,8 @@ pub(super) fn json(status: StatusCode, value: &impl serde::Serialize) -> Respons
 }
 
 /// 400, naming the parameter.
-pub(super) fn bad_parameter(BadQuery { parameter, why }: &BadQuery) -> Response<Body> {
-    let sentence = format!("The parameter {parameter} is {why}.\n");
-    response(StatusCode::BAD_REQUEST, "text/plain; charset=utf-8", sentence)
+pub(super) fn bad_query(bad: &BadQuery) -> Response<Body> {
+    text(StatusCode::BAD_REQUEST, format!("{bad}\n"))
 }
 
 /// 404 with a way home.

@@ -26,7 +26,10 @@ mod tests {
     fn the_list_is_well_formed_and_has_a_source_for_each() {
         for line in LIST.lines().filter(|line| !line.starts_with('#')) {
             let columns: Vec<_> = line.split('\t').collect();
-            assert!(columns.len() == 3 && columns[0].len() >= 5 && columns[2].starts_with("https://"), "{line}");
+            assert!(
+                columns.len() == 3 && columns[0].len() >= 5 && columns[2].starts_with("https://"),
+                "{line}"
+            );
         }
     }
 

@@ -8,11 +8,11 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response};
 
 use super::query::{BadQuery, Query, Show};
-use super::{Body, House, Purpose, Ticket, answers, claim, ignore, refused};
+use super::{Body, House, Purpose, Ticket, answers, claim, clients, ignore, refused, still};
 use crate::delivery::takeover::Answer;
 use crate::feed::View;
 use crate::gate::Refusal;
-use crate::picture::Style;
+use crate::picture::{Style, StyleBuilder};
 use crate::room::{NoRoom, Page, Presence, RoomName, Site, Visitor};
 use crate::seats::Full;
 use crate::settings::Settings;
@@ -31,19 +31,28 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
     let settings = house.settings();
     let query = match Query::parse(request.uri.query()) {
         Ok(query) => query,
-        Err(bad) => return Answer::Respond(answers::bad_parameter(&bad)),
+        Err(bad) => return Answer::Respond(answers::bad_query(&bad)),
     };
+    let agent = request.headers.get(USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+    // Who has a URL of its own has followed the redirect, and was judged then.
+    if !query.live.unwrap_or_else(|| query.unique || !clients::takes_no_stream(agent)) {
+        return Answer::Respond(still::online(house, request, &query));
+    }
     let admission = match settings.gate.admit(&claim(&request.headers, query.site.as_deref())) {
         Ok(admission) => admission,
         Err(refusal) => return Answer::Respond(refused(&refusal)),
     };
     let room = match room_name(admission.site, &query, &request.headers) {
         Ok(room) => room,
-        Err(bad) => return Answer::Respond(answers::bad_parameter(&bad)),
+        Err(bad) => return Answer::Respond(answers::bad_query(&bad)),
     };
     if !settings.counts(&room) {
         return Answer::Respond(refused(&Refusal::PageNotAllowed(room)));
     }
+    let style = match query.style(StyleBuilder::new(settings.label(room.of_site())), &house.themes) {
+        Ok(style) => style,
+        Err(bad) => return Answer::Respond(answers::bad_query(&bad)),
+    };
     // Two Firefox tabs with one URL share one stream, and the second stays blank. So each gets a URL of its own.
     if !query.unique {
         return Answer::Respond(redirect_to_unique(request));
@@ -51,7 +60,7 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
     if request.method == Method::HEAD {
         return Answer::TakeOver(Purpose::Head);
     }
-    match house.ticket(&settings, &room, (&query, request, peer)) {
+    match house.ticket(&settings, &room, style, (&query, request, peer)) {
         Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
         Err(no_place) => {
             tracing::debug!(?no_place, %room, "no place for a viewer");
@@ -78,6 +87,7 @@ impl House {
         &self,
         settings: &Settings,
         room: &RoomName,
+        style: Style,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
     ) -> Result<Ticket, NoPlace> {
         let address = settings.proxies.visitor(peer, &request.headers);
@@ -91,8 +101,7 @@ impl House {
             Some(Show::Site) => &room.whole_site().unwrap_or_else(|| room.clone()),
             _ => room,
         };
-        let view =
-            View::Count { counting: query.counting, style: Style::plain(settings.label(room.of_site())) };
+        let view = View::Count { counting: query.counting, style };
         let feed = self.feeds.open(&self.rooms.open(shown), view);
         Ok(Ticket { feed, presence, seat })
     }

@@ -1,7 +1,9 @@
 //! The parameters of a URL, parsed once.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use crate::picture::{BadValue, Style, StyleBuilder, Themes};
 use crate::room::{Counting, PageQuery};
 
 /// The longest query, in bytes.
@@ -13,6 +15,10 @@ const MOST_ROWS: u8 = 50;
 /// What the URL of a picture asks for. What it names that is not known is ignored.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Query<'a> {
+    /// As it came; a style's parameters are taken from it when it is known whose they are.
+    raw: &'a str,
+    /// `live`: whether to answer with a stream; if it doesn't say, that depends on who asks.
+    pub(super) live: Option<bool>,
     /// `u`: present once the URL is one that no other page has.
     pub(super) unique: bool,
     /// `site`: for whom a page of this server speaks.
@@ -38,16 +44,41 @@ pub(super) enum Show {
     Page,
 }
 
-/// A query that can't be taken: which parameter, and why.
+/// A query that can't be taken.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BadQuery {
-    pub(super) parameter: &'static str,
-    pub(super) why: String,
+pub(super) enum BadQuery {
+    /// Longer than 4096 bytes.
+    TooLong,
+    /// This parameter can't be what it is, and why.
+    Parameter(&'static str, String),
 }
 
 impl BadQuery {
     pub(super) fn new(parameter: &'static str, why: impl ToString) -> Self {
-        Self { parameter, why: why.to_string() }
+        Self::Parameter(parameter, why.to_string())
+    }
+
+    /// What is bad, in one word.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::TooLong => "query",
+            Self::Parameter(name, _) => name,
+        }
+    }
+}
+
+impl fmt::Display for BadQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "The query of this URL is longer than {LONGEST} bytes."),
+            Self::Parameter(name, why) => write!(f, "The parameter {name} is bad: {why}."),
+        }
+    }
+}
+
+impl From<BadValue> for BadQuery {
+    fn from(BadValue { parameter, reason }: BadValue) -> Self {
+        Self::Parameter(parameter, reason)
     }
 }
 
@@ -57,17 +88,29 @@ impl<'a> Query<'a> {
     pub(super) fn parse(query: Option<&'a str>) -> Result<Self, BadQuery> {
         let query = query.unwrap_or_default();
         if query.len() > LONGEST {
-            return Err(BadQuery::new("query", "longer than 4096 bytes"));
+            return Err(BadQuery::TooLong);
         }
-        let mut parsed = Self::default();
+        let mut parsed = Self { raw: query, ..Self::default() };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             parsed.take(&name, value)?;
         }
         Ok(parsed)
     }
 
+    /// The style that the parameters ask for, beginning with what is the default where they are asked.
+    ///
+    /// # Errors
+    /// [`BadQuery`] if one of them can't be.
+    pub(super) fn style(&self, mut style: StyleBuilder, themes: &Themes) -> Result<Style, BadQuery> {
+        for (name, value) in form_urlencoded::parse(self.raw.as_bytes()) {
+            style.take(&name, &value)?;
+        }
+        Ok(style.build(themes)?)
+    }
+
     fn take(&mut self, name: &str, value: Cow<'a, str>) -> Result<(), BadQuery> {
         match name {
+            "live" => self.live = Some(one_of("live", &value, &[("1", true), ("0", false)])?),
             "u" => self.unique = true,
             "site" => self.site = Some(text("site", value)?),
             "page" => self.page = Some(text("page", value)?),
@@ -114,10 +157,10 @@ mod tests {
 
     #[test]
     fn what_is_known_is_taken_and_the_rest_ignored() {
-        let query = Query::parse(Some(
-            "x=1&u=abc&site=b%C3%BCcher.example&&=&%zz&page=/a&show=site&count=visitors&peek=1",
-        ));
+        let raw = "x=1&u=abc&site=b%C3%BCcher.example&&=&%zz&page=/a&show=site&count=visitors&peek=1&live=0";
         let wanted = Query {
+            raw,
+            live: Some(false),
             unique: true,
             site: Some("bücher.example".into()),
             page: Some("/a".into()),
@@ -127,7 +170,7 @@ mod tests {
             rows: None,
             peek: true,
         };
-        assert_eq!(query, Ok(wanted));
+        assert_eq!(Query::parse(Some(raw)), Ok(wanted));
         assert_eq!(Query::parse(None), Ok(Query::default()));
     }
 

@@ -40,7 +40,7 @@ pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pu
     let settings = house.settings();
     let query = match Query::parse(request.uri.query()) {
         Ok(query) => query,
-        Err(bad) => return Answer::Respond(answers::bad_parameter(&bad)),
+        Err(bad) => return Answer::Respond(answers::bad_query(&bad)),
     };
     let admission = match settings.gate.admit(&claim(&request.headers, query.site.as_deref())) {
         Ok(admission) => admission,
@@ -68,7 +68,7 @@ pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pu
 pub(super) fn list(house: &House, request: &Parts) -> hyper::Response<Body> {
     let site = match site_asked_for(request) {
         Ok(site) => site,
-        Err(bad) => return answers::bad_parameter(&bad),
+        Err(bad) => return answers::bad_query(&bad),
     };
     let settings = house.settings();
     let own = claim(&request.headers, None);

@@ -1,34 +1,55 @@
-//! The embedded fonts, and what a font says about its characters.
+//! Fonts, and what they say about their characters.
 
-use std::sync::LazyLock;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use fontdue::{Font, FontSettings};
 
 /// Anton, the free typeface nearest to Impact. fonts/README.md says how each file was made.
-static ANTON: LazyLock<Font> = LazyLock::new(|| embedded(include_bytes!("../../fonts/Anton-subset.ttf")));
+static ANTON: LazyLock<Typeface> =
+    LazyLock::new(|| Typeface::embedded(include_bytes!("../../fonts/Anton-subset.ttf")));
 /// DejaVu Sans, in which badge services' pictures are drawn wherever Verdana is not to be had.
-static DEJAVU: LazyLock<Font> =
-    LazyLock::new(|| embedded(include_bytes!("../../fonts/DejaVuSans-subset.ttf")));
-
-fn embedded(file: &[u8]) -> Font {
-    parse(file).expect("an embedded font is whole: a test parses each")
-}
-
-fn parse(file: &[u8]) -> Result<Font, &'static str> {
-    // fontdue parses every glyph here, once; `scale` only tunes how finely it flattens curves.
-    Font::from_bytes(file, FontSettings { scale: 40.0, ..FontSettings::default() })
-}
+static DEJAVU: LazyLock<Typeface> =
+    LazyLock::new(|| Typeface::embedded(include_bytes!("../../fonts/DejaVuSans-subset.ttf")));
+/// For Verdana Bold.
+static DEJAVU_BOLD: LazyLock<Typeface> =
+    LazyLock::new(|| Typeface::embedded(include_bytes!("../../fonts/DejaVuSans-Bold-subset.ttf")));
+/// For Helvetica Bold, which is narrower.
+static DEJAVU_CONDENSED: LazyLock<Typeface> =
+    LazyLock::new(|| Typeface::embedded(include_bytes!("../../fonts/DejaVuSansCondensed-Bold-subset.ttf")));
 
 /// Parses the embedded fonts, which otherwise the first picture does. Some milliseconds, once.
 pub(super) fn load() {
-    LazyLock::force(&ANTON);
-    LazyLock::force(&DEJAVU);
+    for font in [&ANTON, &DEJAVU, &DEJAVU_BOLD, &DEJAVU_CONDENSED] {
+        LazyLock::force(font);
+    }
+}
+
+/// A font, whole.
+pub(super) struct Typeface {
+    /// For the pixels.
+    pub(super) font: Font,
+    /// For the outlines, which fontdue does not give.
+    pub(super) file: Cow<'static, [u8]>,
+}
+
+impl Typeface {
+    pub(super) fn parse(file: Cow<'static, [u8]>) -> Result<Self, &'static str> {
+        // fontdue parses every glyph here, once; `scale` only tunes how finely it flattens curves.
+        let font = Font::from_bytes(&*file, FontSettings { scale: 40.0, ..FontSettings::default() })?;
+        Ok(Self { font, file })
+    }
+
+    fn embedded(file: &'static [u8]) -> Self {
+        Self::parse(file.into()).expect("an embedded font is whole: a test parses each")
+    }
 }
 
 /// A font at a size.
 #[derive(Clone, Copy)]
 pub(super) struct Face<'a> {
-    pub(super) font: &'a Font,
+    pub(super) typeface: &'a Typeface,
     /// Pixels to the em.
     pub(super) px: f32,
 }
@@ -36,35 +57,72 @@ pub(super) struct Face<'a> {
 impl Face<'static> {
     /// Anton with capitals `capitals` pixels high; in the font they are 1760 of the em's 2048 units.
     pub(super) fn anton(capitals: f32) -> Self {
-        Self { font: &ANTON, px: capitals * 2048.0 / 1760.0 }
+        Self { typeface: &ANTON, px: capitals * 2048.0 / 1760.0 }
     }
 
     /// DejaVu Sans, `px` pixels to the em.
     pub(super) fn dejavu(px: f32) -> Self {
-        Self { font: &DEJAVU, px }
+        Self { typeface: &DEJAVU, px }
+    }
+
+    /// DejaVu Sans Bold.
+    pub(super) fn bold(px: f32) -> Self {
+        Self { typeface: &DEJAVU_BOLD, px }
+    }
+
+    /// DejaVu Sans Condensed Bold.
+    pub(super) fn condensed(px: f32) -> Self {
+        Self { typeface: &DEJAVU_CONDENSED, px }
+    }
+}
+
+impl<'a> Face<'a> {
+    /// Any font, with an H `capitals` pixels high. A font that has no H has it in a box.
+    pub(super) fn with_capitals(typeface: &'a Typeface, capitals: f32) -> Self {
+        let height = typeface.font.metrics('H', 100.0).bounds.height.max(10.0);
+        Self { typeface, px: capitals * 100.0 / height }
     }
 }
 
 impl Face<'_> {
+    /// The same font, `scale` times as large.
+    pub(super) fn scaled(self, scale: f32) -> Self {
+        Self { px: self.px * scale, ..self }
+    }
+
     /// Pixels from where `text` starts to where a text after it would start.
     pub(super) fn width(self, text: &str) -> f32 {
         text.chars().map(|c| self.advance(c)).sum()
     }
 
     pub(super) fn advance(self, c: char) -> f32 {
-        self.font.metrics(c, self.px).advance_width
+        self.typeface.font.metrics(c, self.px).advance_width
     }
 
     /// Pixels from where a character starts to its ink.
     pub(super) fn bearing(self, c: char) -> f32 {
-        self.font.metrics(c, self.px).bounds.xmin
+        self.typeface.font.metrics(c, self.px).bounds.xmin
     }
 
     /// Whether the font has a glyph for `c`.
     pub(super) fn has(self, c: char) -> bool {
-        self.font.lookup_glyph_index(c) != 0
+        self.typeface.font.lookup_glyph_index(c) != 0
+    }
+
+    /// Logs, once for each character, that the font has none of it.
+    pub(super) fn warn_of_missing(self, text: &str) {
+        for c in text.chars().filter(|&c| !self.has(c)) {
+            let mut missing = MISSING.lock().unwrap_or_else(PoisonError::into_inner);
+            if missing.len() < MOST_MISSING && missing.insert(c) {
+                tracing::warn!("no font has a glyph for U+{:04X}: it is painted as a box", u32::from(c));
+            }
+        }
     }
 }
+
+/// Who asks for labels in all the world's scripts gets no more lines into the log than this.
+const MOST_MISSING: usize = 100;
+static MISSING: Mutex<BTreeSet<char>> = Mutex::new(BTreeSet::new());
 
 #[cfg(test)]
 mod tests {
@@ -73,10 +131,13 @@ mod tests {
     #[test]
     fn each_embedded_font_has_every_glyph_it_was_subset_for() {
         let latin = (' '..='~').chain('\u{a0}'..='\u{17f}').chain("–—…·‘’“”•€™−".chars());
-        for font in [&ANTON, &DEJAVU] {
-            let missing: String = latin.clone().filter(|c| font.lookup_glyph_index(*c) == 0).collect();
+        let faces = [Face::anton(16.0), Face::dejavu(11.0), Face::bold(10.0), Face::condensed(10.0)];
+        for face in faces {
+            let missing: String = latin.clone().filter(|&c| !face.has(c)).collect();
             assert_eq!(missing, "");
         }
-        assert!("Кто здесь? Ποιος".chars().all(|c| Face::dejavu(11.0).has(c)));
+        for face in &faces[1..] {
+            assert!("Кто здесь? Ποιος".chars().all(|c| face.has(c)));
+        }
     }
 }

@@ -1,38 +1,62 @@
 //! The plain look: "Users online: 42" in green letters on nothing.
 
-use tiny_skia::Mask;
-
-use super::font::Face;
-use super::style::Label;
+use super::drawing::Drawing;
+use super::font::{Face, Typeface};
+use super::shared::Shared;
 use super::text::Line;
-use super::{Raster, Value};
+use super::{Label, Rgb, Style, Value};
 
 /// The size that the tag names (width=200 height=30). A picture is never smaller.
 const SIZE: (u32, u32) = (200, 30);
 /// Pixels left and right of the text.
 const MARGIN: f32 = 10.0;
 /// The row below the feet of the letters.
-const BASELINE: i32 = 22;
+const BASELINE: u32 = 22;
 /// Capitals that look like Impact's at 20 pixels, and a whole number, so that their tops and feet are sharp.
 const CAPITALS: f32 = 16.0;
 /// Whole pixels, so that a digit has the same pixels wherever it stands.
 const CELL: f32 = 10.0;
 /// Digits for which there is room at least: as a count goes from 9 to 10 and on to 9,999 no picture changes its size.
 const ROOM: usize = 4;
-const GREEN: [u8; 3] = [0, 100, 0];
 /// How opaque the last picture of a stream is, of 255.
-const PALE: u8 = 115;
+pub(super) const PALE: u8 = 115;
 
-pub(super) fn render(label: &Label, value: Value) -> Raster {
-    let (number, alpha) = match value {
-        Value::Count(n) => (n.to_string(), 255),
-        Value::Ended => ("–".to_owned(), PALE),
-    };
-    let words = Line::at(MARGIN, Face::anton(CAPITALS)).sharp(&words(label));
-    let mut mask = blank(words.end(), number.chars().count());
-    words.cells(CELL, &number).draw(&mut mask, BASELINE);
-    let [red, green, blue] = GREEN;
-    Raster::of_ink(&mask, [red, green, blue, alpha])
+/// What the plain look alone needs to know.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Plain {
+    pub(super) ink: Rgb,
+    /// Anton unless another was added and asked for.
+    pub(super) font: Option<Shared<Typeface>>,
+}
+
+impl Plain {
+    /// Green on white: 7.4 to 1.
+    pub(super) const LIGHT: Rgb = Rgb([0, 100, 0]);
+    /// Green on black: 13 to 1.
+    pub(super) const DARK: Rgb = Rgb([120, 220, 120]);
+
+    fn face(&self) -> Face<'_> {
+        self.font.as_ref().map_or(Face::anton(CAPITALS), |font| Face::with_capitals(font, CAPITALS))
+    }
+}
+
+impl Default for Plain {
+    fn default() -> Self {
+        Self { ink: Self::LIGHT, font: None }
+    }
+}
+
+pub(super) fn draw<'a>(plain: &'a Plain, style: &Style, value: Value) -> Drawing<'a> {
+    let words = Line::at(MARGIN, plain.face()).sharp(&words(&style.label));
+    let line = words.clone().number(CELL, &style.message(value));
+    let room = words.number(CELL, &style.message(value.with_digits(ROOM)));
+    let needed = (line.end().max(room.end()) + MARGIN).ceil() as u32;
+    let mut drawing = Drawing::new(needed.max(SIZE.0), SIZE.1);
+    drawing.text(line, BASELINE, plain.ink);
+    if value == Value::Ended {
+        drawing.alpha = PALE;
+    }
+    drawing
 }
 
 fn words(label: &Label) -> String {
@@ -42,14 +66,9 @@ fn words(label: &Label) -> String {
     }
 }
 
-/// As wide as the tag says, or as the text needs.
-fn blank(number_left: f32, digits: usize) -> Mask {
-    let needed = number_left + CELL * digits.max(ROOM) as f32 + MARGIN;
-    Mask::new(SIZE.0.max(needed.ceil() as u32), SIZE.1).expect("not empty, and a label is short")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{Raster, render};
     use super::*;
 
     #[test]
@@ -71,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_picture_grows_only_when_it_must() {
-        let width = |label: &str, n| render(&Label::new(label).unwrap(), Value::Count(n)).width();
+        let width = |label: &str, n| paint(&Label::new(label).unwrap(), Value::Count(n)).width();
         assert_eq!(width("Users online", 9_999_999), 200);
         let long = width("People who are reading this very page right now", 0);
         assert!(long > 200);
@@ -83,7 +102,7 @@ mod tests {
     fn the_largest_number_and_the_longest_label_are_whole() {
         let widest = Label::new(&"W".repeat(Label::MAX_CHARS)).unwrap();
         for label in [Label::default(), widest] {
-            let raster = render(&label, Value::Count(u64::MAX));
+            let raster = paint(&label, Value::Count(u64::MAX));
             let last = columns(&raster, raster.width() - MARGIN as u32, MARGIN as u32);
             assert!(last.iter().all(|pixel| pixel[3] == 0), "ink in the margin");
         }
@@ -91,9 +110,9 @@ mod tests {
 
     #[test]
     fn the_ink_is_one_green_and_pale_at_the_end() {
-        let of = |value| render(&Label::default(), value).pixels().to_vec();
+        let of = |value| paint(&Label::default(), value).pixels().to_vec();
         for value in [Value::Count(8), Value::Ended] {
-            assert!(of(value).iter().all(|&[r, g, b, a]| a == 0 || [r, g, b] == GREEN));
+            assert!(of(value).iter().all(|&[r, g, b, a]| a == 0 || Rgb([r, g, b]) == Plain::LIGHT));
         }
         assert_eq!(of(Value::Count(8)).iter().map(|p| p[3]).max(), Some(255));
         assert_eq!(of(Value::Ended).iter().map(|p| p[3]).max(), Some(PALE));
@@ -101,13 +120,17 @@ mod tests {
 
     #[test]
     fn an_empty_label_leaves_the_number_alone() {
-        let alone = render(&Label::new("").unwrap(), Value::Count(8));
+        let alone = paint(&Label::new("").unwrap(), Value::Count(8));
         let number = columns(&count(8), number_left(), CELL as u32);
         assert!(columns(&alone, MARGIN as u32, CELL as u32) == number);
     }
 
+    fn paint(label: &Label, value: Value) -> Raster {
+        render(&Style::plain(label.clone()), value)
+    }
+
     fn count(n: u64) -> Raster {
-        render(&Label::default(), Value::Count(n))
+        paint(&Label::default(), Value::Count(n))
     }
 
     fn number_left() -> u32 {

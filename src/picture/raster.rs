@@ -23,6 +23,17 @@ impl Raster {
         Self { width: mask.width(), pixels: mask.data().iter().map(pixel).collect() }
     }
 
+    /// Makes the whole paler: `alpha` of 255.
+    pub(super) fn fade(&mut self, alpha: u8) {
+        for pixel in &mut self.pixels {
+            pixel[3] = ((u16::from(pixel[3]) * u16::from(alpha) + 127) / 255) as u8;
+        }
+    }
+
+    pub(super) fn pixels_mut(&mut self) -> &mut [[u8; 4]] {
+        &mut self.pixels
+    }
+
     /// Pixels.
     #[must_use]
     pub fn width(&self) -> u32 {

@@ -1,133 +1,89 @@
 //! Which picture is asked for.
 
-use std::fmt;
-use std::sync::Arc;
+use super::badge::{self, Badge};
+use super::drawing::Drawing;
+use super::number::Format;
+use super::plain::{self, Plain};
+use super::{Label, Rgb, Value};
 
 /// How a count is to look. Two equal styles give the same picture, so a style is the key of feeds and caches.
-/// Cheap to clone.
+/// Cheap to clone. [`StyleBuilder`](super::StyleBuilder) makes one of parameters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Style {
-    look: Look,
-    label: Label,
+    pub(super) look: Look,
+    pub(super) label: Label,
+    /// Pixels of the file to a pixel of the page, each way.
+    pub(super) scale: u8,
+    pub(super) format: Format,
+    pub(super) peak: bool,
 }
 
-/// The family of pictures that a style belongs to; each has a file of its own.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// The family of pictures that a style belongs to; each has a file of its own, and knows what only it needs.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Look {
-    Plain,
+    Plain(Plain),
+    Badge(Badge),
 }
 
 impl Style {
     /// Green letters on nothing, 200×30 pixels or wider: "Users online: 42".
     #[must_use]
     pub fn plain(label: Label) -> Self {
-        Self { look: Look::Plain, label }
+        let look = Look::Plain(Plain::default());
+        Self { look, label, scale: 1, format: Format::default(), peak: false }
     }
 
-    pub(super) fn look(&self) -> Look {
-        self.look
+    /// What `value` looks like: both PNG and SVG are made of it.
+    pub(super) fn draw(&self, value: Value) -> Drawing<'_> {
+        match &self.look {
+            Look::Plain(plain) => plain::draw(plain, self, value),
+            Look::Badge(badge) => badge::draw(badge, self, value),
+        }
     }
 
-    pub(super) fn label(&self) -> &Label {
+    /// Width and height of the picture on the page, in pixels. The file has [`Style::scale`] times as many each way.
+    #[must_use]
+    pub fn size(&self, value: Value) -> (u32, u32) {
+        let drawing = self.draw(value);
+        (drawing.width, drawing.height)
+    }
+
+    /// The words beside the number.
+    #[must_use]
+    pub fn label(&self) -> &Label {
         &self.label
+    }
+
+    /// The number as this style writes it: `1234`, `1.2k`, `42 (peak 97)`; an en dash at the end of a stream.
+    #[must_use]
+    pub fn message(&self, value: Value) -> String {
+        self.format.message(value, self.peak)
+    }
+
+    /// The colour behind the number of a badge, else that of the number itself.
+    #[must_use]
+    pub fn color(&self) -> Rgb {
+        match &self.look {
+            Look::Plain(plain) => plain.ink,
+            Look::Badge(badge) => badge.color,
+        }
+    }
+
+    /// Whether the picture has room for a peak: then it wants a [`Value::Peak`].
+    #[must_use]
+    pub fn shows_peak(&self) -> bool {
+        self.peak
+    }
+
+    /// Pixels of the file to a pixel of the page, each way: 1 to 4.
+    #[must_use]
+    pub fn scale(&self) -> u8 {
+        self.scale
     }
 }
 
 impl Default for Style {
     fn default() -> Self {
         Self::plain(Label::default())
-    }
-}
-
-/// The words before the number: at most [`Label::MAX_CHARS`] characters, none of them a control character.
-/// An empty label leaves the number alone. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Label(Arc<str>);
-
-impl Label {
-    /// Characters (Unicode scalar values) in the longest label. A picture of 64 wide capitals is some 800 pixels wide.
-    pub const MAX_CHARS: usize = 64;
-
-    /// Takes a text as it came in.
-    ///
-    /// # Errors
-    /// When the text is too long or holds a control character (a line break, say), which no picture could show.
-    pub fn new(text: &str) -> Result<Self, LabelError> {
-        if let Some(control) = text.chars().find(|c| c.is_control()) {
-            return Err(LabelError::Control(control));
-        }
-        match text.chars().nth(Self::MAX_CHARS) {
-            Some(_) => Err(LabelError::TooLong),
-            None => Ok(Self(text.into())),
-        }
-    }
-
-    /// The text, as it was given.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::str::FromStr for Label {
-    type Err = LabelError;
-
-    fn from_str(text: &str) -> Result<Self, LabelError> {
-        Self::new(text)
-    }
-}
-
-impl Default for Label {
-    fn default() -> Self {
-        Self("Users online".into())
-    }
-}
-
-/// Why a text can't be a label.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LabelError {
-    /// More than [`Label::MAX_CHARS`] characters.
-    TooLong,
-    /// This control character is in it.
-    Control(char),
-}
-
-impl fmt::Display for LabelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => write!(f, "a label has at most {} characters", Label::MAX_CHARS),
-            Self::Control(c) => write!(f, "a label can't hold the control character U+{:04X}", u32::from(*c)),
-        }
-    }
-}
-
-impl std::error::Error for LabelError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_is_counted_in_characters_not_bytes() {
-        assert!(Label::new(&"é".repeat(64)).is_ok());
-        assert_eq!(Label::new(&"é".repeat(65)), Err(LabelError::TooLong));
-        assert_eq!(Label::new("").unwrap().as_str(), "");
-    }
-
-    #[test]
-    fn a_label_holds_no_control_character_and_the_refusal_names_it() {
-        for (text, name) in
-            [("a\nb", "U+000A"), ("\0", "U+0000"), ("\u{7f}", "U+007F"), ("x\u{85}", "U+0085")]
-        {
-            let refusal = Label::new(text).unwrap_err().to_string();
-            assert!(refusal.contains(name), "{refusal}");
-        }
-    }
-
-    #[test]
-    fn styles_are_equal_when_their_pictures_are() {
-        let named = Style::plain(Label::new("Users online").unwrap());
-        assert_eq!(named, Style::default());
-        assert_ne!(named, Style::plain(Label::new("Readers").unwrap()));
     }
 }

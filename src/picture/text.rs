@@ -5,6 +5,7 @@ use tiny_skia::Mask;
 use super::font::Face;
 
 /// A line of text: characters, and where each starts.
+#[derive(Clone)]
 pub(super) struct Line<'a> {
     face: Face<'a>,
     glyphs: Vec<(char, f32)>,
@@ -22,11 +23,22 @@ impl<'a> Line<'a> {
         self.end
     }
 
+    /// The font, the characters, and how many pixels from the left of the picture each starts.
+    pub(super) fn glyphs(&self) -> (Face<'a>, &[(char, f32)]) {
+        (self.face, &self.glyphs)
+    }
+
     /// Adds `text` as the font spaces it. Right for small letters.
-    pub(super) fn even(mut self, text: &str) -> Self {
+    pub(super) fn even(self, text: &str) -> Self {
+        self.spaced(text, 0.0)
+    }
+
+    /// Adds `text` as the font spaces it, and `extra` pixels after each character.
+    pub(super) fn spaced(mut self, text: &str, extra: f32) -> Self {
+        self.face.warn_of_missing(text);
         for c in text.chars() {
             self.glyphs.push((c, self.end));
-            self.end += self.face.advance(c);
+            self.end += self.face.advance(c) + extra;
         }
         self
     }
@@ -35,6 +47,7 @@ impl<'a> Line<'a> {
     /// stems are sharp, equal letters have equal pixels, which also compress better, and no gap is wrong by more than
     /// half a pixel.
     pub(super) fn sharp(mut self, text: &str) -> Self {
+        self.face.warn_of_missing(text);
         for c in text.chars() {
             let bearing = self.face.bearing(c);
             let start = (self.end + bearing).round() - bearing;
@@ -42,6 +55,18 @@ impl<'a> Line<'a> {
             self.end = start + self.face.advance(c);
         }
         self.end = self.end.round();
+        self
+    }
+
+    /// Adds a number: each digit in the middle of a cell of its own, `cell` pixels wide, and sharp, so that none moves
+    /// when another changes. What stands between digits takes the room it needs.
+    pub(super) fn number(mut self, cell: f32, text: &str) -> Self {
+        // The dash stands for a digit.
+        let other = |c: char| !c.is_ascii_digit() && c != '–';
+        for part in text.split_inclusive(other) {
+            let digits = part.trim_end_matches(other);
+            self = self.cells(cell, digits).sharp(&part[digits.len()..]);
+        }
         self
     }
 
@@ -59,25 +84,30 @@ impl<'a> Line<'a> {
     /// Adds the line to what `mask` covers, standing on the top edge of row `baseline`. What lies outside of the mask
     /// is left out.
     pub(super) fn draw(&self, mask: &mut Mask, baseline: i32) {
-        for &(c, x) in &self.glyphs {
-            self.draw_glyph(mask, baseline, c, x);
-        }
+        self.draw_scaled(mask, baseline, 1.0);
     }
 
-    fn draw_glyph(&self, mask: &mut Mask, baseline: i32, c: char, x: f32) {
-        // fontdue places glyphs on whole pixels only, too coarse for the spacing of letters. Asked for the three
-        // stripes of an LCD pixel it samples three times as densely, which places them to a third of a pixel.
-        let (metrics, thirds) = self.face.font.rasterize_subpixel(c, self.face.px);
-        if metrics.width == 0 {
-            return;
+    /// The same with each letter `scale` times as large, and as far from the left.
+    pub(super) fn draw_scaled(&self, mask: &mut Mask, baseline: i32, scale: f32) {
+        for &(c, x) in &self.glyphs {
+            draw_glyph(self.face.scaled(scale), mask, baseline, c, x * scale);
         }
-        // There it leaves the ink off the bitmap's edge by the fraction of a pixel in thirds, not thrice that.
-        let (ink, inset) = (x + metrics.bounds.xmin, metrics.bounds.xmin.rem_euclid(1.0));
-        let left = (ink * 3.0 - inset).round() as i32;
-        let top = baseline - metrics.ymin - metrics.height as i32;
-        for (row, samples) in thirds.chunks_exact(metrics.width * 3).enumerate() {
-            add_row(mask, left, top + row as i32, samples);
-        }
+    }
+}
+
+fn draw_glyph(face: Face, mask: &mut Mask, baseline: i32, c: char, x: f32) {
+    // fontdue places glyphs on whole pixels only, too coarse for the spacing of letters. Asked for the three
+    // stripes of an LCD pixel it samples three times as densely, which places them to a third of a pixel.
+    let (metrics, thirds) = face.typeface.font.rasterize_subpixel(c, face.px);
+    if metrics.width == 0 {
+        return;
+    }
+    // There it leaves the ink off the bitmap's edge by the fraction of a pixel in thirds, not thrice that.
+    let (ink, inset) = (x + metrics.bounds.xmin, metrics.bounds.xmin.rem_euclid(1.0));
+    let left = (ink * 3.0 - inset).round() as i32;
+    let top = baseline - metrics.ymin - metrics.height as i32;
+    for (row, samples) in thirds.chunks_exact(metrics.width * 3).enumerate() {
+        add_row(mask, left, top + row as i32, samples);
     }
 }
 
@@ -127,7 +157,7 @@ mod tests {
     fn ink_lies_where_the_line_puts_it() {
         for (c, x) in [('8', 5.0), ('8', 5.34), ('U', 5.67), ('j', 6.0), ('n', 6.25)] {
             let face = Face::anton(16.0);
-            let (metrics, whole) = face.font.rasterize(c, face.px);
+            let (metrics, whole) = face.typeface.font.rasterize(c, face.px);
             let expected = x + metrics.xmin as f32 + middle(&whole, metrics.width);
             let found = middle(drawn(&c.to_string(), x).data(), 30);
             assert!((found - expected).abs() < 0.25, "{c} at {x}: {found}, not {expected}");

@@ -1,0 +1,197 @@
+//! Stills: for those who take no stream, and for those who ask for one.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use common::client::{Client, Response};
+use common::parts::{count_on, png_of};
+use common::request;
+use common::server::TestServer;
+use common::viewer::Viewer;
+use onlookers::picture::notice;
+
+const CAMO: &str = "User-Agent: github-camo (876de43e)";
+const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0";
+const NEVER_KEEP: &str = "max-age=0, no-cache, no-store, must-revalidate";
+
+fn ask(address: SocketAddr, target: &str, headers: &[&str]) -> Response {
+    Client::ask(address, request(&format!("GET {target} HTTP/1.1"), headers))
+}
+
+fn json(address: SocketAddr, target: &str) -> serde_json::Value {
+    let answer = ask(address, target, &[]);
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{target}");
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+/// A proxy as GitHub's and Gmail's are: it takes whole pictures only, remembers refusals, and keeps for a year what
+/// doesn't say otherwise.
+struct ImageProxy {
+    origin: SocketAddr,
+    kept: HashMap<String, Option<Vec<u8>>>,
+}
+
+impl ImageProxy {
+    fn fetch(&mut self, target: &str) -> Option<Vec<u8>> {
+        if let Some(kept) = self.kept.get(target) {
+            return kept.clone();
+        }
+        let answer = ask(self.origin, target, &[CAMO]);
+        let is_image = answer.header("content-type").is_some_and(|kind| kind.starts_with("image/"));
+        let picture = (answer.status == 200 && is_image).then_some(answer.body.clone());
+        let says = answer.header("cache-control").unwrap_or_default();
+        if picture.is_none() || !(says.contains("no-cache") && says.contains("no-store")) {
+            self.kept.insert(target.to_owned(), picture.clone());
+        }
+        picture
+    }
+}
+
+#[test]
+fn a_readme_shows_the_right_number_on_the_next_fetch() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let mut proxy = ImageProxy { origin: server.address, kept: HashMap::new() };
+    assert_eq!(proxy.fetch("/online.png"), Some(png_of(0)));
+    let mut viewers = vec![Viewer::join(server.address), Viewer::join(server.address)];
+    viewers[0].wait_for(2);
+    assert_eq!(proxy.fetch("/online.png"), Some(png_of(2)), "and the proxy's own fetch counts nobody");
+    viewers.truncate(1);
+    viewers[0].wait_for(1);
+    assert_eq!(proxy.fetch("/online.png"), Some(png_of(1)));
+    assert_eq!(proxy.fetch("/badge/evil.example.png").as_deref(), Some(&notice("Not allowed here")[..]));
+}
+
+#[test]
+fn who_takes_no_stream_gets_a_still_and_live_overrules() {
+    let server = TestServer::quiet(&[]);
+    let mut viewer = Viewer::join(server.address);
+    assert_eq!(viewer.count(), 1);
+    let referer = "Referer: https://example.com/post";
+    for (target, headers) in [
+        ("/online.png", &[CAMO, referer][..]),
+        ("/online.png?live=0", &[referer]),
+        ("/online.png?live=0", &[BROWSER, referer]),
+        ("/online.png?live=0&site=example.com", &["User-Agent: curl/8.0"]),
+        ("/online.png?live=0", &[]),
+    ] {
+        let answer = ask(server.address, target, headers);
+        assert_eq!((answer.status, count_on(&answer.body)), (200, 1), "{target} {headers:?}");
+        assert_eq!(answer.header("cache-control"), Some(NEVER_KEEP));
+        assert_eq!(answer.header("content-length"), Some(&*answer.body.len().to_string()));
+    }
+    assert_eq!(ask(server.address, "/online.png", &["User-Agent: curl/8.0"]).status, 403);
+    assert_eq!(ask(server.address, "/online.png?live=1", &[CAMO, referer]).status, 302);
+    assert_eq!(ask(server.address, "/online.png", &[BROWSER, referer]).status, 302);
+    // Whoever was counted by any of these would have been told to this viewer first.
+    let _second = Viewer::join(server.address);
+    assert_eq!(viewer.count(), 2);
+}
+
+#[test]
+fn a_still_without_a_referer_is_of_the_site_named_or_the_one_or_all() {
+    let open = TestServer::quiet(&[]);
+    let one = TestServer::quiet(&["--allow", "a.example"]);
+    for server in [&open, &one] {
+        Viewer::join_site(server.address, "a.example").wait_for(1);
+    }
+    let _open = [
+        Viewer::join_site(open.address, "a.example"),
+        Viewer::join_site(open.address, "b.example"),
+        Viewer::join_site(open.address, "b.example"),
+    ];
+    let _one = [Viewer::join_site(one.address, "a.example")];
+    let settled = |address, target: &str, wanted: u64| {
+        let deadline = std::time::Instant::now() + common::DEADLINE;
+        while count_on(&ask(address, target, &[CAMO]).body) != wanted {
+            assert!(std::time::Instant::now() < deadline, "{target} doesn't come to {wanted}");
+        }
+    };
+    settled(open.address, "/online.png", 3);
+    settled(open.address, "/online.png?site=b.example", 2);
+    settled(open.address, "/online.png?site=nobody.example", 0);
+    settled(one.address, "/online.png", 1);
+    let foreign = ask(one.address, "/online.png?site=b.example", &[CAMO]);
+    assert_eq!((foreign.status, foreign.body), (200, notice("Not allowed here").to_vec()));
+}
+
+#[test]
+fn who_has_a_still_already_gets_304() {
+    let server = TestServer::quiet(&[]);
+    let first = ask(server.address, "/badge/example.com.png", &[]);
+    let tag = first.header("etag").unwrap().to_owned();
+    assert_eq!((first.status, first.header("cache-control")), (200, Some(NEVER_KEEP)));
+    for known in
+        [format!("If-None-Match: {tag}"), format!("If-None-Match: \"x\", W/{tag}"), "If-None-Match: *".into()]
+    {
+        let mut client = Client::connect(server.address);
+        client.send(request("GET /badge/example.com.png HTTP/1.1", &[&known]));
+        let again = client.response_to_head();
+        assert_eq!((again.status, again.header("etag")), (304, Some(&*tag)), "{known}");
+    }
+    let _viewer = Viewer::join(server.address);
+    let changed = ask(server.address, "/badge/example.com.png", &[&format!("If-None-Match: {tag}")]);
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.header("etag"), Some(&*tag));
+}
+
+#[test]
+fn numbers_are_to_be_had_as_json_and_text() {
+    let server = TestServer::quiet(&[]);
+    let nobody = serde_json::json!({
+        "room": "example.com/posts/1", "pages": 0, "visitors": 0,
+        "site": { "pages": 0, "visitors": 0 }, "peak": { "pages": 0, "visitors": 0 },
+    });
+    assert_eq!(json(server.address, "/count/example.com/posts/1.json"), nobody);
+    let mut client = Client::connect(server.address);
+    client.send(request("GET /online.png?u=1&page=/posts/1 HTTP/1.1", &["Referer: https://example.com/"]));
+    let _page = Viewer::opened(client);
+    let mut site = Viewer::join(server.address);
+    site.wait_for(2);
+    let count = json(server.address, "/count/EXAMPLE.com/posts/1.json");
+    assert_eq!(
+        (&count["pages"], &count["site"]["pages"], &count["site"]["visitors"]),
+        (&1.into(), &2.into(), &1.into())
+    );
+    let text = ask(server.address, "/count/example.com.txt?count=visitors", &[]);
+    assert_eq!((text.status, text.text()), (200, "1"));
+    for (target, status) in
+        [("/count/a..b.json", 400), ("/count/example.com.xml", 404), ("/count/example.com/%ff.txt", 400)]
+    {
+        assert_eq!(ask(server.address, target, &[]).status, status, "{target}");
+    }
+}
+
+#[test]
+fn a_badge_in_json_has_the_keys_of_shields_endpoint_and_no_other() {
+    let server = TestServer::quiet(&[]);
+    let badge = json(server.address, "/badge/example.com.json?label=readers&color=blue");
+    let keys: Vec<_> = badge.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["color", "label", "message", "schemaVersion"]);
+    assert_eq!(
+        (&badge["schemaVersion"], &badge["label"], &badge["message"]),
+        (&1.into(), &"readers".into(), &"0".into())
+    );
+}
+
+#[test]
+fn a_badge_is_a_picture_even_when_something_is_wrong() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    for target in [
+        "/badge/evil.example.png",
+        "/badge/a..b.png",
+        "/badge/example.com/%ff.png",
+        "/badge/example.com.png?color=nonsense",
+        "/badge/example.com.svg?scale=9",
+    ] {
+        let answer = ask(server.address, target, &[]);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("image/png")), "{target}");
+    }
+    let svg = ask(server.address, "/badge/example.com.svg?label=%3Cb%3E%26", &[]);
+    assert_eq!(svg.header("content-type"), Some("image/svg+xml"));
+    assert!(svg.text().contains("<title>") && !svg.text().contains("<b>"), "{}", svg.text());
+    assert_eq!(ask(server.address, "/badge/example.com.gif", &[]).status, 404);
+}
