@@ -96,8 +96,8 @@ pub struct Config {
     /// What stands before the number; at most 64 characters
     #[arg(long, value_name = "TEXT", env = "ONLOOKERS_LABEL", default_value = "Users online", value_parser = Label::new)]
     pub label: Label,
-    /// How often each page gets the picture again when nothing changes (100ms to 1h). Firefox pages that were left are
-    /// noticed no sooner, and proxies cut a stream that is silent for longer than they like
+    /// How often each page gets the picture again when nothing changes (100ms to 1h); Firefox pages, which are noticed
+    /// to have gone at the second one only, get it twice in that time. Proxies cut a stream that is silent for longer than they like
     #[arg(long, value_name = "TIME", env = "ONLOOKERS_REPAINT", default_value = "5s")]
     pub repaint: Repaint,
     /// How many pages may be open at once; one more gets 503 [default: what the limit of open files allows]

@@ -58,6 +58,8 @@ pub(crate) struct Ticket {
     pub(crate) feed: FeedRef,
     pub(crate) presence: Option<Presence>,
     pub(crate) seat: Seat,
+    /// Whether the viewer is one of those that [`Newcomer::hangs_up_late`](crate::delivery::Newcomer) speaks of.
+    pub(crate) hangs_up_late: bool,
 }
 
 /// Answers a request that came from `peer`.

@@ -128,8 +128,8 @@ async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, fanout: A
     let http = takeover::serve(socket, |request| http::answer(&house, &request.into_parts().0, peer.ip()));
     let Some(Taken { socket, purpose, junk }) = Box::pin(http).await else { return };
     match purpose {
-        Purpose::View(Ticket { feed, presence, seat }) => {
-            fanout.admit(Newcomer { socket, feed, presence, seat, junk });
+        Purpose::View(Ticket { feed, presence, seat, hangs_up_late }) => {
+            fanout.admit(Newcomer { socket, feed, presence, seat, hangs_up_late, junk });
         }
         Purpose::Head => send_head(socket).await,
     }

@@ -38,6 +38,9 @@ pub(crate) struct Newcomer {
     /// `None` for one who only looks.
     pub(crate) presence: Option<Presence>,
     pub(crate) seat: Seat,
+    /// Whether its browser hangs up only at the second frame that comes for a page that has gone, as Firefox does; it is
+    /// repainted twice as often, so that its visitors are uncounted within one repaint like others.
+    pub(crate) hangs_up_late: bool,
     /// How many bytes came behind the request's head, in bytes.
     pub(crate) junk: usize,
 }

@@ -103,7 +103,7 @@ impl House {
         };
         let view = View::Count { counting: query.counting, style };
         let feed = self.feeds.open(&self.rooms.open(shown), view);
-        Ok(Ticket { feed, presence, seat })
+        Ok(Ticket { feed, presence, seat, hangs_up_late: clients::hangs_up_late(&request.headers) })
     }
 
     fn join(&self, room: &RoomName, headers: &HeaderMap, address: IpAddr) -> Result<Presence, NoRoom> {

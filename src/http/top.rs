@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::online::{NoPlace, redirect_to_unique};
 use super::query::{BadQuery, Query};
-use super::{Body, House, Purpose, Ticket, answers, claim, refused};
+use super::{Body, House, Purpose, Ticket, answers, claim, clients, refused};
 use crate::config::Audience;
 use crate::delivery::takeover::Answer;
 use crate::feed::View;
@@ -61,7 +61,12 @@ pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pu
     };
     let room = house.rooms.open(&RoomName::site(admission.site));
     let feed = house.feeds.open(&room, View::Top { rows: query.rows.unwrap_or(ROWS) });
-    Answer::TakeOver(Purpose::View(Ticket { feed, presence: None, seat }))
+    Answer::TakeOver(Purpose::View(Ticket {
+        feed,
+        presence: None,
+        seat,
+        hangs_up_late: clients::hangs_up_late(&request.headers),
+    }))
 }
 
 /// The list as it is now, most viewers first.

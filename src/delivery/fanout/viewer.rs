@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use super::Newcomer;
 use crate::delivery::multipart;
 use crate::feed::FeedId;
 use crate::room::Presence;
@@ -28,6 +29,9 @@ pub(super) struct Viewer {
     stalled: Option<Box<Stalled>>,
     /// Everything was sent that will be.
     finished: bool,
+    /// Whether it is repainted each time it is looked at, or every second time only.
+    hangs_up_late: bool,
+    passed_over: bool,
     junk: u32,
     /// Its place among the viewers of its feed.
     pub(super) place: u32,
@@ -46,23 +50,21 @@ struct Stalled {
 }
 
 impl Viewer {
-    /// Watches the socket for its end, under `token`.
-    pub(super) fn new(
-        mut socket: TcpStream,
-        feed: FeedId,
-        place: u32,
-        (presence, seat): (Option<Presence>, Seat),
-        (registry, token): (&Registry, Token),
-    ) -> io::Result<Self> {
+    /// Watches the newcomer's socket for its end, under `token`.
+    pub(super) fn new(newcomer: Newcomer, place: u32, registry: &Registry, token: Token) -> io::Result<Self> {
+        let Newcomer { socket, feed, presence, seat, hangs_up_late, junk: _ } = newcomer;
+        let mut socket = TcpStream::from_std(socket);
         // Not for room to write: a viewer that keeps up always has that, and each wake-up would cost.
         registry.register(&mut socket, token, Interest::READABLE)?;
         Ok(Self {
             socket,
             stalled: None,
             finished: false,
+            hangs_up_late,
+            passed_over: false,
             junk: 0,
             place,
-            feed,
+            feed: feed.id(),
             _presence: presence,
             _seat: seat,
         })
@@ -139,6 +141,12 @@ impl Viewer {
     /// Whether a part waits for it that it has taken nothing of for longer than `time`.
     pub(super) fn has_taken_nothing_for(&self, time: Duration, now: Instant) -> bool {
         self.stalled.as_ref().is_some_and(|stalled| now.duration_since(stalled.since) > time)
+    }
+
+    /// Whether it is its turn to be repainted.
+    pub(super) fn takes_turn(&mut self) -> bool {
+        self.passed_over = !self.passed_over && !self.hangs_up_late;
+        !self.passed_over
     }
 
     /// Whether part of a frame still waits for room in the socket.

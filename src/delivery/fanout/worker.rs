@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mio::event::Event;
-use mio::net::TcpStream;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
@@ -60,7 +60,8 @@ impl Worker {
             due: Vec::new(),
             rested: now,
             gone: Vec::new(),
-            repaint: Repaint::new(repaint, now),
+            // Firefox has its turn each time the cursor comes by, everyone else every second time.
+            repaint: Repaint::new(repaint / 2, now),
             write_timeout,
             end: None,
         };
@@ -137,14 +138,13 @@ impl Worker {
         }
         let entry = self.viewers.vacant_entry();
         let key = entry.key();
-        let Newcomer { socket, feed, presence, seat, junk } = newcomer;
+        let (feed, junk) = (Arc::clone(&newcomer.feed), newcomer.junk);
         let id = feed.id();
         let (number, ending) = (self.number, self.end.is_some());
         let group = self.groups.entry(id).or_insert_with(|| Group::new(feed, number, ending));
         let registry = self.poll.registry();
         let place = group.members.len() as u32;
-        let socket = TcpStream::from_std(socket);
-        let viewer = match Viewer::new(socket, id, place, (presence, seat), (registry, Token(key))) {
+        let viewer = match Viewer::new(newcomer, place, registry, Token(key)) {
             Ok(viewer) => entry.insert(viewer),
             Err(error) => {
                 tracing::warn!(%error, "a viewer's socket can't be watched");
@@ -211,6 +211,7 @@ impl Worker {
             let standing = match viewer.is_stalled() {
                 true if viewer.has_taken_nothing_for(self.write_timeout, now) => Err(Gone),
                 true => Ok(()),
+                false if !viewer.takes_turn() => Ok(()),
                 false => viewer.send(&self.groups[&viewer.feed].frame, self.poll.registry(), Token(key)),
             };
             self.note(key, standing);

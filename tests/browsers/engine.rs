@@ -1,0 +1,102 @@
+//! The three engines: how each is started, and what is known of each.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use thirtyfour::Capabilities;
+
+/// How soon a new number is painted, and a leaver uncounted.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
+/// Longer than any scenario: what is seen then was sent for a change, not resent.
+pub(crate) const NEVER: Duration = Duration::from_secs(600);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Engine {
+    Chromium,
+    Firefox,
+    WebKit,
+}
+
+const CHROMIUM_ARGS: [&str; 9] = [
+    "--headless=new",
+    "--no-sandbox", // it refuses to run as root otherwise
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=800,600",
+];
+
+impl Engine {
+    /// The program that drives the engine, told to listen on `port` of loopback.
+    pub(crate) fn driver(self, port: u16, profile: &Path) -> Command {
+        let mut command = match self {
+            Self::Chromium => Command::new("chromedriver"),
+            Self::Firefox => Command::new("geckodriver"),
+            Self::WebKit => Command::new("WebKitWebDriver"),
+        };
+        command.arg(format!("--port={port}"));
+        if self == Self::Firefox {
+            command.arg("--websocket-port=0").arg("--profile-root").arg(profile);
+        }
+        // WebKit has no flag for a profile: it keeps what it keeps below these.
+        for variable in ["HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
+            command.env(variable, profile);
+        }
+        command
+    }
+
+    /// Headless where the engine can; WebKit's MiniBrowser needs a display.
+    pub(crate) fn needs_display(self) -> bool {
+        self == Self::WebKit
+    }
+
+    /// WebKit's MiniBrowser opens a tab behind the one in front, and its driver can't bring it there.
+    pub(crate) fn shows_new_tabs(self) -> bool {
+        self != Self::WebKit
+    }
+
+    /// How often the program resends pictures in a scenario where somebody leaves. Long where the engine hangs up by
+    /// itself, so that it must; short for Firefox, which finds that a page has gone only when a frame comes for it.
+    pub(crate) fn repaint(self) -> Duration {
+        match self {
+            Self::Firefox => Duration::from_secs(2),
+            Self::Chromium | Self::WebKit => NEVER,
+        }
+    }
+
+    /// How soon the program hears that a page has gone.
+    pub(crate) fn uncounts_within(self) -> Duration {
+        match self {
+            Self::Firefox => self.repaint() + AT_ONCE,
+            Self::Chromium | Self::WebKit => AT_ONCE,
+        }
+    }
+
+    /// What a new session asks of the driver.
+    pub(crate) fn capabilities(self, profile: &Path) -> Capabilities {
+        let (name, options) = match self {
+            Self::Chromium => ("goog:chromeOptions", chromium(profile)),
+            Self::Firefox => ("moz:firefoxOptions", json!({ "args": ["-headless"] })),
+            Self::WebKit => ("webkitgtk:browserOptions", json!({ "args": ["--automation"] })),
+        };
+        let page_load = json!({ "pageLoad": 15_000, "script": 15_000 });
+        [(name, options), ("timeouts", page_load)]
+            .map(|(k, v)| (k.to_owned(), v))
+            .into_iter()
+            .collect::<Map>()
+            .into()
+    }
+}
+
+type Map = serde_json::Map<String, Value>;
+
+fn chromium(profile: &Path) -> Value {
+    let own = format!("--user-data-dir={}", profile.display());
+    let args: Vec<&str> = CHROMIUM_ARGS.into_iter().chain([own.as_str()]).collect();
+    json!({ "args": args })
+}

@@ -1,0 +1,24 @@
+//! What was measured, for people who want to quote it.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::browser::Browser;
+
+/// Prints the median and the worst of some latencies, and keeps them in a file that `tests/run` prints at the end.
+/// What is painted is known only after a look at the page, which the driver needs some 50 to 100 ms for.
+pub(crate) fn print(browser: &Browser, what: &str, mut latencies: Vec<Duration>) -> Outcome {
+    latencies.sort();
+    let (Some(median), Some(worst)) = (latencies.get(latencies.len() / 2), latencies.last()) else {
+        return Err(format!("nothing was measured of: {what}").into());
+    };
+    let (median, worst, times) = (median.as_millis(), worst.as_millis(), latencies.len());
+    let line = format!("{what}: {}: median {median} ms, worst {worst} ms, {times} times", browser.name());
+    println!("figure: {line}");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("figures.txt");
+    writeln!(OpenOptions::new().create(true).append(true).open(file)?, "{line}")?;
+    Ok(())
+}

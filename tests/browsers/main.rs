@@ -1,0 +1,48 @@
+//! The main job in the three real engines: every open page shows how many pages are open, live.
+//!
+//! Each scenario runs in Chromium, Firefox and WebKit, each in a new profile, against the program itself. The number
+//! is read off the painted pixels. What an engine does differently is written where the scenario asks `engine`.
+//!
+//! `tests/run` installs the browsers and their drivers. What was measured is printed: `figure: …`.
+
+mod browser;
+mod counter;
+mod driver;
+mod engine;
+mod figures;
+mod painted;
+mod scenarios;
+mod sites;
+mod viewer;
+
+use browser::Browser;
+use engine::Engine;
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+macro_rules! in_every_engine {
+    ($($file:ident: $($scenario:ident),+;)+) => {
+        in_every_engine!(chromium Chromium $($($file $scenario)+)+);
+        in_every_engine!(firefox Firefox $($($file $scenario)+)+);
+        in_every_engine!(webkit WebKit $($($file $scenario)+)+);
+    };
+    ($module:ident $engine:ident $($file:ident $scenario:ident)+) => {
+        mod $module {
+            use super::{Browser, Engine, scenarios};
+            $(
+                #[tokio::test]
+                async fn $scenario() {
+                    Browser::run(Engine::$engine, scenarios::$file::$scenario).await;
+                }
+            )+
+        }
+    };
+}
+
+in_every_engine! {
+    counting: every_open_page_shows_the_count, each_new_count_is_shown, a_burst_ends_with_the_right_number;
+    leaving: a_link_away_from_the_demo_page, a_link_away_from_an_embed, ten_pages_clicked_in_one_tab,
+        a_reload_counts_once;
+    ending: the_last_picture_stays;
+    limits: six_pages_to_a_browser, a_tab_opened_behind;
+}

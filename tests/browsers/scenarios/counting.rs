@@ -1,0 +1,83 @@
+//! Pages open and close; those that are open show the count.
+
+use std::time::Instant;
+
+use onlookers::picture::Value::Count;
+
+use crate::browser::{Browser, Page, Place};
+use crate::counter::Counter;
+use crate::engine::{AT_ONCE, NEVER};
+use crate::viewer::Viewer;
+use crate::{Outcome, figures};
+
+/// The demo page in several tabs and windows, one after another opened and closed again.
+pub(crate) async fn every_open_page_shows_the_count(browser: Browser) -> Outcome {
+    let counter = Counter::start(browser.engine.repaint())?;
+    let demo = counter.url("/");
+    let mut viewer = Viewer::join(&counter, &demo).await?;
+    let mut pages = vec![browser.first().await?];
+    browser.go(&pages[0], &demo).await?;
+    browser.paints(&pages[0]).await?;
+    for place in [Place::Window, Place::Tab, Place::Window, Place::Tab] {
+        let page = browser.open(place, &demo).await?;
+        browser.paints(&page).await?;
+        pages.push(page);
+        all_show_the_count(&browser, &pages, viewer.hears(pages.len() as u64 + 1, AT_ONCE).await?).await?;
+    }
+    let mut uncounted = vec![];
+    while pages.len() > 1 {
+        let closed = browser.close(pages.remove(pages.len() / 2)).await?;
+        let event = viewer.hears(pages.len() as u64 + 1, browser.engine.uncounts_within()).await?;
+        uncounted.push(event - closed);
+        all_show_the_count(&browser, &pages, event).await?;
+    }
+    figures::print(&browser, "closed to uncounted", uncounted)?;
+    Ok(())
+}
+
+async fn all_show_the_count(browser: &Browser, pages: &[Page], event: Instant) -> Outcome {
+    for page in pages {
+        browser.shows(page, Count(pages.len() as u64 + 1), event + AT_ONCE).await?;
+    }
+    Ok(())
+}
+
+/// Each number is painted although nothing is sent after it: no frame is shown only when the next one comes.
+pub(crate) async fn each_new_count_is_shown(browser: Browser) -> Outcome {
+    let counter = Counter::start(NEVER)?;
+    let demo = counter.url("/");
+    let page = browser.first().await?;
+    browser.go(&page, &demo).await?;
+    browser.paints(&page).await?;
+    let mut viewers = vec![];
+    let mut painted = vec![];
+    for count in (2..=13).chain((2..=12).rev()) {
+        match viewers.len() + 1 < count as usize {
+            true => viewers.push(Viewer::join(&counter, &demo).await?),
+            false => drop(viewers.pop()),
+        }
+        let event = viewers[0].hears(count, AT_ONCE).await?;
+        painted.push(browser.shows(&page, Count(count), event + AT_ONCE).await? - event);
+    }
+    figures::print(&browser, "counted to painted", painted)?;
+    Ok(())
+}
+
+/// Many come and go at once: whatever was skipped, the last number is painted.
+pub(crate) async fn a_burst_ends_with_the_right_number(browser: Browser) -> Outcome {
+    let counter = Counter::start(NEVER)?;
+    let demo = counter.url("/");
+    let page = browser.first().await?;
+    browser.go(&page, &demo).await?;
+    browser.paints(&page).await?;
+    let mut viewer = Viewer::join(&counter, &demo).await?;
+    for _ in 0..3 {
+        let crowd = Viewer::crowd(&counter, &demo, 40).await?;
+        let event = viewer.hears(42, AT_ONCE).await?;
+        browser.shows(&page, Count(42), event + AT_ONCE).await?;
+        drop(crowd);
+        let event = viewer.hears(2, AT_ONCE).await?;
+        browser.shows(&page, Count(2), event + AT_ONCE).await?;
+    }
+    Ok(())
+}

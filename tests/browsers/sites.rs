@@ -1,0 +1,77 @@
+//! Another site than the counter's: pages that embed the picture, and one that doesn't.
+
+use std::net::SocketAddr;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::Outcome;
+use crate::counter::Counter;
+
+/// What the README tells people to put on their pages, with the counter's address in place of COUNTER.
+const TAG: &str = r#"<img loading="lazy" src="COUNTER/online.png" width="200" height="30" alt="Users online">
+<embed type="application/x-no-bfcache" width="0" height="0" style="position:absolute;visibility:hidden">"#;
+const FRAME: &str = r#"<iframe src="COUNTER/embed" width="200" height="30" style="border:0"></iframe>"#;
+
+pub(crate) struct Site {
+    address: SocketAddr,
+    serving: JoinHandle<Outcome>,
+}
+
+impl Site {
+    /// - `/1`, `/2`, …: pages with the tag, each with a link to the next (`#next`) and to elsewhere (`#away`);
+    /// - `/framed`: a page with the frame;
+    /// - any other: no picture.
+    pub(crate) async fn start(counter: &Counter) -> Outcome<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let counter = counter.url("");
+        let serving = tokio::spawn(async move {
+            loop {
+                let (socket, _) = listener.accept().await?;
+                tokio::spawn(serve(socket, counter.clone()));
+            }
+        });
+        Ok(Self { address, serving })
+    }
+
+    /// The counter is at 127.0.0.1: by this name the pages are another site's.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.address.port())
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(socket: TcpStream, counter: String) {
+    let answer = |request: Request<Incoming>| {
+        let html = page(request.uri().path()).replace("COUNTER", &counter);
+        let response = Response::builder().header("Content-Type", "text/html; charset=utf-8").body(html);
+        std::future::ready(response)
+    };
+    // A browser that hangs up is no matter.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(socket), service_fn(answer))
+        .await;
+}
+
+fn page(path: &str) -> String {
+    let picture = match path.trim_start_matches('/') {
+        "framed" => FRAME.to_owned(),
+        number => match number.parse::<u32>() {
+            Ok(n) => format!("{TAG}\n<p><a id=\"next\" href=\"/{}\">next</a>", n + 1),
+            Err(_) => String::new(),
+        },
+    };
+    format!(
+        "<!DOCTYPE html>\n<title>{path}</title>\n<p>{picture}\n<p><a id=\"away\" href=\"/elsewhere\">away</a>\n"
+    )
+}
