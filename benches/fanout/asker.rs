@@ -1,0 +1,64 @@
+//! How viewers connect and what they ask.
+
+use crate::Outcome;
+use mio::net::TcpStream;
+use socket2::{Domain, Socket, Type};
+use std::{
+    io::Write,
+    net::{self, Ipv4Addr, SocketAddr},
+};
+
+/// Source addresses, so that neither ports nor a limit per address run out.
+const SOURCES: usize = 64;
+
+/// How viewers ask for the picture.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    pub(crate) address: SocketAddr,
+    pub(crate) accept: &'static str,
+    /// Ask for the bare picture first and be redirected, as browsers do.
+    pub(crate) browser: bool,
+}
+
+impl Asker {
+    pub(crate) fn path(&self, key: usize) -> String {
+        if self.browser { "/online.png".into() } else { format!("/online.png?u={key:08x}") }
+    }
+
+    /// As long as a browser's, since reading it is part of the price of a join.
+    pub(crate) fn request(&self, path: &str) -> String {
+        let Self { address, accept, .. } = self;
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: keep-alive\r\n\
+             User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+             Chrome/156.0.0.0 Safari/537.36\r\nAccept: {accept}\r\nSec-Fetch-Site: cross-site\r\n\
+             Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\nReferer: https://example.com/\r\n\
+             Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-GB,en;q=0.9\r\n\r\n"
+        )
+    }
+
+    /// A connection on its way.
+    pub(crate) fn connect(&self, serial: usize) -> Outcome<TcpStream> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        let source = Ipv4Addr::new(127, 0, 0, 1 + (serial % SOURCES) as u8);
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        match socket.connect(&self.address.into()) {
+            // EINPROGRESS, which std has no name for: the socket becomes writable.
+            Err(error) if error.raw_os_error() != Some(115) => Err(error.into()),
+            _ => Ok(TcpStream::from_std(socket.into())),
+        }
+    }
+
+    /// A viewer that has asked and will not read. The smallest segments and window make the server's own buffer
+    /// for it small too: it is full after about 18 frames, where it would take 2,700 otherwise.
+    pub(crate) fn deaf(&self) -> Outcome<net::TcpStream> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_recv_buffer_size(1)?;
+        socket.set_tcp_mss(88)?;
+        socket.connect(&self.address.into())?;
+        let mut socket: net::TcpStream = socket.into();
+        socket.write_all(self.request("/online.png?u=deaf").as_bytes())?;
+        Ok(socket)
+    }
+}

@@ -1,0 +1,208 @@
+//! The load generator: viewers by the thousand on one epoll, reading as fast as they can.
+
+use crate::{
+    Outcome,
+    asker::Asker,
+    pictures::{Id, Pictures},
+    stream::{Progress, Stream},
+};
+use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use slab::Slab;
+use std::{
+    io::{ErrorKind, Read, Write},
+    time::{Duration, Instant},
+};
+
+/// So many viewers may wait for their first picture while more connect; fewer than any server's backlog.
+const WINDOW: usize = 512;
+/// Nothing that is waited for takes longer, or the bench fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What has come in since the start.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) frames: u64,
+    pub(crate) bytes: u64,
+}
+
+struct Viewer {
+    socket: TcpStream,
+    asked: bool,
+    stream: Stream,
+    frames: u64,
+    picture: Option<Id>,
+}
+
+/// All viewers of one server. Losing any of them is an error.
+pub(crate) struct Crowd {
+    pub(crate) tally: Tally,
+    pub(crate) pictures: Pictures,
+    asker: Asker,
+    poll: Poll,
+    events: Events,
+    viewers: Slab<Viewer>,
+    waiting: usize,
+    serial: usize,
+    buffer: Box<[u8]>,
+}
+
+impl Crowd {
+    pub(crate) fn new(asker: Asker) -> Outcome<Self> {
+        Ok(Self {
+            tally: Tally::default(),
+            pictures: Pictures::default(),
+            asker,
+            poll: Poll::new()?,
+            events: Events::with_capacity(1024),
+            viewers: Slab::new(),
+            waiting: 0,
+            serial: 0,
+            buffer: vec![0; 64 * 1024].into(),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.viewers.len()
+    }
+
+    /// Joins until there are `viewers`, and returns when each has a picture.
+    pub(crate) fn fill(&mut self, viewers: usize) -> Outcome<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.len() < viewers {
+            while self.len() < viewers && self.waiting < WINDOW {
+                self.join()?;
+            }
+            self.turn(Duration::from_secs(1))?;
+            if Instant::now() > deadline {
+                return Err(format!("only {} of {viewers} have joined", self.len() - self.waiting).into());
+            }
+        }
+        self.until("a first picture", |crowd| crowd.waiting == 0)
+    }
+
+    /// One viewer more; its key.
+    pub(crate) fn join(&mut self) -> Outcome<usize> {
+        self.serial += 1;
+        let mut socket = self.asker.connect(self.serial)?;
+        let entry = self.viewers.vacant_entry();
+        let (key, interest) = (entry.key(), Interest::READABLE | Interest::WRITABLE);
+        self.poll.registry().register(&mut socket, Token(key), interest)?;
+        entry.insert(Viewer { socket, asked: false, stream: Stream::default(), frames: 0, picture: None });
+        self.waiting += 1;
+        Ok(key)
+    }
+
+    /// One viewer fewer.
+    pub(crate) fn leave(&mut self, key: usize) {
+        let viewer = self.viewers.remove(key);
+        self.pictures.swap(viewer.picture, None);
+        self.waiting -= usize::from(viewer.picture.is_none());
+    }
+
+    pub(crate) fn leave_all(&mut self) {
+        for key in 0..self.viewers.capacity() {
+            if self.viewers.contains(key) {
+                self.leave(key);
+            }
+        }
+    }
+
+    /// The first viewer at or after a place, going round: some viewer, for any number.
+    pub(crate) fn near(&self, place: usize) -> Option<usize> {
+        let slots = self.viewers.capacity().max(1);
+        (0..slots).map(|step| (place + step) % slots).find(|&key| self.viewers.contains(key))
+    }
+
+    /// Every viewer holds the picture that came last.
+    pub(crate) fn agrees(&self) -> bool {
+        self.pictures.holders(self.pictures.newest()) == self.len()
+    }
+
+    pub(crate) fn most_frames(&self) -> u64 {
+        self.viewers.iter().map(|(_, viewer)| viewer.frames).max().unwrap_or(0)
+    }
+
+    /// Reads what comes until `done`.
+    pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Outcome<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !done(self) {
+            if Instant::now() > deadline {
+                let holders = self.pictures.holders(self.pictures.newest());
+                let state = format!("{holders} of {} hold the newest, {} none", self.len(), self.waiting);
+                return Err(format!("waited {PATIENCE:?} for {what}: {state}").into());
+            }
+            self.turn(Duration::from_millis(100))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what comes until a time.
+    pub(crate) fn read_until(&mut self, end: Instant) -> Outcome<()> {
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            self.turn(left)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn turn(&mut self, wait: Duration) -> Outcome<()> {
+        match self.poll.poll(&mut self.events, Some(wait)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            polled => polled?,
+        }
+        let ready = self.events.iter().map(|event| (event.token().0, event.is_readable()));
+        for (key, readable) in ready.collect::<Vec<_>>() {
+            self.react(key, readable)?;
+        }
+        Ok(())
+    }
+
+    fn react(&mut self, key: usize, readable: bool) -> Outcome<()> {
+        let Some(viewer) = self.viewers.get_mut(key) else { return Ok(()) };
+        if !viewer.asked {
+            let path = self.asker.path(key);
+            viewer.ask(&self.asker, &path)?;
+        }
+        if readable { self.read(key) } else { Ok(()) }
+    }
+
+    /// A read that doesn't fill the buffer has emptied the socket (epoll(7)), which saves the read that says so.
+    fn read(&mut self, key: usize) -> Outcome<()> {
+        loop {
+            match self.viewers[key].socket.read(&mut self.buffer) {
+                Ok(0) => return Err("the server ended a stream".into()),
+                Ok(n) => self.receive(key, n)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(format!("a stream broke: {error}").into()),
+            }
+        }
+    }
+
+    fn receive(&mut self, key: usize, bytes: usize) -> Outcome<()> {
+        let Self { viewers, pictures, tally, waiting, buffer, asker, .. } = self;
+        let viewer = &mut viewers[key];
+        tally.bytes += bytes as u64;
+        let progress = viewer.stream.take(&buffer[..bytes], |png| {
+            let id = pictures.recognise(png);
+            pictures.swap(viewer.picture, Some(id));
+            *waiting -= usize::from(viewer.picture.is_none());
+            viewer.picture = Some(id);
+            viewer.frames += 1;
+            tally.frames += 1;
+        });
+        match progress {
+            Progress::GoOn => Ok(()),
+            Progress::Redirect(path) => viewer.ask(asker, &path),
+            Progress::Refused(status) => Err(format!("a viewer was refused: {status}").into()),
+        }
+    }
+}
+
+impl Viewer {
+    fn ask(&mut self, asker: &Asker, path: &str) -> Outcome<()> {
+        let request = asker.request(path);
+        let sent =
+            self.socket.write(request.as_bytes()).map_err(|error| format!("no connection: {error}"))?;
+        self.asked = sent == request.len();
+        if self.asked { Ok(()) } else { Err("a request didn't fit into an empty socket".into()) }
+    }
+}

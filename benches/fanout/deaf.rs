@@ -1,0 +1,81 @@
+//! One viewer never reads: what do the others pay for it?
+
+use crate::{
+    Outcome,
+    asker::Asker,
+    figure,
+    pictures::END,
+    server::Kind,
+    work::{Price, Work},
+};
+use memchr::memmem;
+use std::{
+    io::{ErrorKind, Read},
+    net::TcpStream,
+    time::Duration,
+};
+
+/// Changes after which nothing more fits into the server's buffer for the viewer (`Asker::deaf`): 18 would do.
+const FILL: usize = 24;
+/// As fast as a feed is published.
+const FAST: Duration = Duration::from_millis(110);
+
+/// A second, shorter set of changes, beside such a viewer on a new onlookers. It comes before the others, as few
+/// viewers are sent many frames sooner than many: onlookers lets go who acknowledges nothing for 20 s. The floor
+/// goes along to compare with; it would forget what doesn't fit, and Nchan would queue it.
+pub(crate) fn compare(mut work: Work, viewers: usize) -> Outcome<()> {
+    let times = work.args.changes.div_ceil(2);
+    match work.server.kind() {
+        Kind::Nchan => Ok(()),
+        Kind::Floor => {
+            tell(&work.changes_in_turn(times)?);
+            Ok(())
+        }
+        Kind::Onlookers => {
+            let Work { launch, args, .. } = work;
+            drop(work);
+            beside(Work::start(launch, Kind::Onlookers, args)?, viewers, times)
+        }
+    }
+}
+
+fn beside(mut work: Work, viewers: usize, times: usize) -> Outcome<()> {
+    let socket = work.join_apart(Asker::deaf)?;
+    for _ in 0..FILL {
+        work.change(FAST)?;
+        work.rest()?;
+    }
+    work.join(viewers)?;
+    let price = work.changes_in_turn(times)?;
+    if stayed(socket, FILL + times)? {
+        tell(&price);
+    } else {
+        eprintln!(
+            "the viewer that never reads had to go before it was seen what it costs: the machine is too busy"
+        );
+    }
+    Ok(())
+}
+
+fn tell(price: &Price) {
+    price.tell(figure::DEAF, figure::DEAF_DELAY);
+}
+
+/// Whether the server still held the viewer at the end. Fails if there was room for all that was published, for
+/// then nothing was in anybody's way.
+fn stayed(mut socket: TcpStream, published: usize) -> Outcome<bool> {
+    socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+    let (mut got, mut buffer) = (Vec::new(), [0; 4096]);
+    while memmem::find_iter(&got, END).count() < published {
+        match socket.read(&mut buffer) {
+            Ok(0) => return Ok(false),
+            Ok(bytes) => got.extend_from_slice(&buffer[..bytes]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Ok(true);
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(format!("the viewer that never reads was sent all {published} frames").into())
+}

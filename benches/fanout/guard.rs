@@ -1,0 +1,33 @@
+//! A server must not outlive the bench, however the bench ends: the guard runs it and kills it when its own
+//! standard input ends, which the kernel sees to even when the bench was killed.
+
+use crate::Outcome;
+use std::{
+    io::{Read, stdin},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+/// How often the guard looks whether the server has ended by itself.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Runs `command`, prints its process id, and kills it at the end of standard input.
+pub(crate) fn watch(command: &[String]) -> Outcome<()> {
+    let (program, arguments) = command.split_first().ok_or("no command to guard")?;
+    let mut child = Command::new(program).args(arguments).stdin(Stdio::null()).spawn()?;
+    println!("pid {}", child.id());
+    let input = thread::spawn(|| stdin().read_to_end(&mut Vec::new()));
+    while !input.is_finished() && child.try_wait()?.is_none() {
+        thread::sleep(LOOK);
+    }
+    end(&mut child)
+}
+
+fn end(child: &mut Child) -> Outcome<()> {
+    if child.try_wait()?.is_none() {
+        child.kill()?;
+    }
+    child.wait()?;
+    Ok(())
+}
