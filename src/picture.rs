@@ -13,6 +13,7 @@
 mod badge;
 mod cache;
 mod color;
+mod digits;
 mod drawing;
 mod font;
 mod label;
@@ -60,6 +61,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// The number at this moment, if there still is one.
+    fn now(self) -> Option<u64> {
+        match self {
+            Self::Count(now) | Self::Peak { now, .. } => Some(now),
+            Self::Ended => None,
+        }
+    }
+
     /// The largest of its kind with so many digits: what a picture keeps room for.
     fn with_digits(self, digits: usize) -> Self {
         let most = 10_u64.pow(digits as u32) - 1;

@@ -73,6 +73,21 @@ fn half_of_a_thousand_who_vanish_without_a_word_are_uncounted_within_30_s() {
     show_all(&mut viewers, 500);
 }
 
+/// With nothing to send, TCP asks whether they are there.
+#[test]
+fn who_vanishes_from_a_quiet_stream_is_uncounted_within_30_s_too() {
+    let net = Net::new();
+    let server = TestServer::quiet(&["--listen", &format!("{}:0", net.here)]);
+    let mut crowd = Crowd::start(&["ip", "netns", "exec", &net.name], "as_a_crowd", server.address, 10);
+    crowd.wait_until_in();
+    let mut viewer = Viewer::join(server.address);
+    viewer.wait_for(11);
+    net.cut();
+    let took = viewer.wait_longer_for(1, Duration::from_secs(60));
+    println!("10 vanished from a quiet stream, uncounted after {took:?}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
+}
+
 #[test]
 #[ignore = "not a test: others run it as the process that holds their viewers"]
 fn as_a_crowd() {

@@ -91,7 +91,7 @@ fn who_says_nothing_takes_files_but_puts_nobody_out() {
 }
 
 #[test]
-fn no_file_and_no_memory_is_kept_for_those_who_have_gone() {
+fn no_file_is_kept_for_those_who_have_gone() {
     let program = Program::start(&["--repaint", "1h"]);
     drop(knock(&program));
     Viewer::join(program.address).wait_for(1);

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use bytes::Bytes;
-use onlookers::picture::{Label, Style, Value, notice, ranking, render};
+use onlookers::picture::{Label, Style, StyleBuilder, Themes, Value, notice, ranking, render};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
@@ -43,6 +43,35 @@ fn three_digits_take_at_most_640_bytes() {
     }
 }
 
+#[test]
+fn every_style_takes_at_most_1536_bytes() {
+    for (name, query, _) in looks() {
+        for n in [0, 42, 907, 1_234] {
+            let file = render(&style(query), Value::Peak { now: n, peak: 56_789 }).encode();
+            assert!(file.len() <= 1536, "{name} of {n}: {} bytes", file.len());
+        }
+    }
+}
+
+#[test]
+fn no_picture_jumps_when_99_becomes_100() {
+    for (name, query, _) in looks() {
+        let size = |n| style(query).size(Value::Peak { now: n, peak: 999 });
+        assert!([0, 9, 10, 99].iter().all(|&n| size(n) == size(100)), "{name}");
+    }
+}
+
+#[test]
+fn a_picture_is_as_large_as_its_style_says_at_every_scale() {
+    for (name, query, value) in looks() {
+        for scale in 1..=4 {
+            let style = style(&format!("{query}&scale={scale}"));
+            let (raster, size) = (render(&style, value), style.size(value));
+            assert_eq!((raster.width(), raster.height()), (size.0 * scale, size.1 * scale), "{name}");
+        }
+    }
+}
+
 fn pictures() -> Vec<(String, Bytes)> {
     let plain = |name: &str, label: &str, value| {
         (name.to_owned(), render(&Style::plain(Label::new(label).unwrap()), value).encode())
@@ -65,9 +94,55 @@ fn pictures() -> Vec<(String, Bytes)> {
     ] {
         all.push((name.to_owned(), notice(text)));
     }
+    for scale in [1, 2] {
+        for (name, query, value) in looks() {
+            let style = style(&format!("{query}&scale={scale}"));
+            all.push((format!("{name}@{scale}"), render(&style, value).encode()));
+        }
+    }
     all.push(("ranking".to_owned(), ranking(PAGES, 8)));
     all.push(("ranking-empty".to_owned(), ranking(&[], 3)));
     all
+}
+
+/// Every style, and what its parameters do to it.
+fn looks() -> Vec<(&'static str, &'static str, Value)> {
+    let (count, ended) = (Value::Count(42), Value::Ended);
+    let peak = Value::Peak { now: 1_234, peak: 56_789 };
+    vec![
+        ("plain-dark", "theme=dark", count),
+        ("plain-color", "color=cornflowerblue", count),
+        ("plain-grouped", "format=1,234", Value::Count(1_234_567)),
+        ("plain-peak", "peak=1&format=1.2k", peak),
+        ("flat", "style=flat", count),
+        ("flat-colors", "style=flat&color=yellow&labelColor=blue", Value::Count(1_234)),
+        ("flat-no-label", "style=flat&label=", count),
+        ("flat-peak", "style=flat&peak=1&format=1,234", peak),
+        ("flat-ended", "style=flat", ended),
+        ("flat-square", "style=flat-square", count),
+        ("plastic", "style=plastic", count),
+        ("for-the-badge", "style=for-the-badge", count),
+        ("for-the-badge-peak", "style=for-the-badge&peak=1&format=1.2k&color=critical", peak),
+        ("social", "style=social", count),
+        ("odometer", "style=digits", count),
+        ("odometer-digits", "theme=odometer", Value::Count(9_876_543_210)),
+        ("odometer-ended", "theme=odometer", ended),
+        ("seven-segment", "theme=seven-segment", count),
+        ("seven-segment-digits", "theme=seven-segment", Value::Count(9_876_543_210)),
+        ("seven-segment-ended", "theme=seven-segment", ended),
+        ("seven-segment-colors", "theme=seven-segment&color=blue&labelColor=fff", count),
+        ("pixel", "theme=pixel", count),
+        ("pixel-digits", "theme=pixel", Value::Count(9_876_543_210)),
+        ("pixel-ended", "theme=pixel", ended),
+    ]
+}
+
+fn style(query: &str) -> Style {
+    let mut builder = StyleBuilder::default();
+    for (name, value) in query.split('&').filter_map(|parameter| parameter.split_once('=')) {
+        assert_eq!(builder.take(name, value), Ok(true), "{query}");
+    }
+    builder.build(&Themes::default()).unwrap()
 }
 
 const PAGES: &[(&str, u64)] = &[

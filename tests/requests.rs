@@ -6,33 +6,12 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::client::{Client, End, Response};
+use common::client::{Client, End, Response, get};
 use common::server::TestServer;
 use common::viewer::Viewer;
 use common::{DEADLINE, request, view_of};
 
 const FROM_PAGE: &str = "Referer: https://example.com/posts/1?a=b";
-
-fn get(server: &TestServer, path: &str, headers: &[&str]) -> Response {
-    Client::ask(server.address, request(&format!("GET {path} HTTP/1.1"), headers))
-}
-
-/// What every answer says, so that nothing is kept, or taken for what it isn't.
-fn assert_safe(response: &Response) {
-    assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
-    assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{response:?}");
-}
-
-fn assert_is_notice(response: &Response, sentence: &str) {
-    assert_safe(response);
-    assert_eq!(response.header("content-type"), Some("image/png"), "{response:?}");
-    assert_eq!(
-        response.header("cross-origin-resource-policy"),
-        Some("cross-origin"),
-        "else no page shows it"
-    );
-    assert_eq!(response.body, onlookers::picture::notice(sentence), "not the picture that says {sentence:?}");
-}
 
 #[test]
 fn an_answer_is_the_same_however_the_request_is_cut() {
@@ -53,71 +32,6 @@ fn an_answer_is_the_same_however_the_request_is_cut() {
 }
 
 #[test]
-fn looking_at_the_picture_itself_is_refused_and_says_how_to_embed_it() {
-    let server = TestServer::quiet(&[]);
-    for headers in [
-        &[][..],
-        &["Sec-Fetch-Dest: document"],
-        &["Referer: "],
-        &["Referer: about:blank"],
-        &["Referer: \u{ff}"],
-    ] {
-        let response = get(&server, "/online.png", headers);
-        assert_eq!(response.status, 403, "{headers:?}");
-        assert_safe(&response);
-        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
-        let mut lines = response.text().lines();
-        assert_eq!(lines.next(), Some("You can't view this image directly."));
-        assert!(lines.next().unwrap().contains("<img loading=\"lazy\" src=\"/online.png\""));
-    }
-}
-
-#[test]
-fn a_page_that_hides_its_address_is_counted_with_its_like() {
-    let server = TestServer::quiet(&[]);
-    let mut client = Client::connect(server.address);
-    client.send(request("GET /online.png?u=1 HTTP/1.1", &["Sec-Fetch-Dest: image"]));
-    assert_eq!(Viewer::opened(client).count(), 1);
-}
-
-#[test]
-fn a_site_that_is_not_allowed_gets_a_picture_that_says_so() {
-    let server = TestServer::quiet(&["--allow", "example.com", "--allow", "*.example.org"]);
-    for (headers, sentence) in [
-        (&["Referer: https://example.net/"][..], "Not allowed here"),
-        (&["Referer: https://example.com.example.net/"], "Not allowed here"),
-        (&["Referer: https://example.org/"], "Not allowed here"),
-        (&["Sec-Fetch-Dest: image"], "No Referer sent"),
-    ] {
-        let response = get(&server, "/online.png?u=1", headers);
-        assert_eq!(response.status, 403, "{headers:?}");
-        assert_is_notice(&response, sentence);
-    }
-    assert_eq!(Viewer::join(server.address).count(), 1);
-    assert_eq!(Viewer::join_site(server.address, "a.example.org").count(), 1);
-}
-
-#[test]
-fn only_this_servers_own_pages_speak_for_another_site() {
-    let server = TestServer::quiet(&["--allow", "example.com"]);
-    let with = |referer: &str, site: &str| {
-        let mut client = Client::connect(server.address);
-        let line = format!("GET /online.png?site={site}&u=1 HTTP/1.1");
-        client.send(request(&line, &[&format!("Referer: {referer}")]));
-        client
-    };
-    let mut embedded = Viewer::opened(with("http://counter.example/embed", "example.com"));
-    assert_eq!(embedded.count(), 1);
-    let mut direct = Viewer::join(server.address);
-    direct.wait_for(2);
-    assert_eq!(embedded.count(), 2, "both are in the room of example.com");
-    assert_is_notice(&with("http://counter.example/embed", "example.net").response(), "Not allowed here");
-    assert_is_notice(&with("https://example.net/", "example.com").response(), "Not allowed here");
-    let bad = with("http://counter.example/embed", "a%20b").response();
-    assert_eq!((bad.status, bad.text()), (400, "The parameter site is not a site's name.\n"));
-}
-
-#[test]
 fn a_bad_parameter_is_named() {
     let server = TestServer::quiet(&[]);
     for (path, sentence) in [
@@ -125,12 +39,12 @@ fn a_bad_parameter_is_named() {
         ("/online.png?site=%c3%28&u=1".to_owned(), "The parameter site is bad: not UTF-8."),
         (format!("/online.png?x={}", "a".repeat(4096)), "The query of this URL is longer than 4096 bytes."),
     ] {
-        let response = get(&server, &path, &[FROM_PAGE]);
+        let response = get(server.address, &path, &[FROM_PAGE]);
         assert_eq!((response.status, response.text().trim_end()), (400, sentence));
-        assert_safe(&response);
+        response.assert_safe();
     }
     assert_eq!(
-        get(&server, "/online.png?unknown=%ff&=&&%", &[FROM_PAGE]).status,
+        get(server.address, "/online.png?unknown=%ff&=&&%", &[FROM_PAGE]).status,
         302,
         "the unknown is ignored"
     );
@@ -142,9 +56,9 @@ fn an_unknown_path_has_a_way_home() {
     for path in
         ["/nowhere", "/online.png/", "/online.pngx", "//", "/../etc/passwd", "/%00", "/embed/x", "/\u{fc}"]
     {
-        let response = get(&server, path, &[FROM_PAGE]);
+        let response = get(server.address, path, &[FROM_PAGE]);
         assert_eq!(response.status, 404, "{path}");
-        assert_safe(&response);
+        response.assert_safe();
         assert!(response.text().contains("<a href=\"/\">"), "{path}");
     }
 }
@@ -160,7 +74,7 @@ fn other_methods_are_told_which_there_are() {
             (405, Some("GET, HEAD, OPTIONS")),
             "{method}"
         );
-        assert_safe(&response);
+        response.assert_safe();
     }
     let mut client = Client::connect(server.address);
     client.send("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n");
@@ -190,7 +104,7 @@ fn head_gets_the_head_that_get_gets() {
         ("/nowhere", &[]),
     ] {
         let headers = [headers, &["Connection: close"]].concat();
-        let whole = get(&server, path, &headers);
+        let whole = get(server.address, path, &headers);
         let mut client = Client::connect(server.address);
         client.send(request(&format!("HEAD {path} HTTP/1.1"), &headers));
         let head = client.response_to_head();
@@ -276,7 +190,7 @@ fn a_full_house_turns_newcomers_away_and_keeps_those_inside() {
     for _ in 0..3 {
         let response = Client::ask(server.address, view_of("example.com"));
         assert_eq!((response.status, response.header("retry-after")), (503, Some("30")));
-        assert_is_notice(&response, "Too many viewers");
+        response.assert_says("Too many viewers");
     }
     drop(second);
     assert_eq!(inside.count(), 1, "those turned away were not counted, and who is in sees who goes");
@@ -293,63 +207,11 @@ fn one_address_may_have_so_many_and_others_still_come_in() {
     assert_eq!(inside.count(), 1);
     let response = Client::ask(at("127.0.0.1"), view_of("example.net"));
     assert_eq!((response.status, response.header("retry-after")), (503, Some("30")));
-    assert_is_notice(&response, "Too many pages open");
+    response.assert_says("Too many pages open");
     let _other = Viewer::join(at("[::1]"));
     assert_eq!(inside.count(), 2);
     drop(inside);
     Viewer::join(at("127.0.0.1")).wait_for(2);
-}
-
-#[test]
-fn the_demo_page_shows_the_tag_with_the_address_it_was_asked_by() {
-    let server = TestServer::quiet(&[]);
-    let page = |headers: &[&str]| {
-        let head: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-        Client::ask(server.address, format!("GET / HTTP/1.1\r\n{head}\r\n"))
-    };
-    let response = page(&["Host: counter.example:8080"]);
-    assert_safe(&response);
-    assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(response.header("content-security-policy").unwrap().contains("default-src 'none'"), "no script");
-    let tag =
-        "&lt;img loading=\"lazy\" src=\"http://counter.example:8080/online.png\" width=\"200\" height=\"30\"";
-    assert!(response.text().contains(tag));
-    assert!(response.text().contains("<embed type=\"application/x-no-bfcache\""));
-    assert!(!response.text().contains("<script"));
-    let by_tls = page(&["Host: counter.example", "X-Forwarded-Proto: https"]);
-    assert!(by_tls.text().contains("https://counter.example/online.png"));
-    for host in ["Host: \"><script>alert(1)</script>", "Host: <b>", "Host: ", "X: none"] {
-        let page = page(&[host]);
-        assert_eq!(page.header("content-type"), response.header("content-type"));
-        assert!(!page.text().contains("<script") && !page.text().contains("{{"), "{host}");
-    }
-}
-
-#[test]
-fn the_embed_page_speaks_for_the_page_around_it() {
-    let server = TestServer::quiet(&["--allow", "example.com:8080", "--allow", "counter.example"]);
-    let response =
-        get(&server, "/embed", &["Referer: https://example.com:8080/post", "Sec-Fetch-Dest: iframe"]);
-    assert_safe(&response);
-    let page = response.text();
-    assert!(page.contains("<embed type=\"application/x-no-bfcache\""));
-    assert!(page.contains("<meta http-equiv=\"refresh\" content=\""), "it comes back after an outage");
-    let picture = page.split("src=\"").nth(1).unwrap().split('"').next().unwrap();
-    assert_eq!(picture, "/online.png?site=example.com%3A8080");
-    // What the page's own request for the picture is then.
-    let mut client = Client::connect(server.address);
-    let line = format!("GET {picture}&u=1 HTTP/1.1");
-    client.send(request(&line, &["Referer: http://counter.example/embed"]));
-    assert_eq!(Viewer::opened(client).count(), 1);
-    assert_is_notice(&get(&server, "/embed", &["Referer: https://example.net/"]), "Not allowed here");
-    assert!(
-        get(&server, "/embed", &[]).text().contains("/online.png?site=counter.example\""),
-        "seen by itself"
-    );
-    for referer in ["https://\"><script>/", "https://example.com\"/", "https://%22%3E/"] {
-        let answer = get(&server, "/embed", &[&format!("Referer: {referer}")]);
-        assert_eq!(answer.status, 403, "{referer}");
-    }
 }
 
 /// On the paused clock of the server's own runtime: no time passes but what the server waits for.

@@ -73,6 +73,10 @@ impl<'a> Drawing<'a> {
         self.shaded(line, baseline, ink, None);
     }
 
+    pub(super) fn image(&mut self, image: Image<'a>) {
+        self.parts.push(Part::Image(image));
+    }
+
     /// A text that may have a shadow.
     pub(super) fn shaded(&mut self, line: Line<'a>, baseline: u32, ink: Rgb, shadow: Option<Rgb>) {
         self.parts.push(Part::Text(Text { line, baseline, ink, shadow }));

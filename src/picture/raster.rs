@@ -13,6 +13,11 @@ pub struct Raster {
 }
 
 impl Raster {
+    /// Rows of `width` pixels each.
+    pub(super) fn new(width: u32, pixels: Vec<[u8; 4]>) -> Self {
+        Self { width, pixels }
+    }
+
     /// One ink on a transparent ground. There is nothing to compose, so each pixel keeps the exact colour of the
     /// ink, which premultiplied pixels of 8 bits lose where they are nearly transparent.
     pub(super) fn of_ink(mask: &Mask, [red, green, blue, alpha]: [u8; 4]) -> Self {

@@ -1,6 +1,7 @@
 //! Which picture is asked for.
 
 use super::badge::{self, Badge};
+use super::digits::{self, Digits};
 use super::drawing::Drawing;
 use super::number::Format;
 use super::plain::{self, Plain};
@@ -23,6 +24,7 @@ pub struct Style {
 pub(super) enum Look {
     Plain(Plain),
     Badge(Badge),
+    Digits(Digits),
 }
 
 impl Style {
@@ -38,6 +40,7 @@ impl Style {
         match &self.look {
             Look::Plain(plain) => plain::draw(plain, self, value),
             Look::Badge(badge) => badge::draw(badge, self, value),
+            Look::Digits(digits) => digits::draw(digits, value),
         }
     }
 
@@ -66,6 +69,7 @@ impl Style {
         match &self.look {
             Look::Plain(plain) => plain.ink,
             Look::Badge(badge) => badge.color,
+            Look::Digits(digits) => digits.color,
         }
     }
 

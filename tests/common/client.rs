@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::DEADLINE;
+use super::{DEADLINE, request};
 
 /// A connection to the server.
 pub(crate) struct Client {
@@ -25,6 +25,11 @@ pub(crate) struct Response {
 pub(crate) enum End {
     Fin,
     Reset,
+}
+
+/// Asks for `path` with `headers`.
+pub(crate) fn get(address: SocketAddr, path: &str, headers: &[&str]) -> Response {
+    Client::ask(address, request(&format!("GET {path} HTTP/1.1"), headers))
 }
 
 impl Client {
@@ -160,6 +165,20 @@ impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    /// Nothing is to be kept, or taken for what it isn't.
+    pub(crate) fn assert_safe(&self) {
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
+        assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self:?}");
+    }
+
+    /// It is a picture with that sentence, and any page may show it.
+    pub(crate) fn assert_says(&self, sentence: &str) {
+        self.assert_safe();
+        assert_eq!(self.header("content-type"), Some("image/png"), "{self:?}");
+        assert_eq!(self.header("cross-origin-resource-policy"), Some("cross-origin"), "{self:?}");
+        assert_eq!(self.body, onlookers::picture::notice(sentence), "not the picture that says {sentence:?}");
     }
 
     pub(crate) fn text(&self) -> &str {

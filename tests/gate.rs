@@ -1,0 +1,138 @@
+//! Who may embed the picture, and the pages that this server itself shows.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use common::client::{Client, get};
+use common::request;
+use common::server::TestServer;
+use common::viewer::Viewer;
+
+#[test]
+fn looking_at_the_picture_itself_is_refused_and_says_how_to_embed_it() {
+    let server = TestServer::quiet(&[]);
+    for headers in [
+        &[][..],
+        &["Sec-Fetch-Dest: document"],
+        &["Referer: "],
+        &["Referer: about:blank"],
+        &["Referer: \u{ff}"],
+    ] {
+        let response = get(server.address, "/online.png", headers);
+        assert_eq!(response.status, 403, "{headers:?}");
+        response.assert_safe();
+        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
+        let mut lines = response.text().lines();
+        assert_eq!(lines.next(), Some("You can't view this image directly."));
+        assert!(lines.next().unwrap().contains("<img loading=\"lazy\" src=\"/online.png\""));
+    }
+}
+
+#[test]
+fn a_page_that_hides_its_address_is_counted_with_its_like() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    client.send(request("GET /online.png?u=1 HTTP/1.1", &["Sec-Fetch-Dest: image"]));
+    assert_eq!(Viewer::opened(client).count(), 1);
+}
+
+#[test]
+fn a_site_that_is_not_allowed_gets_a_picture_that_says_so() {
+    let server = TestServer::quiet(&["--allow", "example.com", "--allow", "*.example.org"]);
+    for (headers, sentence) in [
+        (&["Referer: https://example.net/"][..], "Not allowed here"),
+        (&["Referer: https://example.com.example.net/"], "Not allowed here"),
+        (&["Referer: https://example.org/"], "Not allowed here"),
+        (&["Sec-Fetch-Dest: image"], "No Referer sent"),
+    ] {
+        let response = get(server.address, "/online.png?u=1", headers);
+        assert_eq!(response.status, 403, "{headers:?}");
+        response.assert_says(sentence);
+    }
+    assert_eq!(Viewer::join(server.address).count(), 1);
+    assert_eq!(Viewer::join_site(server.address, "a.example.org").count(), 1);
+}
+
+#[test]
+fn a_site_may_be_spelled_in_its_own_script() {
+    let server = TestServer::quiet(&["--allow", "bücher.example", "--allow", "xn--80ak6aa92e.example:8080"]);
+    let mut one = Viewer::join_site(server.address, "xn--bcher-kva.example");
+    assert_eq!(one.count(), 1);
+    let _other = Viewer::join_site(server.address, "BÜCHER.example");
+    assert_eq!(one.count(), 2, "both spellings are one site");
+    assert_eq!(Viewer::join_site(server.address, "аррӏе.example:8080").count(), 1);
+    assert_eq!(get(server.address, "/online.png?u=1", &["Referer: https://аррӏе.example/"]).status, 403);
+}
+
+#[test]
+fn only_this_servers_own_pages_speak_for_another_site() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let with = |referer: &str, site: &str| {
+        let mut client = Client::connect(server.address);
+        let line = format!("GET /online.png?site={site}&u=1 HTTP/1.1");
+        client.send(request(&line, &[&format!("Referer: {referer}")]));
+        client
+    };
+    let mut embedded = Viewer::opened(with("http://counter.example/embed", "example.com"));
+    assert_eq!(embedded.count(), 1);
+    let mut direct = Viewer::join(server.address);
+    direct.wait_for(2);
+    assert_eq!(embedded.count(), 2, "both are in the room of example.com");
+    with("http://counter.example/embed", "example.net").response().assert_says("Not allowed here");
+    with("https://example.net/", "example.com").response().assert_says("Not allowed here");
+    let bad = with("http://counter.example/embed", "a%20b").response();
+    assert_eq!((bad.status, bad.text()), (400, "The parameter site is not a site's name.\n"));
+}
+
+#[test]
+fn the_demo_page_shows_the_tag_with_the_address_it_was_asked_by() {
+    let server = TestServer::quiet(&[]);
+    let page = |headers: &[&str]| {
+        let head: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        Client::ask(server.address, format!("GET / HTTP/1.1\r\n{head}\r\n"))
+    };
+    let response = page(&["Host: counter.example:8080"]);
+    response.assert_safe();
+    assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(response.header("content-security-policy").unwrap().contains("default-src 'none'"), "no script");
+    let tag =
+        "&lt;img loading=\"lazy\" src=\"http://counter.example:8080/online.png\" width=\"200\" height=\"30\"";
+    assert!(response.text().contains(tag));
+    assert!(response.text().contains("<embed type=\"application/x-no-bfcache\""));
+    assert!(!response.text().contains("<script"));
+    let by_tls = page(&["Host: counter.example", "X-Forwarded-Proto: https"]);
+    assert!(by_tls.text().contains("https://counter.example/online.png"));
+    for host in ["Host: \"><script>alert(1)</script>", "Host: <b>", "Host: ", "X: none"] {
+        let page = page(&[host]);
+        assert_eq!(page.header("content-type"), response.header("content-type"));
+        assert!(!page.text().contains("<script") && !page.text().contains("{{"), "{host}");
+    }
+}
+
+#[test]
+fn the_embed_page_speaks_for_the_page_around_it() {
+    let server = TestServer::quiet(&["--allow", "example.com:8080", "--allow", "counter.example"]);
+    let response =
+        get(server.address, "/embed", &["Referer: https://example.com:8080/post", "Sec-Fetch-Dest: iframe"]);
+    response.assert_safe();
+    let page = response.text();
+    assert!(page.contains("<embed type=\"application/x-no-bfcache\""));
+    assert!(page.contains("<meta http-equiv=\"refresh\" content=\""), "it comes back after an outage");
+    let picture = page.split("src=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(picture, "/online.png?site=example.com%3A8080");
+    // What the page's own request for the picture is then.
+    let mut client = Client::connect(server.address);
+    let line = format!("GET {picture}&u=1 HTTP/1.1");
+    client.send(request(&line, &["Referer: http://counter.example/embed"]));
+    assert_eq!(Viewer::opened(client).count(), 1);
+    get(server.address, "/embed", &["Referer: https://example.net/"]).assert_says("Not allowed here");
+    assert!(
+        get(server.address, "/embed", &[]).text().contains("/online.png?site=counter.example\""),
+        "seen by itself"
+    );
+    for referer in ["https://\"><script>/", "https://example.com\"/", "https://%22%3E/"] {
+        let answer = get(server.address, "/embed", &[&format!("Referer: {referer}")]);
+        assert_eq!(answer.status, 403, "{referer}");
+    }
+}
