@@ -18,9 +18,10 @@ use crate::settings::Settings;
 
 mod answers;
 mod clients;
+mod demo;
+mod embed;
 mod ignore;
 mod online;
-mod pages;
 mod query;
 mod still;
 mod top;
@@ -30,6 +31,9 @@ const BADGE: &str = "/badge/";
 
 /// Where numbers are.
 const COUNT: &str = "/count/";
+
+/// Where the gallery's pictures are.
+const SAMPLE: &str = "/sample/";
 
 /// The body of an answer that is no stream.
 pub(crate) type Body = http_body_util::Full<Bytes>;
@@ -65,11 +69,11 @@ pub(crate) struct Ticket {
 /// Answers a request that came from `peer`.
 pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
     match (&request.method, request.uri.path()) {
-        (&Method::GET | &Method::HEAD, "/") => Answer::Respond(pages::demo(request)),
+        (&Method::GET | &Method::HEAD, "/") => Answer::Respond(demo::page(house, request)),
         (&Method::GET | &Method::HEAD, "/online.png") => online::answer(house, request, peer),
         (&Method::GET | &Method::HEAD, "/top.png") => top::picture(house, request, peer),
         (&Method::GET | &Method::HEAD, "/top.json") => Answer::Respond(top::list(house, request)),
-        (&Method::GET | &Method::HEAD, "/embed") => Answer::Respond(embed(house, request)),
+        (&Method::GET | &Method::HEAD, "/embed") => Answer::Respond(embed::page(house, request)),
         (&Method::GET | &Method::HEAD | &Method::POST, "/ignore") => {
             Answer::Respond(ignore::answer(request, true))
         }
@@ -82,23 +86,12 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         (&Method::GET | &Method::HEAD, path) if path.starts_with(COUNT) => {
             Answer::Respond(still::count(house, request, &path[COUNT.len()..]))
         }
+        (&Method::GET | &Method::HEAD, path) if path.starts_with(SAMPLE) => {
+            Answer::Respond(demo::sample(house, request, &path[SAMPLE.len()..]))
+        }
         (&Method::OPTIONS, _) => Answer::Respond(answers::options()),
         (&Method::GET | &Method::HEAD, _) => Answer::Respond(answers::not_found()),
         _ => Answer::Respond(answers::method_not_allowed()),
-    }
-}
-
-/// The page for an iframe around the picture.
-fn embed(house: &House, request: &Parts) -> Response<Body> {
-    let mut claim = claim(&request.headers, None);
-    // Seen by itself, without an iframe, it is one of this server's own pages.
-    let by_itself = format!("http://{}/", String::from_utf8_lossy(claim.host.unwrap_or_default()));
-    if claim.referer.is_none() && !matches!(claim.destination, Some(b"iframe" | b"frame")) {
-        claim.referer = Some(by_itself.as_bytes());
-    }
-    match house.settings().gate.admit(&claim) {
-        Ok(admission) => pages::embed(&admission.site),
-        Err(refusal) => refused(&refusal),
     }
 }
 

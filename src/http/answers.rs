@@ -1,7 +1,9 @@
 //! The answers that aren't a stream: a status, and a short sentence or a picture that says so.
 
 use bytes::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use hyper::{Response, StatusCode};
 
 use super::Body;
@@ -31,6 +33,17 @@ pub(super) fn response(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    response
+}
+
+/// A page by itself: nothing but its own pictures and styles, no script.
+const POLICY: &str = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; object-src *; \
+    frame-src 'self'; base-uri 'none'; form-action 'none'";
+
+/// A page of this server.
+pub(super) fn page(html: String) -> Response<Body> {
+    let mut response = response(StatusCode::OK, "text/html; charset=utf-8", html);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }
 

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
+use super::embed;
 use crate::picture::{BadValue, Style, StyleBuilder, Themes};
 use crate::room::{Counting, PageQuery};
 
@@ -33,6 +35,8 @@ pub(super) struct Query<'a> {
     pub(super) counting: Counting,
     /// `rows`: how many pages a ranking lists.
     pub(super) rows: Option<u8>,
+    /// `refresh`: after what time a framed page loads itself again.
+    pub(super) refresh: Option<Duration>,
     /// `peek=1`: look without being counted.
     pub(super) peek: bool,
 }
@@ -108,6 +112,23 @@ impl<'a> Query<'a> {
         Ok(style.build(themes)?)
     }
 
+    /// Those of the parameters that are a style's, as a query of their own.
+    pub(super) fn style_parameters(&self) -> String {
+        let mut style = StyleBuilder::default();
+        self.written(None, |name, value| style.take(name, value) == Ok(true))
+    }
+
+    /// The query for a picture on a page that was asked for with this one, with `own` before all else.
+    pub(super) fn for_the_picture(&self, own: Option<(&str, &str)>) -> String {
+        let query = self.written(own, |name, _| !matches!(name, "site" | "u" | "live" | "refresh"));
+        if query.is_empty() { query } else { format!("?{query}") }
+    }
+
+    fn written(&self, own: Option<(&str, &str)>, mut keep: impl FnMut(&str, &str) -> bool) -> String {
+        let kept = form_urlencoded::parse(self.raw.as_bytes()).filter(|(name, value)| keep(name, value));
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(kept).finish()
+    }
+
     fn take(&mut self, name: &str, value: Cow<'a, str>) -> Result<(), BadQuery> {
         match name {
             "live" => self.live = Some(one_of("live", &value, &[("1", true), ("0", false)])?),
@@ -125,6 +146,7 @@ impl<'a> Query<'a> {
                 self.counting =
                     one_of("count", &value, &[("pages", Counting::Pages), ("visitors", Counting::Visitors)])?;
             }
+            "refresh" => self.refresh = Some(embed::refresh(&value)?),
             "rows" => self.rows = Some(rows(&value)?),
             "peek" => self.peek = one_of("peek", &value, &[("1", true), ("0", false)])?,
             _ => {}
@@ -168,6 +190,7 @@ mod tests {
             show: Some(Show::Site),
             counting: Counting::Visitors,
             rows: None,
+            refresh: None,
             peek: true,
         };
         assert_eq!(Query::parse(Some(raw)), Ok(wanted));

@@ -113,7 +113,7 @@ fn drawn(
     match house.badge(request, name) {
         Ok((style, value)) => {
             let (content_type, file) = draw(&style, value);
-            still(request, content_type, file)
+            answer(request, content_type, file)
         }
         Err(Wrong::Parameter(bad)) => picture(request, bad_picture(&bad)),
         Err(Wrong::Sentence(sentence)) => picture(request, notice(sentence)),
@@ -243,11 +243,11 @@ fn bad_picture(bad: &BadQuery) -> Bytes {
 }
 
 fn picture(request: &Parts, png: Bytes) -> Response<Body> {
-    still(request, PNG, png)
+    answer(request, PNG, png)
 }
 
 /// A whole file, or 304 to who has it already.
-fn still(request: &Parts, content_type: &'static str, file: Bytes) -> Response<Body> {
+pub(super) fn answer(request: &Parts, content_type: &'static str, file: Bytes) -> Response<Body> {
     let tag = tag_of(&file);
     let known = request.headers.get_all(IF_NONE_MATCH).iter().any(|tags| names(tags, &tag));
     let mut response = if known {

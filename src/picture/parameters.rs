@@ -68,7 +68,7 @@ impl StyleBuilder {
     /// What a badge is that nobody asked to be otherwise: flat.
     #[must_use]
     pub fn flat(label: Label) -> Self {
-        Self { look: Name::Badge(Kind::Flat), ..Self::new(label) }
+        Self { look: Some(Name::Badge(Kind::Flat)), ..Self::new(label) }
     }
 
     /// Takes a parameter. `Ok(false)` if `name` is none of a style's.
