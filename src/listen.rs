@@ -10,14 +10,15 @@ use tokio::net::TcpListener;
 /// How many connections may wait to be accepted; the kernel may allow fewer (net.core.somaxconn).
 const BACKLOG: i32 = 4096;
 
-/// A peer that acknowledges nothing for so long is gone. With a repaint every 5 s, a visitor who vanishes without a word
-/// is uncounted within 25 s.
-const USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// A peer that acknowledges nothing for so long is gone, and on Linux one that takes nothing, too. A frame sent shortly
+/// before the time is over starts it anew; so twice this, at most, bounds how long a visitor who vanished without a word
+/// is counted, whatever the repaint.
+const USER_TIMEOUT: Duration = Duration::from_secs(14);
 
 /// When nothing is sent for so long, ask the peer whether it is there.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(10))
-    .with_interval(Duration::from_secs(5))
+    .with_time(Duration::from_secs(8))
+    .with_interval(Duration::from_secs(3))
     .with_retries(3);
 
 /// How much the kernel may keep for a viewer that doesn't take it, in bytes: some frames, so that a slow viewer skips to
@@ -54,7 +55,7 @@ mod tests {
         let (accepted, _) = listener.accept().await.unwrap();
         let accepted = SockRef::from(&accepted);
         assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
-        assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(10));
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(8));
         assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
         assert_eq!(accepted.send_buffer_size().unwrap(), 2 * SEND_BUFFER);
     }

@@ -15,11 +15,11 @@ use common::{DEADLINE, view_of};
 use onlookers::config::Config;
 use onlookers::picture::{Label, Style, Value, render};
 
-/// Text that makes large pictures: some 3.7 KB each.
+/// Text that makes large pictures: some 2 KB each.
 const LABEL: &str = "QGSR&@%8965320CBDOPagesqdbpßäöüéèàçñåæøœQGSR&@%8965320CBDOPagesq";
 
 /// What a viewer that reads nothing may be sent: its own buffer and the server's, in bytes.
-const MOST_IN_FLIGHT: usize = 64 * 1024;
+const MOST_IN_FLIGHT: usize = 48 * 1024;
 
 /// Repaints so often, and with such pictures, that a viewer who doesn't read has soon filled every buffer.
 fn busy() -> Config {

@@ -19,6 +19,8 @@ fuzz_target!(|request: (Option<&str>, Option<&[u8]>, Option<&[u8]>, Option<&[u8]
     let own = host.and_then(|host| std::str::from_utf8(host).ok()).and_then(|host| host.parse::<Site>().ok());
     if let Ok(admission) = Gate::new(vec![allowed]).admit(&claim) {
         let pattern: onlookers::gate::Pattern = pattern.parse().expect("parsed before");
-        assert!(pattern.matches(&admission.site) || Some(admission.site.host()) == own.as_ref().map(Site::host));
+        assert!(
+            pattern.matches(&admission.site) || Some(admission.site.host()) == own.as_ref().map(Site::host)
+        );
     }
 });
