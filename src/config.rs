@@ -15,7 +15,7 @@ use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, 
 use ipnet::IpNet;
 
 use crate::gate::Pattern;
-use crate::picture::Label;
+use crate::picture::{BadValue, Label, Style, StyleBuilder, Themes};
 use crate::room::Site;
 pub use file::{Audience, File, FileError, PagePattern, SiteSettings};
 
@@ -96,6 +96,12 @@ pub struct Config {
     /// What stands before the number; at most 64 characters
     #[arg(long, value_name = "TEXT", env = "ONLOOKERS_LABEL", default_value = "Users online", value_parser = Label::new)]
     pub label: Label,
+    /// A folder of digit themes for style=digits, each a folder with 0.png to 9.png
+    #[arg(long, value_name = "DIR", env = "ONLOOKERS_THEMES")]
+    pub themes: Option<PathBuf>,
+    /// A font (TrueType or OpenType) that font= can name by its file's name; can be given several times
+    #[arg(long, value_name = "FILE", env = "ONLOOKERS_FONT", value_delimiter = ',')]
+    pub font: Vec<PathBuf>,
     /// How often each page gets the picture again when nothing changes (100ms to 1h); Firefox pages, which are noticed
     /// to have gone at the second one only, get it twice in that time. Proxies cut a stream that is silent for longer than they like
     #[arg(long, value_name = "TIME", env = "ONLOOKERS_REPAINT", default_value = "5s")]
@@ -130,12 +136,52 @@ pub struct PictureArgs {
     /// The number
     #[arg(long, value_name = "N")]
     pub count: u64,
-    /// What stands before it
-    #[arg(long, value_name = "TEXT", default_value = "Users online", value_parser = Label::new)]
-    pub label: Label,
+    /// What stands before it, if it isn't "Users online"
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// plain, flat, flat-square, plastic, for-the-badge, social or digits
+    #[arg(long, value_name = "NAME")]
+    pub style: Option<String>,
+    /// A colour's name, or hex without #
+    #[arg(long, value_name = "COLOR")]
+    pub color: Option<String>,
+    /// The same, for the label's side
+    #[arg(long, value_name = "COLOR")]
+    pub label_color: Option<String>,
+    /// light, dark, or a theme of digits: odometer, seven-segment, pixel
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// 1 to 4 pixels of the file to one of the page, each way
+    #[arg(long, value_name = "N")]
+    pub scale: Option<String>,
+    /// 1,234 or 1.2k
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
     /// The file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+}
+
+impl PictureArgs {
+    /// The style that the arguments ask for, which are the parameters that a URL has, by the same names.
+    ///
+    /// # Errors
+    /// [`BadValue`] if one of them can't be.
+    pub fn style(&self) -> Result<Style, BadValue> {
+        let mut style = StyleBuilder::default();
+        for (name, value) in [
+            ("label", &self.label),
+            ("style", &self.style),
+            ("color", &self.color),
+            ("labelColor", &self.label_color),
+            ("theme", &self.theme),
+            ("scale", &self.scale),
+            ("format", &self.format),
+        ] {
+            value.as_ref().map(|value| style.take(name, value)).transpose()?;
+        }
+        style.build(&Themes::default())
+    }
 }
 
 /// How often an unchanged picture is sent again.
@@ -177,6 +223,8 @@ impl Config {
         set(&mut self.allow, file.allow.take().map(file::texts), open("allow"));
         set(&mut self.label, file.label.take().map(|label| label.0), open("label"));
         set(&mut self.repaint, file.repaint.take().map(|repaint| repaint.0), open("repaint"));
+        set(&mut self.themes, file.themes.take().map(Some), open("themes"));
+        set(&mut self.font, file.font.take(), open("font"));
         set(&mut self.max_viewers, file.max_viewers.take().map(Some), open("max_viewers"));
         set(&mut self.max_per_address, file.max_per_address.take().map(Some), open("max_per_address"));
         set(&mut self.ignore, file.ignore.take(), open("ignore"));

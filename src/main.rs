@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
-use onlookers::picture::{Style, Value, render};
+use onlookers::picture::{Value, render};
 use onlookers::server::{Control, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -65,8 +67,11 @@ fn start_log(cli: &Cli) {
 }
 
 fn picture(args: &PictureArgs) -> std::io::Result<()> {
-    let png = render(&Style::plain(args.label.clone()), Value::Count(args.count)).encode();
-    std::fs::write(&args.output, png).map_err(|error| {
+    let style = match args.style() {
+        Ok(style) => style,
+        Err(error) => Cli::command().error(ErrorKind::ValueValidation, error).exit(),
+    };
+    std::fs::write(&args.output, render(&style, Value::Count(args.count)).encode()).map_err(|error| {
         std::io::Error::new(error.kind(), format!("can't write {}: {error}", args.output.display()))
     })
 }

@@ -16,7 +16,7 @@ use crate::feed::Feeds;
 use crate::files::{self, Reserve};
 use crate::http::{self, House, Purpose, Ticket};
 use crate::listen;
-use crate::picture::{Pictures, Themes};
+use crate::picture::{Pictures, ThemeError, Themes};
 use crate::room::{Keys, Limits, Rooms};
 use crate::seats::Seats;
 use crate::settings::Settings;
@@ -63,7 +63,7 @@ impl Server {
             keys: Keys::new()?,
             feeds: Feeds::new(Arc::clone(&pictures), Arc::clone(&fanout)),
             pictures,
-            themes: Themes::load(None).map_err(io::Error::other)?,
+            themes: themes(config).map_err(io::Error::other)?,
             seats: Seats::new(most, config.max_per_address.map(usize::from)),
         };
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
@@ -98,6 +98,12 @@ impl Server {
             tracing::error!(%error, "the streams were not ended in order");
         }
     }
+}
+
+fn themes(config: &Config) -> Result<Themes, ThemeError> {
+    let mut themes = Themes::load(config.themes.as_deref())?;
+    config.font.iter().try_for_each(|font| themes.add_font(font))?;
+    Ok(themes)
 }
 
 fn cores() -> usize {

@@ -23,6 +23,8 @@ pub struct File {
     pub(super) allow: Option<Vec<Text<Pattern>>>,
     pub(super) label: Option<Text<Label>>,
     pub(super) repaint: Option<Text<Repaint>>,
+    pub(super) themes: Option<PathBuf>,
+    pub(super) font: Option<Vec<PathBuf>>,
     pub(super) max_viewers: Option<NonZeroUsize>,
     pub(super) max_per_address: Option<NonZeroUsize>,
     pub(super) ignore: Option<Vec<IpNet>>,

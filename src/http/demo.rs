@@ -14,17 +14,22 @@ const PAGE: &str = include_str!("../../demo/index.html");
 /// The page, with the picture in the style that its own query asks for, and the tags as they are to be copied.
 pub(super) fn page(house: &House, request: &Parts) -> Response<Body> {
     let asked = Query::parse(request.uri.query()).and_then(|query| {
-        query.style(StyleBuilder::default(), &house.themes)?;
-        Ok(query.style_parameters())
+        let style = query.style(StyleBuilder::new(Label::default()), &house.themes)?;
+        Ok((query.style_parameters(), style))
     });
-    let style = match asked {
-        Ok(style) if style.is_empty() => style,
-        Ok(style) => format!("?{style}"),
+    let (parameters, style) = match asked {
+        Ok(asked) => asked,
         Err(bad) => return answers::bad_query(&bad),
     };
-    // In an attribute an ampersand has to be written so; nothing else in a query has a meaning of its own there.
-    let style = style.replace('&', "&amp;");
-    answers::page(PAGE.replace("{{address}}", &address(request)).replace("{{style}}", &style))
+    let (width, height) = house.size(&style);
+    let parameters = if parameters.is_empty() { parameters } else { format!("?{parameters}") };
+    answers::page(
+        PAGE.replace("{{address}}", &address(request))
+            .replace("{{size}}", &format!("width=\"{width}\" height=\"{height}\""))
+            // In a tag, an ampersand is written as an entity; in a tag that is shown, that is written so again.
+            .replace("{{style}}", &parameters.replace('&', "&amp;"))
+            .replace("{{shown}}", &parameters.replace('&', "&amp;amp;")),
+    )
 }
 
 /// `/sample/1234.svg`, `.png`: how a number looks in a style. The demo page's gallery shows these rather than a stream for

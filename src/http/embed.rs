@@ -47,7 +47,7 @@ fn around(house: &House, site: &Site, query: &Query<'_>, style: &Style) -> Respo
         name => (Some(("site", name)), "same-origin"),
     };
     let src = query.for_the_picture(own).replace('&', "&amp;");
-    let (width, height) = size(house, style);
+    let (width, height) = house.size(style);
     answers::page(
         PAGE.replace("{{seconds}}", &seconds(query.refresh.unwrap_or(REFRESH)).to_string())
             .replace("{{policy}}", policy)
@@ -57,14 +57,17 @@ fn around(house: &House, site: &Site, query: &Query<'_>, style: &Style) -> Respo
     )
 }
 
-/// The size at which the picture is shown, in pixels of the page: its own, while the number is a small one.
-fn size(house: &House, style: &Style) -> (u32, u32) {
-    let png = house.pictures.png(style, Value::Count(0));
-    let side =
-        |at: usize| png.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
-    // Where IHDR has them (PNG specification, section 11.2.1).
-    let scale = u32::from(style.scale());
-    (side(16) / scale, side(20) / scale)
+impl House {
+    /// The size at which a picture of that style is shown, in pixels of the page: its own, while the number is small.
+    pub(super) fn size(&self, style: &Style) -> (u32, u32) {
+        let png = self.pictures.png(style, Value::Count(0));
+        let side = |at: usize| {
+            png.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes)
+        };
+        // Where IHDR has them (PNG specification, section 11.2.1).
+        let scale = u32::from(style.scale());
+        (side(16) / scale, side(20) / scale)
+    }
 }
 
 /// Somewhere in the second half of the time and as much behind it: an outage isn't followed by everybody at once.
