@@ -1,36 +1,83 @@
-//! What a picture costs: `cargo bench --bench render`. First the bytes of its file, then the time to make one, and to
-//! get one that was made before.
+//! What pictures cost: `cargo bench --bench render`. First the bytes of their files, then the time to make one of each
+//! style, and to get one that was made before.
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use onlookers::picture::{Pictures, Style, Value, notice, render};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use onlookers::picture::{Pictures, Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
+
+const STYLES: [&str; 9] = [
+    "plain",
+    "flat",
+    "flat-square",
+    "plastic",
+    "for-the-badge",
+    "social",
+    "odometer",
+    "seven-segment",
+    "pixel",
+];
+
+fn style(name: &str) -> Style {
+    let mut builder = StyleBuilder::default();
+    let digits = ["odometer", "seven-segment", "pixel"].contains(&name);
+    let taken = builder.take(if digits { "theme" } else { "style" }, name);
+    assert_eq!(taken, Ok(true));
+    builder.build(&Themes::default()).expect("each is a style of the program's own")
+}
 
 fn bytes(_: &mut Criterion) {
-    let style = Style::default();
     for (digits, numbers) in [(1, 0..10), (2, 10..100), (3, 100..1_000), (4, 1_000..10_000)] {
-        let mut sizes: Vec<usize> = numbers.map(|n| render(&style, Value::Count(n)).encode().len()).collect();
-        sizes.sort_unstable();
-        let mean = sizes.iter().sum::<usize>() / sizes.len();
-        println!("{digits} digits: {} to {} bytes, {mean} on average", sizes[0], sizes[sizes.len() - 1]);
+        print_sizes("plain", &format!("{digits} digits"), numbers.step_by(1));
+    }
+    for name in STYLES {
+        print_sizes(name, "3 digits", (100..1_000).step_by(7));
     }
 }
 
+fn print_sizes(name: &str, digits: &str, numbers: impl Iterator<Item = u64>) {
+    let style = style(name);
+    let mut sizes: Vec<usize> = numbers.map(|n| render(&style, Value::Count(n)).encode().len()).collect();
+    sizes.sort_unstable();
+    let mean = sizes.iter().sum::<usize>() / sizes.len();
+    let vector = svg(&style, Value::Count(123)).len();
+    println!(
+        "{name}, {digits}: {} to {} bytes, {mean} on average (SVG: {vector})",
+        sizes[0],
+        sizes[sizes.len() - 1]
+    );
+}
+
 fn time(criterion: &mut Criterion) {
-    let style = Style::default();
     let mut n = 99;
     let mut next = || {
         n = if n == 999 { 100 } else { n + 1 };
         Value::Count(n)
     };
-    criterion.bench_function("render", |b| b.iter(|| render(&style, next())));
-    criterion.bench_function("render and encode, cold", |b| b.iter(|| render(&style, next()).encode()));
-    let pictures = Pictures::new(8 << 20);
-    for n in 100..1_000 {
-        let _ = pictures.png(&style, Value::Count(n));
+    let mut cold = criterion.benchmark_group("render and encode, cold");
+    for name in STYLES {
+        let style = style(name);
+        cold.bench_function(BenchmarkId::from_parameter(name), |b| {
+            b.iter(|| render(&style, next()).encode())
+        });
     }
-    criterion.bench_function("cached", |b| b.iter(|| pictures.png(black_box(&style), next())));
+    cold.finish();
+    let mut cached = criterion.benchmark_group("cached");
+    let pictures = Pictures::new(32 << 20);
+    for name in STYLES {
+        let style = style(name);
+        for n in 100..1_000 {
+            let _ = pictures.png(&style, Value::Count(n));
+        }
+        cached.bench_function(BenchmarkId::from_parameter(name), |b| {
+            b.iter(|| pictures.png(black_box(&style), next()))
+        });
+    }
+    cached.finish();
+    criterion.bench_function("SVG of flat", |b| b.iter(|| svg(&style("flat"), next())));
     criterion.bench_function("notice", |b| b.iter(|| notice(black_box("Too many viewers: try again soon"))));
+    let rows: Vec<(&str, u64)> = (0..20).map(|n| ("/posts/2026/some-page.html", n * 7)).collect();
+    criterion.bench_function("ranking of 20 pages", |b| b.iter(|| ranking(black_box(&rows), 20)));
 }
 
 criterion_group!(benches, bytes, time);

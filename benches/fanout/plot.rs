@@ -66,7 +66,8 @@ impl Panel {
             lowest = end(line).min(lowest - LINE);
             draw(svg, line, lowest)?;
         }
-        Ok(svg.push_str("</g>\n"))
+        svg.push_str("</g>\n");
+        Ok(())
     }
 
     fn line(&self, samples: &[Sample], kind: Kind) -> Option<Line> {

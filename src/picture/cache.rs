@@ -29,8 +29,9 @@ type Generation = HashMap<(Style, Value), Slot>;
 /// Whoever comes first fills it; the others wait for him, not for the lock.
 type Slot = Arc<OnceLock<Bytes>>;
 
-/// About what an entry takes beyond the file: its key, its slot, its share of the table.
-const ENTRY: usize = 512;
+/// About what an entry takes beyond the file and the label: its key twice (a table is up to half empty), its slot, and
+/// what the allocator adds to each of the three pieces of memory.
+const ENTRY: usize = 2 * size_of::<((Style, Value), Slot)>() + 128;
 
 impl Pictures {
     /// Keeps pictures up to `limit` bytes in all. Loads the fonts, so that no viewer waits for them.
@@ -55,7 +56,7 @@ impl Pictures {
             render(style, value).encode()
         });
         if made {
-            self.with(|kept| kept.count(&key, cost(file)));
+            self.with(|kept| kept.count(&key, cost(&key, file)));
         }
         file.clone()
     }
@@ -73,7 +74,7 @@ impl Kept {
         let slot = self.old.remove(key).unwrap_or_default();
         self.young.insert(key.clone(), slot.clone());
         if let Some(file) = slot.get() {
-            self.count(key, cost(file));
+            self.count(key, cost(key, file));
         }
         slot
     }
@@ -90,8 +91,8 @@ impl Kept {
     }
 }
 
-fn cost(file: &Bytes) -> usize {
-    file.len() + ENTRY
+fn cost((style, _): &(Style, Value), file: &Bytes) -> usize {
+    file.len() + style.label().as_str().len() + ENTRY
 }
 
 #[cfg(test)]
@@ -145,6 +146,7 @@ mod tests {
 
     fn kept_bytes(pictures: &Pictures) -> usize {
         let kept = pictures.kept.lock().unwrap();
-        kept.young.values().chain(kept.old.values()).filter_map(|slot| slot.get()).map(cost).sum()
+        let made = |(key, slot): (&_, &Slot)| slot.get().map(|file| cost(key, file));
+        kept.young.iter().chain(&kept.old).filter_map(made).sum()
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn paint(drawing: &Drawing, scale: u8) -> Raster {
     }
     let mut raster = Raster::from(pixmap);
     raster.fade(drawing.alpha);
-    palette::reduce(raster.pixels_mut());
+    palette::reduce(raster.pixels_mut(), scale);
     raster
 }
 

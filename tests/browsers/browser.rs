@@ -13,7 +13,8 @@ use crate::engine::Engine;
 use crate::painted::{Pixels, Rectangle, Seen};
 
 /// How long a loaded page may take to show its first number. That time is the browser's: on a busy machine a new window
-/// of WebKit's took up to 3 s to be painted at all. A second Firefox tab with the same URL would take 20 s.
+/// of WebKit's took up to 3 s to be painted at all. Far longer, and a page would seem to work that does not: without the
+/// redirect to a URL of its own, a second Firefox tab is blank for some twenty seconds and then shows the number.
 const FIRST_PAINT: Duration = Duration::from_secs(6);
 
 pub(crate) struct Browser {

@@ -35,6 +35,7 @@ pub(crate) async fn start(engine: Engine) -> Outcome<(Processes, WebDriver)> {
     let capabilities = engine.capabilities(profile.path());
     let address = format!("http://127.0.0.1:{port}");
     let session = WebDriver::builder(address, capabilities).request_timeout(PATIENCE).connect().await?;
+    session.set_page_load_timeout(PATIENCE / 2).await?;
     Ok((Processes { _driver: driver, _display: display, _log: log, _profile: profile }, session))
 }
 

@@ -84,16 +84,9 @@ impl Engine {
             Self::Firefox => ("moz:firefoxOptions", json!({ "args": ["-headless"] })),
             Self::WebKit => ("webkitgtk:browserOptions", json!({ "args": ["--automation"] })),
         };
-        let page_load = json!({ "pageLoad": 15_000, "script": 15_000 });
-        [(name, options), ("timeouts", page_load)]
-            .map(|(k, v)| (k.to_owned(), v))
-            .into_iter()
-            .collect::<Map>()
-            .into()
+        serde_json::Map::from_iter([(name.to_owned(), options)]).into()
     }
 }
-
-type Map = serde_json::Map<String, Value>;
 
 fn chromium(profile: &Path) -> Value {
     let own = format!("--user-data-dir={}", profile.display());

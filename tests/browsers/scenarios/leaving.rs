@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use onlookers::picture::Value::Count;
 
-use crate::browser::{Browser, Page};
+use crate::browser::{Browser, Page, Place};
 use crate::counter::Counter;
 use crate::engine::{AT_ONCE, Engine};
 use crate::painted::Seen;
@@ -31,6 +31,27 @@ pub(crate) async fn a_link_away_from_the_demo_page(browser: Browser) -> Outcome 
     }
     figures::print(&browser, "link clicked on the demo page to uncounted", uncounted)?;
     going_back(&browser, &page, &mut viewer).await
+}
+
+/// A page that stays open sees another go to a typed address and, but for WebKit, come back.
+pub(crate) async fn those_who_stay_see_one_go_and_come_back(browser: Browser) -> Outcome {
+    let counter = Counter::start(browser.engine.repaint())?;
+    let (demo, site) = (counter.url("/"), Site::start(&counter).await?);
+    let mut viewer = Viewer::join(&counter, &demo).await?;
+    let stays = browser.first().await?;
+    browser.go(&stays, &demo).await?;
+    let goes = browser.open(Place::Window, &demo).await?;
+    browser.paints(&goes).await?;
+    browser.shows(&stays, Count(3), viewer.hears(3, AT_ONCE).await? + AT_ONCE).await?;
+    browser.go(&goes, &site.url("/elsewhere")).await?;
+    let event = viewer.hears(2, browser.engine.uncounts_within()).await?;
+    browser.shows(&stays, Count(2), event + AT_ONCE).await?;
+    if browser.engine != Engine::WebKit {
+        browser.back(&goes).await?;
+        browser.paints(&goes).await?;
+        browser.shows(&stays, Count(3), viewer.hears(3, AT_ONCE).await? + AT_ONCE).await?;
+    }
+    Ok(())
 }
 
 /// Chromium and Firefox load the page anew. WebKit takes it out of its cache as it was left, with a stream that has

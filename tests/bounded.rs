@@ -1,0 +1,63 @@
+//! Who asks for ever new styles fills no memory. A process of its own, so that nothing else is measured.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use onlookers::picture::{Pictures, StyleBuilder, Themes, Value};
+
+#[test]
+fn ten_thousand_random_styles_leave_memory_where_it_was() {
+    let pictures = Pictures::new(1 << 20);
+    let mut random = Random(1);
+    ask(&pictures, &mut random, 1_000);
+    let before = resident();
+    ask(&pictures, &mut random, 10_000);
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 1024, "memory grew by {grown} KiB");
+}
+
+fn ask(pictures: &Pictures, random: &mut Random, styles: u32) {
+    let themes = Themes::default();
+    for _ in 0..styles {
+        let mut builder = StyleBuilder::default();
+        let looks = ["plain", "flat", "flat-square", "plastic", "for-the-badge", "social", "digits"];
+        let longest = random.below(65);
+        let letters: String = (0..random.below(longest + 1)).map(|_| random.letter()).collect();
+        for (name, value) in [
+            ("style", looks[random.below(7) as usize].to_owned()),
+            ("label", letters),
+            ("color", format!("{:06x}", random.below(1 << 24))),
+            ("labelColor", format!("{:06x}", random.below(1 << 24))),
+            ("peak", random.below(2).to_string()),
+        ] {
+            assert_eq!(builder.take(name, &value), Ok(true));
+        }
+        let style = builder.build(&themes).unwrap();
+        let value = Value::Peak { now: random.below(2000).into(), peak: random.below(1 << 30).into() };
+        assert!(!pictures.png(&style, value).is_empty());
+    }
+}
+
+/// KiB of memory that the process has.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Numbers that look random and are the same in each run (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (((mixed >> 32) * u64::from(bound)) >> 32) as u32
+    }
+
+    /// From one to four bytes long.
+    fn letter(&mut self) -> char {
+        let (first, many) = [('a', 26), ('à', 30), ('一', 20_000), ('😀', 60)][self.below(4) as usize];
+        char::from_u32(u32::from(first) + self.below(many)).unwrap_or('x')
+    }
+}
