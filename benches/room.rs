@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use onlookers::delivery::Fanout;
+use onlookers::config::FanoutSends;
+use onlookers::delivery::{Fanout, FanoutOptions};
 use onlookers::feed::{Feeds, View};
 use onlookers::picture::{Label, Pictures, Style};
 use onlookers::room::{Counting, Keys, Limits, Page, PageQuery, Presence, RoomName, Rooms, Site, Visitor};
@@ -39,7 +40,13 @@ fn joining(criterion: &mut Criterion) {
 fn publishing(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _guard = runtime.enter();
-    let fanout = Fanout::start(1, Duration::from_secs(5), Duration::from_secs(30)).expect("a fan-out thread");
+    let fanout = Fanout::start(FanoutOptions {
+        threads: 1,
+        repaint: Duration::from_secs(5),
+        write_timeout: Duration::from_secs(30),
+        sends: FanoutSends::default(),
+    })
+    .expect("a fan-out thread");
     let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::clone(&fanout));
     let mut group = criterion.benchmark_group("publish a change to a room of");
     for viewers in VIEWERS {

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use ipnet::IpNet;
 
@@ -126,6 +126,28 @@ pub struct Config {
     #[doc(hidden)]
     #[arg(skip = WRITE_TIMEOUT)]
     pub write_timeout: Duration,
+    /// How they do it; for benches and tests
+    #[arg(
+        long,
+        value_name = "WAY",
+        env = "ONLOOKERS_FANOUT_SENDS",
+        value_enum,
+        default_value_t,
+        hide = true
+    )]
+    pub fanout_sends: FanoutSends,
+}
+
+/// How frames get into many sockets.
+#[derive(ValueEnum, Clone, Copy, Default, Debug)]
+pub enum FanoutSends {
+    /// By io_uring where the kernel allows it and it pays, else by a write each
+    #[default]
+    Auto,
+    /// Hundreds at a time, by io_uring; the server doesn't start without it
+    Ring,
+    /// By a write each
+    Write,
 }
 
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -3,8 +3,8 @@
 //! hyper reads and judges the request; then the socket is taken over from it and handed to the
 //! [`Fanout`], whose threads do nothing but write the newest frame of each feed to its sockets.
 
-pub use fanout::Fanout;
 pub(crate) use fanout::Newcomer;
+pub use fanout::{Fanout, FanoutOptions};
 
 mod fanout;
 pub(crate) mod multipart;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::delivery::takeover::{self, Taken};
-use crate::delivery::{Fanout, Newcomer, multipart};
+use crate::delivery::{Fanout, FanoutOptions, Newcomer, multipart};
 use crate::feed::Feeds;
 use crate::files::{self, Reserve};
 use crate::http::{self, House, Purpose, Ticket};
@@ -53,8 +53,12 @@ impl Server {
     /// The system's, if an address can't be had or no thread started.
     pub fn bind(config: &Config) -> io::Result<Self> {
         let files = files::raise_limit();
-        let threads = config.fanout_threads.map_or_else(cores, usize::from);
-        let fanout = Fanout::start(threads, config.repaint.0, config.write_timeout)?;
+        let fanout = Fanout::start(FanoutOptions {
+            threads: config.fanout_threads.map_or_else(cores, usize::from),
+            repaint: config.repaint.0,
+            write_timeout: config.write_timeout,
+            sends: config.fanout_sends,
+        })?;
         let most = config.max_viewers.map_or(files::viewers_within(files), usize::from);
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
         let house = House {

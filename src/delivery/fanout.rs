@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use mio::Waker;
 
+use crate::config::FanoutSends;
 use crate::feed::{FeedId, FeedRef};
 use crate::room::Presence;
 use crate::seats::Seat;
 use worker::Worker;
 
 mod repaint;
+mod sender;
 mod viewer;
 mod worker;
 
@@ -28,6 +30,19 @@ pub struct Fanout {
     threads: Vec<Thread>,
     next: AtomicUsize,
     handles: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// How the threads are to work.
+#[derive(Clone, Copy, Debug)]
+pub struct FanoutOptions {
+    /// How many there are, 1 to 64.
+    pub threads: usize,
+    /// In what time each viewer gets its frame once more when nothing changes.
+    pub repaint: Duration,
+    /// How long a viewer may take nothing of a part before it is let go.
+    pub write_timeout: Duration,
+    /// How frames get into sockets.
+    pub sends: FanoutSends,
 }
 
 /// A socket whose request was judged, and what it is to see.
@@ -66,16 +81,15 @@ struct Doorbell {
 }
 
 impl Fanout {
-    /// Starts `threads` of them (1 to 64); each resends to every viewer once in `repaint`, and lets
-    /// those go that have taken nothing for `write_timeout`.
+    /// Starts the threads.
     ///
     /// # Errors
     /// The system's, if it has no thread or no poll to give.
-    pub fn start(threads: usize, repaint: Duration, write_timeout: Duration) -> io::Result<Arc<Self>> {
+    pub fn start(options: FanoutOptions) -> io::Result<Arc<Self>> {
         let mut fanout = Self { threads: Vec::new(), next: AtomicUsize::new(0), handles: Mutex::default() };
-        for number in 0..threads.clamp(1, MOST_THREADS) {
+        for number in 0..options.threads.clamp(1, MOST_THREADS) {
             let (commands, inbox) = mpsc::channel();
-            let (mut worker, waker) = Worker::new(number as u32, repaint, write_timeout)?;
+            let (mut worker, waker) = Worker::new(number as u32, options)?;
             let doorbell = Arc::new(Doorbell { waker, rung: AtomicBool::new(false) });
             fanout.threads.push(Thread { commands, doorbell: Arc::clone(&doorbell) });
             let name = format!("fanout-{number}");

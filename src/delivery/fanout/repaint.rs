@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// Wake-ups closer together than this cost more than they smooth.
-const SHORTEST_STEP: Duration = Duration::from_millis(20);
+/// Wake-ups closer together than this cost more than they smooth: at 10,000 viewers and 5 s, 20 ms took a quarter more
+/// CPU, since each step finds a reader asleep and sends to few.
+const SHORTEST_STEP: Duration = Duration::from_millis(100);
 
 /// A cursor over numbered places; no timer per viewer.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
@@ -85,11 +86,31 @@ impl Viewer {
 
     /// Sends the newest frame; at once, or when the part before it has gone out.
     pub(super) fn send(&mut self, frame: &Bytes, registry: &Registry, token: Token) -> Result<(), Gone> {
-        if let Some(stalled) = &mut self.stalled {
-            stalled.behind = true;
+        if !self.is_ready() {
             return Ok(());
         }
-        let (rest, behind) = match taken(self.socket.write(frame))? {
+        let wrote = self.socket.write(frame);
+        self.took(frame, wrote, registry, token)
+    }
+
+    /// Whether the newest frame can be sent at once. If not, it will be when the part before it has gone out.
+    pub(super) fn is_ready(&mut self) -> bool {
+        match &mut self.stalled {
+            Some(stalled) => stalled.behind = true,
+            None => return true,
+        }
+        false
+    }
+
+    /// Notes what came of sending `frame`.
+    pub(super) fn took(
+        &mut self,
+        frame: &Bytes,
+        wrote: io::Result<usize>,
+        registry: &Registry,
+        token: Token,
+    ) -> Result<(), Gone> {
+        let (rest, behind) = match taken(wrote)? {
             all if all == frame.len() => return Ok(()),
             // Of a part that hasn't begun nothing need be kept: when there is room, the newest will do.
             0 => (Bytes::new(), true),
@@ -170,6 +191,12 @@ impl Viewer {
 
     fn watch(&mut self, interest: Interest, registry: &Registry, token: Token) -> Result<(), Gone> {
         registry.reregister(&mut self.socket, token, interest).map_err(|_| Gone)
+    }
+}
+
+impl AsFd for Viewer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

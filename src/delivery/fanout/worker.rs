@@ -12,8 +12,9 @@ use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use super::repaint::Repaint;
+use super::sender::Sender;
 use super::viewer::{Gone, Viewer};
-use super::{Command, Doorbell, Newcomer};
+use super::{Command, Doorbell, FanoutOptions, Newcomer};
 use crate::feed::{FeedId, FeedRef};
 
 const DOORBELL: Token = Token(usize::MAX);
@@ -24,6 +25,7 @@ const REST: u32 = 4;
 pub(super) struct Worker {
     number: u32,
     poll: Poll,
+    sender: Sender,
     viewers: Slab<Viewer>,
     /// One past the highest key in use since there last was no viewer: how far the repaint has to go.
     places: usize,
@@ -47,13 +49,14 @@ struct Group {
 }
 
 impl Worker {
-    pub(super) fn new(number: u32, repaint: Duration, write_timeout: Duration) -> io::Result<(Self, Waker)> {
+    pub(super) fn new(number: u32, options: FanoutOptions) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), DOORBELL)?;
         let now = Instant::now();
         let worker = Self {
             number,
             poll,
+            sender: Sender::new(options.sends)?,
             viewers: Slab::new(),
             places: 0,
             groups: HashMap::new(),
@@ -61,8 +64,8 @@ impl Worker {
             rested: now,
             gone: Vec::new(),
             // Firefox has its turn each time the cursor comes by, everyone else every second time.
-            repaint: Repaint::new(repaint / 2, now),
-            write_timeout,
+            repaint: Repaint::new(options.repaint / 2, now),
+            write_timeout: options.write_timeout,
             end: None,
         };
         Ok((worker, waker))
@@ -192,11 +195,8 @@ impl Worker {
         group.due = false;
         group.frame = group.feed.newest();
         let registry = self.poll.registry();
-        for &key in &group.members {
-            if self.viewers[key].send(&group.frame, registry, Token(key)).is_err() {
-                self.gone.push(key);
-            }
-        }
+        let gone = self.sender.send(&group.members, &mut self.viewers, registry, |_| &group.frame);
+        self.gone.extend(gone);
         group.feed.spend(started.elapsed());
     }
 
@@ -206,16 +206,17 @@ impl Worker {
         if self.end.is_some() || self.viewers.is_empty() {
             return;
         }
+        let mut turn = Vec::new();
         for key in self.repaint.step(self.places, now).into_iter().flatten() {
             let Some(viewer) = self.viewers.get_mut(key) else { continue };
-            let standing = match viewer.is_stalled() {
-                true if viewer.has_taken_nothing_for(self.write_timeout, now) => Err(Gone),
-                true => Ok(()),
-                false if !viewer.takes_turn() => Ok(()),
-                false => viewer.send(&self.groups[&viewer.feed].frame, self.poll.registry(), Token(key)),
-            };
-            self.note(key, standing);
+            if viewer.has_taken_nothing_for(self.write_timeout, now) {
+                self.gone.push(key);
+            } else if !viewer.is_stalled() && viewer.takes_turn() {
+                turn.push(key);
+            }
         }
+        let frame_of = |viewer: &Viewer| &self.groups[&viewer.feed].frame;
+        self.gone.extend(self.sender.send(&turn, &mut self.viewers, self.poll.registry(), frame_of));
     }
 
     /// Sends everyone the last part.
