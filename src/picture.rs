@@ -1,14 +1,20 @@
-//! What a count looks like: a [`Style`] and a [`Value`] become pixels, and pixels become the bytes of a PNG file.
+//! What a count looks like: a [`Style`] and a [`Value`] become pixels, and pixels become the bytes of a PNG file; or
+//! they become an SVG.
 //!
 //! Everything here is pure: the same style and value give the same bytes, on every machine. [`Pictures`] remembers
 //! the bytes, so that a picture is made once for however many viewers.
 //!
-//! - `style`: which picture is asked for; parsed once, never wrong afterwards.
-//! - `plain`, `notice`, `ranking`: one file for each look; it measures, then paints.
-//! - `font`: the fonts, and how wide their characters are; `text`: lines of them, and the coverage of glyphs (fontdue).
-//! - `raster`: the finished pixels.
-//! - `png`: pixels to bytes.
-//! - `cache`: bytes by style and value.
+//! In the order of the data's way:
+//!
+//! - `parameters`: what is asked for, in a URL or on a command line, becomes a style. `label`, `color`, `number`: its
+//!   parts. `themes`: fonts and digits that the server's owner adds.
+//! - `style`: which picture is asked for; never wrong once it exists.
+//! - `plain`, `badge`, `digits`: the looks; each measures, then makes a drawing.
+//! - `drawing`: shapes and lines of text, before there are pixels. `font`: how wide characters are; `text`: lines of
+//!   them, and the coverage of glyphs (fontdue).
+//! - `svg`: a drawing to a vector picture; `paint`: a drawing to pixels (tiny-skia); `palette`: fewer colours.
+//! - `raster`: the finished pixels; `png`: pixels to bytes; `cache`: bytes by style and value.
+//! - `notice`, `ranking`: pictures of something other than a count.
 
 mod badge;
 mod cache;
@@ -69,13 +75,10 @@ impl Value {
         }
     }
 
-    /// The largest of its kind with so many digits: what a picture keeps room for.
-    fn with_digits(self, digits: usize) -> Self {
-        let most = 10_u64.pow(digits as u32) - 1;
-        match self {
-            Self::Peak { .. } => Self::Peak { now: most, peak: most },
-            _ => Self::Count(most),
-        }
+    /// The largest with so many digits: what a picture keeps room for, also when the number has gone.
+    fn largest(digits: u32) -> Self {
+        let most = 10_u64.pow(digits) - 1;
+        Self::Peak { now: most, peak: most }
     }
 }
 

@@ -120,15 +120,15 @@ fn the_embed_page_speaks_for_the_page_around_it() {
     assert!(page.contains("<embed type=\"application/x-no-bfcache\""));
     assert!(page.contains("<meta http-equiv=\"refresh\" content=\""), "it comes back after an outage");
     let picture = page.split("src=\"").nth(1).unwrap().split('"').next().unwrap();
-    assert_eq!(picture, "/online.png?site=example.com%3A8080");
+    assert_eq!(picture, "online.png?site=example.com%3A8080");
     // What the page's own request for the picture is then.
     let mut client = Client::connect(server.address);
-    let line = format!("GET {picture}&u=1 HTTP/1.1");
+    let line = format!("GET /{picture}&u=1 HTTP/1.1");
     client.send(request(&line, &["Referer: http://counter.example/embed"]));
     assert_eq!(Viewer::opened(client).count(), 1);
     get(server.address, "/embed", &["Referer: https://example.net/"]).assert_says("Not allowed here");
     assert!(
-        get(server.address, "/embed", &[]).text().contains("/online.png?site=counter.example\""),
+        get(server.address, "/embed", &[]).text().contains("\"online.png?site=counter.example\""),
         "seen by itself"
     );
     for referer in ["https://\"><script>/", "https://example.com\"/", "https://%22%3E/"] {

@@ -71,7 +71,7 @@ fn a_folder_that_is_wrong_is_refused_in_a_sentence() {
     let high = refusal("high", "mine", &|dir| fs::write(dir.join("9.png"), square(5, 9, 9)).unwrap());
     assert!(high.contains("9.png: it is not as high as 0.png"), "{high}");
     let long = refusal("long", "mine", &|dir| fs::write(dir.join("2.png"), vec![0; 1 << 20]).unwrap());
-    assert!(long.contains("2.png: a digit has at most 64 KiB"), "{long}");
+    assert!(long.contains("2.png: it has more than 64 KiB"), "{long}");
     let device = refusal("device", "mine", &|dir| {
         fs::remove_file(dir.join("2.png")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", dir.join("2.png")).unwrap();
@@ -118,7 +118,7 @@ fn a_font_that_is_wrong_is_refused_in_a_sentence() {
     }
     let large = dir.join("large.ttf");
     fs::File::create(&large).unwrap().set_len(9 << 20).unwrap();
-    assert!(themes.add_font(&large).unwrap_err().to_string().contains("at most 8 MiB"));
+    assert!(themes.add_font(&large).unwrap_err().to_string().contains("it has more than 8192 KiB"));
 }
 
 /// An empty folder.

@@ -15,8 +15,9 @@ use std::{
     time::Duration,
 };
 
-/// Changes after which nothing more fits into the server's buffer for the viewer (`Asker::deaf`): 18 would do.
-const FILL: usize = 24;
+/// Changes after which nothing more fits into the buffers for the viewer (`Asker::deaf`): they hold 13 kB, which is 34
+/// frames of 400 bytes.
+const FILL: usize = 45;
 /// As fast as a feed is published.
 const FAST: Duration = Duration::from_millis(110);
 

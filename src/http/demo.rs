@@ -21,7 +21,7 @@ pub(super) fn page(house: &House, request: &Parts) -> Response<Body> {
         Ok(asked) => asked,
         Err(bad) => return answers::bad_query(&bad),
     };
-    let (width, height) = house.size(&style);
+    let (width, height) = style.size(Value::Count(0));
     let parameters = if parameters.is_empty() { parameters } else { format!("?{parameters}") };
     answers::page(
         PAGE.replace("{{address}}", &address(request))

@@ -35,19 +35,19 @@ pub(super) fn page(house: &House, request: &Parts) -> Response<Body> {
         Ok((query, style))
     });
     match parsed {
-        Ok((query, style)) => around(house, &site, &query, &style),
+        Ok((query, style)) => around(&site, &query, &style),
         Err(bad) => answers::bad_query(&bad),
     }
 }
 
-fn around(house: &House, site: &Site, query: &Query<'_>, style: &Style) -> Response<Body> {
+fn around(site: &Site, query: &Query<'_>, style: &Style) -> Response<Body> {
     // A site that has no name is one whose pages send no Referer: neither does this one, then.
     let (own, policy) = match site.as_str() {
         "" => (None, "no-referrer"),
         name => (Some(("site", name)), "same-origin"),
     };
     let src = query.for_the_picture(own).replace('&', "&amp;");
-    let (width, height) = house.size(style);
+    let (width, height) = style.size(Value::Count(0));
     answers::page(
         PAGE.replace("{{seconds}}", &seconds(query.refresh.unwrap_or(REFRESH)).to_string())
             .replace("{{policy}}", policy)
@@ -55,19 +55,6 @@ fn around(house: &House, site: &Site, query: &Query<'_>, style: &Style) -> Respo
             .replace("{{width}}", &width.to_string())
             .replace("{{height}}", &height.to_string()),
     )
-}
-
-impl House {
-    /// The size at which a picture of that style is shown, in pixels of the page: its own, while the number is small.
-    pub(super) fn size(&self, style: &Style) -> (u32, u32) {
-        let png = self.pictures.png(style, Value::Count(0));
-        let side = |at: usize| {
-            png.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes)
-        };
-        // Where IHDR has them (PNG specification, section 11.2.1).
-        let scale = u32::from(style.scale());
-        (side(16) / scale, side(20) / scale)
-    }
 }
 
 /// Somewhere in the second half of the time and as much behind it: an outage isn't followed by everybody at once.

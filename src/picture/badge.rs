@@ -12,6 +12,7 @@ mod widths;
 use super::drawing::Drawing;
 use super::font::Typeface;
 use super::shared::Shared;
+use super::text::Line;
 use super::{Rgb, Style, Value};
 use lettering::Lettering;
 
@@ -39,11 +40,11 @@ pub(super) enum Kind {
 /// Behind a message unless another colour is asked for.
 pub(super) const BRIGHT_GREEN: Rgb = Rgb::hex(0x44bb00);
 /// Behind a label unless another colour is asked for.
-const GREY: Rgb = Rgb::hex(0x555555);
+pub(super) const GREY: Rgb = Rgb::hex(0x555555);
 /// Behind the dash at the end of a stream: badge services' "inactive".
 const INACTIVE: Rgb = Rgb::hex(0x939393);
 /// Digits for which there is room at least: 9, 10, 99 and 100 give badges of one width.
-const ROOM: usize = 3;
+const ROOM: u32 = 3;
 
 pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
     match badge.kind {
@@ -60,11 +61,14 @@ struct Halves<'a> {
     lettering: Lettering<'a>,
     label: String,
     message: String,
-    /// The message, or what there must be room for.
+    /// Pixels that the message takes, or one as long as there must be room for.
     room: u32,
+    /// Pixels.
     label_width: u32,
+    /// The widths of the halves, in pixels. There may be no left one.
     left: u32,
     right: u32,
+    /// Behind the label, and behind the message.
     colors: (Rgb, Rgb),
 }
 
@@ -74,7 +78,7 @@ const PADDING: u32 = 5;
 impl<'a> Halves<'a> {
     fn new(badge: &'a Badge, style: &Style, value: Value) -> Self {
         let lettering = Lettering::normal(badge.font.as_deref());
-        let label = style.label.as_str().trim().to_owned();
+        let label = style.label.as_str().to_owned();
         let (message, sample) = messages(style, value);
         let label_width = if label.is_empty() { 0 } else { lettering.odd_width(&label) };
         let room = lettering.odd_width(&message).max(lettering.odd_width(&sample));
@@ -99,18 +103,14 @@ impl<'a> Halves<'a> {
     }
 }
 
-fn push<'a>(
-    drawing: &mut Drawing<'a>,
-    line: super::text::Line<'a>,
-    baseline: u32,
-    ground: Rgb,
-    shadow: bool,
-) {
+/// Puts a text on its ground.
+fn push<'a>(drawing: &mut Drawing<'a>, line: Line<'a>, baseline: u32, ground: Rgb, shadow: bool) {
     let (ink, shade) = on(ground);
     drawing.shaded(line, baseline, ink, shadow.then_some(shade));
 }
 
-/// The colours of a text and its shadow on a ground: white on what is dark, else dark grey.
+/// The colours of a text and its shadow on a ground: white on what is dark, else dark grey (badge-maker's
+/// `colorsForBackground`).
 fn on(ground: Rgb) -> (Rgb, Rgb) {
     if ground.brightness() <= 0.69 {
         (Rgb::hex(0xffffff), Rgb::hex(0x010101))
@@ -125,5 +125,5 @@ fn color(badge: &Badge, value: Value) -> Rgb {
 
 /// The message, and one that is as long as there must be room for.
 fn messages(style: &Style, value: Value) -> (String, String) {
-    (style.message(value), style.message(value.with_digits(ROOM)))
+    (style.message(value), style.message(Value::largest(ROOM)))
 }

@@ -140,4 +140,13 @@ mod tests {
             assert!("Кто здесь? Ποιος".chars().all(|c| face.has(c)));
         }
     }
+
+    #[test]
+    fn who_asks_for_all_the_worlds_scripts_does_not_fill_the_log() {
+        let scripts: String = ('一'..='龥').collect();
+        Face::dejavu(11.0).warn_of_missing(&scripts);
+        Face::dejavu(11.0).warn_of_missing("一丁 and letters that are there");
+        let missing = MISSING.lock().unwrap();
+        assert!(missing.contains(&'一') && !missing.contains(&'a') && missing.len() <= MOST_MISSING);
+    }
 }

@@ -26,6 +26,11 @@ impl Label {
         }
     }
 
+    /// Without spaces before and after.
+    pub(super) fn trimmed(&self) -> Self {
+        Self(self.0.trim().into())
+    }
+
     /// The text, as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -105,10 +105,12 @@ impl StyleBuilder {
             (None | Some(Name::Digits), Ground::Own(theme)) => Look::Digits(self.digits(theme)),
             (Some(_), Ground::Own(_)) => return Err(bad("theme", "this one is for style=digits")),
         };
+        // Badge services cut spaces off.
+        let label = if matches!(look, Look::Badge(_)) { self.label.trimmed() } else { self.label };
         // Digits are nothing but digits.
         let others = !matches!(look, Look::Digits(_));
         let format = if others { self.format } else { Format::default() };
-        Ok(Style { look, label: self.label, scale: self.scale.0, format, peak: self.peak && others })
+        Ok(Style { look, label, scale: self.scale.0, format, peak: self.peak && others })
     }
 
     fn theme(&self, themes: &Themes) -> Result<Ground, BadValue> {
@@ -141,11 +143,13 @@ impl StyleBuilder {
     fn badge(&self, kind: Kind, font: Option<Shared<Typeface>>) -> Badge {
         // The colours of a social badge are always the same.
         let color = self.color.filter(|_| kind != Kind::Social);
-        let label_color = self.label_color.filter(|_| kind != Kind::Social);
+        let label_color = self.label_color.filter(|_| kind != Kind::Social).map(|color| color.badge);
+        // Where there is no label, a colour for it makes an empty left half.
+        let has_label = !self.label.as_str().trim().is_empty() || kind == Kind::ForTheBadge;
         Badge {
             kind,
             color: color.map_or(badge::BRIGHT_GREEN, |color| color.badge),
-            label_color: label_color.map(|color| color.badge),
+            label_color: label_color.filter(|&color| color != badge::GREY || !has_label),
             font,
         }
     }
@@ -226,6 +230,7 @@ mod tests {
             ("style=flat", "style=flat&color=success&theme=dark"),
             ("style=flat&color=green", "color=67AC09&style=flat"),
             ("style=flat", "style=plastic&style=flat&color=4b0"),
+            ("style=flat&label=Readers", "style=flat&label=+Readers+&labelColor=grey"),
             ("style=social", "style=social&color=red&labelColor=blue"),
             ("style=digits", "theme=odometer&peak=1&format=1.2k"),
             ("color=red&theme=dark", "color=f00"),
@@ -239,7 +244,7 @@ mod tests {
     fn other_looks_are_other_styles() {
         let looks = "style=plain style=flat style=flat-square style=plastic style=for-the-badge style=social \
             style=digits theme=pixel theme=seven-segment theme=dark scale=2 peak=1 format=1.2k format=1,234 color=red \
-            label=Readers style=flat&labelColor=red style=flat&labelColor=555 style=flat&color=red";
+            label=Readers style=flat&labelColor=red style=flat&label= style=flat&label=&labelColor=555 style=flat&color=red";
         let styles: std::collections::HashSet<Style> =
             looks.split_whitespace().map(|look| style(look).unwrap()).collect();
         assert_eq!(styles.len(), looks.split_whitespace().count());

@@ -31,7 +31,7 @@ const NOBODY: &str = "No page is open right now";
 ///
 /// A page is named by its path as URLs spell it, which is painted decoded where that can be read. It is 320 pixels
 /// wide and 20 for each of `places` (1 to 50, the nearest is taken) high, with a margin of 8 above and below; so the
-/// picture of a site always has one size, however many `rows` there are. Costs some hundred microseconds.
+/// picture of a site always has one size, however many `rows` there are. Costs some milliseconds.
 #[must_use]
 pub fn ranking(rows: &[(&str, u64)], places: usize) -> Bytes {
     paint(rows, places.clamp(1, MOST)).encode()

@@ -70,7 +70,7 @@ impl Themes {
     /// When the file can't be read, is too large or no font, or the name is taken.
     pub fn add_font(&mut self, file: &Path) -> Result<(), ThemeError> {
         let name = name(file.file_stem(), file)?;
-        let bytes = bytes(file).map_err(|error| ThemeError::new(file, error))?;
+        let bytes = read_bounded(file, MOST_BYTES).map_err(|error| ThemeError::new(file, error))?;
         let typeface = Typeface::parse(bytes.into()).map_err(|error| ThemeError::new(file, error))?;
         if self.fonts.len() == MOST_FONTS {
             return Err(ThemeError::new(file, format_args!("there are more than {MOST_FONTS} fonts")));
@@ -127,15 +127,17 @@ fn name(name: Option<&std::ffi::OsStr>, path: &Path) -> Result<String, ThemeErro
     name.ok_or_else(|| ThemeError::new(path, rule))
 }
 
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+/// The bytes of a file that has at most `most` of them.
+pub(super) fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    // Opening a pipe would wait for somebody to write.
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 {
-        ..=MOST_BYTES => Ok(bytes),
-        _ => Err(io::Error::other(format!("a font has at most {} MiB", MOST_BYTES >> 20))),
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(io::Error::other(format!("it has more than {} KiB", most >> 10))),
+        false => Ok(bytes),
     }
 }
 

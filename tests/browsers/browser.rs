@@ -205,7 +205,7 @@ impl Browser {
 
     /// In the window; where there is a frame, the picture fills it.
     async fn place_of_picture(&self) -> Outcome<Rectangle> {
-        const SCRIPT: &str = "const e = document.querySelector('img[src*=\"/online.png\"], iframe'); \
+        const SCRIPT: &str = "const e = document.querySelector('img[src*=\"online.png\"], iframe'); \
              e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect(); \
              return [r.left, r.top, r.width, r.height].map(Math.round)";
         Ok(self.driver.execute(SCRIPT, vec![]).await?.convert()?)

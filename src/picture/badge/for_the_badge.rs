@@ -12,7 +12,7 @@ const MARGIN: f32 = 12.0;
 
 pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
     let (thin, bold) = (Lettering::wide(badge.font.as_deref()), Lettering::wide_bold(badge.font.as_deref()));
-    let label = style.label.as_str().trim().to_uppercase();
+    let label = style.label.as_str().to_uppercase();
     let (message, sample) = messages(style, value);
     let (message, sample) = (message.to_uppercase(), sample.to_uppercase());
     let label_width = thin.gapped_width(&label);

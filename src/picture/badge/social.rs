@@ -22,7 +22,7 @@ const LETTERS: Rgb = Rgb::hex(0x333333);
 
 pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
     let lettering = Lettering::social(badge.font.as_deref());
-    let label = capitalised(style.label.as_str().trim());
+    let label = capitalised(style.label.as_str());
     let (message, sample) = messages(style, value);
     let label_width = lettering.odd_width(&label) as f32;
     let room = lettering.odd_width(&message).max(lettering.odd_width(&sample)) as f32;

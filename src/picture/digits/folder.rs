@@ -1,13 +1,13 @@
 //! Digits that the server's owner drew: ten PNG files in a folder.
 
-use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor};
 use std::path::Path;
 
 use bytes::Bytes;
 use png::{ColorType, Decoder, Limits, Transformations};
 
 use super::super::drawing::{Drawing, Image, rectangle};
+use super::super::themes::read_bounded;
 use super::super::{Raster, Rgb};
 use super::Place;
 
@@ -35,7 +35,6 @@ struct Digit {
 #[derive(Debug)]
 pub(in crate::picture) enum FolderError {
     Io(io::Error),
-    TooLong,
     NotPng(String),
     TooLarge,
     OtherHeight,
@@ -91,20 +90,9 @@ impl Folder {
 
 impl Digit {
     fn read(path: &Path) -> Result<Self, FolderError> {
-        let raster = decode(&bytes(path)?)?;
+        let raster = decode(&read_bounded(path, MOST_BYTES).map_err(FolderError::Io)?)?;
         Ok(Self { file: raster.encode(), raster })
     }
-}
-
-fn bytes(path: &Path) -> Result<Vec<u8>, FolderError> {
-    // Opening a pipe would wait for somebody to write.
-    if !path.metadata().map_err(FolderError::Io)?.is_file() {
-        return Err(FolderError::Io(io::Error::other("it is not a file")));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(FolderError::Io)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(FolderError::Io)?;
-    if bytes.len() as u64 > MOST_BYTES { Err(FolderError::TooLong) } else { Ok(bytes) }
 }
 
 fn decode(bytes: &[u8]) -> Result<Raster, FolderError> {
@@ -137,7 +125,6 @@ impl std::fmt::Display for FolderError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
-            Self::TooLong => write!(f, "a digit has at most {} KiB", MOST_BYTES >> 10),
             Self::NotPng(error) => write!(f, "it is no PNG file that can be read: {error}"),
             Self::TooLarge => write!(f, "a digit has at most {MOST_PIXELS} by {MOST_PIXELS} pixels"),
             Self::OtherHeight => f.write_str("it is not as high as 0.png"),

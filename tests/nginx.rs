@@ -1,0 +1,102 @@
+//! Behind a real nginx, configured as the README says: it passes each picture on at once, and tells when a page has gone.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::DEADLINE;
+use common::parts::png_of;
+use common::server::TestServer;
+use common::viewer::Viewer;
+
+/// nginx, listening on a socket in a folder of its own; killed and cleared away when dropped.
+struct Nginx {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Nginx {
+    fn before(server: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display();
+        let readme = include_str!("../README.md");
+        let location =
+            readme.lines().find(|line| line.contains("location / {")).expect("the README's nginx line");
+        let location = location.replace("127.0.0.1:9192", &server.to_string());
+        let config = format!(
+            "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\n\
+             events {{}}\n\
+             http {{\n\
+               access_log off; proxy_temp_path {path}/p; client_body_temp_path {path}/b; fastcgi_temp_path {path}/f;\n\
+               uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;\n\
+               server {{ listen unix:{path}/socket; {location} }}\n\
+             }}\n"
+        );
+        std::fs::write(folder.path().join("conf"), config).unwrap();
+        let nginx =
+            ["/usr/sbin/nginx", "nginx"].into_iter().find(|name| Path::new(name).exists()).unwrap_or("nginx");
+        let child = Command::new(nginx)
+            .args(["-e", "stderr", "-c"])
+            .arg(folder.path().join("conf"))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("nginx has to be installed for this test");
+        Self { child, folder }
+    }
+
+    /// A connection, as soon as nginx takes one.
+    fn connect(&self) -> UnixStream {
+        let begun = Instant::now();
+        loop {
+            match UnixStream::connect(self.folder.path().join("socket")) {
+                Ok(socket) => return socket,
+                Err(error) => assert!(begun.elapsed() < DEADLINE, "nginx doesn't listen: {error}"),
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads until the picture of `count` has come.
+fn read_until(socket: &mut UnixStream, count: u64) {
+    let (wanted, mut read) = (png_of(count), Vec::new());
+    let mut bytes = [0; 4096];
+    while !read.windows(wanted.len()).any(|part| part == wanted) {
+        let some = socket.read(&mut bytes).unwrap();
+        assert!(some > 0, "the stream ended before {count} came");
+        read.extend_from_slice(&bytes[..some]);
+    }
+}
+
+#[test]
+fn nginx_passes_each_picture_on_and_tells_when_a_page_has_gone() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let nginx = Nginx::before(server.address);
+    let mut page = nginx.connect();
+    page.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    // HTTP/1.0, so that nginx doesn't chunk what it passes on.
+    page.write_all(
+        b"GET /online.png?u=1 HTTP/1.0\r\nHost: count.example\r\nReferer: https://example.com/\r\n\r\n",
+    )
+    .unwrap();
+    read_until(&mut page, 1);
+    let mut other = Viewer::join(server.address);
+    read_until(&mut page, 2);
+    other.wait_for(2);
+    drop(page);
+    other.wait_for(1);
+}
