@@ -37,8 +37,9 @@ pub(super) struct Viewer {
     /// Its place among the viewers of its feed.
     pub(super) place: u32,
     pub(super) feed: FeedId,
-    _presence: Option<Presence>,
+    /// Dropped before the presence: whoever hears that somebody has left finds the seat free.
     _seat: Seat,
+    _presence: Option<Presence>,
 }
 
 /// What a slow viewer still has to take.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::process::{self, Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
 use mio::{Events, Interest, Poll, Token};
@@ -71,8 +71,12 @@ struct Bench {
     ksoftirqds: Vec<u32>,
 }
 
-/// CPU of the sender, the reader, and ksoftirqd, in nanoseconds; for a round, or since each began.
-type Cost = [u64; 3];
+/// CPU of the sender, the reader, and ksoftirqd, in nanoseconds since each began.
+type Account = [u64; 3];
+
+/// What a round took for each frame, in nanoseconds: CPU of the sender, the reader, and ksoftirqd; then the time until
+/// all was read.
+type Cost = [u64; 4];
 
 impl Bench {
     fn start(sockets: usize) -> Outcome<Self> {
@@ -96,11 +100,12 @@ impl Bench {
 
     fn cost(&mut self, send: impl FnOnce(&mut [TcpStream]) -> io::Result<()>) -> Outcome<Cost> {
         thread::sleep(PAUSE);
-        let before = self.account()?;
+        let (before, start) = (self.account()?, Instant::now());
         send(&mut self.sockets)?;
         self.hear()?;
-        let after = self.account()?;
-        Ok([0, 1, 2].map(|part| (after[part] - before[part]) / self.sockets.len() as u64))
+        let (time, after) = (start.elapsed().as_nanos() as u64, self.account()?);
+        let [sender, reader, ksoftirqd] = [0, 1, 2].map(|part| after[part] - before[part]);
+        Ok([sender, reader, ksoftirqd, time].map(|sum| sum / self.sockets.len() as u64))
     }
 
     /// Waits until the reader has read all.
@@ -111,7 +116,7 @@ impl Bench {
         }
     }
 
-    fn account(&self) -> Outcome<Cost> {
+    fn account(&self) -> Outcome<Account> {
         let ksoftirqd = self.ksoftirqds.iter().map(|pid| cpu(*pid)).sum::<io::Result<_>>()?;
         Ok([cpu(process::id())?, cpu(self.reader.id())?, ksoftirqd])
     }
@@ -174,15 +179,16 @@ fn read(address: SocketAddr, sockets: usize) -> Outcome<()> {
 }
 
 fn print(way: &str, costs: &[Cost], beside: &[Cost]) {
-    let micros = |part: usize| median(costs.iter().map(|cost| cost[part] as f64 / 1e3));
-    let pairs = || costs.iter().zip(beside);
-    let alone = median(pairs().map(|(cost, other)| cost[0] as f64 / other[0] as f64));
-    let with_kernel = |cost: &Cost| (cost[0] + cost[2]) as f64;
-    let server = median(pairs().map(|(cost, other)| with_kernel(cost) / with_kernel(other)));
-    let [sender, reader, ksoftirqd] = [0, 1, 2].map(micros);
+    let ratio = |value: fn(&Cost) -> u64| {
+        median(costs.iter().zip(beside).map(|(cost, other)| value(cost) as f64 / value(other) as f64))
+    };
+    let [sender, reader, ksoftirqd, time] =
+        [0, 1, 2, 3].map(|part| median(costs.iter().map(|cost| cost[part] as f64 / 1e3)));
+    let (alone, with_kernel) = (ratio(|cost| cost[0]), ratio(|cost| cost[0] + cost[2]));
+    let (all, last) = (ratio(|cost| cost[0] + cost[1] + cost[2]), ratio(|cost| cost[3]));
     println!(
-        "{way:12}: {sender:.2} µs a frame ({alone:.2} of a write each), ksoftirqd {ksoftirqd:.2} µs ({server:.2} with \
-         that), the reader {reader:.2} µs"
+        "{way:12}: {sender:.2} µs a frame ({alone:.2} of a write each); ksoftirqd {ksoftirqd:.2} ({with_kernel:.2} with \
+         it); reader {reader:.2} ({all:.2} with it too); all read after {time:.2} ({last:.2})"
     );
 }
 

@@ -1,0 +1,112 @@
+//! The ways that frames get into many sockets: each shows everybody the right number, also where the kernel refuses.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use std::io;
+use std::thread;
+
+use common::client::Client;
+use common::server::{TestServer, config};
+use common::view_of;
+use common::viewer::Viewer;
+use onlookers::picture::{Label, Style, Value, render};
+use onlookers::server::Server;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+
+const VIEWERS: usize = 50;
+
+/// Runs `test` in a thread that may not make a certain system call, nor may those that it starts; as container runtimes
+/// have it.
+fn without<T: Send + 'static>(call: i64, test: impl FnOnce() -> T + Send + 'static) -> T {
+    let refuse = SeccompAction::Errno(libc::EPERM as u32);
+    let arch = std::env::consts::ARCH.try_into().unwrap();
+    let filter = SeccompFilter::new([(call, vec![])].into(), SeccompAction::Allow, refuse, arch).unwrap();
+    let forbid = BpfProgram::try_from(filter).unwrap();
+    let tested = thread::spawn(move || {
+        seccompiler::apply_filter(&forbid).unwrap();
+        test()
+    });
+    tested.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Sees what is published and what is repainted, also after half of the viewers have gone without a word.
+fn everybody_sees_the_right_number(way: &str) {
+    let server = TestServer::start(&["--repaint", "200ms", "--fanout-sends", way]);
+    let mut viewers: Vec<_> = (0..VIEWERS).map(|_| Viewer::join(server.address)).collect();
+    for left in [VIEWERS, VIEWERS / 2] {
+        viewers.truncate(left);
+        for _ in 0..3 {
+            for viewer in &mut viewers {
+                viewer.wait_for(left as u64);
+            }
+        }
+    }
+}
+
+#[test]
+fn by_a_write_each() {
+    everybody_sees_the_right_number("write");
+}
+
+#[test]
+fn by_io_uring() {
+    everybody_sees_the_right_number("ring");
+}
+
+#[test]
+fn by_a_write_each_where_there_is_no_io_uring() {
+    without(libc::SYS_io_uring_setup, || everybody_sees_the_right_number("auto"));
+}
+
+#[test]
+fn by_a_write_each_once_io_uring_has_failed() {
+    without(libc::SYS_io_uring_enter, || everybody_sees_the_right_number("ring"));
+}
+
+#[test]
+fn not_at_all_where_io_uring_is_a_must_and_there_is_none() {
+    let config = config(&["--fanout-sends", "ring"]);
+    let bound = without(libc::SYS_io_uring_setup, move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { Server::bind(&config).map(drop).map_err(|error| error.kind()) })
+    });
+    assert_eq!(bound, Err(io::ErrorKind::PermissionDenied));
+}
+
+/// What a socket has no room for is kept by the server; every byte comes, and in its place.
+#[test]
+fn slow_viewers_get_whole_parts_by_either_way() {
+    let label = "QGSR&@%8965320CBDOPagesqdbpßäöüéèàçñåæøœQGSR&@%8965320CBDOPagesq";
+    let style = Style::plain(Label::new(label).unwrap());
+    let picture = render(&style, Value::Count(10)).encode().to_vec();
+    for way in ["ring", "write"] {
+        let server = TestServer::start(&["--repaint", "100ms", "--label", label, "--fanout-sends", way]);
+        let slow: Vec<_> = (0..8).map(|_| ask_with_little_room(&server)).collect();
+        let mut fast = Viewer::join(server.address);
+        // Whoever reads nothing meanwhile has no room left: its own buffer and the server's take half of that.
+        let sent = read(&mut fast, 48 * 1024);
+        let _late = Viewer::join(server.address);
+        for client in slow {
+            let read = Viewer::opened(client).wait_for_picture(&picture);
+            assert!(read < sent, "{read} of {sent} pictures: it was not slow");
+        }
+    }
+}
+
+fn ask_with_little_room(server: &TestServer) -> Client {
+    let mut client = Client::connect_narrow(server.address);
+    client.send(view_of("example.com"));
+    client
+}
+
+/// Reads pictures of so many bytes, and says how many.
+fn read(viewer: &mut Viewer, mut bytes: usize) -> usize {
+    let mut pictures = 0;
+    while bytes > 0 {
+        bytes = bytes.saturating_sub(viewer.picture().len());
+        pictures += 1;
+    }
+    pictures
+}
