@@ -33,9 +33,9 @@ pub(crate) fn compare(mut work: Work, viewers: usize) -> Outcome<()> {
             Ok(())
         }
         Kind::Onlookers => {
-            let Work { launch, args, .. } = work;
+            let Work { launch, args, turns, .. } = work;
             drop(work);
-            beside(Work::start(launch, Kind::Onlookers, args)?, viewers, times)
+            beside(Work::start(launch, Kind::Onlookers, args, turns)?, viewers, times)
         }
     }
 }
@@ -51,7 +51,7 @@ fn beside(mut work: Work, viewers: usize, times: usize) -> Outcome<()> {
     match (stayed(socket, FILL + times)?, changes) {
         (true, changes) => tell(&changes?),
         (false, _) => {
-            eprintln!("the viewer that never reads had to go before it was seen what it costs: too busy")
+            eprintln!("the viewer that never reads was let go before it was seen what it costs")
         }
     }
     Ok(())

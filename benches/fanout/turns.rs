@@ -12,8 +12,9 @@ use std::{
     collections::HashMap,
     env,
     io::{self, Write},
-    process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc::Receiver,
+    process::{self, Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
     time::Duration,
 };
 
@@ -55,12 +56,26 @@ pub(crate) fn round(
     Ok(players.iter_mut().map(sample).collect())
 }
 
-/// The other side: says that the next turn may come, and waits for it.
-pub(crate) fn wait_for_turn() -> Outcome<()> {
-    println!("ready");
-    match io::stdin().read_line(&mut String::new())? {
-        0 => Err("the bench has gone".into()),
-        _ => Ok(()),
+/// The other side: its turns, as they come.
+pub(crate) struct Turns(Receiver<()>);
+
+impl Turns {
+    /// A thread listens, since the process has to end as soon as the bench has gone, whatever it is waiting for.
+    pub(crate) fn listen() -> Self {
+        let (sender, turns) = channel();
+        thread::spawn(move || {
+            for _ in io::stdin().lines().map_while(Result::ok) {
+                let _ = sender.send(());
+            }
+            process::exit(1);
+        });
+        Self(turns)
+    }
+
+    /// Says that the next turn may come, and waits for it.
+    pub(crate) fn wait(&self) -> Outcome<()> {
+        println!("ready");
+        Ok(self.0.recv()?)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     floor::NEXT_PART,
     pictures,
     server::{Kind, Launch, Server},
-    turns::wait_for_turn,
+    turns::Turns,
 };
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,8 @@ const REST: u32 = 5;
 
 /// The whole work on one server; the figures go to standard output.
 pub(crate) fn play(launch: &Launch, kind: Kind, viewers: usize, args: &Args) -> Outcome<()> {
-    let mut work = Work::start(launch, kind, args)?;
+    let turns = Turns::listen();
+    let mut work = Work::start(launch, kind, args, &turns)?;
     let before = work.server.account.memory()?;
     let join = work.join(viewers)?;
     work.idle()?;
@@ -54,6 +55,7 @@ pub(crate) struct Work<'a> {
     pub(crate) server: Server,
     crowd: Crowd,
     pub(crate) args: &'a Args,
+    pub(crate) turns: &'a Turns,
     /// The viewer that joined last and leaves next.
     extra: Option<usize>,
     /// The soonest time for the next change.
@@ -62,11 +64,11 @@ pub(crate) struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// A new server, with its first viewer: that one brings what is made once, and isn't measured.
-    pub(crate) fn start(launch: &'a Launch, kind: Kind, args: &'a Args) -> Outcome<Self> {
+    pub(crate) fn start(launch: &'a Launch, kind: Kind, args: &'a Args, turns: &'a Turns) -> Outcome<Self> {
         let server = Server::start(launch, kind)?;
         let mut crowd = Crowd::new(server.asker())?;
         crowd.fill(1)?;
-        Ok(Self { launch, server, crowd, args, extra: None, due: Instant::now() })
+        Ok(Self { launch, server, crowd, args, turns, extra: None, due: Instant::now() })
     }
 
     pub(crate) fn join(&mut self, viewers: usize) -> Outcome<Join> {
@@ -101,7 +103,7 @@ impl<'a> Work<'a> {
     pub(crate) fn changes_in_turn(&mut self, times: usize) -> Outcome<Price> {
         let (mut total, mut delays) = (Used::default(), Vec::new());
         for _ in 0..times {
-            wait_for_turn()?;
+            self.turns.wait()?;
             self.rest()?;
             let meter = Meter::start(self)?;
             delays.push(1e3 * self.change(self.args.every)?.as_secs_f64());
