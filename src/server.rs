@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use hyper::Request;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -134,9 +135,8 @@ async fn accept(listener: TcpListener, house: Arc<House>, fanout: Arc<Fanout>) {
 }
 
 async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, fanout: Arc<Fanout>) {
-    // Boxed, so that what hyper needs to read a head is gone with it.
-    let http = takeover::serve(socket, |request| http::answer(&house, &request.into_parts().0, peer.ip()));
-    let Some(Taken { socket, purpose, junk }) = Box::pin(http).await else { return };
+    let answer = |request: Request<_>| http::answer(&house, &request.into_parts().0, peer.ip());
+    let Some(Taken { socket, purpose, junk }) = takeover::serve(socket, answer).await else { return };
     match purpose {
         Purpose::View(Ticket { feed, presence, seat, hangs_up_late }) => {
             fanout.admit(Newcomer { socket, feed, presence, seat, hangs_up_late, junk });

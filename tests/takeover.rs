@@ -45,6 +45,22 @@ fn a_head_may_come_in_pieces() {
     }
 }
 
+/// hyper is left between two requests; the beginning of a head that came along with the one before must not be lost.
+#[test]
+fn a_head_may_begin_behind_the_one_before_and_end_later() {
+    let server = TestServer::quiet(&[]);
+    let (demo, view) = (request("GET / HTTP/1.1", &[]), view_of("example.com"));
+    for size in [1, 20, demo.len() - 1] {
+        let mut client = Client::connect(server.address);
+        client.send([&*demo, &demo[..size]].concat());
+        assert_eq!(client.response().status, 200);
+        client.send([&demo[size..], &view[..size]].concat());
+        assert_eq!(client.response().status, 200);
+        client.send(&view[size..]);
+        Viewer::opened(client).wait_for(1);
+    }
+}
+
 #[test]
 fn requests_sent_at_once_are_answered_in_order() {
     let server = TestServer::quiet(&[]);

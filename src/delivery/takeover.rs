@@ -8,18 +8,23 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use door::Door;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
+
+mod door;
 
 /// The longest request head, in bytes; hyper answers a longer one with 431.
 const LONGEST_HEAD: usize = 16 * 1024;
@@ -47,9 +52,39 @@ pub(crate) struct Taken<T> {
 
 /// Serves the requests of a connection until it ends (`None`) or one of them wants the socket.
 pub(crate) async fn serve<T: Send + 'static>(
-    socket: TcpStream,
+    mut socket: TcpStream,
     answer: impl Fn(Request<Incoming>) -> Answer<T>,
 ) -> Option<Taken<T>> {
+    let mut before = Bytes::new();
+    while !before.is_empty() || has_something(&socket).await {
+        // Boxed, so that what hyper needs is gone with it.
+        match Box::pin(talk((before, socket), &answer)).await? {
+            Outcome::Taken(taken) => return Some(taken),
+            Outcome::Waits(rest, waiting) => (before, socket) = (rest, waiting),
+        }
+    }
+    None
+}
+
+/// Waits until there is something to read, or the end. hyper takes 8 KiB to read into as soon as it is asked to read; so
+/// it is asked only then, and thousands of connections that have nothing to say cost next to nothing.
+async fn has_something(socket: &TcpStream) -> bool {
+    // A look first: tokio takes a new socket for readable until a read says that it isn't.
+    let look = poll_fn(|cx| Poll::Ready(socket.poll_peek(cx, &mut ReadBuf::new(&mut [0]))));
+    look.await.is_ready() || tokio::time::timeout(HEAD_TIMEOUT, socket.readable()).await.is_ok()
+}
+
+/// How a talk with hyper ends, if not with the connection.
+enum Outcome<T> {
+    Taken(Taken<T>),
+    /// All that was asked is answered. The bytes are the beginning of a next head, if some of it came along.
+    Waits(Bytes, TcpStream),
+}
+
+async fn talk<T: Send + 'static>(
+    (before, socket): (Bytes, TcpStream),
+    answer: impl Fn(Request<Incoming>) -> Answer<T>,
+) -> Option<Outcome<T>> {
     let slot = Arc::new(Mutex::new(None));
     let service = service_fn(|request| match answer(request) {
         Answer::Respond(response) => Reply(Some(response)),
@@ -58,18 +93,26 @@ pub(crate) async fn serve<T: Send + 'static>(
             Reply(None)
         }
     });
-    let mut connection = builder().serve_connection(TokioIo::new(socket), service);
+    let (door, waits) = Door::new(before, socket);
+    let mut connection = builder().serve_connection(door, service);
     let purpose = poll_fn(|cx| {
         let end = Pin::new(&mut connection).poll(cx);
         match slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(purpose) => Poll::Ready(Some(purpose)),
+            Some(purpose) => Poll::Ready(Some(Some(purpose))),
+            None if end.is_pending() && waits.load(Ordering::Relaxed) => Poll::Ready(Some(None)),
             None => end.map(log_end),
         }
     })
     .await?;
     let parts = connection.into_parts();
-    let socket = parts.io.into_inner().into_std().ok()?;
-    Some(Taken { socket, purpose, junk: parts.read_buf.len() })
+    let socket = parts.io.into_inner();
+    match purpose {
+        None => Some(Outcome::Waits(parts.read_buf, socket)),
+        Some(purpose) => {
+            let (socket, junk) = (socket.into_std().ok()?, parts.read_buf.len());
+            Some(Outcome::Taken(Taken { socket, purpose, junk }))
+        }
+    }
 }
 
 fn builder() -> http1::Builder {
