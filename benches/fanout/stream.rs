@@ -64,9 +64,13 @@ impl Stream {
     }
 }
 
+/// Where to ask again; a query alone is one for the same path.
 fn location(head: &str) -> Option<String> {
     let mut fields = head.lines().filter_map(|line| line.split_once(':'));
-    fields.find(|(name, _)| name.eq_ignore_ascii_case("location")).map(|(_, value)| value.trim().into())
+    fields.find(|(name, _)| name.eq_ignore_ascii_case("location")).map(|(_, value)| {
+        let value = value.trim();
+        if value.starts_with('?') { format!("/online.png{value}") } else { value.into() }
+    })
 }
 
 /// Returns how many bytes are done with: what is left begins with a picture, or may.
