@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::delivery::{Fanout, multipart};
+use crate::delivery::Fanout;
 use crate::picture::Pictures;
 use crate::registry::{Held, Registry};
 use crate::room::{RoomName, RoomRef};
@@ -113,14 +113,19 @@ impl Feed {
         self.id
     }
 
-    /// The newest frame, as every later part of a stream brings it.
+    /// The newest frame.
     pub fn newest(&self) -> Bytes {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The last frame of a stream: what stays on the page when the count is no longer live.
+    /// What goes out in place of `frame`, the newest, to those who have that already.
+    pub(crate) fn repaint(&self, frame: &Bytes) -> Bytes {
+        self.view.repaint(frame)
+    }
+
+    /// The last frame of a stream: what stays on the page when it is no longer live.
     pub(crate) fn closing(&self) -> Bytes {
-        multipart::closing(&self.view.ended(&self.pictures))
+        self.view.closing(&self.pictures)
     }
 
     /// From now on thread `thread` hears of each new frame.
@@ -153,8 +158,7 @@ impl Feed {
     /// Makes the frame of what is to be seen now, and returns its mark.
     fn paint(&self) -> u64 {
         let started = Instant::now();
-        let (mark, png) = self.view.paint(&self.room, &self.pictures);
-        let frame = multipart::frame(&png);
+        let (mark, frame) = self.view.frame(&self.room, &self.pictures);
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = frame;
         self.painted.store(mark, Ordering::Relaxed);
         self.spent.store(started.elapsed().as_nanos() as u64, Ordering::Relaxed);

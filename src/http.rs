@@ -53,12 +53,14 @@ pub(crate) struct House {
 pub(crate) enum Purpose {
     /// To show a feed.
     View(Ticket),
-    /// To send the head of a stream and nothing more: HEAD.
-    Head,
+    /// To send this, the head of a stream, and nothing more: HEAD.
+    Head(Bytes),
 }
 
 /// Whoever has this is to see this feed and, unless they only peek, is being counted.
 pub(crate) struct Ticket {
+    /// See [`Newcomer::opening`](crate::delivery::Newcomer).
+    pub(crate) opening: Bytes,
     pub(crate) feed: FeedRef,
     pub(crate) presence: Option<Presence>,
     pub(crate) seat: Seat,

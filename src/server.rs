@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::delivery::takeover::{self, Taken};
-use crate::delivery::{Fanout, FanoutOptions, Newcomer, multipart};
+use crate::delivery::{Fanout, FanoutOptions, Newcomer};
 use crate::feed::Feeds;
 use crate::files::{self, Reserve};
 use crate::http::{self, House, Purpose, Ticket};
@@ -138,19 +138,19 @@ async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, fanout: A
     let answer = |request: Request<_>| http::answer(&house, &request.into_parts().0, peer.ip());
     let Some(Taken { socket, purpose, junk }) = takeover::serve(socket, answer).await else { return };
     match purpose {
-        Purpose::View(Ticket { feed, presence, seat, hangs_up_late }) => {
-            fanout.admit(Newcomer { socket, feed, presence, seat, hangs_up_late, junk });
+        Purpose::View(Ticket { opening, feed, presence, seat, hangs_up_late }) => {
+            fanout.admit(Newcomer { socket, opening, feed, presence, seat, hangs_up_late, junk });
         }
-        Purpose::Head => send_head(socket).await,
+        Purpose::Head(head) => send_head(socket, &head).await,
     }
 }
 
 /// Answers HEAD: the head that a stream has, to the byte, and the end.
-async fn send_head(socket: std::net::TcpStream) {
+async fn send_head(socket: std::net::TcpStream, head: &[u8]) {
     use tokio::io::AsyncWriteExt;
     let Ok(mut socket) = TcpStream::from_std(socket) else { return };
     if let Err(error) = async {
-        socket.write_all(multipart::head()).await?;
+        socket.write_all(head).await?;
         socket.shutdown().await
     }
     .await

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mio::Waker;
 
 use crate::config::FanoutSends;
@@ -49,6 +50,8 @@ pub struct FanoutOptions {
 pub(crate) struct Newcomer {
     /// Non-blocking, and watched by nobody.
     pub(crate) socket: TcpStream,
+    /// The answer's head, and what else goes out before the first frame, in one write with it.
+    pub(crate) opening: Bytes,
     pub(crate) feed: FeedRef,
     /// `None` for one who only looks.
     pub(crate) presence: Option<Presence>,

@@ -43,13 +43,13 @@ const fn head_end(opening: &[u8]) -> usize {
 }
 
 /// What goes out before a viewer's first frame, in one write with it.
-pub(crate) fn opening() -> &'static [u8] {
-    OPENING
+pub(crate) fn opening() -> Bytes {
+    Bytes::from_static(OPENING)
 }
 
 /// The answer's head alone, for HEAD.
-pub(crate) fn head() -> &'static [u8] {
-    &OPENING[..HEAD_END]
+pub(crate) fn head() -> Bytes {
+    opening().slice(..HEAD_END)
 }
 
 /// A picture as every later frame brings it: PNG, delimiter, and the next part's head.

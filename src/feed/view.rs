@@ -1,10 +1,11 @@
-//! What a feed shows of its room, and how that becomes a picture.
+//! What a feed shows of its room, and how that becomes a frame.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::delivery::multipart;
 use crate::picture::{Pictures, Style, Value, ranking};
 use crate::room::{Counting, Page, Room};
 
@@ -45,25 +46,33 @@ impl View {
         }
     }
 
-    /// The picture of what is to be seen of `room` now, and its mark.
-    pub(super) fn paint(&self, room: &Room, pictures: &Pictures) -> (Mark, Bytes) {
+    /// The frame of what is to be seen of `room` now, ready for the wire, and its mark.
+    pub(super) fn frame(&self, room: &Room, pictures: &Pictures) -> (Mark, Bytes) {
         match self {
             Self::Count { counting, style } => {
                 let value = value(room, *counting, style);
-                (mark_of(value), pictures.png(style, value))
+                (mark_of(value), multipart::frame(&pictures.png(style, value)))
             }
             Self::Top { rows } => {
                 let top = room.top(usize::from(*rows));
-                (hash(&top), ranking(&rows_of(&top), usize::from(*rows)))
+                let png = ranking(&rows_of(&top), usize::from(*rows));
+                (hash(&top), multipart::frame(&png))
             }
         }
     }
 
-    /// What stays on the page when it is no longer live.
-    pub(super) fn ended(&self, pictures: &Pictures) -> Bytes {
+    /// What goes out in place of `frame`, the newest, to those who have that already.
+    pub(super) fn repaint(&self, frame: &Bytes) -> Bytes {
         match self {
-            Self::Count { style, .. } => pictures.png(style, Value::Ended),
-            Self::Top { rows } => ranking(&[], usize::from(*rows)),
+            Self::Count { .. } | Self::Top { .. } => frame.clone(),
+        }
+    }
+
+    /// The last frame of a stream: what stays on the page when it is no longer live.
+    pub(super) fn closing(&self, pictures: &Pictures) -> Bytes {
+        match self {
+            Self::Count { style, .. } => multipart::closing(&pictures.png(style, Value::Ended)),
+            Self::Top { rows } => multipart::closing(&ranking(&[], usize::from(*rows))),
         }
     }
 }

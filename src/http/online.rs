@@ -9,12 +9,13 @@ use hyper::{HeaderMap, Method, Response};
 
 use super::query::{BadQuery, Query, Show};
 use super::{Body, House, Purpose, Ticket, answers, claim, clients, ignore, refused, still};
+use crate::delivery::multipart;
 use crate::delivery::takeover::Answer;
 use crate::feed::View;
 use crate::gate::Refusal;
 use crate::picture::{Style, StyleBuilder};
-use crate::room::{NoRoom, Page, Presence, RoomName, Site, Visitor};
-use crate::seats::Full;
+use crate::room::{NoRoom, Page, Presence, RoomName, RoomRef, Site, Visitor};
+use crate::seats::{Full, Seat};
 use crate::settings::Settings;
 
 /// The page that stands for whichever the picture is on.
@@ -58,7 +59,7 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         return Answer::Respond(redirect_to_unique(request));
     }
     if request.method == Method::HEAD {
-        return Answer::TakeOver(Purpose::Head);
+        return Answer::TakeOver(Purpose::Head(multipart::head()));
     }
     match house.ticket(&settings, &room, style, (&query, request, peer)) {
         Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
@@ -90,20 +91,35 @@ impl House {
         style: Style,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
     ) -> Result<Ticket, NoPlace> {
+        let (seat, presence) = self.place(settings, room, (query, request, peer))?;
+        let view = View::Count { counting: query.counting, style };
+        let feed = self.feeds.open(&self.shown(room, query), view);
+        let hangs_up_late = clients::hangs_up_late(&request.headers);
+        Ok(Ticket { opening: multipart::opening(), feed, presence, seat, hangs_up_late })
+    }
+
+    /// A seat and, unless they only look, a presence in `room`.
+    pub(super) fn place(
+        &self,
+        settings: &Settings,
+        room: &RoomName,
+        (query, request, peer): (&Query<'_>, &Parts, IpAddr),
+    ) -> Result<(Seat, Option<Presence>), NoPlace> {
         let address = settings.proxies.visitor(peer, &request.headers);
         let seat = self.seats.take(address).map_err(NoPlace::Seat)?;
-        let presence = if query.peek || ignore::is_ignored(&settings.ignore, address, &request.headers) {
-            None
-        } else {
-            Some(self.join(room, &request.headers, address).map_err(NoPlace::Room)?)
-        };
-        let shown = match query.show {
-            Some(Show::Site) => &room.whole_site().unwrap_or_else(|| room.clone()),
-            _ => room,
-        };
-        let view = View::Count { counting: query.counting, style };
-        let feed = self.feeds.open(&self.rooms.open(shown), view);
-        Ok(Ticket { feed, presence, seat, hangs_up_late: clients::hangs_up_late(&request.headers) })
+        if query.peek || ignore::is_ignored(&settings.ignore, address, &request.headers) {
+            return Ok((seat, None));
+        }
+        let presence = self.join(room, &request.headers, address).map_err(NoPlace::Room)?;
+        Ok((seat, Some(presence)))
+    }
+
+    /// The room whose numbers are shown to who is counted in `room`.
+    pub(super) fn shown(&self, room: &RoomName, query: &Query<'_>) -> RoomRef {
+        match query.show {
+            Some(Show::Site) => self.rooms.open(&room.whole_site().unwrap_or_else(|| room.clone())),
+            _ => self.rooms.open(room),
+        }
     }
 
     fn join(&self, room: &RoomName, headers: &HeaderMap, address: IpAddr) -> Result<Presence, NoRoom> {

@@ -11,6 +11,7 @@ use super::online::{NoPlace, redirect_to_unique};
 use super::query::{BadQuery, Query};
 use super::{Body, House, Purpose, Ticket, answers, claim, clients, refused};
 use crate::config::Audience;
+use crate::delivery::multipart;
 use crate::delivery::takeover::Answer;
 use crate::feed::View;
 use crate::gate::Refusal;
@@ -53,7 +54,7 @@ pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pu
         return Answer::Respond(redirect_to_unique(request));
     }
     if request.method == Method::HEAD {
-        return Answer::TakeOver(Purpose::Head);
+        return Answer::TakeOver(Purpose::Head(multipart::head()));
     }
     let seat = match house.seats.take(settings.proxies.visitor(peer, &request.headers)) {
         Ok(seat) => seat,
@@ -62,6 +63,7 @@ pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pu
     let room = house.rooms.open(&RoomName::site(admission.site));
     let feed = house.feeds.open(&room, View::Top { rows: query.rows.unwrap_or(ROWS) });
     Answer::TakeOver(Purpose::View(Ticket {
+        opening: multipart::opening(),
         feed,
         presence: None,
         seat,

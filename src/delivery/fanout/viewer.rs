@@ -10,7 +10,6 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::Newcomer;
-use crate::delivery::multipart;
 use crate::feed::FeedId;
 use crate::room::Presence;
 use crate::seats::Seat;
@@ -54,7 +53,7 @@ struct Stalled {
 impl Viewer {
     /// Watches the newcomer's socket for its end, under `token`.
     pub(super) fn new(newcomer: Newcomer, place: u32, registry: &Registry, token: Token) -> io::Result<Self> {
-        let Newcomer { socket, feed, presence, seat, hangs_up_late, junk: _ } = newcomer;
+        let Newcomer { socket, feed, presence, seat, hangs_up_late, .. } = newcomer;
         let mut socket = TcpStream::from_std(socket);
         // Not for room to write: a viewer that keeps up always has that, and each wake-up would cost.
         registry.register(&mut socket, token, Interest::READABLE)?;
@@ -72,9 +71,14 @@ impl Viewer {
         })
     }
 
-    /// Sends the answer's head and the first frame, in one write.
-    pub(super) fn open(&mut self, frame: &Bytes, registry: &Registry, token: Token) -> Result<(), Gone> {
-        let opening = multipart::opening();
+    /// Sends the opening and the first frame, in one write.
+    pub(super) fn open(
+        &mut self,
+        opening: &[u8],
+        frame: &Bytes,
+        registry: &Registry,
+        token: Token,
+    ) -> Result<(), Gone> {
         let wrote = self.socket.write_vectored(&[IoSlice::new(opening), IoSlice::new(frame)]);
         match taken(wrote)? {
             all if all == opening.len() + frame.len() => Ok(()),

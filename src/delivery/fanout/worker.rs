@@ -44,6 +44,8 @@ pub(super) struct Worker {
 struct Group {
     feed: FeedRef,
     frame: Bytes,
+    /// What its viewers get once more when nothing changes.
+    repaint: Bytes,
     members: Vec<usize>,
     due: bool,
 }
@@ -134,7 +136,7 @@ impl Worker {
         }
     }
 
-    fn admit(&mut self, newcomer: Newcomer) {
+    fn admit(&mut self, mut newcomer: Newcomer) {
         if self.viewers.is_empty() {
             self.places = 0;
             self.repaint.restart(Instant::now());
@@ -142,6 +144,7 @@ impl Worker {
         let entry = self.viewers.vacant_entry();
         let key = entry.key();
         let (feed, junk) = (Arc::clone(&newcomer.feed), newcomer.junk);
+        let opening = std::mem::take(&mut newcomer.opening);
         let id = feed.id();
         let (number, ending) = (self.number, self.end.is_some());
         let group = self.groups.entry(id).or_insert_with(|| Group::new(feed, number, ending));
@@ -158,7 +161,7 @@ impl Worker {
         group.members.push(key);
         self.places = self.places.max(key + 1);
         let mut standing =
-            viewer.open(&group.frame, registry, Token(key)).and_then(|()| viewer.count_junk(junk));
+            viewer.open(&opening, &group.frame, registry, Token(key)).and_then(|()| viewer.count_junk(junk));
         if ending && standing.is_ok() {
             standing = viewer.finish();
         }
@@ -193,7 +196,7 @@ impl Worker {
         let Some(group) = self.groups.get_mut(&feed) else { return };
         let started = Instant::now();
         group.due = false;
-        group.frame = group.feed.newest();
+        group.set(group.feed.newest());
         let registry = self.poll.registry();
         let gone = self.sender.send(&group.members, &mut self.viewers, registry, |_| &group.frame);
         self.gone.extend(gone);
@@ -215,7 +218,7 @@ impl Worker {
                 turn.push(key);
             }
         }
-        let frame_of = |viewer: &Viewer| &self.groups[&viewer.feed].frame;
+        let frame_of = |viewer: &Viewer| &self.groups[&viewer.feed].repaint;
         self.gone.extend(self.sender.send(&turn, &mut self.viewers, self.poll.registry(), frame_of));
     }
 
@@ -277,6 +280,12 @@ impl Group {
         // Attached before the look at the newest frame, so that none comes between the two.
         feed.attach(thread);
         let frame = if ending { feed.closing() } else { feed.newest() };
-        Self { feed, frame, members: Vec::new(), due: false }
+        let repaint = feed.repaint(&frame);
+        Self { feed, frame, repaint, members: Vec::new(), due: false }
+    }
+
+    fn set(&mut self, frame: Bytes) {
+        self.repaint = self.feed.repaint(&frame);
+        self.frame = frame;
     }
 }
