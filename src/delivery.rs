@@ -6,6 +6,7 @@
 pub(crate) use fanout::Newcomer;
 pub use fanout::{Fanout, FanoutOptions};
 
+pub(crate) mod events;
 mod fanout;
 pub(crate) mod multipart;
 pub(crate) mod takeover;

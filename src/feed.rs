@@ -16,6 +16,7 @@ pub use view::View;
 
 use pace::Pace;
 
+mod message;
 mod pace;
 mod view;
 

@@ -18,8 +18,10 @@ use crate::settings::Settings;
 
 mod answers;
 mod clients;
+mod cors;
 mod demo;
 mod embed;
+mod events;
 mod ignore;
 mod online;
 mod query;
@@ -31,6 +33,9 @@ const BADGE: &str = "/badge/";
 
 /// Where numbers are.
 const COUNT: &str = "/count/";
+
+/// Where counts are as server-sent events.
+const EVENTS: &str = "/events/";
 
 /// Where the gallery's pictures are.
 const SAMPLE: &str = "/sample/";
@@ -90,6 +95,12 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         }
         (&Method::GET | &Method::HEAD, path) if path.starts_with(SAMPLE) => {
             Answer::Respond(demo::sample(house, request, &path[SAMPLE.len()..]))
+        }
+        (&Method::GET | &Method::HEAD, path) if path.starts_with(EVENTS) => {
+            events::answer(house, request, peer, &path[EVENTS.len()..])
+        }
+        (&Method::OPTIONS, path) if path.starts_with(EVENTS) => {
+            Answer::Respond(events::preflight(house, request, &path[EVENTS.len()..]))
         }
         (&Method::OPTIONS, _) => Answer::Respond(answers::options()),
         (&Method::GET | &Method::HEAD, _) => Answer::Respond(answers::not_found()),

@@ -22,7 +22,8 @@
 //!   [`Refusal`](gate::Refusal).
 //! - [`room`]: those who share a count. A [`Presence`](room::Presence) is the only thing that changes one.
 //! - [`feed`]: one room in one representation; paces, encodes once for everyone, keeps only the newest frame.
-//! - [`picture`]: style and count give pixels, then PNG bytes; pure functions and a bounded cache.
+//! - [`picture`]: style and count give pixels, then PNG bytes; pure functions and a bounded cache. Pages with scripts get
+//!   the numbers themselves, as server-sent events.
 //! - [`delivery`]: takes the socket over from hyper, and writes frames to it from the fan-out's threads.
 //! - `registry`: values that exist as long as somebody holds them; rooms and feeds are kept so.
 

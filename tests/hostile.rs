@@ -31,6 +31,8 @@ fn request_to_twist() -> impl Strategy<Value = Vec<u8>> {
         Just(request("GET / HTTP/1.1", &[page, "Connection: keep-alive"])),
         Just(request("GET /online.png HTTP/1.1", &[page])),
         Just(request("GET /online.png HTTP/1.1", &[])),
+        Just(request("GET /events/example.com/posts/1 HTTP/1.1", &["Origin: https://example.com"])),
+        Just(request("OPTIONS /events/example.com HTTP/1.1", &["Origin: https://example.com"])),
         Just(request("GET /nowhere HTTP/1.1", &[page])),
         Just(request("GET /embed?x=%e4 HTTP/1.1", &[page, "Sec-Fetch-Dest: iframe"])),
         Just(request("POST /online.png HTTP/1.1", &["Content-Length: 5"]) + "hello"),

@@ -1,13 +1,14 @@
 //! What a feed shows of its room, and how that becomes a frame.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use crate::delivery::multipart;
+use super::message;
+use crate::delivery::{events, multipart};
 use crate::picture::{Pictures, Style, Value, ranking};
-use crate::room::{Counting, Page, Room};
+use crate::room::{Counting, Counts, Page, Room, RoomRef};
 
 /// One representation of a room; two viewers with the same share a feed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -24,6 +25,8 @@ pub enum View {
         /// How many of them.
         rows: u8,
     },
+    /// Both numbers, for scripts.
+    Events,
 }
 
 /// What there is to be seen now, by a number that is another when it is something else.
@@ -33,7 +36,7 @@ impl View {
     /// The least time between two frames.
     pub(super) fn shortest_gap(&self) -> Duration {
         match self {
-            Self::Count { .. } => Duration::from_millis(100),
+            Self::Count { .. } | Self::Events => Duration::from_millis(100),
             Self::Top { .. } => Duration::from_secs(1),
         }
     }
@@ -43,11 +46,12 @@ impl View {
         match self {
             Self::Count { counting, style } => mark_of(value(room, *counting, style)),
             Self::Top { rows } => hash(&room.top(usize::from(*rows))),
+            Self::Events => mark_of_both(room.counts()),
         }
     }
 
     /// The frame of what is to be seen of `room` now, ready for the wire, and its mark.
-    pub(super) fn frame(&self, room: &Room, pictures: &Pictures) -> (Mark, Bytes) {
+    pub(super) fn frame(&self, room: &RoomRef, pictures: &Pictures) -> (Mark, Bytes) {
         match self {
             Self::Count { counting, style } => {
                 let value = value(room, *counting, style);
@@ -58,6 +62,10 @@ impl View {
                 let png = ranking(&rows_of(&top), usize::from(*rows));
                 (hash(&top), multipart::frame(&png))
             }
+            Self::Events => {
+                let counts = room.counts();
+                (mark_of_both(counts), events::event("count", now(), &message::count(room.key(), counts)))
+            }
         }
     }
 
@@ -65,6 +73,7 @@ impl View {
     pub(super) fn repaint(&self, frame: &Bytes) -> Bytes {
         match self {
             Self::Count { .. } | Self::Top { .. } => frame.clone(),
+            Self::Events => events::REPAINT,
         }
     }
 
@@ -73,6 +82,7 @@ impl View {
         match self {
             Self::Count { style, .. } => multipart::closing(&pictures.png(style, Value::Ended)),
             Self::Top { rows } => multipart::closing(&ranking(&[], usize::from(*rows))),
+            Self::Events => events::CLOSING,
         }
     }
 }
@@ -86,10 +96,24 @@ fn value(room: &Room, counting: Counting, style: &Style) -> Value {
 fn mark_of(value: Value) -> Mark {
     match value {
         Value::Count(count) => count,
-        // Neither comes near 2^32: each is a connection.
-        Value::Peak { now, peak } => (peak << 32) | now,
+        Value::Peak { now, peak } => both(now, peak),
         Value::Ended => Mark::MAX,
     }
+}
+
+fn mark_of_both(counts: Counts) -> Mark {
+    both(counts.pages, counts.visitors)
+}
+
+/// Neither comes near 2^32: each is a connection.
+fn both(one: u64, other: u64) -> Mark {
+    (other << 32) | one
+}
+
+/// What events are numbered by: the server's clock, in milliseconds since 1970. A feed makes no two in one of them, and who
+/// comes back, perhaps after a restart, can tell what is newer. Nothing is replayed: only the newest counts.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 fn rows_of(top: &[(Page, u64)]) -> Vec<(&str, u64)> {

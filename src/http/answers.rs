@@ -124,13 +124,24 @@ pub(super) fn redirect(query: &str) -> Response<Body> {
 
 /// 503 with Retry-After, and a picture that says so.
 pub(super) fn full(no_place: &NoPlace) -> Response<Body> {
-    let sentence = match no_place {
+    later(picture(StatusCode::SERVICE_UNAVAILABLE, too_many(no_place)))
+}
+
+/// The same in words.
+pub(super) fn full_in_words(no_place: &NoPlace) -> Response<Body> {
+    later(text(StatusCode::SERVICE_UNAVAILABLE, format!("{}.\n", too_many(no_place))))
+}
+
+fn later(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+    response
+}
+
+fn too_many(no_place: &NoPlace) -> &'static str {
+    match no_place {
         NoPlace::Seat(Full::House) => "Too many viewers",
         NoPlace::Seat(Full::Address) => "Too many pages open",
         NoPlace::Room(NoRoom::Sites) => "Too many sites",
         NoPlace::Room(NoRoom::Pages) => "Too many pages",
-    };
-    let mut response = picture(StatusCode::SERVICE_UNAVAILABLE, sentence);
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
-    response
+    }
 }

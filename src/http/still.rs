@@ -224,8 +224,8 @@ fn value(numbers: Numbers, query: &Query<'_>, style: &Style) -> Value {
     }
 }
 
-/// The room that a still's path names: a site, or with a slash behind it one of its pages.
-fn room_at(name: &str) -> Result<RoomName, &'static str> {
+/// The room that a path names: a site, or with a slash behind it one of its pages.
+pub(super) fn room_at(name: &str) -> Result<RoomName, &'static str> {
     let (site, page) = name.find('/').map_or((name, None), |at| (&name[..at], Some(&name[at..])));
     let site = percent_decode_str(site).decode_utf8().map_err(|_| "Bad site name")?;
     let site: Site = site.parse().map_err(|_| "Bad site name")?;
