@@ -1,6 +1,6 @@
 //! How viewers connect and what they ask.
 
-use crate::Outcome;
+use crate::{Outcome, stream::Marks};
 use mio::net::TcpStream;
 use socket2::{Domain, Socket, Type};
 use std::{
@@ -15,24 +15,27 @@ const SOURCES: usize = 64;
 #[derive(Clone)]
 pub(crate) struct Asker {
     pub(crate) address: SocketAddr,
-    pub(crate) accept: &'static str,
+    pub(crate) path: &'static str,
+    /// What a browser sends with such a request.
+    pub(crate) headers: &'static str,
+    pub(crate) marks: &'static Marks,
     /// Ask for the bare picture first and be redirected, as browsers do.
     pub(crate) browser: bool,
 }
 
 impl Asker {
     pub(crate) fn path(&self, key: usize) -> String {
-        if self.browser { "/online.png".into() } else { format!("/online.png?u={key:08x}") }
+        if self.browser { self.path.into() } else { format!("{}?u={key:08x}", self.path) }
     }
 
     /// As long as a browser's, since reading it is part of the price of a join.
     pub(crate) fn request(&self, path: &str) -> String {
-        let Self { address, accept, .. } = self;
+        let Self { address, headers, .. } = self;
         format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: keep-alive\r\n\
              User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
-             Chrome/156.0.0.0 Safari/537.36\r\nAccept: {accept}\r\nSec-Fetch-Site: cross-site\r\n\
-             Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\nReferer: https://example.com/\r\n\
+             Chrome/156.0.0.0 Safari/537.36\r\n{headers}\r\nSec-Fetch-Site: cross-site\r\n\
+             Referer: https://example.com/\r\n\
              Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-GB,en;q=0.9\r\n\r\n"
         )
     }

@@ -188,7 +188,7 @@ impl Crowd {
         let Self { viewers, pictures, tally, waiting, buffer, asker, .. } = self;
         let viewer = &mut viewers[key];
         tally.bytes += bytes as u64;
-        let progress = viewer.stream.take(&buffer[..bytes], |png| {
+        let progress = viewer.stream.take(&buffer[..bytes], asker.marks, |png| {
             let id = pictures.recognise(png);
             pictures.swap(viewer.picture, Some(id));
             *waiting -= usize::from(viewer.picture.is_none());

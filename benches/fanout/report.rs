@@ -29,11 +29,19 @@ impl Table<'_> {
         for name in figure::ALL {
             row(name, self.kinds.iter().map(|&kind| summary(&values(&self.samples, kind, name))));
         }
-        for (name, base) in
-            [(figure::FRAME, Kind::Floor), (figure::FRAME, Kind::Nchan), (figure::DEAF, Kind::Floor)]
-        {
-            if self.kinds.contains(&base) {
-                let title = format!("{}: of {base}", name.trim_end_matches(", µs"));
+        for (name, base) in [
+            (figure::FRAME, Kind::Floor),
+            (figure::FRAME, Kind::Nchan),
+            (figure::DEAF, Kind::Floor),
+            (figure::FRAME, Kind::Onlookers),
+            (figure::MEMORY, Kind::Onlookers),
+            (figure::IDLE, Kind::Onlookers),
+        ] {
+            // Pictures are what the other representations are compared with.
+            let wanted = base != Kind::Onlookers || self.kinds.contains(&Kind::Events);
+            if wanted && self.kinds.contains(&base) {
+                let title =
+                    format!("{}: of {base}", name.rsplit_once(", ").map_or(name, |(what, _unit)| what));
                 row(&title, self.kinds.iter().map(|&kind| summary(&self.ratios(name, kind, base))));
             }
         }

@@ -1,6 +1,13 @@
 //! Starting each server under test as a process of its own, and ending it.
 
-use crate::{Outcome, account::Account, args::Args, asker::Asker, nchan, pictures};
+use crate::{
+    Outcome,
+    account::Account,
+    args::Args,
+    asker::Asker,
+    nchan, pictures,
+    stream::{EVENTS, PICTURES},
+};
 use clap::ValueEnum;
 use std::{
     env,
@@ -23,11 +30,18 @@ const START: Duration = Duration::from_secs(20);
 pub(crate) enum Kind {
     Floor,
     Onlookers,
+    Events,
     Nchan,
 }
 
+const PICTURE: &str = "Accept: image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8\r\n\
+    Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image";
+const NCHAN: &str = "Accept: multipart/mixed\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image";
+const SCRIPT: &str = "Accept: text/event-stream\r\nOrigin: https://example.com\r\nCache-Control: no-store\r\n\
+    Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty";
+
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Floor, Self::Onlookers, Self::Nchan];
+    pub(crate) const ALL: [Self; 4] = [Self::Floor, Self::Onlookers, Self::Events, Self::Nchan];
 }
 
 impl Display for Kind {
@@ -35,6 +49,7 @@ impl Display for Kind {
         f.pad(match self {
             Self::Floor => "floor",
             Self::Onlookers => "onlookers",
+            Self::Events => "events",
             Self::Nchan => "nchan",
         })
     }
@@ -76,7 +91,7 @@ impl Launch {
     fn command(&self, kind: Kind, directory: &Path, port: u16) -> Outcome<Vec<String>> {
         match (kind, &self.nchan) {
             (Kind::Floor, _) => Ok(vec![own_path()?, "floor".into(), self.frame_bytes.to_string()]),
-            (Kind::Onlookers, _) => Ok(self.onlookers.clone()),
+            (Kind::Onlookers | Kind::Events, _) => Ok(self.onlookers.clone()),
             (Kind::Nchan, Some(module)) => nchan::command(module, directory, port),
             (Kind::Nchan, None) => Err("Nchan isn't installed".into()),
         }
@@ -115,16 +130,20 @@ impl Server {
 
     /// How viewers ask this server.
     pub(crate) fn asker(&self) -> Asker {
-        let images = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
-        let accept = if self.kind == Kind::Nchan { "multipart/mixed" } else { images };
-        Asker { address: self.address, accept, browser: self.browser && self.kind == Kind::Onlookers }
+        let (path, headers, marks) = match self.kind {
+            Kind::Floor | Kind::Onlookers => ("/online.png", PICTURE, &*PICTURES),
+            Kind::Events => ("/events/example.com", SCRIPT, &*EVENTS),
+            Kind::Nchan => ("/online.png", NCHAN, &*PICTURES),
+        };
+        let browser = self.browser && self.kind == Kind::Onlookers;
+        Asker { address: self.address, path, headers, marks, browser }
     }
 
     /// Tells a server that can't count how many there are now.
     pub(crate) fn tell(&self, launch: &Launch, count: usize) -> Outcome<()> {
         match self.kind {
             Kind::Nchan => nchan::publish(self.address, &launch.picture(count)),
-            Kind::Floor | Kind::Onlookers => Ok(()),
+            Kind::Floor | Kind::Onlookers | Kind::Events => Ok(()),
         }
     }
 }

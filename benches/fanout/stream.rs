@@ -1,4 +1,4 @@
-//! One response as it comes in: its head, then picture after picture.
+//! One response as it comes in: its head, then picture after picture, or event after event.
 
 use crate::pictures::{END, SIGNATURE};
 use memchr::memmem::Finder;
@@ -8,8 +8,16 @@ use std::sync::LazyLock;
 const HEAD_LIMIT: usize = 16 * 1024;
 
 static HEAD_END: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
-static PICTURE_START: LazyLock<Finder> = LazyLock::new(|| Finder::new(SIGNATURE));
-static PICTURE_END: LazyLock<Finder> = LazyLock::new(|| Finder::new(END));
+
+/// Where in a body what is counted begins and ends.
+pub(crate) struct Marks {
+    start: Finder<'static>,
+    end: Finder<'static>,
+}
+
+pub(crate) static PICTURES: LazyLock<Marks> = LazyLock::new(|| Marks::new(SIGNATURE, END));
+/// An event's data: what is before it has the time in it, by which two events with one count differ.
+pub(crate) static EVENTS: LazyLock<Marks> = LazyLock::new(|| Marks::new(b"data: ", b"\n\n"));
 
 /// What the bytes so far amount to.
 pub(crate) enum Progress {
@@ -30,9 +38,9 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// Takes what was read and hands every whole picture to `each`.
-    pub(crate) fn take(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) -> Progress {
+    pub(crate) fn take(&mut self, bytes: &[u8], marks: &Marks, mut each: impl FnMut(&[u8])) -> Progress {
         if self.in_body && self.kept.is_empty() {
-            let used = pictures(bytes, &mut each);
+            let used = marks.find(bytes, &mut each);
             self.kept.extend_from_slice(&bytes[used..]);
             return Progress::GoOn;
         }
@@ -43,7 +51,7 @@ impl Stream {
                 other => return other,
             }
         }
-        let used = pictures(&self.kept, &mut each);
+        let used = marks.find(&self.kept, &mut each);
         self.kept.drain(..used);
         Progress::GoOn
     }
@@ -73,15 +81,21 @@ fn location(head: &str) -> Option<String> {
     })
 }
 
-/// Returns how many bytes are done with: what is left begins with a picture, or may.
-fn pictures(bytes: &[u8], each: &mut impl FnMut(&[u8])) -> usize {
-    let mut at = 0;
-    while let Some(start) = PICTURE_START.find(&bytes[at..]) {
-        at += start;
-        let Some(end) = PICTURE_END.find(&bytes[at..]) else { return at };
-        each(&bytes[at..at + end + END.len()]);
-        at += end + END.len();
+impl Marks {
+    fn new(start: &'static [u8], end: &'static [u8]) -> Self {
+        Self { start: Finder::new(start), end: Finder::new(end) }
     }
-    // Part heads are ASCII, so only the first byte of a signature that was cut in two is worth keeping.
-    memchr::memrchr(SIGNATURE[0], &bytes[at..]).map_or(bytes.len(), |cut| at + cut)
+
+    /// Returns how many bytes are done with: what is left begins with a picture, or may.
+    fn find(&self, bytes: &[u8], each: &mut impl FnMut(&[u8])) -> usize {
+        let (mut at, start, end) = (0, self.start.needle(), self.end.needle());
+        while let Some(found) = self.start.find(&bytes[at..]) {
+            at += found;
+            let Some(length) = self.end.find(&bytes[at..]) else { return at };
+            each(&bytes[at..at + length + end.len()]);
+            at += length + end.len();
+        }
+        // Part heads are ASCII, so only the first byte of a signature that was cut in two is worth keeping.
+        memchr::memrchr(start[0], &bytes[at..]).map_or(bytes.len(), |cut| at + cut)
+    }
 }

@@ -91,7 +91,7 @@ impl<'a> Work<'a> {
 
     /// Only onlookers repaints.
     fn idle(&mut self) -> Outcome<()> {
-        if self.server.kind() == Kind::Onlookers {
+        if matches!(self.server.kind(), Kind::Onlookers | Kind::Events) {
             let meter = Meter::start(self)?;
             self.crowd.read_until(Instant::now() + self.args.idle)?;
             let cpu = meter.read(self)?.cpu;
