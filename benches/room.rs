@@ -4,7 +4,6 @@
 //! the viewers is writing to their sockets, and `cargo bench --bench fanout` measures that.
 
 use std::hint::black_box;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,11 @@ use onlookers::config::FanoutSends;
 use onlookers::delivery::{Fanout, FanoutOptions};
 use onlookers::feed::{Feeds, View};
 use onlookers::picture::{Label, Pictures, Style};
-use onlookers::room::{Counting, Keys, Limits, Page, PageQuery, Presence, RoomName, Rooms, Site, Visitor};
+use onlookers::room::{Counting, Limits, Presence, RoomName, Rooms, Site};
+use town::{Moment, Pages, Town};
+
+#[path = "room/town.rs"]
+mod town;
 
 const VIEWERS: [usize; 3] = [10, 1_000, 100_000];
 
@@ -68,39 +71,23 @@ fn publishing(criterion: &mut Criterion) {
     fanout.end(Duration::ZERO);
 }
 
-/// A million viewers, each alone on its page: a hundred sites of ten thousand pages.
+/// What one viewer's coming and going costs among a million others, each alone on a page.
 fn counting(criterion: &mut Criterion) {
-    let (rooms, keys) = (Rooms::new(Limits::default()), Keys::new().expect("randomness"));
-    let mut group = criterion.benchmark_group("count a page and a visitor among viewers in as many rooms:");
-    let mut pages = Vec::new();
-    let mut crowd = Vec::new();
+    let mut town = Town::new();
     for viewers in [1_000, 1_000_000] {
-        while crowd.len() < viewers {
-            let page = page(&keys, crowd.len() as u32);
-            crowd.push(join(&rooms, &page));
-            pages.push(page);
+        town.grow_to(viewers);
+        let mut group = criterion.benchmark_group(format!("count among {viewers} viewers in as many rooms:"));
+        for (name, pages, moment) in [
+            ("join a page", Pages::Open, Moment::Join),
+            ("leave a page", Pages::Open, Moment::Leave),
+            ("join a page that nobody has open", Pages::New, Moment::Join),
+            ("leave a page that nobody else has open", Pages::New, Moment::Leave),
+        ] {
+            town.welcome_guests(pages);
+            group
+                .bench_function(name, |bencher| bencher.iter_custom(|times| town.time(times, pages, moment)));
         }
-        let mut next = 0_u32;
-        group.bench_function(BenchmarkId::from_parameter(viewers), |bencher| {
-            bencher.iter(|| {
-                // Another page each time, far from the last: its room isn't in the processor's cache.
-                next = next.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                black_box(join(&rooms, &pages[next as usize % viewers]))
-            });
-        });
     }
-}
-
-/// A page, and its visitor: what a request is parsed into before the counting begins.
-fn page(keys: &Keys, number: u32) -> (RoomName, Visitor) {
-    let site: Site = format!("site-{}.example", number % 100).parse().expect("a site's name");
-    let page = Page::new(&format!("/posts/{}", number / 100), PageQuery::Drop).expect("a page's name");
-    let visitor = keys.visitor(&site, IpAddr::V4(number.into()), b"Mozilla/5.0");
-    (RoomName::page(site, page), visitor)
-}
-
-fn join(rooms: &Rooms, (name, visitor): &(RoomName, Visitor)) -> Presence {
-    rooms.join(name, Some(visitor)).expect("room for one more")
 }
 
 criterion_group!(benches, joining, publishing, counting);

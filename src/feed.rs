@@ -68,7 +68,7 @@ impl Feeds {
     /// The feed of that view of `room`. Needs a tokio runtime, on which the feed is driven.
     pub fn open(&self, room: &RoomRef, view: View) -> FeedRef {
         let key = FeedKey { room: room.key().clone(), view };
-        let feed = self.feeds.open(&key, || self.make(room, &key));
+        let feed = self.feeds.open(&key, || (key.clone(), self.make(room, &key)));
         feed.driver.get_or_init(|| {
             let painted = feed.painted.load(Ordering::Relaxed);
             tokio::spawn(drive(Arc::downgrade(&feed), (Arc::clone(room), key.view.clone()), painted))

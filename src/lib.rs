@@ -25,7 +25,8 @@
 //! - [`picture`]: style and count give pixels, then PNG bytes; pure functions and a bounded cache. Pages with scripts get
 //!   the numbers themselves, as server-sent events.
 //! - [`delivery`]: takes the socket over from hyper, and writes frames to it from the fan-out's threads.
-//! - `registry`: values that exist as long as somebody holds them; rooms and feeds are kept so.
+//! - `registry`: values that exist as long as somebody holds them; rooms and feeds are kept so. `sync` has their locks,
+//!   `table` is the map itself.
 
 pub mod config;
 pub mod server;
@@ -35,6 +36,8 @@ mod files;
 mod listen;
 mod seats;
 mod settings;
+mod sync;
+mod table;
 
 pub mod gate;
 mod http;

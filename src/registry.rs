@@ -1,56 +1,101 @@
 //! Values that exist exactly as long as somebody holds them, found by key: rooms and feeds.
 //!
-//! The map keeps weak references only, so it can't outgrow its users: the last holder to go takes the entry along.
+//! The table keeps weak references only, so it can't outgrow its users: the last holder to go takes the entry along.
+//!
+//! A key is known there by 128 bits of a keyed hash. Two keys with the same are not to be expected (of a million, once
+//! in 2^89 times), and nobody who doesn't know this process's random key can look for them. So the table needs no look
+//! at the keys themselves, which are seldom in the processor's cache.
 
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::ptr;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use crate::table::{Hashed, Table};
 
 /// Enough that joins on different cores seldom meet, few enough to walk through.
 const SHARDS: usize = 64;
 
-type Shard<K, V> = Mutex<HashMap<K, Weak<Held<K, V>>>>;
+type Shard<K, V> = Mutex<Table<Entry<K, V>>>;
 
 /// A map from keys to values that others hold.
 #[derive(Debug)]
-pub(crate) struct Registry<K: Hash + Eq, V> {
+pub(crate) struct Registry<K, V> {
     shards: Box<[Shard<K, V>]>,
-    hasher: RandomState,
+    /// With its random key: names come from strangers.
+    hasher: SipHasher13,
+}
+
+/// What a key is known by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Id {
+    shard: u64,
+    place: u64,
+}
+
+#[derive(Debug)]
+struct Entry<K, V> {
+    id: Id,
+    held: Weak<Held<K, V>>,
+}
+
+impl<K, V> Hashed for Entry<K, V> {
+    fn hash(&self) -> u64 {
+        self.id.place
+    }
 }
 
 /// A value in a [`Registry`]; dropping the last `Arc` of it removes it there.
+///
+/// In this order: what a join changes of a room lies together with the pointer's own counts.
 #[derive(Debug)]
-pub struct Held<K: Hash + Eq, V> {
-    key: K,
+#[repr(C)]
+pub struct Held<K, V> {
     value: V,
+    id: Id,
+    key: K,
     registry: Arc<Registry<K, V>>,
 }
 
-impl<K: Hash + Eq + Clone, V> Registry<K, V> {
+impl<K: Hash, V> Registry<K, V> {
     /// An empty registry.
     pub(crate) fn new() -> Arc<Self> {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Arc::new(Self { shards, hasher: RandomState::new() })
+        let shards = (0..SHARDS).map(|_| Mutex::new(Table::default())).collect();
+        // The standard library's way to randomness, which never fails.
+        let random = || RandomState::new().hash_one(());
+        Arc::new(Self { shards, hasher: SipHasher13::new_with_keys(random(), random()) })
     }
 
-    /// The value of `key`, made by `make` if nobody holds one.
-    pub(crate) fn open(self: &Arc<Self>, key: &K, make: impl FnOnce() -> V) -> Arc<Held<K, V>> {
-        let mut shard = self.shard(key);
-        if let Some(held) = shard.get(key).and_then(Weak::upgrade) {
+    /// The value of `key`, made by `make` with a key of its own if nobody holds one.
+    pub(crate) fn open(self: &Arc<Self>, key: &K, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
+        let id = self.id(key);
+        let mut shard = self.shard(id);
+        if let Some(held) = find(&shard, id) {
             return held;
         }
-        let held = Arc::new(Held { key: key.clone(), value: make(), registry: Arc::clone(self) });
-        shard.insert(key.clone(), Arc::downgrade(&held));
+        let (key, value) = make();
+        let held = Arc::new(Held { value, id, key, registry: Arc::clone(self) });
+        shard.insert(Entry { id, held: Arc::downgrade(&held) });
         held
     }
 
     /// The value of `key`, if somebody holds one.
     pub(crate) fn find(&self, key: &K) -> Option<Arc<Held<K, V>>> {
-        self.shard(key).get(key).and_then(Weak::upgrade)
+        let id = self.id(key);
+        find(&self.shard(id), id)
     }
 
+    fn id(&self, key: &K) -> Id {
+        let mut hasher = self.hasher;
+        key.hash(&mut hasher);
+        let hash = hasher.finish128();
+        Id { shard: hash.h1, place: hash.h2 }
+    }
+}
+
+impl<K, V> Registry<K, V> {
     /// How many values are held.
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
@@ -60,28 +105,35 @@ impl<K: Hash + Eq + Clone, V> Registry<K, V> {
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
 
-impl<K: Hash + Eq, V> Registry<K, V> {
-    fn shard(&self, key: &K) -> MutexGuard<'_, HashMap<K, Weak<Held<K, V>>>> {
-        let hash = self.hasher.hash_one(key);
-        lock(&self.shards[hash as usize % SHARDS])
+    fn shard(&self, id: Id) -> MutexGuard<'_, Table<Entry<K, V>>> {
+        lock(&self.shards[id.shard as usize % SHARDS])
     }
 }
 
-/// A panic under the lock leaves a map that is whole: every change to it is one call.
+/// An entry that nobody holds any more doesn't count: its last holder is about to remove it.
+fn find<K, V>(shard: &Table<Entry<K, V>>, id: Id) -> Option<Arc<Held<K, V>>> {
+    let mut held = None;
+    shard.find(id.place, |entry| {
+        held = (entry.id == id).then(|| entry.held.upgrade()).flatten();
+        held.is_some()
+    });
+    held
+}
+
+/// A panic under the lock leaves a table that is whole: every change to it is one call.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<K: Hash + Eq, V> Held<K, V> {
+impl<K, V> Held<K, V> {
     /// Under which key it is found.
     pub fn key(&self) -> &K {
         &self.key
     }
 }
 
-impl<K: Hash + Eq, V> Deref for Held<K, V> {
+impl<K, V> Deref for Held<K, V> {
     type Target = V;
 
     fn deref(&self) -> &V {
@@ -89,18 +141,11 @@ impl<K: Hash + Eq, V> Deref for Held<K, V> {
     }
 }
 
-impl<K: Hash + Eq, V> Drop for Held<K, V> {
+impl<K, V> Drop for Held<K, V> {
     fn drop(&mut self) {
-        let mut shard = self.registry.shard(&self.key);
-        // Between the last drop and this lock somebody may have opened the key anew: theirs stays.
-        if shard.get(&self.key).is_some_and(|entry| entry.strong_count() == 0) {
-            shard.remove(&self.key);
-            // A map that was once large gives its memory back when it has emptied.
-            if shard.capacity() > 64 && shard.len() < shard.capacity() / 4 {
-                let room_to_grow = shard.len() * 2;
-                shard.shrink_to(room_to_grow);
-            }
-        }
+        let mut shard = self.registry.shard(self.id);
+        // This very entry: between the last drop and this lock somebody may have opened the key anew.
+        shard.remove(self.id.place, |entry| ptr::eq(entry.held.as_ptr(), self));
     }
 }
 
@@ -111,21 +156,33 @@ mod tests {
     #[test]
     fn holders_of_a_key_share_its_value() {
         let registry = Registry::new();
-        let one = registry.open(&"a", || 1);
-        let other = registry.open(&"a", || 2);
+        let one = registry.open(&"a", || ("a", 1));
+        let other = registry.open(&"a", || ("a", 2));
         assert_eq!((*one.key(), **one, **other, registry.len()), ("a", 1, 1, 1));
     }
 
     #[test]
     fn an_entry_goes_with_its_last_holder() {
         let registry = Registry::new();
-        let one = registry.open(&"a", || 1);
+        let one = registry.open(&"a", || ("a", 1));
         let other = Arc::clone(&one);
         drop(one);
         assert_eq!(registry.len(), 1);
         drop(other);
         assert!(registry.is_empty());
-        assert_eq!(**registry.open(&"a", || 2), 2);
+        assert_eq!(**registry.open(&"a", || ("a", 2)), 2);
+    }
+
+    #[test]
+    fn a_key_is_found_anew_while_its_last_holder_goes() {
+        let registry = Registry::new();
+        let one = registry.open(&"a", || ("a", 1));
+        // As if the last holder's drop had not come to the table yet.
+        let shard = registry.shard(one.id);
+        assert!(find(&shard, one.id).is_some());
+        drop(shard);
+        drop(one);
+        assert!(registry.find(&"a").is_none());
     }
 
     #[test]
@@ -136,7 +193,7 @@ mod tests {
                 scope.spawn(|| {
                     for turn in 0..10_000_u32 {
                         let key = (turn % 3) as u8;
-                        assert_eq!(**registry.open(&key, || key), key);
+                        assert_eq!(**registry.open(&key, || (key, key)), key);
                     }
                 });
             }

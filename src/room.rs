@@ -1,7 +1,6 @@
 //! Rooms: those who share a count. A room exists while somebody is in it or looks at it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -11,10 +10,12 @@ pub use tally::{Counting, Counts};
 pub use visitor::{Keys, Visitor};
 
 use crate::registry::{Held, Registry};
-use ranking::{Arrival, Ranking};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use ranking::{Ranking, Row};
 use tally::{Tally, Who};
 use totals::Totals;
 
+mod known;
 pub(crate) mod name;
 mod page;
 mod ranking;
@@ -54,28 +55,25 @@ pub enum NoRoom {
 }
 
 /// Counts, and a way to hear of their changes.
+///
+/// In this order, for a join's sake: what it touches lies together.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Room {
-    /// Nothing for a whole site.
-    page: Option<OfSite>,
+    /// Of a page: the room of its whole site.
+    site: Option<RoomRef>,
     state: Mutex<State>,
     changed: Notify,
-}
-
-/// Which page of which site a room is.
-#[derive(Debug)]
-struct OfSite {
-    page: Page,
-    arrival: Arrival,
-    site: RoomRef,
 }
 
 #[derive(Debug, Default)]
 struct State {
     tally: Tally,
     peak: Counts,
-    /// Of a whole site: its pages.
-    ranking: Ranking,
+    /// Of a page that is open: its place in the site's ranking.
+    row: Option<Row>,
+    /// Of a whole site with open pages. Rooms are many, and most are pages: so it has memory of its own.
+    ranking: Option<Box<Ranking>>,
 }
 
 /// Being counted: making it joins the room, dropping it leaves. Nothing else changes a count, so a panic, a cancelled
@@ -107,21 +105,22 @@ impl Rooms {
     /// [`NoRoom`], if it would be one room too many.
     pub fn join(&self, name: &RoomName, visitor: Option<&Visitor>) -> Result<Presence, NoRoom> {
         let room = self.open(name);
-        let who = room.enter(visitor, &self.limits, &self.totals)?;
+        let who = Room::enter(&room, visitor, &self.limits, &self.totals)?;
         Ok(Presence { room, who, totals: Arc::clone(&self.totals) })
     }
 
     /// Holds a room without being counted in it.
     pub fn open(&self, name: &RoomName) -> RoomRef {
-        let Some((page, whole)) = name.as_page().zip(name.whole_site()) else {
-            return self.rooms.open(name, Room::default);
-        };
-        self.find(name).unwrap_or_else(|| {
-            let site = self.rooms.open(&whole, Room::default);
-            let arrival = site.lock().ranking.arrive();
-            let page = OfSite { page: page.clone(), arrival, site };
-            self.rooms.open(name, || Room { page: Some(page), ..Room::default() })
+        self.find(name).unwrap_or_else(|| match name.whole_site() {
+            None => self.rooms.open(name, || (name.clone(), Room::default())),
+            Some(whole) => self.open_page(name, self.open(&whole)),
         })
+    }
+
+    fn open_page(&self, name: &RoomName, site: RoomRef) -> RoomRef {
+        // In the site's own spelling, so that its name is in memory once, not once a page.
+        let make = || (name.within(site.key()), Room { site: Some(site), ..Room::default() });
+        self.rooms.open(name, make)
     }
 
     /// The room, if it exists: asking for it doesn't bring it into being.
@@ -158,7 +157,7 @@ impl Room {
 
     /// The pages of a whole site that most have open, at most so many, with how many have; none for a page.
     pub fn top(&self, rows: usize) -> Vec<(Page, u64)> {
-        self.lock().ranking.top(rows)
+        self.lock().ranking.as_ref().map_or_else(Vec::new, |ranking| ranking.top(rows))
     }
 
     /// Waits until `differs` is true, which is asked now and after each change. Changes in between may pass unseen, the
@@ -175,55 +174,61 @@ impl Room {
         }
     }
 
-    fn enter(&self, visitor: Option<&Visitor>, limits: &Limits, totals: &Totals) -> Result<Who, NoRoom> {
-        let whole = self.whole_site();
+    fn enter(
+        room: &RoomRef,
+        visitor: Option<&Visitor>,
+        limits: &Limits,
+        totals: &Totals,
+    ) -> Result<Who, NoRoom> {
+        let whole = room.whole_site();
         // The site's lock is always the first of the two, so both are of one moment, and nobody waits in a circle.
         let mut site = whole.lock();
-        site.check(self.page.is_some() && self.is_empty(), limits, totals)?;
+        let mut page = room.lock_page();
+        site.check(page.as_deref(), limits, totals)?;
         let who = site.tally.recognise(visitor);
         let before = site.tally.counts();
         site.add(who);
         totals.came(before, site.tally.counts());
-        if let Some(OfSite { page, arrival, .. }) = &self.page {
-            let now = self.tell(|page| page.add(who));
-            site.ranking.change(*arrival, page, now - 1, now);
+        if let (Some(page), Some(name)) = (page.as_deref_mut(), room.key().as_page()) {
+            page.add(who);
+            site.rank(page, name, page.tally.pages() - 1);
         }
-        drop(site);
-        whole.changed.notify_waiters();
+        room.tell(whole, (page, site));
         Ok(who)
     }
 
-    fn leave(&self, who: Who, totals: &Totals) {
-        let whole = self.whole_site();
+    fn leave(room: &RoomRef, who: Who, totals: &Totals) {
+        let whole = room.whole_site();
         let mut site = whole.lock();
+        let mut page = room.lock_page();
         let before = site.tally.counts();
         site.tally.remove(who);
         totals.went(before, site.tally.counts());
-        if let Some(OfSite { page, arrival, .. }) = &self.page {
-            let now = self.tell(|page| page.tally.remove(who));
-            site.ranking.change(*arrival, page, now + 1, now);
+        if let (Some(page), Some(name)) = (page.as_deref_mut(), room.key().as_page()) {
+            page.tally.remove(who);
+            site.rank(page, name, page.tally.pages() + 1);
         }
-        drop(site);
-        whole.changed.notify_waiters();
+        room.tell(whole, (page, site));
     }
 
-    /// Changes a page's state, tells those who listen, and returns how many have the page open now.
-    fn tell(&self, change: impl FnOnce(&mut State)) -> u64 {
-        let mut state = self.lock();
-        change(&mut state);
-        let now = state.tally.counts().pages;
-        drop(state);
-        self.changed.notify_waiters();
-        now
+    /// Lets others look at what has changed, and those who listen know of it.
+    fn tell(&self, whole: &Self, (page, site): (Option<MutexGuard<'_, State>>, MutexGuard<'_, State>)) {
+        let is_page = page.is_some();
+        drop((page, site));
+        whole.changed.notify_waiters();
+        if is_page {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// A page's own state; its site's has to be locked first. A whole site has no other.
+    fn lock_page(&self) -> Option<MutexGuard<'_, State>> {
+        self.site.as_ref().map(|_| self.lock())
     }
 
     /// The site that this room is a page of, or is.
     fn whole_site(&self) -> &Self {
-        self.page.as_ref().map_or(self, |page| &page.site)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.counts().pages == 0
+        self.site.as_deref().map_or(self, |site| site)
     }
 
     /// A panic under the lock would be in the arithmetic alone, which has none.
@@ -233,15 +238,22 @@ impl Room {
 }
 
 impl State {
-    /// Whether one more may come in: to a page that is new, or to a site that is.
-    fn check(&self, new_page: bool, limits: &Limits, totals: &Totals) -> Result<(), NoRoom> {
-        if new_page && self.ranking.len() >= limits.pages_per_site {
+    /// Whether one more may come to `page`, which may be one too many, as the site may.
+    fn check(&self, page: Option<&Self>, limits: &Limits, totals: &Totals) -> Result<(), NoRoom> {
+        let is_new = page.is_some_and(|page| page.tally.pages() == 0);
+        if is_new && self.ranking.as_ref().map_or(0, |ranking| ranking.len()) >= limits.pages_per_site {
             return Err(NoRoom::Pages);
         }
-        if self.tally.counts().pages > 0 {
+        if self.tally.pages() > 0 {
             return Ok(());
         }
         totals.open_site(limits.sites)
+    }
+
+    /// Puts a page of this site, which was open `before` times, where it belongs now.
+    fn rank(&mut self, page: &mut Self, name: &Page, before: u32) {
+        let ranking = self.ranking.get_or_insert_default();
+        ranking.change(&mut page.row, name, (before, page.tally.pages()));
     }
 
     fn add(&mut self, who: Who) {
@@ -260,7 +272,7 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.room.leave(self.who, &self.totals);
+        Room::leave(&self.room, self.who, &self.totals);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The numbers of one room: open pages, and the visitors behind them.
 
-use std::collections::HashMap;
-
+use super::known::Known;
 use super::visitor::{Mark, Visitor};
 
 /// What there is to be counted, at one moment.
@@ -42,25 +41,29 @@ pub(super) enum Who {
     Apart,
 }
 
-/// The counting itself.
+/// The counting itself. Each page is an open connection, of which no machine has 2^32.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pages: u64,
-    apart: u64,
-    /// How many pages each known visitor has open. A mark goes with its last page.
-    known: HashMap<Mark, u32>,
+    pages: u32,
+    apart: u32,
+    known: Known,
 }
 
 impl Tally {
+    /// Open pages alone.
+    pub(super) fn pages(&self) -> u32 {
+        self.pages
+    }
+
     pub(super) fn counts(&self) -> Counts {
-        Counts { pages: self.pages, visitors: self.apart + self.known.len() as u64 }
+        Counts { pages: self.pages.into(), visitors: u64::from(self.apart) + self.known.len() as u64 }
     }
 
     /// As whom to count a visitor: under the mark they have here already, if that is of the day before.
     pub(super) fn recognise(&self, visitor: Option<&Visitor>) -> Who {
         let Some(visitor) = visitor else { return Who::Apart };
         match visitor.before {
-            Some(before) if self.known.contains_key(&before) => Who::Known(before),
+            Some(before) if self.known.contains(&before) => Who::Known(before),
             _ => Who::Known(visitor.today),
         }
     }
@@ -69,28 +72,15 @@ impl Tally {
         self.pages += 1;
         match who {
             Who::Apart => self.apart += 1,
-            Who::Known(mark) => *self.known.entry(mark).or_default() += 1,
+            Who::Known(mark) => self.known.add(mark),
         }
     }
 
     pub(super) fn remove(&mut self, who: Who) {
         self.pages -= 1;
-        let Who::Known(mark) = who else {
-            self.apart -= 1;
-            return;
-        };
-        if let Some(pages) = self.known.get_mut(&mark) {
-            *pages -= 1;
-            if *pages == 0 {
-                self.known.remove(&mark);
-                self.give_memory_back();
-            }
-        }
-    }
-
-    fn give_memory_back(&mut self) {
-        if self.known.capacity() > 64 && self.known.len() < self.known.capacity() / 8 {
-            self.known.shrink_to(self.known.len() * 2);
+        match who {
+            Who::Apart => self.apart -= 1,
+            Who::Known(mark) => self.known.remove(mark),
         }
     }
 }

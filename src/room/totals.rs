@@ -1,8 +1,7 @@
 //! What all sites of the server are together.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
 use super::{Counts, NoRoom};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Sums over all sites, changed with each of them. Each number is exact; the two counts may be of moments a little apart.
 #[derive(Debug, Default)]
