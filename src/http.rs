@@ -25,6 +25,7 @@ mod events;
 mod ignore;
 mod online;
 mod query;
+mod scripts;
 mod still;
 mod top;
 
@@ -87,6 +88,9 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         (&Method::GET | &Method::HEAD | &Method::POST, "/unignore") => {
             Answer::Respond(ignore::answer(request, false))
         }
+        (&Method::GET | &Method::HEAD, "/onlookers.js") => Answer::Respond(scripts::module(request)),
+        (&Method::GET | &Method::HEAD, "/live") => Answer::Respond(scripts::live(request)),
+        (&Method::GET | &Method::HEAD, "/live.js") => Answer::Respond(scripts::live_script(request)),
         (&Method::GET | &Method::HEAD, path) if path.starts_with(BADGE) => {
             Answer::Respond(still::badge(house, request, &path[BADGE.len()..]))
         }

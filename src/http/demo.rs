@@ -55,7 +55,7 @@ pub(super) fn sample(house: &House, request: &Parts, name: &str) -> Response<Bod
 
 /// The address under which the page was asked for. A proxy that ends TLS says so in X-Forwarded-Proto; it changes
 /// nothing but this text.
-fn address(request: &Parts) -> String {
+pub(super) fn address(request: &Parts) -> String {
     let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
     let scheme = if header("x-forwarded-proto") == Some("https") { "https" } else { "http" };
     let host = header(HOST.as_str()).and_then(|host| host.parse::<Site>().ok());

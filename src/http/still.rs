@@ -246,8 +246,13 @@ fn picture(request: &Parts, png: Bytes) -> Response<Body> {
     answer(request, PNG, png)
 }
 
-/// A whole file, or 304 to who has it already.
+/// A whole file that nobody may keep, or 304 to who has this one.
 pub(super) fn answer(request: &Parts, content_type: &'static str, file: Bytes) -> Response<Body> {
+    fresh(tagged(request, content_type, file))
+}
+
+/// A whole file, or 304 to who has it already.
+pub(super) fn tagged(request: &Parts, content_type: &'static str, file: Bytes) -> Response<Body> {
     let tag = tag_of(&file);
     let known = request.headers.get_all(IF_NONE_MATCH).iter().any(|tags| names(tags, &tag));
     let mut response = if known {
@@ -260,7 +265,7 @@ pub(super) fn answer(request: &Parts, content_type: &'static str, file: Bytes) -
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
     }
-    fresh(response)
+    response
 }
 
 /// Whether a list of tags has this one; a weak tag (`W/"…"`) is as good here (RFC 9110, section 13.1.2).

@@ -173,6 +173,27 @@ impl Browser {
         }
     }
 
+    /// Sees the page's `<online-count>` say `text`, and gives the time of the look that saw it, as [`Self::shows`] does.
+    pub(crate) async fn says(&self, page: &Page, text: &str, by: Instant) -> Outcome<Instant> {
+        const SCRIPT: &str = "return document.querySelector('online-count').textContent";
+        loop {
+            let begun = Instant::now();
+            let said = self.run_script(page, SCRIPT).await?;
+            if said == text {
+                return Ok(Instant::now());
+            }
+            if begun > by {
+                return Err(format!("the page says {said}, not {text:?}").into());
+            }
+        }
+    }
+
+    /// What the script returns, run on the page.
+    pub(crate) async fn run_script(&self, page: &Page, script: &str) -> Outcome<serde_json::Value> {
+        self.switch(page).await?;
+        Ok(self.driver.execute(script, vec![]).await?.json().clone())
+    }
+
     /// What the page shows now.
     pub(crate) async fn sees(&self, page: &Page) -> Outcome<Seen> {
         self.switch(page).await?;

@@ -12,20 +12,31 @@ use crate::Outcome;
 pub(crate) struct Counter {
     child: Child,
     address: SocketAddr,
+    repaint: Duration,
     _stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Counter {
     /// Starts the program on a port of the system's choice, resending each picture every `repaint`.
     pub(crate) fn start(repaint: Duration) -> Outcome<Self> {
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), repaint)
+    }
+
+    /// Starts the program anew where it was.
+    pub(crate) fn restart(&mut self) -> Outcome {
+        *self = Self::start_at(self.address, self.repaint)?;
+        Ok(())
+    }
+
+    fn start_at(address: SocketAddr, repaint: Duration) -> Outcome<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_onlookers"))
-            .args(["--listen", "127.0.0.1:0", "--repaint", &format!("{}s", repaint.as_secs())])
+            .args(["--listen", &address.to_string(), "--repaint", &format!("{}s", repaint.as_secs())])
             .stdout(Stdio::piped())
             .spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().ok_or("no standard output")?).lines();
         let address = stdout.by_ref().map_while(Result::ok).find_map(|line| address_in(&line));
         let address = address.ok_or("the program printed no address")?;
-        Ok(Self { child, address, _stdout: stdout })
+        Ok(Self { child, address, repaint, _stdout: stdout })
     }
 
     /// The address of `path` (which starts with a slash) on the program.

@@ -46,4 +46,6 @@ in_every_engine! {
         a_reload_counts_once;
     ending: the_last_picture_stays;
     limits: six_pages_to_a_browser, a_tab_opened_behind;
+    scripts: two_windows_see_each_other_come_and_go, a_link_away_and_the_way_back, an_outage_heals,
+        the_picture_where_events_are_forbidden;
 }

@@ -4,3 +4,4 @@ pub(crate) mod counting;
 pub(crate) mod ending;
 pub(crate) mod leaving;
 pub(crate) mod limits;
+pub(crate) mod scripts;

@@ -15,6 +15,10 @@ use crate::counter::Counter;
 /// What the README tells people to put on their pages, with the counter's address in place of COUNTER.
 const TAG: &str = r#"<img loading="lazy" src="COUNTER/online.png" width="200" height="30" alt="Users online">
 <embed type="application/x-no-bfcache" width="0" height="0" style="position:absolute;visibility:hidden">"#;
+const ELEMENT: &str = r#"<script type="module" src="COUNTER/onlookers.js"></script>
+<online-count>-</online-count> readers"#;
+/// Pictures and scripts are allowed, but no connection of a script's.
+const NO_CONNECTION: &str = "connect-src 'none'";
 const FRAME: &str = r#"<iframe src="COUNTER/embed" width="200" height="30" style="border:0"></iframe>"#;
 
 pub(crate) struct Site {
@@ -25,6 +29,7 @@ pub(crate) struct Site {
 impl Site {
     /// - `/1`, `/2`, …: pages with the tag, each with a link to the next (`#next`) and to elsewhere (`#away`);
     /// - `/framed`: a page with the frame;
+    /// - `/element`: a page with the element, `/forbidden`: one on which that can't connect;
     /// - any other: no picture.
     pub(crate) async fn start(counter: &Counter) -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -53,9 +58,12 @@ impl Drop for Site {
 
 async fn serve(socket: TcpStream, counter: String) {
     let answer = |request: Request<Incoming>| {
-        let html = page(request.uri().path()).replace("COUNTER", &counter);
-        let response = Response::builder().header("Content-Type", "text/html; charset=utf-8").body(html);
-        std::future::ready(response)
+        let path = request.uri().path();
+        let mut response = Response::builder().header("Content-Type", "text/html; charset=utf-8");
+        if path == "/forbidden" {
+            response = response.header("Content-Security-Policy", NO_CONNECTION);
+        }
+        std::future::ready(response.body(page(path).replace("COUNTER", &counter)))
     };
     // A browser that hangs up is no matter.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -66,6 +74,7 @@ async fn serve(socket: TcpStream, counter: String) {
 fn page(path: &str) -> String {
     let picture = match path.trim_start_matches('/') {
         "framed" => FRAME.to_owned(),
+        "element" | "forbidden" => ELEMENT.to_owned(),
         number => match number.parse::<u32>() {
             Ok(n) => format!("{TAG}\n<p><a id=\"next\" href=\"/{}\">next</a>", n + 1),
             Err(_) => String::new(),

@@ -1,0 +1,86 @@
+/** What there is to be counted in a room: a page, or a whole site. */
+export interface Count {
+  type: 'update/count';
+  /** `example.com` or `example.com/posts/1` */
+  room: string;
+  /** Open pages. */
+  count: number;
+  /** Distinct visitors. */
+  visitors: number;
+}
+
+/** Somebody has come. */
+export interface Join {
+  type: 'join';
+  id: string;
+  name?: string | null;
+}
+
+/** Somebody has gone. */
+export interface Leave {
+  type: 'leave';
+  id: string;
+}
+
+/** Where in the page somebody is. */
+export interface Presence {
+  type: 'presence';
+  id: string;
+  name?: string | null;
+  /** From 0, the top, to 1. */
+  position: number;
+}
+
+/** What somebody has sent to the others. */
+export interface Message {
+  type: 'message';
+  from: string;
+  data: unknown;
+}
+
+/** What a page may say over the WebSocket. */
+export type Said =
+  | { type: 'join' | 'leave'; room: string }
+  | { type: 'session'; id: string }
+  | { type: 'presence'; position: number; name?: string | null }
+  | { type: 'message'; data: unknown }
+  | { type: 'ping' };
+
+export interface OnlineCountEventMap extends HTMLElementEventMap {
+  /** Each new count. */
+  count: CustomEvent<Count>;
+  /** With `presence`: there is a connection, and the others will be told of anew. */
+  open: CustomEvent<null>;
+  join: CustomEvent<Join>;
+  leave: CustomEvent<Leave>;
+  presence: CustomEvent<Presence>;
+  message: CustomEvent<Message>;
+}
+
+/**
+ * `<online-count page="/posts/1">–</online-count>`
+ *
+ * Attributes: `page`, `site`, `show`, `count`, `peek`, `presence`, `name`, `counter`. The element itself sets `live` while it
+ * has a connection.
+ */
+export declare class OnlineCount extends HTMLElement {
+  /** Sends a message over the WebSocket; without one, nothing happens. */
+  send(message: Said): void;
+
+  addEventListener<K extends keyof OnlineCountEventMap>(
+    type: K,
+    listener: (this: OnlineCount, event: OnlineCountEventMap[K]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'online-count': OnlineCount;
+  }
+}

@@ -1,0 +1,109 @@
+//! Pages with scripts: `<online-count>` from `/onlookers.js`, on another site than the counter's.
+
+use std::time::{Duration, Instant};
+
+use crate::browser::{Browser, Place};
+use crate::counter::Counter;
+use crate::engine::{AT_ONCE, NEVER};
+use crate::sites::Site;
+use crate::viewer::Viewer;
+use crate::{Outcome, figures};
+
+/// Times that a visitor leaves in one scenario.
+const TIMES: usize = 5;
+
+/// No repaint helps: in each engine, Firefox too, a stream of events ends with its page.
+pub(crate) async fn two_windows_see_each_other_come_and_go(browser: Browser) -> Outcome {
+    let counter = Counter::start(NEVER)?;
+    let site = Site::start(&counter).await?;
+    let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
+    let stays = browser.first().await?;
+    browser.go(&stays, &site.url("/element")).await?;
+    browser.says(&stays, "2", Instant::now() + AT_ONCE).await?;
+    let (mut come, mut gone) = (vec![], vec![]);
+    for _ in 0..TIMES {
+        let other = browser.open(Place::Window, &site.url("/element")).await?;
+        let event = viewer.hears(3, AT_ONCE).await?;
+        browser.says(&other, "3", event + AT_ONCE).await?;
+        come.push(browser.says(&stays, "3", event + AT_ONCE).await? - event);
+        let closed = browser.close(other).await?;
+        let event = viewer.hears(2, AT_ONCE).await?;
+        gone.push(event - closed);
+        browser.says(&stays, "2", event + AT_ONCE).await?;
+    }
+    figures::print(&browser, "<online-count>: counted to shown in the other window", come)?;
+    figures::print(&browser, "<online-count>: closed to uncounted", gone)?;
+    Ok(())
+}
+
+/// Without the embed that keeps Chromium from storing the page: it is stored, and isn't counted while it waits.
+pub(crate) async fn a_link_away_and_the_way_back(browser: Browser) -> Outcome {
+    let counter = Counter::start(NEVER)?;
+    let site = Site::start(&counter).await?;
+    let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
+    let page = browser.first().await?;
+    browser.go(&page, &site.url("/element")).await?;
+    let (mut uncounted, mut counted) = (vec![], vec![]);
+    for _ in 0..TIMES {
+        browser.says(&page, "2", viewer.hears(2, AT_ONCE).await? + AT_ONCE).await?;
+        browser.run_script(&page, "window.stored = true").await?;
+        let clicked = browser.click(&page, "#away").await?;
+        uncounted.push(viewer.hears(1, AT_ONCE).await? - clicked);
+        let before = Instant::now();
+        browser.back(&page).await?;
+        counted.push(viewer.hears(2, AT_ONCE * 2).await? - before);
+        let stored = browser.run_script(&page, "return window.stored === true").await?;
+        assert_eq!(stored, true, "the page was loaded anew");
+    }
+    browser.says(&page, "2", Instant::now() + AT_ONCE).await?;
+    figures::print(&browser, "<online-count>: link clicked to uncounted", uncounted)?;
+    figures::print(&browser, "<online-count>: going back to counted", counted)?;
+    Ok(())
+}
+
+/// The counter goes and comes back: the page says that its number is old, then has the new one.
+pub(crate) async fn an_outage_heals(browser: Browser) -> Outcome {
+    let mut counter = Counter::start(NEVER)?;
+    let site = Site::start(&counter).await?;
+    let page = browser.first().await?;
+    browser.go(&page, &site.url("/element")).await?;
+    browser.says(&page, "1", Instant::now() + AT_ONCE).await?;
+    counter.terminate(AT_ONCE * 10).await?;
+    let event = Instant::now();
+    while browser.run_script(&page, "return document.querySelector('online-count').matches('[live]')").await?
+        == true
+    {
+        assert!(event.elapsed() < AT_ONCE, "the old number is shown as if it was live");
+    }
+    browser.says(&page, "1", event + AT_ONCE).await?;
+    counter.restart()?;
+    let back = Instant::now();
+    let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
+    // At the latest twice after the 6 s that the server asks for at most, and once more.
+    let event = viewer.hears(2, Duration::from_secs(40)).await?;
+    browser.says(&page, "2", event + AT_ONCE).await?;
+    figures::print(&browser, "<online-count>: the counter is back to counted", vec![event - back])?;
+    Ok(())
+}
+
+/// Where a policy of the page's forbids all connections but pictures', the picture is there.
+pub(crate) async fn the_picture_where_events_are_forbidden(browser: Browser) -> Outcome {
+    let counter = Counter::start(browser.engine.repaint())?;
+    let site = Site::start(&counter).await?;
+    let page = browser.first().await?;
+    browser.go(&page, &site.url("/forbidden")).await?;
+    let begun = Instant::now();
+    while browser.run_script(&page, "return document.querySelector('online-count img') === null").await?
+        == true
+    {
+        assert!(begun.elapsed() < AT_ONCE, "no picture");
+    }
+    browser.paints(&page).await?;
+    let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
+    let event = viewer.hears(2, AT_ONCE).await?;
+    browser.shows(&page, onlookers::picture::Value::Count(2), event + AT_ONCE).await?;
+    // The picture's stream ends with the page, as that of events does.
+    browser.click(&page, "#away").await?;
+    viewer.hears(1, browser.engine.uncounts_within()).await?;
+    Ok(())
+}
