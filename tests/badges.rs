@@ -4,9 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod chromium;
+mod npm;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use chromium::Screen;
@@ -104,32 +105,12 @@ fn make(dir: &Path, badges: &[Badge]) {
     let lines: Vec<&str> = badges.iter().map(|badge| badge.line.as_str()).collect();
     fs::write(dir.join("badges.txt"), lines.join("\n")).unwrap();
     fs::write(dir.join("make.mjs"), SCRIPT).unwrap();
-    let modules = library().join("node_modules");
+    let modules = npm::installed("badge-maker", &[BADGE_MAKER]).join("node_modules");
     std::os::unix::fs::symlink(modules, dir.join("node_modules")).unwrap();
-    run(Command::new("node").arg("make.mjs").current_dir(dir), "node must be installed");
+    npm::run(Command::new("node").arg("make.mjs").current_dir(dir), "node must be installed");
     for (i, badge) in badges.iter().enumerate() {
         fs::write(dir.join(format!("{i}.png")), render(&badge.style, badge.value).encode()).unwrap();
     }
-}
-
-/// badge-maker, installed once.
-fn library() -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("badge-maker");
-    if !dir.join("node_modules/badge-maker/package.json").exists() {
-        fs::create_dir_all(&dir).unwrap();
-        fs::write(dir.join("package.json"), "{\"private\": true}").unwrap();
-        let install = ["install", "--no-audit", "--no-fund", BADGE_MAKER];
-        run(
-            Command::new("npm").args(install).current_dir(&dir),
-            "npm must be installed and reach its registry",
-        );
-    }
-    dir
-}
-
-fn run(command: &mut Command, need: &str) {
-    let run = command.output().unwrap_or_else(|error| panic!("{need}: {error}"));
-    assert!(run.status.success(), "{need}: {}", String::from_utf8_lossy(&run.stderr));
 }
 
 /// Pixels from one badge to the next below, and from theirs to ours.
