@@ -19,9 +19,8 @@ static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 /// Whether a client with that User-Agent is one of them.
 pub(super) fn takes_no_stream(agent: &[u8]) -> bool {
-    let agent = agent.to_ascii_lowercase();
-    let is_in_agent = |name: &String| agent.windows(name.len()).any(|part| part == name.as_bytes());
-    NAMES.iter().any(is_in_agent)
+    let agent = String::from_utf8_lossy(agent).to_ascii_lowercase();
+    NAMES.iter().any(|name| agent.contains(name.as_str()))
 }
 
 /// Whether it is Firefox, or another browser with its engine (the others' User-Agents say `like Gecko`). What is sent to

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::browser::{Browser, Place};
 use crate::counter::Counter;
-use crate::engine::{AT_ONCE, NEVER};
+use crate::engine::{AT_ONCE, Engine, NEVER};
 use crate::sites::Site;
 use crate::viewer::Viewer;
 use crate::{Outcome, figures};
@@ -52,8 +52,9 @@ pub(crate) async fn a_link_away_and_the_way_back(browser: Browser) -> Outcome {
         let before = Instant::now();
         browser.back(&page).await?;
         counted.push(viewer.hears(2, AT_ONCE * 2).await? - before);
-        let stored = browser.run_script(&page, "return window.stored === true").await?;
-        assert_eq!(stored, true, "the page was loaded anew");
+        let stored = browser.run_script(&page, "return window.stored === true").await? == true;
+        // Under its driver, Firefox stores no page, not even one without anything.
+        assert_eq!(stored, browser.engine != Engine::Firefox, "whether the page was stored");
     }
     browser.says(&page, "2", Instant::now() + AT_ONCE).await?;
     figures::print(&browser, "<online-count>: link clicked to uncounted", uncounted)?;
