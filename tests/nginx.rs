@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::DEADLINE;
+use common::listener::Listener;
 use common::parts::png_of;
 use common::server::TestServer;
 use common::viewer::Viewer;
@@ -71,15 +72,32 @@ impl Drop for Nginx {
     }
 }
 
-/// Reads until the picture of `count` has come.
-fn read_until(socket: &mut UnixStream, count: u64) {
-    let (wanted, mut read) = (png_of(count), Vec::new());
-    let mut bytes = [0; 4096];
+/// Reads until `wanted` has come.
+fn read_until(socket: &mut UnixStream, wanted: &[u8]) {
+    let (mut read, mut bytes) = (Vec::new(), [0; 4096]);
     while !read.windows(wanted.len()).any(|part| part == wanted) {
         let some = socket.read(&mut bytes).unwrap();
-        assert!(some > 0, "the stream ended before {count} came");
+        assert!(some > 0, "the stream ended without it: {}", String::from_utf8_lossy(&read));
         read.extend_from_slice(&bytes[..some]);
     }
+}
+
+#[test]
+fn nginx_passes_each_event_on_and_tells_when_a_page_has_gone() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let nginx = Nginx::before(server.address);
+    let mut page = nginx.connect();
+    page.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    page.write_all(
+        b"GET /events/example.com HTTP/1.0\r\nHost: count.example\r\nOrigin: https://example.com\r\n\r\n",
+    )
+    .unwrap();
+    read_until(&mut page, b"\"count\":1,\"visitors\":1}\n\n");
+    let mut other = Listener::join(server.address, "/events/example.com");
+    read_until(&mut page, b"\"count\":2,");
+    other.wait_for(2);
+    drop(page);
+    other.wait_for(1);
 }
 
 #[test]
@@ -93,9 +111,9 @@ fn nginx_passes_each_picture_on_and_tells_when_a_page_has_gone() {
         b"GET /online.png?u=1 HTTP/1.0\r\nHost: count.example\r\nReferer: https://example.com/\r\n\r\n",
     )
     .unwrap();
-    read_until(&mut page, 1);
+    read_until(&mut page, &png_of(1));
     let mut other = Viewer::join(server.address);
-    read_until(&mut page, 2);
+    read_until(&mut page, &png_of(2));
     other.wait_for(2);
     drop(page);
     other.wait_for(1);
