@@ -32,6 +32,10 @@ const LONGEST_HEAD: usize = 16 * 1024;
 /// How long a head may take to arrive, and a connection may idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long hyper may be at it, from the first byte of a request to the last of its answer. A browser on the slowest line
+/// has taken the largest page by then; who reads a byte a second would hold an open file for good otherwise.
+const TALK_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What becomes of a request.
 pub(crate) enum Answer<T> {
     /// hyper sends this, and reads the next request.
@@ -58,7 +62,8 @@ pub(crate) async fn serve<T: Send + 'static>(
     let mut before = Bytes::new();
     while !before.is_empty() || has_something(&socket).await {
         // Boxed, so that what hyper needs is gone with it.
-        match Box::pin(talk((before, socket), &answer)).await? {
+        let talk = Box::pin(talk((before, socket), &answer));
+        match tokio::time::timeout(TALK_TIMEOUT, talk).await.ok()?? {
             Outcome::Taken(taken) => return Some(taken),
             Outcome::Waits(rest, waiting) => (before, socket) = (rest, waiting),
         }
@@ -136,5 +141,27 @@ impl Future for Reply {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_doesnt_take_an_answer_is_let_go() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: counter.example\r\n\r\n").unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        let more_than_sockets_hold = Bytes::from(vec![0; 16 << 20]);
+        let answer = |_| Answer::<()>::Respond(Response::new(Full::new(more_than_sockets_hold.clone())));
+        let started = tokio::time::Instant::now();
+        assert!(serve(socket, answer).await.is_none());
+        assert!(started.elapsed() >= TALK_TIMEOUT);
     }
 }
