@@ -119,6 +119,12 @@ pub struct Config {
     /// 10.0.0.0/8; can be given several times
     #[arg(long, value_name = "CIDR", env = "ONLOOKERS_TRUST_PROXY", value_delimiter = ',')]
     pub trust_proxy: Vec<IpNet>,
+    /// Tell the pages with scripts where their readers are, and what they call themselves, if they say so
+    #[arg(long, env = "ONLOOKERS_PRESENCE")]
+    pub presence: bool,
+    /// Pass on what pages with scripts say to each other; nothing of it is kept
+    #[arg(long, env = "ONLOOKERS_MESSAGES")]
+    pub messages: bool,
     /// How many threads write pictures, 1 to 64 [default: one a core]
     #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub fanout_threads: Option<u8>,
@@ -251,6 +257,8 @@ impl Config {
         set(&mut self.max_per_address, file.max_per_address.take().map(Some), open("max_per_address"));
         set(&mut self.ignore, file.ignore.take(), open("ignore"));
         set(&mut self.trust_proxy, file.trust_proxy.take(), open("trust_proxy"));
+        set(&mut self.presence, file.presence.take(), open("presence"));
+        set(&mut self.messages, file.messages.take(), open("messages"));
         set(&mut self.fanout_threads, file.fanout_threads.take().map(Some), open("fanout_threads"));
         self.sites = file.into_sites();
     }

@@ -1,7 +1,8 @@
 //! Delivery: how a part reaches a viewer.
 //!
 //! hyper reads and judges the request; then the socket is taken over from it and handed to the
-//! [`Fanout`], whose threads do nothing but write the newest frame of each feed to its sockets.
+//! [`Fanout`], whose threads do nothing but write the newest frame of each feed to its sockets; or, for a WebSocket, to a
+//! task that also reads.
 
 pub(crate) use fanout::Newcomer;
 pub use fanout::{Fanout, FanoutOptions};
@@ -10,3 +11,4 @@ pub(crate) mod events;
 mod fanout;
 pub(crate) mod multipart;
 pub(crate) mod takeover;
+pub(crate) mod websocket;

@@ -16,8 +16,8 @@ pub use view::View;
 
 use pace::Pace;
 
-mod message;
-mod pace;
+pub(crate) mod message;
+pub(crate) mod pace;
 mod view;
 
 /// A feed that somebody holds; the last holder to go takes it along.

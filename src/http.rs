@@ -8,26 +8,32 @@ use hyper::header::{HOST, HeaderValue, REFERER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response};
 
+use crate::circle::Circles;
 use crate::delivery::takeover::Answer;
+use crate::delivery::websocket::Keeper;
 use crate::feed::{FeedRef, Feeds};
 use crate::gate::{Claim, Refusal};
 use crate::picture::{Pictures, Themes};
 use crate::room::{Keys, Presence, Rooms};
 use crate::seats::{Seat, Seats};
 use crate::settings::Settings;
+pub(crate) use websocket::Opening;
 
 mod answers;
 mod clients;
 mod cors;
 mod demo;
+mod denied;
 mod embed;
 mod events;
 mod ignore;
+mod livecount;
 mod online;
 mod query;
 mod scripts;
 mod still;
 mod top;
+mod websocket;
 
 /// Where stills are.
 const BADGE: &str = "/badge/";
@@ -37,6 +43,8 @@ const COUNT: &str = "/count/";
 
 /// Where counts are as server-sent events.
 const EVENTS: &str = "/events/";
+/// Where WebSockets are.
+const WS: &str = "/ws/";
 
 /// Where the gallery's pictures are.
 const SAMPLE: &str = "/sample/";
@@ -50,6 +58,8 @@ pub(crate) struct House {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) feeds: Feeds,
+    pub(crate) circles: Circles,
+    pub(crate) keeper: Arc<Keeper>,
     pub(crate) pictures: Arc<Pictures>,
     pub(crate) themes: Themes,
     pub(crate) seats: Arc<Seats>,
@@ -61,6 +71,8 @@ pub(crate) enum Purpose {
     View(Ticket),
     /// To send this, the head of a stream, and nothing more: HEAD.
     Head(Bytes),
+    /// To talk over a WebSocket.
+    Talk(Box<Opening>),
 }
 
 /// Whoever has this is to see this feed and, unless they only peek, is being counted.
@@ -106,6 +118,10 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         (&Method::OPTIONS, path) if path.starts_with(EVENTS) => {
             Answer::Respond(events::preflight(house, request, &path[EVENTS.len()..]))
         }
+        (&Method::GET | &Method::HEAD, path) if path.starts_with(WS) => {
+            websocket::answer(house, request, &path[WS.len()..], peer)
+        }
+        (&Method::GET | &Method::HEAD, "/livecount/ws") => livecount::answer(house, request, peer),
         (&Method::OPTIONS, _) => Answer::Respond(answers::options()),
         (&Method::GET | &Method::HEAD, _) => Answer::Respond(answers::not_found()),
         _ => Answer::Respond(answers::method_not_allowed()),
@@ -114,7 +130,7 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
 
 impl House {
     /// The settings in force now. Whoever has them keeps them to the end of their request.
-    fn settings(&self) -> Arc<Settings> {
+    pub(crate) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -4,14 +4,16 @@ use std::fmt;
 
 use tokio::sync::Notify;
 
-pub use name::{RoomName, Site, SiteError};
+pub use name::{RoomName, RoomNameError, Site, SiteError};
 pub use page::{Page, PageError, PageQuery};
+pub use readers::{NoName, NoPosition, Position, Reader, ReaderId, ReaderName, Reading};
 pub use tally::{Counting, Counts};
 pub use visitor::{Keys, Visitor};
 
 use crate::registry::{Held, Registry};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ranking::{Ranking, Row};
+use readers::Readers;
 use tally::{Tally, Who};
 use totals::Totals;
 
@@ -19,6 +21,7 @@ mod known;
 pub(crate) mod name;
 mod page;
 mod ranking;
+mod readers;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -74,6 +77,8 @@ struct State {
     row: Option<Row>,
     /// Of a whole site with open pages. Rooms are many, and most are pages: so it has memory of its own.
     ranking: Option<Box<Ranking>>,
+    /// Only while somebody says where they are.
+    readers: Option<Box<Readers>>,
 }
 
 /// Being counted: making it joins the room, dropping it leaves. Nothing else changes a count, so a panic, a cancelled
@@ -160,6 +165,21 @@ impl Room {
         self.lock().ranking.as_ref().map_or_else(Vec::new, |ranking| ranking.top(rows))
     }
 
+    /// Where the readers are who say so, in no order.
+    pub fn positions(&self) -> Vec<Position> {
+        self.lock().readers.as_ref().map(|readers| readers.positions()).unwrap_or_default()
+    }
+
+    /// Those readers, at most so many: who said it last comes first.
+    pub fn readers(&self, most: usize) -> Vec<(ReaderId, Reader)> {
+        self.lock().readers.as_ref().map(|readers| readers.newest(most)).unwrap_or_default()
+    }
+
+    /// One of them.
+    pub fn reader(&self, id: ReaderId) -> Option<Reader> {
+        self.lock().readers.as_ref()?.get(id).cloned()
+    }
+
     /// Waits until `differs` is true, which is asked now and after each change. Changes in between may pass unseen, the
     /// last one never does.
     pub async fn changed(&self, differs: impl Fn(&Self) -> bool) {
@@ -172,6 +192,17 @@ impl Room {
             }
             changed.await;
         }
+    }
+
+    fn change_readers(&self, change: impl FnOnce(&mut Readers)) {
+        let mut state = self.lock();
+        let readers = state.readers.get_or_insert_default();
+        change(readers);
+        if readers.is_empty() {
+            state.readers = None;
+        }
+        drop(state);
+        self.changed.notify_waiters();
     }
 
     fn enter(
@@ -195,6 +226,21 @@ impl Room {
         }
         room.tell(whole, (page, site));
         Ok(who)
+    }
+
+    /// Counts one who is here as somebody else, and says as whom. Nobody sees them gone meanwhile.
+    fn turn(room: &RoomRef, who: Who, visitor: Option<&Visitor>, totals: &Totals) -> Who {
+        let whole = room.whole_site();
+        let mut site = whole.lock();
+        let mut page = room.lock_page();
+        let before = site.tally.counts();
+        let other = site.turn(who, |tally| tally.recognise(visitor));
+        totals.turned(before, site.tally.counts());
+        if let Some(page) = page.as_deref_mut() {
+            page.turn(who, |_| other);
+        }
+        room.tell(whole, (page, site));
+        other
     }
 
     fn leave(room: &RoomRef, who: Who, totals: &Totals) {
@@ -261,12 +307,24 @@ impl State {
         let Counts { pages, visitors } = self.tally.counts();
         self.peak = Counts { pages: self.peak.pages.max(pages), visitors: self.peak.visitors.max(visitors) };
     }
+
+    fn turn(&mut self, who: Who, into: impl FnOnce(&Tally) -> Who) -> Who {
+        self.tally.remove(who);
+        let other = into(&self.tally);
+        self.add(other);
+        other
+    }
 }
 
 impl Presence {
     /// The room it counts in.
     pub fn room(&self) -> &RoomRef {
         &self.room
+    }
+
+    /// From now on it counts as that visitor; as one of its own, if it isn't to be told apart.
+    pub fn identify(&mut self, visitor: Option<&Visitor>) {
+        self.who = Room::turn(&self.room, self.who, visitor, &self.totals);
     }
 }
 

@@ -10,12 +10,14 @@ use hyper::Request;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::circle::Circles;
 use crate::config::Config;
 use crate::delivery::takeover::{self, Taken};
+use crate::delivery::websocket::{self, Keeper};
 use crate::delivery::{Fanout, FanoutOptions, Newcomer};
 use crate::feed::Feeds;
 use crate::files::{self, Reserve};
-use crate::http::{self, House, Purpose, Ticket};
+use crate::http::{self, House, Opening, Purpose, Ticket};
 use crate::listen;
 use crate::picture::{Pictures, ThemeError, Themes};
 use crate::room::{Keys, Limits, Rooms};
@@ -67,6 +69,8 @@ impl Server {
             rooms: Rooms::new(Limits::default()),
             keys: Keys::new()?,
             feeds: Feeds::new(Arc::clone(&pictures), Arc::clone(&fanout)),
+            circles: Circles::new(),
+            keeper: Keeper::start(),
             pictures,
             themes: themes(config).map_err(io::Error::other)?,
             seats: Seats::new(most, config.max_per_address.map(usize::from)),
@@ -98,9 +102,13 @@ impl Server {
         shutdown.await;
         tracing::info!("stopping: the open streams get their last picture");
         accepting.shutdown().await;
+        house.keeper.end();
         let drained = tokio::task::spawn_blocking(move || fanout.end(DRAIN)).await;
         if let Err(error) = drained {
             tracing::error!(%error, "the streams were not ended in order");
+        }
+        if tokio::time::timeout(DRAIN, house.keeper.wait_for_none()).await.is_err() {
+            tracing::debug!("not every WebSocket was closed in order");
         }
     }
 }
@@ -136,10 +144,15 @@ async fn accept(listener: TcpListener, house: Arc<House>, fanout: Arc<Fanout>) {
 
 async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, fanout: Arc<Fanout>) {
     let answer = |request: Request<_>| http::answer(&house, &request.into_parts().0, peer.ip());
-    let Some(Taken { socket, purpose, junk }) = takeover::serve(socket, answer).await else { return };
+    let Some(Taken { socket, purpose, behind }) = takeover::serve(socket, answer).await else { return };
     match purpose {
         Purpose::View(Ticket { opening, feed, presence, seat, hangs_up_late }) => {
+            let junk = behind.len();
             fanout.admit(Newcomer { socket, opening, feed, presence, seat, hangs_up_late, junk });
+        }
+        Purpose::Talk(opening) => {
+            let Opening { key, guest } = *opening;
+            websocket::serve(websocket::Opened { socket, behind, key, guest }, house);
         }
         Purpose::Head(head) => send_head(socket, &head).await,
     }

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     /// The networks whose visitors are not counted.
     pub(crate) ignore: Vec<IpNet>,
     label: Label,
+    presence: bool,
+    messages: bool,
     sites: HashMap<Site, SiteSettings>,
 }
 
@@ -28,6 +30,8 @@ impl Settings {
             proxies: Proxies::new(config.trust_proxy.clone()),
             ignore: config.ignore.clone(),
             label: config.label.clone(),
+            presence: config.presence,
+            messages: config.messages,
             sites: config.sites.clone(),
         }
     }
@@ -41,6 +45,16 @@ impl Settings {
     /// Who may see the ranking of a site's pages.
     pub(crate) fn ranking(&self, site: &Site) -> Audience {
         self.sites.get(site).map(|settings| settings.ranking).unwrap_or_default()
+    }
+
+    /// Whether the pages of `site` are told where their readers are.
+    pub(crate) fn presence(&self, site: &Site) -> bool {
+        self.sites.get(site).and_then(|settings| settings.presence).unwrap_or(self.presence)
+    }
+
+    /// Whether what they say to each other is passed on.
+    pub(crate) fn messages(&self, site: &Site) -> bool {
+        self.sites.get(site).and_then(|settings| settings.messages).unwrap_or(self.messages)
     }
 
     /// Whether anybody who asks may see the count of a room, without a page around it.

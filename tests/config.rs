@@ -76,9 +76,18 @@ fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
     let checked = onlookers().args(["check", everything.path()]).output().unwrap();
     assert_eq!(checked.status.code(), Some(0));
     let keys = fs::read_to_string(&everything.0).unwrap();
-    for key in
-        ["listen", "allow", "label", "repaint", "max_viewers", "max_per_address", "ignore", "trust_proxy"]
-    {
+    for key in [
+        "listen",
+        "allow",
+        "label",
+        "repaint",
+        "max_viewers",
+        "max_per_address",
+        "ignore",
+        "trust_proxy",
+        "presence",
+        "messages",
+    ] {
         assert!(
             keys.lines().any(|line| line.starts_with(&format!("{key} = "))),
             "{key} is not in the example"

@@ -29,6 +29,8 @@ pub struct File {
     pub(super) max_per_address: Option<NonZeroUsize>,
     pub(super) ignore: Option<Vec<IpNet>>,
     pub(super) trust_proxy: Option<Vec<IpNet>>,
+    pub(super) presence: Option<bool>,
+    pub(super) messages: Option<bool>,
     pub(super) fanout_threads: Option<u8>,
     #[serde(default)]
     sites: HashMap<Text<Site>, SiteSettings>,
@@ -45,6 +47,10 @@ pub struct SiteSettings {
     /// Who may see the ranking of its pages.
     #[serde(default)]
     pub(crate) ranking: Audience,
+    /// Whether its pages are told where their readers are, instead of what holds for the server.
+    pub(crate) presence: Option<bool>,
+    /// Whether what they say to each other is passed on, likewise.
+    pub(crate) messages: Option<bool>,
 }
 
 /// Who may see something.

@@ -50,8 +50,8 @@ pub(crate) struct Taken<T> {
     pub(crate) socket: std::net::TcpStream,
     /// What it was taken over for.
     pub(crate) purpose: T,
-    /// How many bytes behind the request's head were read already, and dropped.
-    pub(crate) junk: usize,
+    /// What was read already of what came behind the request's head. It pins hyper's buffer: not to be kept.
+    pub(crate) behind: Bytes,
 }
 
 /// Serves the requests of a connection until it ends (`None`) or one of them wants the socket.
@@ -114,8 +114,8 @@ async fn talk<T: Send + 'static>(
     match purpose {
         None => Some(Outcome::Waits(parts.read_buf, socket)),
         Some(purpose) => {
-            let (socket, junk) = (socket.into_std().ok()?, parts.read_buf.len());
-            Some(Outcome::Taken(Taken { socket, purpose, junk }))
+            let (socket, behind) = (socket.into_std().ok()?, parts.read_buf);
+            Some(Outcome::Taken(Taken { socket, purpose, behind }))
         }
     }
 }

@@ -12,7 +12,7 @@ enum Message<'a> {
 }
 
 /// `{"type":"update/count","room":"example.com/posts/1","count":12,"visitors":9}`, in one line.
-pub(super) fn count(room: &RoomName, Counts { pages, visitors }: Counts) -> String {
+pub(crate) fn count(room: &RoomName, Counts { pages, visitors }: Counts) -> String {
     let message = Message::Count { room: &room.to_string(), count: pages, visitors };
     // Strings and numbers can't fail to be written.
     serde_json::to_string(&message).unwrap_or_default()

@@ -14,7 +14,7 @@ const REST: u32 = 4;
 /// At once after a quiet spell; otherwise after a gap that grows while changes keep coming, so that N joins, however
 /// fast, are O(N) frames in all, and no room, however large, takes more than a fifth of a core.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     last: Instant,
     shortest: Duration,
     gap: Duration,
@@ -22,12 +22,12 @@ pub(super) struct Pace {
 
 impl Pace {
     /// A feed begins with a frame for its first viewer.
-    pub(super) fn new(now: Instant, shortest: Duration) -> Self {
+    pub(crate) fn new(now: Instant, shortest: Duration) -> Self {
         Self { last: now, shortest, gap: shortest }
     }
 
     /// When to publish a change seen at `now`, if the last frame has cost `cost`.
-    pub(super) fn turn(&mut self, now: Instant, cost: Duration) -> Instant {
+    pub(crate) fn turn(&mut self, now: Instant, cost: Duration) -> Instant {
         let rested = self.last + cost * REST;
         let due = self.last + self.gap;
         if now >= due.max(rested) {
@@ -39,7 +39,7 @@ impl Pace {
     }
 
     /// A frame went out at `now`.
-    pub(super) fn published(&mut self, now: Instant) {
+    pub(crate) fn published(&mut self, now: Instant) {
         self.last = now;
     }
 }

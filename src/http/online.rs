@@ -123,10 +123,13 @@ impl House {
     }
 
     fn join(&self, room: &RoomName, headers: &HeaderMap, address: IpAddr) -> Result<Presence, NoRoom> {
+        self.rooms.join(room, self.visitor(room.of_site(), headers, address).as_ref())
+    }
+
+    /// Who sent these headers from `address`; none for one who isn't to be told apart.
+    pub(super) fn visitor(&self, site: &Site, headers: &HeaderMap, address: IpAddr) -> Option<Visitor> {
         let agent = headers.get(USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
-        let visitor: Option<Visitor> =
-            (!wants_no_tracking(headers)).then(|| self.keys.visitor(room.of_site(), address, agent));
-        self.rooms.join(room, visitor.as_ref())
+        (!wants_no_tracking(headers)).then(|| self.keys.visitor(site, address, agent))
     }
 }
 

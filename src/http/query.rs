@@ -35,6 +35,8 @@ pub(super) struct Query<'a> {
     pub(super) counting: Counting,
     /// `rows`: how many pages a ranking lists.
     pub(super) rows: Option<u8>,
+    /// `top`: how many of the site's pages a WebSocket is told of, by viewers.
+    pub(super) top: Option<u8>,
     /// `refresh`: after what time a framed page loads itself again.
     pub(super) refresh: Option<Duration>,
     /// `peek=1`: look without being counted.
@@ -147,7 +149,8 @@ impl<'a> Query<'a> {
                     one_of("count", &value, &[("pages", Counting::Pages), ("visitors", Counting::Visitors)])?;
             }
             "refresh" => self.refresh = Some(embed::refresh(&value)?),
-            "rows" => self.rows = Some(rows(&value)?),
+            "rows" => self.rows = Some(rows("rows", &value)?),
+            "top" => self.top = Some(rows("top", &value)?),
             "peek" => self.peek = one_of("peek", &value, &[("1", true), ("0", false)])?,
             _ => {}
         }
@@ -160,9 +163,9 @@ fn text<'a>(parameter: &'static str, value: Cow<'a, str>) -> Result<Cow<'a, str>
     if value.contains('\u{fffd}') { Err(BadQuery::new(parameter, "not UTF-8")) } else { Ok(value) }
 }
 
-fn rows(value: &str) -> Result<u8, BadQuery> {
+fn rows(parameter: &'static str, value: &str) -> Result<u8, BadQuery> {
     let rows = value.parse().ok().filter(|rows| (1..=MOST_ROWS).contains(rows));
-    rows.ok_or_else(|| BadQuery::new("rows", format!("not a number from 1 to {MOST_ROWS}")))
+    rows.ok_or_else(|| BadQuery::new(parameter, format!("not a number from 1 to {MOST_ROWS}")))
 }
 
 fn one_of<T: Copy>(parameter: &'static str, value: &str, choices: &[(&str, T)]) -> Result<T, BadQuery> {
@@ -190,6 +193,7 @@ mod tests {
             show: Some(Show::Site),
             counting: Counting::Visitors,
             rows: None,
+            top: None,
             refresh: None,
             peek: true,
         };

@@ -6,14 +6,13 @@ use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, REFERER};
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use siphasher::sip::SipHasher13;
 
 use super::query::{BadQuery, Query};
 use super::{Body, House, answers, claim};
 use crate::picture::{Style, StyleBuilder, Value, notice, svg};
-use crate::room::{Counts, Page, PageQuery, RoomName, Site};
+use crate::room::{Counts, Page, RoomName, RoomNameError, Site};
 use crate::settings::Settings;
 
 /// What image proxies obey: GitHub's keeps a picture for a year without it, Gmail's keeps the first for good.
@@ -226,16 +225,10 @@ fn value(numbers: Numbers, query: &Query<'_>, style: &Style) -> Value {
 
 /// The room that a path names: a site, or with a slash behind it one of its pages.
 pub(super) fn room_at(name: &str) -> Result<RoomName, &'static str> {
-    let (site, page) = name.find('/').map_or((name, None), |at| (&name[..at], Some(&name[at..])));
-    let site = percent_decode_str(site).decode_utf8().map_err(|_| "Bad site name")?;
-    let site: Site = site.parse().map_err(|_| "Bad site name")?;
-    match page {
-        None => Ok(RoomName::site(site)),
-        Some(path) => {
-            let page = Page::new(path, PageQuery::Drop).map_err(|_| "Bad page name")?;
-            Ok(RoomName::page(site, page))
-        }
-    }
+    name.parse().map_err(|why| match why {
+        RoomNameError::Site(_) => "Bad site name",
+        RoomNameError::Page(_) => "Bad page name",
+    })
 }
 
 fn bad_picture(bad: &BadQuery) -> Bytes {

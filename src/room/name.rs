@@ -6,8 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use idna::AsciiDenyList;
+use percent_encoding::percent_decode_str;
 
-use super::page::Page;
+use super::page::{Page, PageError, PageQuery};
 
 /// The longest host name that DNS can carry, in bytes (RFC 1035, section 2.3.4, less the root's dot and lengths).
 const LONGEST_HOST: usize = 253;
@@ -187,6 +188,42 @@ impl RoomName {
         self.page.as_ref()
     }
 }
+
+/// Text that names no room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoomNameError {
+    /// What is before the first slash names no site.
+    Site(SiteError),
+    /// What begins with it names no page.
+    Page(PageError),
+}
+
+/// `example.com` or `example.com/posts/1`, as a URL has it in its path: what must be is percent-encoded.
+impl FromStr for RoomName {
+    type Err = RoomNameError;
+
+    fn from_str(name: &str) -> Result<Self, RoomNameError> {
+        let (site, page) = name.find('/').map_or((name, None), |at| (&name[..at], Some(&name[at..])));
+        let site =
+            percent_decode_str(site).decode_utf8().map_err(|_| RoomNameError::Site(SiteError::Host))?;
+        let site = site.parse().map_err(RoomNameError::Site)?;
+        match page.map(|path| Page::new(path, PageQuery::Drop)) {
+            None => Ok(Self::site(site)),
+            Some(page) => Ok(Self::page(site, page.map_err(RoomNameError::Page)?)),
+        }
+    }
+}
+
+impl fmt::Display for RoomNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Site(why) => write!(f, "the site is {why}"),
+            Self::Page(why) => write!(f, "the page is {why}"),
+        }
+    }
+}
+
+impl std::error::Error for RoomNameError {}
 
 /// `example.com` or `example.com/posts/1`.
 impl fmt::Display for RoomName {

@@ -61,6 +61,28 @@ fn a_visitor_with_three_tabs_is_one_also_over_midnight() {
 }
 
 #[test]
+fn who_signs_in_is_one_visitor_everywhere_and_never_gone() {
+    let rooms = Rooms::new(Limits::default());
+    let join = |path: &str, number| {
+        rooms.join(&page("example.com", path), Some(&visitor(number, (false, false)))).unwrap()
+    };
+    let (mut first, mut second, mut third) = (join("/a", 1), join("/a", 2), join("/b", 3));
+    let whole = rooms.open(&site("example.com"));
+    assert_eq!(whole.counts(), Counts { pages: 3, visitors: 3 });
+    let signed_in = visitor(7, (false, false));
+    for presence in [&mut first, &mut second, &mut third] {
+        presence.identify(Some(&signed_in));
+    }
+    assert_eq!(whole.counts(), Counts { pages: 3, visitors: 1 });
+    assert_eq!(first.room().counts(), Counts { pages: 2, visitors: 1 });
+    assert_eq!((rooms.everyone(), whole.peak()), (whole.counts(), Counts { pages: 3, visitors: 3 }));
+    second.identify(None);
+    assert_eq!(whole.counts(), Counts { pages: 3, visitors: 2 });
+    drop((first, second, third));
+    assert_eq!((whole.counts(), rooms.everyone()), (Counts::default(), Counts::default()));
+}
+
+#[test]
 fn one_room_too_many_is_refused_and_leaves_nothing() {
     let rooms = Rooms::new(Limits { sites: 1, pages_per_site: 1 });
     let inside = rooms.join(&page("a.example", "/"), None).unwrap();
@@ -114,6 +136,7 @@ enum Step {
     Leave(usize),
     Navigate { which: usize, page: u8 },
     Crash(usize),
+    Identify { which: usize, visitor: Option<u8> },
     Midnight,
 }
 
@@ -123,6 +146,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::Leave),
         2 => (any::<usize>(), 0..6_u8).prop_map(|(which, page)| Step::Navigate { which, page }),
         1 => any::<usize>().prop_map(Step::Crash),
+        2 => (any::<usize>(), prop::option::of(0..4_u8)).prop_map(|(which, visitor)| Step::Identify { which, visitor }),
         1 => Just(Step::Midnight),
     ]
 }
@@ -158,6 +182,12 @@ impl Model<'_> {
                 let (_, visitor, presence) = self.present.swap_remove(which % some);
                 drop(presence);
                 self.join(page, visitor);
+            }
+            Step::Identify { which, visitor: number } => {
+                let (_, known_as, presence) = &mut self.present[which % some];
+                presence
+                    .identify(number.map(|number| visitor(number, (self.midnights == 1, false))).as_ref());
+                *known_as = number;
             }
             Step::Crash(which) => {
                 let (_, _, presence) = self.present.swap_remove(which % some);

@@ -29,6 +29,12 @@ impl Totals {
         self.visitors.fetch_add(now.visitors - before.visitors, Ordering::Relaxed);
     }
 
+    /// Somebody of a site is somebody else now.
+    pub(super) fn turned(&self, before: Counts, now: Counts) {
+        // Wraps below zero, as does the sum.
+        self.visitors.fetch_add(now.visitors.wrapping_sub(before.visitors), Ordering::Relaxed);
+    }
+
     /// Somebody went.
     pub(super) fn went(&self, before: Counts, now: Counts) {
         self.pages.fetch_sub(1, Ordering::Relaxed);

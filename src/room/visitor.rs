@@ -1,6 +1,6 @@
 //! Telling visitors apart without knowing them: a keyed hash of site, address and browser, forgotten with the visit.
 
-use std::hash::Hash as _;
+use std::hash::Hash;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -48,13 +48,22 @@ impl Keys {
         self.visitor_on(today(), site, address, agent)
     }
 
+    /// Who it is that the page itself knows by `id`, in the eyes of `site`. Nobody else has that mark.
+    pub fn session(&self, site: &Site, id: &str) -> Visitor {
+        self.marks_on(today(), &(site.as_str(), "session", id))
+    }
+
     fn visitor_on(&self, day: u64, site: &Site, address: IpAddr, agent: &[u8]) -> Visitor {
+        self.marks_on(day, &(site.as_str(), address.to_canonical(), agent))
+    }
+
+    fn marks_on(&self, day: u64, who: &impl Hash) -> Visitor {
         let (today, before) = {
             let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             keys.turn(day);
             (keys.today, keys.before)
         };
-        let mark = |key: &Mark| mark(key, site, address, agent);
+        let mark = |key: &Mark| mark(key, who);
         Visitor { today: mark(&today), before: before.as_ref().map(mark) }
     }
 }
@@ -75,10 +84,10 @@ impl TwoDays {
     }
 }
 
-fn mark(key: &Mark, site: &Site, address: IpAddr, agent: &[u8]) -> Mark {
+fn mark(key: &Mark, who: &impl Hash) -> Mark {
     let mut hasher = SipHasher24::new_with_key(key);
-    // `hash` brings each field's length along, so that no two of them can be taken for one another.
-    (site.as_str(), address.to_canonical(), agent).hash(&mut hasher);
+    // `hash` brings each field's length or end along, so that no two of them can be taken for one another.
+    who.hash(&mut hasher);
     hasher.finish128().as_bytes()
 }
 
@@ -113,6 +122,16 @@ mod tests {
         assert_ne!(first, see("a.example", "::1".parse().unwrap(), b"x"));
         assert_ne!(first, see("a.example", HERE, b"y"));
         assert_ne!(first, Keys::new().unwrap().visitor(&site("a.example"), HERE, b"x"));
+    }
+
+    #[test]
+    fn a_session_is_known_by_its_id_and_only_to_one_site() {
+        let keys = Keys::new().unwrap();
+        let first = keys.session(&site("a.example"), "x");
+        assert_eq!(first, keys.session(&site("a.example"), "x"));
+        assert_ne!(first, keys.session(&site("a.example"), "y"));
+        assert_ne!(first, keys.session(&site("b.example"), "x"));
+        assert_ne!(first, keys.visitor(&site("a.example"), HERE, b"x"));
     }
 
     #[test]

@@ -1,0 +1,141 @@
+//! `/ws/…`: WebSockets, for pages with scripts.
+
+use std::net::IpAddr;
+
+use hyper::header::{
+    CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Version};
+
+use super::denied::{Denied, VERSION};
+use super::online::NoPlace;
+use super::query::Query;
+use super::{House, Purpose, ignore};
+use crate::circle::{Attendance, Telling, ViewerId};
+use crate::config::Audience;
+use crate::delivery::takeover::Answer;
+use crate::delivery::websocket::{Guest, Key, Manner};
+use crate::gate::{Claim, Refusal};
+use crate::room::{NoRoom, RoomName, Visitor};
+use crate::settings::Settings;
+
+/// A request to open a WebSocket.
+pub(crate) struct Opening {
+    pub(crate) key: Key,
+    pub(crate) guest: Guest,
+}
+
+/// `path` is what stands behind `/ws/`.
+pub(super) fn answer(house: &House, request: &Parts, path: &str, peer: IpAddr) -> Answer<Purpose> {
+    opened(judge(house, request, path, peer))
+}
+
+pub(super) fn opened(judged: Result<Opening, Denied>) -> Answer<Purpose> {
+    match judged {
+        Ok(opening) => Answer::TakeOver(Purpose::Talk(Box::new(opening))),
+        Err(denied) => Answer::Respond(denied.response()),
+    }
+}
+
+fn judge(house: &House, request: &Parts, path: &str, peer: IpAddr) -> Result<Opening, Denied> {
+    let key = key(request)?;
+    let query = Query::parse(request.uri.query()).map_err(|bad| Denied::Bad(bad.to_string()))?;
+    let no_room = |why| Denied::Bad(format!("This is not the name of a room: {why}."));
+    let room: RoomName = path.parse().map_err(no_room)?;
+    let settings = house.settings();
+    admit(&settings, &request.headers, &room)?;
+    if query.top.is_some() && settings.ranking(room.of_site()) == Audience::Nobody {
+        return Err(Refusal::NotAllowed(room.of_site().clone()).into());
+    }
+    let wanted =
+        Wanted { room, peek: query.peek, manner: Manner::Json, telling: Telling::Counts, top: query.top };
+    let guest = house.guest(&settings, wanted, request, peer).map_err(Denied::Full)?;
+    Ok(Opening { key, guest })
+}
+
+/// The key of a request that opens a WebSocket (RFC 6455, section 4.2.1).
+///
+/// # Errors
+/// [`Denied`], to one that doesn't.
+pub(super) fn key(request: &Parts) -> Result<Key, Denied> {
+    let headers = &request.headers;
+    if !(has_token(headers, UPGRADE, "websocket") && has_token(headers, CONNECTION, "upgrade")) {
+        return Err(Denied::NoUpgrade("This is a WebSocket: open it by a script."));
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
+        return Err(Denied::NoUpgrade("This WebSocket speaks version 13 of the protocol."));
+    }
+    let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| Key::new(key.as_bytes()));
+    let is_get = request.method == Method::GET && request.version == Version::HTTP_11;
+    let why = "This request doesn't open a WebSocket as RFC 6455 has it.";
+    key.filter(|_| is_get).ok_or_else(|| Denied::Bad(why.to_owned()))
+}
+
+/// Whether a header that is a list has this token.
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+/// The page that opens a WebSocket says by `Origin` where it is, as one with a picture does by `Referer`; the same gate
+/// judges it. It gets at the rooms of its own site only.
+pub(super) fn admit(settings: &Settings, headers: &HeaderMap, room: &RoomName) -> Result<(), Refusal> {
+    let claim = Claim {
+        referer: headers.get(ORIGIN).map(HeaderValue::as_bytes),
+        host: headers.get(HOST).map(HeaderValue::as_bytes),
+        destination: None,
+        site: Some(room.of_site().as_str()),
+    };
+    let admission = settings.gate.admit(&claim)?;
+    if admission.site != *room.of_site() {
+        return Err(Refusal::NotAllowed(admission.site));
+    }
+    if settings.counts(room) { Ok(()) } else { Err(Refusal::PageNotAllowed(room.clone())) }
+}
+
+/// What a WebSocket is wanted for.
+pub(super) struct Wanted {
+    pub(super) room: RoomName,
+    pub(super) peek: bool,
+    pub(super) manner: Manner,
+    pub(super) telling: Telling,
+    pub(super) top: Option<u8>,
+}
+
+impl House {
+    /// Takes a seat and a place in the room.
+    pub(super) fn guest(
+        &self,
+        settings: &Settings,
+        wanted: Wanted,
+        request: &Parts,
+        peer: IpAddr,
+    ) -> Result<Guest, NoPlace> {
+        let Wanted { room, peek, manner, telling, top } = wanted;
+        let address = settings.proxies.visitor(peer, &request.headers);
+        let seat = self.seats.take(address).map_err(NoPlace::Seat)?;
+        let counted = !peek && !ignore::is_ignored(&settings.ignore, address, &request.headers);
+        let visitor = self.visitor(room.of_site(), &request.headers, address);
+        let id = self.circles.new_id();
+        let who = counted.then_some(visitor.as_ref());
+        let mut attends = vec![self.attend(&room, telling, id, who).map_err(NoPlace::Room)?];
+        if let Some(rows) = top {
+            let site = RoomName::site(room.of_site().clone());
+            attends.push(self.attend(&site, Telling::Top { rows }, id, None).map_err(NoPlace::Room)?);
+        }
+        Ok(Guest { id, site: room.of_site().clone(), visitor, counted, manner, attends, seat })
+    }
+
+    /// Hears of a room; and is counted in it, unless `who` is none, as that visitor or as one of its own.
+    pub(crate) fn attend(
+        &self,
+        name: &RoomName,
+        telling: Telling,
+        id: ViewerId,
+        who: Option<Option<&Visitor>>,
+    ) -> Result<Attendance, NoRoom> {
+        let circle = self.circles.open(&self.rooms.open(name), telling);
+        Attendance::new(circle, id, who.map(|visitor| move || self.rooms.join(name, visitor)))
+    }
+}
