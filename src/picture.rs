@@ -14,7 +14,7 @@
 //!   them, and the coverage of glyphs (fontdue).
 //! - `svg`: a drawing to a vector picture; `paint`: a drawing to pixels (tiny-skia); `palette`: fewer colours.
 //! - `raster`: the finished pixels; `png`: pixels to bytes; `cache`: bytes by style and value.
-//! - `notice`, `ranking`: pictures of something other than a count.
+//! - `notice`, `ranking`, `strip`: pictures of something other than a count.
 
 mod badge;
 mod cache;
@@ -33,6 +33,7 @@ mod png;
 mod ranking;
 mod raster;
 mod shared;
+mod strip;
 mod style;
 mod svg;
 mod text;
@@ -45,6 +46,7 @@ pub use notice::notice;
 pub use parameters::{BadValue, StyleBuilder};
 pub use ranking::ranking;
 pub use raster::Raster;
+pub use strip::{BadStrip, Heat, Strip};
 pub use style::Style;
 pub use svg::svg;
 pub use themes::{ThemeError, Themes};

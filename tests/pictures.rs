@@ -10,7 +10,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use bytes::Bytes;
-use onlookers::picture::{Label, Style, StyleBuilder, Themes, Value, notice, ranking, render};
+use onlookers::picture::{Label, Strip, Style, StyleBuilder, Themes, Value, notice, ranking, render};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
@@ -102,6 +102,14 @@ fn pictures() -> Vec<(String, Bytes)> {
     }
     all.push(("ranking".to_owned(), ranking(PAGES, 8)));
     all.push(("ranking-empty".to_owned(), ranking(&[], 3)));
+    for (name, width, height, readers) in
+        [("strip", 200, 12, 80), ("strip-upright", 12, 160, 9), ("strip-empty", 200, 12, 0)]
+    {
+        let strip = Strip::new(width, height).unwrap();
+        // Most are at the beginning.
+        let heat = strip.heat((0..readers).map(|reader| (reader as f32 / readers as f32).powi(3)));
+        all.push((name.to_owned(), strip.paint(&heat)));
+    }
     all
 }
 
