@@ -49,6 +49,8 @@ pub enum Refusal {
     NotAllowed(Site),
     /// A page that isn't on its site's list.
     PageNotAllowed(RoomName),
+    /// A site that doesn't tell where its readers are.
+    NoPresence(Site),
 }
 
 impl Gate {
@@ -127,6 +129,7 @@ impl fmt::Display for Refusal {
             Self::BadReferer(why) => write!(f, "the Referer is {why}"),
             Self::BadSite(why) => write!(f, "the parameter site is {why}"),
             Self::NotAllowed(site) => write!(f, "{site} is not allowed"),
+            Self::NoPresence(site) => write!(f, "{site} is without --presence"),
             Self::PageNotAllowed(room) => write!(f, "{room} is not among the pages of its site"),
         }
     }

@@ -30,6 +30,7 @@ mod ignore;
 mod livecount;
 mod online;
 mod query;
+mod reading;
 mod scripts;
 mod still;
 mod top;
@@ -92,6 +93,8 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         (&Method::GET | &Method::HEAD, "/") => Answer::Respond(demo::page(house, request)),
         (&Method::GET | &Method::HEAD, "/online.png") => online::answer(house, request, peer),
         (&Method::GET | &Method::HEAD, "/top.png") => top::picture(house, request, peer),
+        (&Method::GET | &Method::HEAD, "/reading.png") => reading::picture(house, request, peer),
+        (&Method::GET | &Method::HEAD, "/mark.png") => Answer::Respond(reading::mark(house, request, peer)),
         (&Method::GET | &Method::HEAD, "/top.json") => Answer::Respond(top::list(house, request)),
         (&Method::GET | &Method::HEAD, "/embed") => Answer::Respond(embed::page(house, request)),
         (&Method::GET | &Method::HEAD | &Method::POST, "/ignore") => {

@@ -46,7 +46,7 @@ pub use notice::notice;
 pub use parameters::{BadValue, StyleBuilder};
 pub use ranking::ranking;
 pub use raster::Raster;
-pub use strip::{BadStrip, Heat, Strip};
+pub use strip::{BadStrip, Heat, Strip, clear_pixel};
 pub use style::Style;
 pub use svg::svg;
 pub use themes::{ThemeError, Themes};

@@ -1,6 +1,7 @@
 //! Rooms: those who share a count. A room exists while somebody is in it or looks at it.
 
 use std::fmt;
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -13,6 +14,7 @@ pub use visitor::{Keys, Visitor};
 use crate::registry::{Held, Registry};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ranking::{Ranking, Row};
+use reached::{Early, Reached};
 use readers::Readers;
 use tally::{Tally, Who};
 use totals::Totals;
@@ -21,6 +23,7 @@ mod known;
 pub(crate) mod name;
 mod page;
 mod ranking;
+mod reached;
 mod readers;
 mod tally;
 #[cfg(test)]
@@ -37,6 +40,7 @@ pub struct Rooms {
     rooms: Arc<Registry<RoomName, Room>>,
     limits: Limits,
     totals: Arc<Totals>,
+    early: Early,
 }
 
 /// How many rooms there may be. Who is in is never put out for a newcomer.
@@ -79,6 +83,8 @@ struct State {
     ranking: Option<Box<Ranking>>,
     /// Only while somebody says where they are.
     readers: Option<Box<Readers>>,
+    /// Only while it is known of somebody how far they have come.
+    reached: Option<Box<Reached>>,
 }
 
 /// Being counted: making it joins the room, dropping it leaves. Nothing else changes a count, so a panic, a cancelled
@@ -100,7 +106,7 @@ impl Default for Limits {
 impl Rooms {
     /// No rooms yet.
     pub fn new(limits: Limits) -> Self {
-        Self { rooms: Registry::new(), limits, totals: Arc::default() }
+        Self { rooms: Registry::new(), limits, totals: Arc::default(), early: Early::default() }
     }
 
     /// Joins the room of that name, which comes into being with its first visitor. One who isn't to be told apart
@@ -111,6 +117,11 @@ impl Rooms {
     pub fn join(&self, name: &RoomName, visitor: Option<&Visitor>) -> Result<Presence, NoRoom> {
         let room = self.open(name);
         let who = Room::enter(&room, visitor, &self.limits, &self.totals)?;
+        if let Some(visitor) = visitor {
+            for position in self.early.take(name, visitor, Instant::now) {
+                room.reach(visitor, position);
+            }
+        }
         Ok(Presence { room, who, totals: Arc::clone(&self.totals) })
     }
 
@@ -131,6 +142,17 @@ impl Rooms {
     /// The room, if it exists: asking for it doesn't bring it into being.
     pub fn find(&self, name: &RoomName) -> Option<RoomRef> {
         self.rooms.find(name)
+    }
+
+    /// Notes that a visitor of that room has come as far down its page as this. Who isn't there yet may come within ten
+    /// seconds.
+    pub fn reach(&self, name: &RoomName, visitor: &Visitor, position: Position) {
+        let reach = || self.find(name).is_some_and(|room| room.reach(visitor, position));
+        if !reach() {
+            self.early.keep(name, visitor, position, Instant::now());
+            // They may have come in between.
+            reach();
+        }
     }
 
     /// How many are in all rooms together; a visitor of two sites is two.
@@ -165,9 +187,12 @@ impl Room {
         self.lock().ranking.as_ref().map_or_else(Vec::new, |ranking| ranking.top(rows))
     }
 
-    /// Where the readers are who say so, in no order.
+    /// Where the readers are of whom that is known, in no order.
     pub fn positions(&self) -> Vec<Position> {
-        self.lock().readers.as_ref().map(|readers| readers.positions()).unwrap_or_default()
+        let state = self.lock();
+        let mut positions = state.readers.as_ref().map(|readers| readers.positions()).unwrap_or_default();
+        positions.extend(state.reached.iter().flat_map(|reached| reached.positions()));
+        positions
     }
 
     /// Those readers, at most so many: who said it last comes first.
@@ -203,6 +228,16 @@ impl Room {
         }
         drop(state);
         self.changed.notify_waiters();
+    }
+
+    /// False if that visitor isn't here.
+    fn reach(&self, visitor: &Visitor, position: Position) -> bool {
+        let mut state = self.lock();
+        let Some(mark) = state.tally.mark_of(visitor) else { return false };
+        state.reached.get_or_insert_default().note(mark, position);
+        drop(state);
+        self.changed.notify_waiters();
+        true
     }
 
     fn enter(
@@ -248,10 +283,10 @@ impl Room {
         let mut site = whole.lock();
         let mut page = room.lock_page();
         let before = site.tally.counts();
-        site.tally.remove(who);
+        site.remove(who);
         totals.went(before, site.tally.counts());
         if let (Some(page), Some(name)) = (page.as_deref_mut(), room.key().as_page()) {
-            page.tally.remove(who);
+            page.remove(who);
             site.rank(page, name, page.tally.pages() + 1);
         }
         room.tell(whole, (page, site));
@@ -312,7 +347,25 @@ impl State {
         self.tally.remove(who);
         let other = into(&self.tally);
         self.add(other);
+        self.forget_if_gone(who);
         other
+    }
+
+    fn remove(&mut self, who: Who) {
+        self.tally.remove(who);
+        self.forget_if_gone(who);
+    }
+
+    /// How far a visitor has come goes with their last page.
+    fn forget_if_gone(&mut self, who: Who) {
+        if let (Some(reached), Who::Known(mark)) = (&mut self.reached, who)
+            && !self.tally.knows(&mark)
+        {
+            reached.forget(&mark);
+            if reached.is_empty() {
+                self.reached = None;
+            }
+        }
     }
 }
 

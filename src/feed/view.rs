@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::message;
 use crate::delivery::{events, multipart};
-use crate::picture::{Pictures, Style, Value, ranking};
-use crate::room::{Counting, Counts, Page, Room, RoomRef};
+use crate::picture::{Heat, Pictures, Strip, Style, Value, ranking};
+use crate::room::{Counting, Counts, Page, Position, Room, RoomRef};
 
 /// One representation of a room; two viewers with the same share a feed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -25,6 +25,8 @@ pub enum View {
         /// How many of them.
         rows: u8,
     },
+    /// Where in the page its readers are.
+    Reading(Strip),
     /// Both numbers, for scripts.
     Events,
 }
@@ -37,6 +39,7 @@ impl View {
     pub(super) fn shortest_gap(&self) -> Duration {
         match self {
             Self::Count { .. } | Self::Events => Duration::from_millis(100),
+            Self::Reading(_) => Duration::from_millis(200),
             Self::Top { .. } => Duration::from_secs(1),
         }
     }
@@ -46,6 +49,7 @@ impl View {
         match self {
             Self::Count { counting, style } => mark_of(value(room, *counting, style)),
             Self::Top { rows } => hash(&room.top(usize::from(*rows))),
+            Self::Reading(strip) => hash(&heat(*strip, room)),
             Self::Events => mark_of_both(room.counts()),
         }
     }
@@ -62,6 +66,10 @@ impl View {
                 let png = ranking(&rows_of(&top), usize::from(*rows));
                 (hash(&top), multipart::frame(&png))
             }
+            Self::Reading(strip) => {
+                let heat = heat(*strip, room);
+                (hash(&heat), multipart::frame(&strip.paint(&heat)))
+            }
             Self::Events => {
                 let counts = room.counts();
                 (mark_of_both(counts), events::event("count", now(), &message::count(room.key(), counts)))
@@ -72,7 +80,7 @@ impl View {
     /// What goes out in place of `frame`, the newest, to those who have that already.
     pub(super) fn repaint(&self, frame: &Bytes) -> Bytes {
         match self {
-            Self::Count { .. } | Self::Top { .. } => frame.clone(),
+            Self::Count { .. } | Self::Top { .. } | Self::Reading(_) => frame.clone(),
             Self::Events => events::REPAINT,
         }
     }
@@ -82,6 +90,7 @@ impl View {
         match self {
             Self::Count { style, .. } => multipart::closing(&pictures.png(style, Value::Ended)),
             Self::Top { rows } => multipart::closing(&ranking(&[], usize::from(*rows))),
+            Self::Reading(strip) => multipart::closing(&strip.paint(&strip.heat([]))),
             Self::Events => events::CLOSING,
         }
     }
@@ -120,9 +129,13 @@ fn rows_of(top: &[(Page, u64)]) -> Vec<(&str, u64)> {
     top.iter().map(|(page, count)| (page.as_str(), *count)).collect()
 }
 
+fn heat(strip: Strip, room: &Room) -> Heat {
+    strip.heat(room.positions().into_iter().map(Position::get))
+}
+
 /// Of the same process only ever compared with itself.
-fn hash(top: &[(Page, u64)]) -> Mark {
+fn hash(shown: &impl Hash) -> Mark {
     let mut hasher = DefaultHasher::new();
-    top.hash(&mut hasher);
+    shown.hash(&mut hasher);
     hasher.finish()
 }

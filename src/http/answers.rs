@@ -69,6 +69,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
         Refusal::NotAllowed(_) | Refusal::PageNotAllowed(_) => {
             picture(StatusCode::FORBIDDEN, "Not allowed here")
         }
+        Refusal::NoPresence(_) => picture(StatusCode::FORBIDDEN, "Reading positions are off here"),
         Refusal::BadSite(_) => text(StatusCode::BAD_REQUEST, "The parameter site is not a site's name.\n"),
     }
 }

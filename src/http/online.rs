@@ -71,7 +71,7 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
 }
 
 /// The room that the picture's page counts in.
-fn room_name(site: Site, query: &Query<'_>, headers: &HeaderMap) -> Result<RoomName, BadQuery> {
+pub(super) fn room_name(site: Site, query: &Query<'_>, headers: &HeaderMap) -> Result<RoomName, BadQuery> {
     let page = match query.page.as_deref() {
         None => return Ok(RoomName::site(site)),
         Some(AUTO) => {
@@ -126,7 +126,7 @@ impl House {
         self.rooms.join(room, self.visitor(room.of_site(), headers, address).as_ref())
     }
 
-    /// Who sent these headers from `address`; none for one who isn't to be told apart.
+    /// As whom somebody is counted on `site`; `None` for who isn't to be told apart.
     pub(super) fn visitor(&self, site: &Site, headers: &HeaderMap, address: IpAddr) -> Option<Visitor> {
         let agent = headers.get(USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
         (!wants_no_tracking(headers)).then(|| self.keys.visitor(site, address, agent))

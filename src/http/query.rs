@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::embed;
 use crate::picture::{BadValue, Style, StyleBuilder, Themes};
-use crate::room::{Counting, PageQuery};
+use crate::room::{Counting, PageQuery, Position};
 
 /// The longest query, in bytes.
 const LONGEST: usize = 4 * 1024;
@@ -15,7 +15,7 @@ const LONGEST: usize = 4 * 1024;
 const MOST_ROWS: u8 = 50;
 
 /// What the URL of a picture asks for. What it names that is not known is ignored.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Query<'a> {
     /// As it came; a style's parameters are taken from it when it is known whose they are.
     raw: &'a str,
@@ -37,6 +37,11 @@ pub(super) struct Query<'a> {
     pub(super) rows: Option<u8>,
     /// `top`: how many of the site's pages a WebSocket is told of, by viewers.
     pub(super) top: Option<u8>,
+    /// `width` and `height`: of a strip, in pixels.
+    pub(super) width: Option<u16>,
+    pub(super) height: Option<u16>,
+    /// `at`: how far down the page a picture is that tells so, from 0 to 100.
+    pub(super) at: Option<Position>,
     /// `refresh`: after what time a framed page loads itself again.
     pub(super) refresh: Option<Duration>,
     /// `peek=1`: look without being counted.
@@ -151,6 +156,9 @@ impl<'a> Query<'a> {
             "refresh" => self.refresh = Some(embed::refresh(&value)?),
             "rows" => self.rows = Some(rows("rows", &value)?),
             "top" => self.top = Some(rows("top", &value)?),
+            "width" => self.width = Some(pixels("width", &value)?),
+            "height" => self.height = Some(pixels("height", &value)?),
+            "at" => self.at = Some(percent("at", &value)?),
             "peek" => self.peek = one_of("peek", &value, &[("1", true), ("0", false)])?,
             _ => {}
         }
@@ -168,6 +176,15 @@ fn rows(parameter: &'static str, value: &str) -> Result<u8, BadQuery> {
     rows.ok_or_else(|| BadQuery::new(parameter, format!("not a number from 1 to {MOST_ROWS}")))
 }
 
+fn pixels(parameter: &'static str, value: &str) -> Result<u16, BadQuery> {
+    value.parse().map_err(|_| BadQuery::new(parameter, "not a number of pixels"))
+}
+
+fn percent(parameter: &'static str, value: &str) -> Result<Position, BadQuery> {
+    let part = value.parse().ok().and_then(|percent: f32| Position::try_from(percent / 100.0).ok());
+    part.ok_or_else(|| BadQuery::new(parameter, "not a number from 0 to 100"))
+}
+
 fn one_of<T: Copy>(parameter: &'static str, value: &str, choices: &[(&str, T)]) -> Result<T, BadQuery> {
     let chosen = choices.iter().find(|(name, _)| *name == value);
     chosen.map(|(_, choice)| *choice).ok_or_else(|| {
@@ -182,7 +199,8 @@ mod tests {
 
     #[test]
     fn what_is_known_is_taken_and_the_rest_ignored() {
-        let raw = "x=1&u=abc&site=b%C3%BCcher.example&&=&%zz&page=/a&show=site&count=visitors&peek=1&live=0";
+        let raw = "x=1&u=abc&site=b%C3%BCcher.example&&=&%zz&page=/a&show=site&count=visitors&peek=1&live=0\
+            &rows=7&width=300&height=8&at=25";
         let wanted = Query {
             raw,
             live: Some(false),
@@ -192,8 +210,11 @@ mod tests {
             page_query: PageQuery::Drop,
             show: Some(Show::Site),
             counting: Counting::Visitors,
-            rows: None,
+            rows: Some(7),
             top: None,
+            width: Some(300),
+            height: Some(8),
+            at: Some(0.25.try_into().unwrap()),
             refresh: None,
             peek: true,
         };
@@ -205,7 +226,17 @@ mod tests {
     fn a_bad_value_is_named() {
         assert_eq!(Query::parse(Some("site=%ff")), Err(BadQuery::new("site", "not UTF-8")));
         assert_eq!(Query::parse(Some("show=all")), Err(BadQuery::new("show", "not one of: site, page")));
-        for bad in ["page=%ff", "count=1", "peek=yes", "query=x"] {
+        for bad in [
+            "page=%ff",
+            "count=1",
+            "peek=yes",
+            "query=x",
+            "width=1.5",
+            "height=-1",
+            "at=101",
+            "at=nan",
+            "at=",
+        ] {
             assert!(Query::parse(Some(bad)).is_err(), "{bad}");
         }
         assert!(Query::parse(Some(&"a".repeat(LONGEST + 1))).is_err());

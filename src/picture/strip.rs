@@ -1,6 +1,7 @@
 //! Where in a page its readers are, as a strip that runs along the page.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 
@@ -60,6 +61,16 @@ impl Strip {
         Ok(Self { width, height })
     }
 
+    /// Pixels.
+    pub fn width(self) -> u16 {
+        self.width
+    }
+
+    /// Pixels.
+    pub fn height(self) -> u16 {
+        self.height
+    }
+
     /// Where the readers are, each from 0 (the page's beginning) to 1 (its end).
     pub fn heat(self, positions: impl IntoIterator<Item = f32>) -> Heat {
         let mut readers = vec![0_u32; self.length().div_ceil(PITCH)];
@@ -96,6 +107,13 @@ impl Default for Strip {
     fn default() -> Self {
         Self { width: 200, height: 12 }
     }
+}
+
+/// A PNG file of one pixel that doesn't show: the answer to who asks in order to have asked.
+#[must_use]
+pub fn clear_pixel() -> Bytes {
+    static PIXEL: LazyLock<Bytes> = LazyLock::new(|| Raster::new(1, vec![[0; 4]]).encode());
+    PIXEL.clone()
 }
 
 /// 1 for one reader, 2 for two, 3 for three and four, and so on, doubling.

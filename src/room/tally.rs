@@ -68,6 +68,17 @@ impl Tally {
         }
     }
 
+    /// Whether the visitor with that mark is here.
+    pub(super) fn knows(&self, mark: &Mark) -> bool {
+        self.known.contains(mark)
+    }
+
+    /// The mark under which a visitor is here, if they are.
+    pub(super) fn mark_of(&self, visitor: &Visitor) -> Option<Mark> {
+        let marks = [visitor.before, Some(visitor.today)];
+        marks.into_iter().flatten().find(|mark| self.knows(mark))
+    }
+
     pub(super) fn add(&mut self, who: Who) {
         self.pages += 1;
         match who {

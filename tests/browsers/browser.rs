@@ -149,6 +149,15 @@ impl Browser {
         Ok(self.driver.find(By::Css("#away")).await?)
     }
 
+    /// Scrolls until what `selector` finds is at the window's upper edge. Gives the time just before.
+    pub(crate) async fn scroll_to(&self, page: &Page, selector: &str) -> Outcome<Instant> {
+        self.switch(page).await?;
+        let before = Instant::now();
+        let script = "document.querySelector(arguments[0]).scrollIntoView()";
+        self.driver.execute(script, vec![json!(selector)]).await?;
+        Ok(before)
+    }
+
     pub(crate) async fn close(&self, page: Page) -> Outcome<Instant> {
         self.switch(&page).await?;
         let before = Instant::now();

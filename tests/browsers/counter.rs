@@ -31,6 +31,8 @@ impl Counter {
     fn start_at(address: SocketAddr, repaint: Duration) -> Outcome<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_onlookers"))
             .args(["--listen", &address.to_string(), "--repaint", &format!("{}s", repaint.as_secs())])
+            // Costs those nothing who don't look.
+            .arg("--presence")
             .stdout(Stdio::piped())
             .spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().ok_or("no standard output")?).lines();

@@ -45,6 +45,7 @@ in_every_engine! {
         those_who_stay_see_one_go_and_come_back, ten_pages_clicked_in_one_tab,
         a_reload_counts_once;
     ending: the_last_picture_stays;
+    reading: a_strip_follows_who_scrolls;
     limits: six_pages_to_a_browser, a_tab_opened_behind;
     scripts: two_windows_see_each_other_come_and_go, a_link_away_and_the_way_back, an_outage_heals,
         the_picture_where_events_are_forbidden;

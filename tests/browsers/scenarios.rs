@@ -4,4 +4,5 @@ pub(crate) mod counting;
 pub(crate) mod ending;
 pub(crate) mod leaving;
 pub(crate) mod limits;
+pub(crate) mod reading;
 pub(crate) mod scripts;

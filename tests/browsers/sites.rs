@@ -30,6 +30,7 @@ impl Site {
     /// - `/1`, `/2`, …: pages with the tag, each with a link to the next (`#next`) and to elsewhere (`#away`);
     /// - `/framed`: a page with the frame;
     /// - `/element`: a page with the element, `/forbidden`: one on which that can't connect;
+    /// - `/read`: a long page with the tag, and a mark at each tenth (`#at0`, `#at10`, … `#at100`);
     /// - any other: no picture.
     pub(crate) async fn start(counter: &Counter) -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -75,6 +76,7 @@ fn page(path: &str) -> String {
     let picture = match path.trim_start_matches('/') {
         "framed" => FRAME.to_owned(),
         "element" | "forbidden" => ELEMENT.to_owned(),
+        "read" => TAG.replace("online.png", "online.png?page=/read") + marks().as_str(),
         number => match number.parse::<u32>() {
             Ok(n) => format!("{TAG}\n<p><a id=\"next\" href=\"/{}\">next</a>", n + 1),
             Err(_) => String::new(),
@@ -83,4 +85,14 @@ fn page(path: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<title>{path}</title>\n<p>{picture}\n<p><a id=\"away\" href=\"/elsewhere\">away</a>\n"
     )
+}
+
+/// Each further from the next than a browser loads ahead: Chromium does that by 1250 to 2500 pixels.
+fn marks() -> String {
+    let mark = |at: u32| {
+        format!(
+            r#"<div id="at{at}" style="height:5000px"><img loading="lazy" src="COUNTER/mark.png?page=/read&at={at}" width="1" height="1" alt=""></div>"#
+        )
+    };
+    (0..=100).step_by(10).map(mark).collect()
 }

@@ -23,10 +23,15 @@ pub(crate) struct Viewer {
 impl Viewer {
     /// Joins those who look at `page`, and waits for the first picture.
     pub(crate) async fn join(counter: &Counter, page: &str) -> Outcome<Self> {
+        Self::watch(counter, "/online.png", page).await
+    }
+
+    /// Watches a live picture from `page`.
+    pub(crate) async fn watch(counter: &Counter, picture: &str, page: &str) -> Outcome<Self> {
         // A client of its own, so that its connection ends with it.
         let client = reqwest::Client::builder().referer(false).build()?;
         let request =
-            client.get(counter.url("/online.png")).header(REFERER, page).header("Sec-Fetch-Dest", "image");
+            client.get(counter.url(picture)).header(REFERER, page).header("Sec-Fetch-Dest", "image");
         let response = request.send().await?.error_for_status()?;
         let (heard, newest) = watch::channel(None);
         let reading = tokio::spawn(read(response, heard));
@@ -54,6 +59,14 @@ impl Viewer {
                 Err(_) => return Err(format!("no {n} within {within:?}: the newest is {seen}").into()),
             }
         }
+    }
+
+    /// When the newest picture came to be this one, waiting until it does.
+    pub(crate) async fn sees(&mut self, picture: &[u8], within: Duration) -> Outcome<Instant> {
+        let wanted = |heard: &Heard| heard.as_ref().is_some_and(|(newest, _)| newest == picture);
+        let heard = tokio::time::timeout(within, self.newest.wait_for(wanted)).await;
+        let heard = heard.map_err(|_| format!("the picture waited for did not come within {within:?}"))?;
+        heard?.as_ref().map(|(_, at)| *at).ok_or_else(|| "no picture".into())
     }
 
     fn newest(&mut self) -> Outcome<(Seen, Instant)> {

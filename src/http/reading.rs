@@ -1,0 +1,106 @@
+//! `/reading.png`: where in a page its readers are; `/mark.png`: how a page without a script tells that.
+
+use std::net::IpAddr;
+
+use hyper::header::USER_AGENT;
+use hyper::http::request::Parts;
+use hyper::{Method, Response, StatusCode};
+
+use super::online::{NoPlace, redirect_to_unique, room_name};
+use super::query::{BadQuery, Query};
+use super::{Body, House, Purpose, Ticket, answers, claim, clients, ignore, refused};
+use crate::delivery::{multipart, takeover::Answer};
+use crate::feed::View;
+use crate::gate::Refusal;
+use crate::picture::{Strip, clear_pixel};
+use crate::room::RoomName;
+use crate::settings::Settings;
+
+/// Why there is no strip, and no mark is taken.
+enum Denied {
+    Query(BadQuery),
+    Refused(Refusal),
+}
+
+/// The live strip. Whoever looks at it isn't counted by it.
+pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+    let settings = house.settings();
+    let judged = admit(&settings, request).and_then(|(room, query)| Ok((room, strip(&query)?, query.unique)));
+    let (room, strip, unique) = match judged {
+        Ok(judged) => judged,
+        Err(denied) => return Answer::Respond(denied.answer()),
+    };
+    if !unique {
+        return Answer::Respond(redirect_to_unique(request));
+    }
+    if request.method == Method::HEAD {
+        return Answer::TakeOver(Purpose::Head(multipart::head()));
+    }
+    let seat = match house.seats.take(settings.proxies.visitor(peer, &request.headers)) {
+        Ok(seat) => seat,
+        Err(full) => return Answer::Respond(answers::full(&NoPlace::Seat(full))),
+    };
+    let feed = house.feeds.open(&house.rooms.open(&room), View::Reading(strip));
+    let hangs_up_late = clients::hangs_up_late(&request.headers);
+    let opening = multipart::opening();
+    Answer::TakeOver(Purpose::View(Ticket { opening, feed, presence: None, seat, hangs_up_late }))
+}
+
+/// One clear pixel. A browser that loads it, lazily, has come as far down the page as that is.
+///
+/// Whoever isn't counted, or not told apart from others, gets it too, and nothing is noted.
+pub(super) fn mark(house: &House, request: &Parts, peer: IpAddr) -> Response<Body> {
+    let settings = house.settings();
+    let judged = admit(&settings, request).and_then(|(room, query)| {
+        let missing = || BadQuery::new("at", "missing; write at=40 for two fifths down the page");
+        Ok((room, query.at.ok_or_else(missing).map_err(Denied::Query)?))
+    });
+    let (room, position) = match judged {
+        Ok(judged) => judged,
+        Err(denied) => return denied.answer(),
+    };
+    let address = settings.proxies.visitor(peer, &request.headers);
+    if is_reader(&settings, request, address)
+        && let Some(visitor) = house.visitor(room.of_site(), &request.headers, address)
+    {
+        house.rooms.reach(&room, &visitor, position);
+    }
+    answers::response(StatusCode::OK, "image/png", clear_pixel())
+}
+
+fn is_reader(settings: &Settings, request: &Parts, address: IpAddr) -> bool {
+    let agent = request.headers.get(USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+    request.method == Method::GET
+        && !clients::takes_no_stream(agent)
+        && !ignore::is_ignored(&settings.ignore, address, &request.headers)
+}
+
+fn admit<'r>(settings: &Settings, request: &'r Parts) -> Result<(RoomName, Query<'r>), Denied> {
+    let query = Query::parse(request.uri.query()).map_err(Denied::Query)?;
+    let claim = claim(&request.headers, query.site.as_deref());
+    let site = settings.gate.admit(&claim).map_err(Denied::Refused)?.site;
+    if !settings.presence(&site) {
+        return Err(Denied::Refused(Refusal::NoPresence(site)));
+    }
+    let room = room_name(site, &query, &request.headers).map_err(Denied::Query)?;
+    if !settings.counts(&room) {
+        return Err(Denied::Refused(Refusal::PageNotAllowed(room)));
+    }
+    Ok((room, query))
+}
+
+fn strip(query: &Query<'_>) -> Result<Strip, Denied> {
+    let usual = Strip::default();
+    let (width, height) = (query.width.unwrap_or(usual.width()), query.height.unwrap_or(usual.height()));
+    let wrong = if query.width.is_some() { "width" } else { "height" };
+    Strip::new(width, height).map_err(|why| Denied::Query(BadQuery::new(wrong, why)))
+}
+
+impl Denied {
+    fn answer(&self) -> Response<Body> {
+        match self {
+            Self::Query(bad) => answers::bad_query(bad),
+            Self::Refused(refusal) => refused(refusal),
+        }
+    }
+}
