@@ -11,6 +11,7 @@
 //! - `floor`: one epoll thread that writes each frame to each viewer and does nothing else (fanout/floor.rs);
 //! - `onlookers`: the program as users run it;
 //! - `events` (with `--servers onlookers,events`): its server-sent events, beside its pictures;
+//! - `websocket` (with `--servers onlookers,websocket`): the same counts as messages of WebSockets;
 //! - `nchan`: nginx with Nchan as a multipart publisher, where both are installed (fanout/nchan.rs).
 //!
 //! `--churn MINUTES` is the other mode: as many viewers as the file limit allows come and go at random, and at the

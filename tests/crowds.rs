@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::client::Client;
 use common::crowd::{Crowd, be_a_crowd};
+use common::page::{Page, opening};
 use common::server::TestServer;
 use common::view_of;
 use common::viewer::Viewer;
@@ -33,6 +34,61 @@ fn two_thousand_join_in_two_seconds_and_get_at_most_eight_frames_each() {
     println!("{CROWD} joined in {joined:?}; all showed it after {shown:?}; at most {most} frames each");
     assert!(joined < Duration::from_secs(2), "joined in {joined:?}");
     assert!(*most <= 8, "{most} frames");
+}
+
+/// The same with scripts: a burst of joins puts nobody out, and what each is told while it lasts is bounded.
+#[test]
+fn two_thousand_websockets_join_at_once_and_all_stay() {
+    const CROWD: u64 = 2000;
+    let server = TestServer::start(&[]);
+    let started = Instant::now();
+    let clients: Vec<Client> = (0..CROWD)
+        .map(|_| {
+            let mut client = Client::connect(server.address);
+            client.send(opening("/ws/example.com/", "example.com", &[]));
+            client
+        })
+        .collect();
+    let mut pages: Vec<Page> = clients.into_iter().map(Page::opened).collect();
+    let joined = started.elapsed();
+    let mut most = 0;
+    for page in &mut pages {
+        let told = page.wait_for("example.com/", CROWD, 1);
+        most = most.max(told.iter().filter(|message| message["type"] == "update/count").count());
+    }
+    println!(
+        "{CROWD} joined in {joined:?}; all were told after {:?}; at most {most} counts each",
+        started.elapsed()
+    );
+    assert!(joined < Duration::from_secs(2), "joined in {joined:?}");
+    assert!(most <= 8, "{most} counts");
+    // Each is there still, and hears of one who leaves.
+    drop(pages.pop());
+    for page in &mut pages {
+        page.wait_for("example.com/", CROWD - 1, 1);
+    }
+}
+
+#[test]
+fn a_join_is_told_to_a_room_of_100_within_50_ms() {
+    let server = TestServer::start(&[]);
+    let mut pages: Vec<Page> = (0..100).map(|_| Page::open(server.address, "/")).collect();
+    let mut slowest = Duration::ZERO;
+    for turn in 0..5 {
+        // Quiet: all have been told, and for longer than a run of changes stretches the gap between two tellings.
+        std::thread::sleep(Duration::from_millis(600));
+        for page in &mut pages {
+            page.client.forget();
+        }
+        let came = Instant::now();
+        let _newcomer = Page::open(server.address, "/");
+        for page in &mut pages {
+            page.wait_for_type("join");
+        }
+        slowest = slowest.max(came.elapsed());
+        println!("turn {turn}: told to all after {:?}", came.elapsed());
+    }
+    assert!(slowest < Duration::from_millis(50), "{slowest:?}");
 }
 
 fn show_all(viewers: &mut [Viewer], count: u64) {

@@ -28,6 +28,10 @@ impl Asker {
         if self.browser { self.path.into() } else { format!("{}?u={key:08x}", self.path) }
     }
 
+    pub(crate) fn websocket(&self) -> bool {
+        self.path.starts_with("/ws/")
+    }
+
     /// As long as a browser's, since reading it is part of the price of a join.
     pub(crate) fn request(&self, path: &str) -> String {
         let Self { address, headers, .. } = self;

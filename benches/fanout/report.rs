@@ -38,7 +38,8 @@ impl Table<'_> {
             (figure::IDLE, Kind::Onlookers),
         ] {
             // Pictures are what the other representations are compared with.
-            let wanted = base != Kind::Onlookers || self.kinds.contains(&Kind::Events);
+            let wanted = base != Kind::Onlookers
+                || [Kind::Events, Kind::Websocket].iter().any(|kind| self.kinds.contains(kind));
             if wanted && self.kinds.contains(&base) {
                 let title =
                     format!("{}: of {base}", name.rsplit_once(", ").map_or(name, |(what, _unit)| what));

@@ -6,7 +6,7 @@ use crate::{
     args::Args,
     asker::Asker,
     nchan, pictures,
-    stream::{EVENTS, PICTURES},
+    stream::{EVENTS, MESSAGES, PICTURES},
 };
 use clap::ValueEnum;
 use std::{
@@ -31,17 +31,22 @@ pub(crate) enum Kind {
     Floor,
     Onlookers,
     Events,
+    Websocket,
     Nchan,
 }
 
 const PICTURE: &str = "Accept: image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8\r\n\
     Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image";
 const NCHAN: &str = "Accept: multipart/mixed\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image";
+const WEBSOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nOrigin: https://example.com\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
 const SCRIPT: &str = "Accept: text/event-stream\r\nOrigin: https://example.com\r\nCache-Control: no-store\r\n\
     Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty";
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Floor, Self::Onlookers, Self::Events, Self::Nchan];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Floor, Self::Onlookers, Self::Events, Self::Websocket, Self::Nchan];
 }
 
 impl Display for Kind {
@@ -50,6 +55,7 @@ impl Display for Kind {
             Self::Floor => "floor",
             Self::Onlookers => "onlookers",
             Self::Events => "events",
+            Self::Websocket => "websocket",
             Self::Nchan => "nchan",
         })
     }
@@ -91,7 +97,7 @@ impl Launch {
     fn command(&self, kind: Kind, directory: &Path, port: u16) -> Outcome<Vec<String>> {
         match (kind, &self.nchan) {
             (Kind::Floor, _) => Ok(vec![own_path()?, "floor".into(), self.frame_bytes.to_string()]),
-            (Kind::Onlookers | Kind::Events, _) => Ok(self.onlookers.clone()),
+            (Kind::Onlookers | Kind::Events | Kind::Websocket, _) => Ok(self.onlookers.clone()),
             (Kind::Nchan, Some(module)) => nchan::command(module, directory, port),
             (Kind::Nchan, None) => Err("Nchan isn't installed".into()),
         }
@@ -133,6 +139,7 @@ impl Server {
         let (path, headers, marks) = match self.kind {
             Kind::Floor | Kind::Onlookers => ("/online.png", PICTURE, &*PICTURES),
             Kind::Events => ("/events/example.com", SCRIPT, &*EVENTS),
+            Kind::Websocket => ("/ws/example.com", WEBSOCKET, &*MESSAGES),
             Kind::Nchan => ("/online.png", NCHAN, &*PICTURES),
         };
         let browser = self.browser && self.kind == Kind::Onlookers;
@@ -143,7 +150,7 @@ impl Server {
     pub(crate) fn tell(&self, launch: &Launch, count: usize) -> Outcome<()> {
         match self.kind {
             Kind::Nchan => nchan::publish(self.address, &launch.picture(count)),
-            Kind::Floor | Kind::Onlookers | Kind::Events => Ok(()),
+            Kind::Floor | Kind::Onlookers | Kind::Events | Kind::Websocket => Ok(()),
         }
     }
 }

@@ -19,6 +19,10 @@ pub(crate) static PICTURES: LazyLock<Marks> = LazyLock::new(|| Marks::new(SIGNAT
 /// An event's data: what is before it has the time in it, by which two events with one count differ.
 pub(crate) static EVENTS: LazyLock<Marks> = LazyLock::new(|| Marks::new(b"data: ", b"\n\n"));
 
+/// A count among a WebSocket's messages. They are ASCII, so where a frame's head is in the way, it is no mark.
+pub(crate) static MESSAGES: LazyLock<Marks> =
+    LazyLock::new(|| Marks::new(b"{\"type\":\"update/count\"", b"}"));
+
 /// What the bytes so far amount to.
 pub(crate) enum Progress {
     /// The head isn't complete, or the pictures have been handed over.
@@ -63,7 +67,7 @@ impl Stream {
         };
         let head = String::from_utf8_lossy(&self.kept[..end]).into_owned();
         self.kept.drain(..end + 4);
-        self.in_body = head.starts_with("HTTP/1.1 200 ");
+        self.in_body = ["HTTP/1.1 200 ", "HTTP/1.1 101 "].iter().any(|good| head.starts_with(good));
         match location(&head) {
             _ if self.in_body => Progress::GoOn,
             Some(path) => Progress::Redirect(path),

@@ -132,6 +132,15 @@ impl Client {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Reads and drops what has come already.
+    pub(crate) fn forget(&mut self) {
+        self.buffer.clear();
+        self.socket.set_nonblocking(true).unwrap();
+        while self.read_more().is_ok_and(|some| some > 0) {}
+        self.socket.set_nonblocking(false).unwrap();
+        self.buffer.clear();
+    }
+
     /// Everything up to the end of the connection, and how that came.
     pub(crate) fn read_to_end(&mut self) -> (Vec<u8>, End) {
         let end = loop {

@@ -1,0 +1,187 @@
+//! What viewers tell each other: where in the page they are, and messages. Off unless it is asked for.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use common::client::Client;
+use common::page::{OPENING, Page};
+use common::request;
+use common::server::{TestServer, config};
+use onlookers::config::{Config, File};
+use serde_json::{Value, json};
+
+const ROOM: &str = "example.com/posts/1";
+const PATH: &str = "/posts/1";
+
+/// As many pages in one room, each of whom knows of all.
+fn pages<const N: usize>(server: &TestServer) -> [Page; N] {
+    let mut pages = std::array::from_fn(|_| Page::open(server.address, PATH));
+    for page in &mut pages {
+        page.wait_for(ROOM, N as u64, 1);
+    }
+    pages
+}
+
+fn milliseconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
+#[test]
+fn the_others_are_told_where_somebody_is_and_that_they_have_left() {
+    let server = TestServer::quiet(&["--presence"]);
+    let [mut one, mut other] = pages(&server);
+    let before = milliseconds();
+    one.say(r#"{"type":"presence","position":0.25,"name":"<b>Ann</b>"}"#);
+    let told = other.wait_for_type("presence");
+    let id = told["id"].as_str().unwrap().to_owned();
+    let (joined, updated) = (told["joined_at"].as_u64().unwrap(), told["updated_at"].as_u64().unwrap());
+    assert_eq!(
+        told,
+        json!({"type": "presence", "room": ROOM, "id": id, "name": "<b>Ann</b>", "position": 0.25,
+            "joined_at": joined, "updated_at": updated})
+    );
+    assert!(before <= joined && joined == updated && updated <= milliseconds());
+    one.say(r#"{"type":"presence","position":1}"#);
+    let told = other.wait_for_type("presence");
+    assert_eq!(
+        (&told["position"], &told["name"], &told["joined_at"]),
+        (&json!(1.0), &json!("<b>Ann</b>"), &json!(joined))
+    );
+    // A newcomer is told who is there, behind the count.
+    let mut third = Page::open(server.address, PATH);
+    third.wait_for(ROOM, 3, 1);
+    assert_eq!(third.hear(), told);
+    drop(one);
+    for page in [&mut other, &mut third] {
+        assert_eq!(page.wait_for_type("leave")["id"], id);
+    }
+    let mut fourth = Page::open(server.address, PATH);
+    let before = other.wait_until(|message| message["type"] == "join", "the fourth");
+    assert!(before.iter().all(|message| message["type"] != "presence"));
+    assert_eq!(fourth.hear()["count"], 3);
+}
+
+#[test]
+fn somebody_who_moves_all_the_time_is_told_of_five_times_a_second_and_the_newest_wins() {
+    let server = TestServer::quiet(&["--presence"]);
+    let [mut one, mut other] = pages(&server);
+    let started = Instant::now();
+    for step in 1..=40 {
+        one.say(&json!({"type": "presence", "position": f64::from(step) / 100.0}).to_string());
+        // Twenty messages a second are allowed.
+        std::thread::sleep(Duration::from_millis(51));
+    }
+    one.say(r#"{"type":"presence","position":0.99}"#);
+    let told = other.wait_until(|message| message["position"] == json!(0.99), "the newest");
+    let positions: Vec<f64> = told.iter().filter_map(|message| message["position"].as_f64()).collect();
+    let most = 2 + (started.elapsed().as_millis() / 200) as usize;
+    assert!(positions.len() < most && positions.len() > 3 && positions.is_sorted(), "{positions:?}, {most}");
+}
+
+#[test]
+fn messages_go_to_all_others_and_are_not_kept() {
+    let server = TestServer::quiet(&["--messages"]);
+    let [mut one, mut two, mut three] = pages(&server);
+    let data = json!({"text": "Hej, 🙂 \u{7}", "list": [1, 2.5, null, true]});
+    one.say(&json!({"type": "message", "data": data}).to_string());
+    let said = two.wait_for_type("message");
+    assert_eq!((&said["data"], &said["room"]), (&data, &json!(ROOM)));
+    assert_eq!(three.wait_for_type("message"), said);
+    two.say(r#"{"type":"message","data":"back"}"#);
+    // The first hears this one and hasn't heard its own.
+    let heard = one.wait_until(|message| message["data"] == "back", "an answer");
+    assert!(heard.iter().all(|message| message["type"] != "message"));
+    let mut late = Page::open(server.address, PATH);
+    late.say(r#"{"type":"ping"}"#);
+    let heard = late.wait_until(|message| message["type"] == "pong", "a pong");
+    assert!(heard.iter().all(|message| message["type"] != "message"), "{heard:?}");
+}
+
+#[test]
+fn both_are_for_one_room() {
+    let server = TestServer::quiet(&["--messages", "--presence"]);
+    let [mut one, mut two] = pages(&server);
+    let mut elsewhere = Page::open(server.address, "/other");
+    for page in [&mut one, &mut two] {
+        page.say(r#"{"type":"join","room":"/other"}"#);
+        page.wait_until(|message| message["room"] == "example.com/other", "the other room");
+    }
+    one.say(r#"{"type":"message","data":1,"room":"/other"}"#);
+    for page in [&mut two, &mut elsewhere] {
+        assert_eq!(page.wait_for_type("message")["room"], "example.com/other");
+    }
+    one.say(r#"{"type":"presence","position":0,"room":"example.com/posts/1"}"#);
+    assert_eq!(two.wait_for_type("presence")["room"], ROOM);
+    one.say(r#"{"type":"message","data":1,"room":"/nowhere"}"#);
+    assert_eq!(one.wait_for_type("error")["code"], "not-there");
+    one.say(r#"{"type":"leave","room":"example.com/posts/1"}"#);
+    one.say(r#"{"type":"presence","position":0}"#);
+    assert_eq!(one.wait_for_type("error")["code"], "not-there");
+}
+
+/// What `page` is told when it says that.
+fn error(page: &mut Page, message: &str) -> Value {
+    page.say(message);
+    page.wait_for_type("error")["code"].clone()
+}
+
+#[test]
+fn neither_is_on_by_itself() {
+    let server = TestServer::quiet(&[]);
+    let [mut one] = pages(&server);
+    for message in [r#"{"type":"presence","position":0}"#, r#"{"type":"message","data":1}"#] {
+        assert_eq!(error(&mut one, message), "not-enabled", "{message}");
+    }
+}
+
+#[test]
+fn a_site_has_its_own_say() {
+    let file = "[sites.\"example.com\"]\npresence = true\n[sites.\"example.org\"]\nmessages = false\n";
+    let path = std::env::temp_dir().join(format!("onlookers-{}-presence.toml", std::process::id()));
+    std::fs::write(&path, file).unwrap();
+    let sites = File::read(&path).unwrap().into_sites();
+    std::fs::remove_file(&path).unwrap();
+    let server = TestServer::with(Config { sites, ..config(&["--messages", "--repaint", "1h"]) });
+    let [mut one, mut two] = pages(&server);
+    one.say(r#"{"type":"presence","position":0.5}"#);
+    two.wait_for_type("presence");
+    one.say(r#"{"type":"message","data":1}"#);
+    two.wait_for_type("message");
+    let mut client = Client::connect(server.address);
+    let origin = [&OPENING[..], &["Origin: https://example.org"]].concat();
+    client.send(request("GET /ws/example.org HTTP/1.1", &origin));
+    let mut org = Page::opened(client);
+    assert_eq!(error(&mut org, r#"{"type":"presence","position":0}"#), "not-enabled");
+    assert_eq!(error(&mut org, r#"{"type":"message","data":1}"#), "not-enabled");
+}
+
+#[test]
+fn what_is_said_is_bounded() {
+    let server = TestServer::quiet(&["--messages", "--presence"]);
+    let [mut one, mut two] = pages(&server);
+    for message in [
+        json!({"type": "presence", "position": 1.01}),
+        json!({"type": "presence", "position": 0.5, "name": "x".repeat(33)}),
+        json!({"type": "presence", "position": 0.5, "name": "a\u{202e}b"}),
+        json!({"type": "presence", "name": "Ann"}),
+    ] {
+        assert_eq!(error(&mut one, &message.to_string()), "bad-message", "{message}");
+    }
+    let grows = format!(r#"{{"type":"message","data":[1e15{}]}}"#, ",1e15".repeat(800));
+    assert_eq!(error(&mut one, &grows), "too-long");
+    assert_eq!(
+        error(&mut one, &format!(r#"{{"type":"message","data":{}1{}}}"#, "[".repeat(200), "]".repeat(200))),
+        "bad-message"
+    );
+    let mut peek = Page::open(server.address, &format!("{PATH}?peek=1"));
+    assert_eq!(error(&mut peek, r#"{"type":"presence","position":0}"#), "only-looking");
+    two.say(r#"{"type":"ping"}"#);
+    let heard = two.wait_until(|message| message["type"] == "pong", "a pong");
+    assert!(
+        heard.iter().all(|message| message["type"] != "presence" && message["type"] != "message"),
+        "{heard:?}"
+    );
+}

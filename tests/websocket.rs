@@ -1,0 +1,422 @@
+//! WebSockets on the wire: who may open one, what a page is told, what it may say.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+mod common;
+
+use common::client::{Client, get};
+use common::page::{self, BINARY, OPENING, PING, PONG, Page, TEXT, counts, frame, opening};
+use common::request;
+use common::server::TestServer;
+use common::viewer::Viewer;
+use serde_json::json;
+
+const ROOM: &str = "example.com/posts/1";
+const PATH: &str = "/posts/1";
+
+#[test]
+fn each_change_is_told_and_the_others_hear_of_who_comes_and_goes() {
+    let server = TestServer::quiet(&[]);
+    let mut first = Page::open(server.address, PATH);
+    assert_eq!(first.hear(), counts(ROOM, 1, 1));
+    let mut second = Page::open(server.address, PATH);
+    assert_eq!(second.hear(), counts(ROOM, 2, 1));
+    assert_eq!(first.hear(), counts(ROOM, 2, 1));
+    let join = first.hear();
+    let id = join["id"].as_str().unwrap();
+    assert_eq!(join, json!({"type": "join", "room": ROOM, "id": id, "name": null}));
+    assert_eq!(id.len(), 16);
+    drop(second);
+    assert_eq!(first.hear(), counts(ROOM, 1, 1));
+    assert_eq!(first.hear(), json!({"type": "leave", "room": ROOM, "id": id}));
+}
+
+#[test]
+fn nobody_is_told_of_themselves() {
+    let server = TestServer::quiet(&[]);
+    let mut pages: Vec<_> = (0..5).map(|_| Page::open(server.address, PATH)).collect();
+    let mut told = Vec::new();
+    for page in &mut pages {
+        // The last of what they hear: a sixth comes.
+        page.wait_for(ROOM, 5, 1);
+    }
+    let _sixth = Page::open(server.address, PATH);
+    for page in &mut pages {
+        let before = page.wait_for(ROOM, 6, 1);
+        let joins = before.iter().filter(|message| message["type"] == "join");
+        told.push(joins.map(|join| join["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>());
+        let sixth = page.wait_for_type("join");
+        assert!(!told.iter().flatten().any(|id| sixth["id"] == **id));
+    }
+    for ids in &told {
+        assert!(ids.len() < 5, "{ids:?}");
+    }
+}
+
+#[test]
+fn pictures_and_websockets_count_together() {
+    let server = TestServer::quiet(&[]);
+    let mut picture = Viewer::join(server.address);
+    let mut page = Page::open(server.address, "");
+    // From one address, without a User-Agent: one visitor.
+    assert_eq!(page.hear(), counts("example.com", 2, 1));
+    picture.wait_for(2);
+    let _on_a_page = Page::open(server.address, PATH);
+    picture.wait_for(3);
+    page.wait_for("example.com", 3, 1);
+    drop(page);
+    picture.wait_for(2);
+}
+
+#[test]
+fn a_page_joins_more_rooms_and_leaves_them() {
+    let server = TestServer::quiet(&[]);
+    let mut page = Page::open(server.address, PATH);
+    assert_eq!(page.hear(), counts(ROOM, 1, 1));
+    page.say(r#"{"type":"join","room":"example.com/other"}"#);
+    assert_eq!(page.hear(), counts("example.com/other", 1, 1));
+    // Where it is already, it is told nothing new; a page alone is one of its own site.
+    page.say(r#"{"type":"join","room":"/other"}"#);
+    page.say(r#"{"type":"join","room":"example.com"}"#);
+    assert_eq!(page.hear(), counts("example.com", 3, 1));
+    let mut other = Page::open(server.address, "/other");
+    assert_eq!(other.hear(), counts("example.com/other", 2, 1));
+    page.wait_for("example.com/other", 2, 1);
+    page.say(r#"{"type":"leave","room":"example.com/other"}"#);
+    other.wait_for("example.com/other", 1, 1);
+    page.say(r#"{"type":"leave","room":"example.com/other"}"#);
+    assert_eq!(page.wait_for_type("error")["code"], "not-there");
+}
+
+#[test]
+fn rooms_are_bounded_and_of_the_page_s_own_site() {
+    let server = TestServer::quiet(&[]);
+    let mut page = Page::open(server.address, PATH);
+    for (room, code) in [("other.example/x", "not-allowed"), ("ex ample", "bad-room"), ("", "bad-room")] {
+        page.say(&json!({"type": "join", "room": room}).to_string());
+        assert_eq!(page.wait_for_type("error")["code"], code, "{room}");
+    }
+    let mut joined = 1;
+    loop {
+        page.say(&json!({"type": "join", "room": format!("/{joined}")}).to_string());
+        if page
+            .wait_until(|message| message["type"] == "error" || message["count"] == 1, "an answer")
+            .is_empty()
+        {
+            joined += 1;
+        }
+        // Twenty a second.
+        std::thread::sleep(std::time::Duration::from_millis(55));
+        if joined > 32 {
+            break;
+        }
+    }
+    page.say(r#"{"type":"join","room":"/one-more"}"#);
+    assert_eq!(page.wait_for_type("error")["code"], "too-many-rooms");
+}
+
+#[test]
+fn only_pages_that_may_open_one() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let path = "/ws/example.com/posts/1";
+    let upgrade = get(server.address, path, &["Origin: https://example.com"]);
+    assert_eq!((upgrade.status, upgrade.header("upgrade")), (426, Some("websocket")), "{upgrade:?}");
+    let status = |site| page::ask(server.address, path, site).status;
+    assert_eq!(status("evil.example"), 403);
+    assert_eq!(page::ask(server.address, "/ws/evil.example", "evil.example").status, 403);
+    for origin in ["Origin: null", "Origin: https://", "X-Origin: https://example.com"] {
+        let asked = request(&format!("GET {path} HTTP/1.1"), &[&OPENING[..], &[origin]].concat());
+        assert_eq!(Client::ask(server.address, asked).status, 403, "{origin}");
+    }
+    // A page of this server speaks for any site that is allowed.
+    let mut own = Client::connect(server.address);
+    own.send(request(
+        &format!("GET {path} HTTP/1.1"),
+        &[&OPENING[..], &["Origin: http://counter.example"]].concat(),
+    ));
+    Page::opened(own);
+}
+
+#[test]
+fn what_opens_no_websocket_is_told_so() {
+    let server = TestServer::quiet(&[]);
+    let ask = |line: &str, without: usize, with: &str| {
+        let mut headers = OPENING.to_vec();
+        headers[without] = with;
+        headers.push("Origin: https://example.com");
+        Client::ask(server.address, request(line, &headers))
+    };
+    let line = "GET /ws/example.com HTTP/1.1";
+    assert_eq!(ask(line, 0, "X: y").status, 426);
+    assert_eq!(ask(line, 1, "Upgrade: h2c").status, 426);
+    let version = ask(line, 2, "Sec-WebSocket-Version: 8");
+    assert_eq!((version.status, version.header("sec-websocket-version")), (426, Some("13")));
+    assert_eq!(ask(line, 3, "X: y").status, 400);
+    assert_eq!(ask(line, 3, "Sec-WebSocket-Key: short").status, 400);
+    assert_eq!(ask("GET /ws/ HTTP/1.1", 0, OPENING[0]).status, 400);
+    assert_eq!(ask("GET /ws/example.com/%ff HTTP/1.1", 0, OPENING[0]).status, 400);
+    assert_eq!(ask("GET /ws/example.com?top=0 HTTP/1.1", 0, OPENING[0]).status, 400);
+    assert_eq!(ask("POST /ws/example.com HTTP/1.1", 0, OPENING[0]).status, 405);
+}
+
+#[test]
+fn a_full_house_says_503_and_puts_nobody_out() {
+    let server = TestServer::quiet(&["--max-viewers", "1"]);
+    let mut first = Page::open(server.address, PATH);
+    assert_eq!(first.hear(), counts(ROOM, 1, 1));
+    let full = page::ask(server.address, "/ws/example.com/posts/1", "example.com");
+    assert_eq!((full.status, full.header("retry-after")), (503, Some("30")));
+    first.say(r#"{"type":"ping"}"#);
+    assert_eq!(first.hear(), json!({"type": "pong"}));
+    drop(first);
+    let mut client = Client::connect(server.address);
+    while {
+        client.send(opening("/ws/example.com/posts/1", "example.com", &[]));
+        client.response_to_head().status != 101
+    } {
+        client = Client::connect(server.address);
+    }
+}
+
+#[test]
+fn pings_are_answered_in_both_ways() {
+    let server = TestServer::quiet(&[]);
+    let mut page = Page::open(server.address, PATH);
+    page.hear();
+    page.client.send(frame(0x80 | PING, b"are you there"));
+    assert_eq!(page.frame(), (PONG, b"are you there".to_vec()));
+    page.say(r#"{"type":"ping"}"#);
+    assert_eq!(page.hear(), json!({"type": "pong"}));
+}
+
+#[test]
+fn what_is_not_understood_is_an_error_and_no_end() {
+    let server = TestServer::quiet(&[]);
+    let mut page = Page::open(server.address, PATH);
+    page.hear();
+    for message in ["nonsense", "{}", r#"{"type":"dance"}"#, r#"{"type":"join"}"#, ""] {
+        page.say(message);
+        assert_eq!(page.wait_for_type("error")["code"], "bad-message", "{message}");
+    }
+    page.say(r#"{"type":"ping"}"#);
+    assert_eq!(page.hear(), json!({"type": "pong"}));
+}
+
+#[test]
+fn messages_come_whole_however_they_are_cut() {
+    let server = TestServer::quiet(&[]);
+    let mut page = Page::open(server.address, PATH);
+    page.hear();
+    let fragments = [
+        frame(TEXT, br#"{"type":"#),
+        frame(0x80 | PING, b"between"),
+        frame(0, b""),
+        frame(0x80, br#""ping"}"#),
+    ]
+    .concat();
+    for size in [1, 2, 3, fragments.len()] {
+        page.client.send_in_pieces(&fragments, size);
+        assert_eq!(page.frame(), (PONG, b"between".to_vec()));
+        assert_eq!(page.hear(), json!({"type": "pong"}));
+    }
+}
+
+#[test]
+fn what_came_with_the_opening_is_heard() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    let ping = frame(0x80 | TEXT, br#"{"type":"ping"}"#);
+    client.send([opening("/ws/example.com/posts/1", "example.com", &[]).as_bytes(), &ping].concat());
+    let mut page = Page::opened(client);
+    page.hear();
+    assert_eq!(page.hear(), json!({"type": "pong"}));
+}
+
+#[test]
+fn what_breaks_the_protocol_is_closed_with_the_reason() {
+    let server = TestServer::quiet(&[]);
+    let long = vec![b' '; 4097];
+    let cases: [(&str, Vec<u8>, u16); 12] = [
+        ("not masked", vec![0x81, 0x02, b'{', b'}'], 1002),
+        ("a reserved bit", frame(0xc1, b"{}"), 1002),
+        ("an opcode that isn't there", frame(0x83, b""), 1002),
+        ("a control frame in fragments", frame(PING, b""), 1002),
+        ("a continuation of nothing", frame(0x80, b"{}"), 1002),
+        ("a message within a message", [frame(TEXT, b"{"), frame(0x80 | TEXT, b"}")].concat(), 1002),
+        ("a long ping", frame(0x80 | PING, &[0; 126]), 1002),
+        ("binary", frame(0x80 | BINARY, b"{}"), 1003),
+        ("not UTF-8", frame(0x80 | TEXT, b"\xff"), 1007),
+        ("too long", frame(0x80 | TEXT, &long), 1009),
+        ("too long in fragments", [frame(TEXT, &long[..4000]), frame(0x80, &long[..97])].concat(), 1009),
+        ("a close with a code that can't be", frame(0x88, &1005_u16.to_be_bytes()), 1002),
+    ];
+    let mut watcher = Page::open(server.address, PATH);
+    for (what, bytes, code) in cases {
+        let mut page = Page::open(server.address, PATH);
+        page.client.send(bytes);
+        assert_eq!(page.read_close(), code, "{what}");
+    }
+    watcher.wait_for(ROOM, 1, 1);
+}
+
+#[test]
+fn a_page_that_closes_gets_its_close_back() {
+    let server = TestServer::quiet(&[]);
+    for (payload, code) in [(&b""[..], 1000), (&3000_u16.to_be_bytes(), 3000), (b"\x03\xe9bye", 1001)] {
+        let mut page = Page::open(server.address, PATH);
+        page.client.send(frame(0x88, payload));
+        assert_eq!(page.read_close(), code);
+    }
+}
+
+#[test]
+fn who_talks_too_fast_is_told_so_and_closed() {
+    let server = TestServer::quiet(&[]);
+    for first in [0x80 | TEXT, 0x80 | PING] {
+        let mut page = Page::open(server.address, PATH);
+        page.hear();
+        for _ in 0..40 {
+            page.client.send_anyhow(frame(first, br#"{"type":"ping"}"#));
+        }
+        let answers = page.wait_until_error();
+        assert!((20..30).contains(&answers), "{answers} answers");
+        assert_eq!(page.read_close(), 1008);
+    }
+}
+
+/// It reads nothing while others talk, until every buffer for it is full; then somebody comes, and it reads again.
+#[test]
+fn a_slow_reader_stays_and_skips_to_the_newest() {
+    let server = TestServer::quiet(&["--messages", "--presence"]);
+    let mut narrow = Client::connect_narrow(server.address);
+    narrow.send(opening("/ws/example.com/posts/1", "example.com", &[]));
+    let mut slow = Page::opened(narrow);
+    let mut others = [Page::open(server.address, PATH), Page::open(server.address, PATH)];
+    others[0].wait_for(ROOM, 3, 1);
+    let message = json!({"type": "message", "data": "x".repeat(3900)}).to_string();
+    let mut said = 0;
+    while said < 100 * 1024 {
+        others[0].say(&message);
+        others[1].wait_for_type("message");
+        said += message.len();
+    }
+    others[0].say(r#"{"type":"presence","position":0.5}"#);
+    others[1].wait_for_type("presence");
+    let late = Page::open(server.address, PATH);
+    others[1].wait_for(ROOM, 4, 1);
+    let heard = slow.wait_for(ROOM, 4, 1);
+    let bytes: usize = heard.iter().map(|message| message.to_string().len()).sum();
+    println!("{bytes} bytes of {said}");
+    assert!(bytes < 64 * 1024, "{bytes}");
+    // Behind the newest count it is told where the others are, and is a page like any other again.
+    assert_eq!(slow.hear()["position"], json!(0.5));
+    drop(late);
+    slow.wait_for(ROOM, 3, 1);
+    slow.say(r#"{"type":"ping"}"#);
+    slow.wait_for_type("pong");
+}
+
+#[test]
+fn an_orderly_stop_closes_every_websocket() {
+    let mut server = TestServer::quiet(&[]);
+    let pages: Vec<_> = (0..3).map(|_| Page::open(server.address, PATH)).collect();
+    // Opened for good: each is told so.
+    let pages: Vec<_> = pages
+        .into_iter()
+        .map(|mut page| {
+            page.hear();
+            page
+        })
+        .collect();
+    server.begin_to_stop();
+    for page in pages {
+        assert_eq!(page.read_close(), 1001);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_session_in_several_tabs_is_one_visitor() {
+    let server = TestServer::quiet(&[]);
+    let mut tabs = ["a", "b", "c"]
+        .map(|agent| Page::open_with(server.address, PATH, &[&format!("User-Agent: {agent}")]));
+    tabs[0].wait_for(ROOM, 3, 3);
+    tabs[1].say(r#"{"type":"session","id":"ann"}"#);
+    tabs[2].say(r#"{"type":"session","id":"ann"}"#);
+    let before = tabs[0].wait_for(ROOM, 3, 2);
+    assert!(
+        before.iter().all(|message| message["type"] != "update/count" || message["count"] == 3),
+        "{before:?}"
+    );
+    tabs[2].say(r#"{"type":"session","id":null}"#);
+    tabs[0].wait_for(ROOM, 3, 3);
+    // Who asks not to be told apart isn't.
+    let mut apart = Page::open_with(server.address, PATH, &["Sec-GPC: 1"]);
+    tabs[0].wait_for(ROOM, 4, 4);
+    apart.say(r#"{"type":"session","id":"ann"}"#);
+    apart.say(r#"{"type":"ping"}"#);
+    apart.wait_for_type("pong");
+    tabs[2].say(r#"{"type":"session","id":"ann"}"#);
+    tabs[0].wait_for(ROOM, 4, 3);
+}
+
+#[test]
+fn who_only_looks_is_in_no_count_and_no_notice() {
+    let server = TestServer::quiet(&["--ignore", "192.0.2.0/24"]);
+    let mut page = Page::open(server.address, PATH);
+    page.hear();
+    let mut peek = Page::open(server.address, &format!("{PATH}?peek=1"));
+    assert_eq!(peek.hear(), counts(ROOM, 1, 1));
+    let _other = Page::open(server.address, PATH);
+    assert_eq!(page.hear(), counts(ROOM, 2, 1));
+    peek.wait_for(ROOM, 2, 1);
+    drop(peek);
+    assert_eq!(page.hear()["type"], "join");
+    page.hears_nothing_for(std::time::Duration::from_millis(300));
+}
+
+#[test]
+fn the_ranking_is_told_to_those_who_asked() {
+    let server = TestServer::quiet(&[]);
+    let mut page = Page::open(server.address, "/a?top=2");
+    let top = page.wait_for_type("top");
+    assert_eq!(top, json!({"type": "top", "pages": [{"page": "/a", "count": 1}]}));
+    let _others = ["/b", "/b", "/c"].map(|path| Page::open(server.address, path));
+    let wanted = json!({"type": "top", "pages": [{"page": "/b", "count": 2}, {"page": "/a", "count": 1}]});
+    page.wait_until(|message| *message == wanted, "the ranking");
+}
+
+#[test]
+fn livecount_s_widget_gets_the_number_alone() {
+    let server = TestServer::quiet(&[]);
+    let open = |url: &str, origin: &str| {
+        let origin = format!("Origin: {origin}");
+        let line = format!("GET /livecount/ws?l={url} HTTP/1.1");
+        let mut client = Client::connect(server.address);
+        client.send(request(&line, &[&OPENING[..], &[&origin]].concat()));
+        client
+    };
+    let url = "https://example.com/posts/1?utm=x";
+    let mut first = Page::opened(open(url, "https://example.com"));
+    assert_eq!(first.frame(), (TEXT, b"1".to_vec()));
+    let mut second = Page::open(server.address, PATH);
+    assert_eq!(second.hear(), counts(ROOM, 2, 1));
+    assert_eq!(first.frame(), (TEXT, b"2".to_vec()));
+    first.say("whatever");
+    drop(second);
+    assert_eq!(first.frame(), (TEXT, b"1".to_vec()));
+    for (url, origin, status) in [
+        (url, "https://example.org", 403),
+        (url, "http://example.com", 403),
+        (url, "null", 403),
+        ("nonsense", "https://example.com", 400),
+        ("https://example.com/%2500", "https://example.com", 400),
+    ] {
+        assert_eq!(open(url, origin).response().status, status, "{url} {origin}");
+    }
+    assert_eq!(page::ask(server.address, "/livecount/ws", "example.com").status, 400);
+    assert_eq!(
+        get(server.address, &format!("/livecount/ws?l={url}"), &["Origin: https://example.com"]).status,
+        400
+    );
+}
