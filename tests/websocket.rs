@@ -370,7 +370,9 @@ fn who_only_looks_is_in_no_count_and_no_notice() {
     let _other = Page::open(server.address, PATH);
     assert_eq!(page.hear(), counts(ROOM, 2, 1));
     peek.wait_for(ROOM, 2, 1);
-    drop(peek);
+    let mut crawler = Page::open_with(server.address, PATH, &["User-Agent: Googlebot/2.1"]);
+    assert_eq!(crawler.hear(), counts(ROOM, 2, 1));
+    drop((peek, crawler));
     assert_eq!(page.hear()["type"], "join");
     page.hears_nothing_for(std::time::Duration::from_millis(300));
 }
@@ -384,6 +386,16 @@ fn the_ranking_is_told_to_those_who_asked() {
     let _others = ["/b", "/b", "/c"].map(|path| Page::open(server.address, path));
     let wanted = json!({"type": "top", "pages": [{"page": "/b", "count": 2}, {"page": "/a", "count": 1}]});
     page.wait_until(|message| *message == wanted, "the ranking");
+}
+
+#[test]
+fn the_site_s_count_comes_first_where_it_is_to_be_shown() {
+    let server = TestServer::quiet(&[]);
+    let _elsewhere = Page::open(server.address, "/other");
+    let mut page = Page::open(server.address, &format!("{PATH}?show=site&count=pages"));
+    assert_eq!([page.hear(), page.hear()], [counts("example.com", 2, 1), counts(ROOM, 1, 1)]);
+    let _third = Page::open(server.address, "/third");
+    page.wait_for("example.com", 3, 1);
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn judge(house: &House, request: &Parts, peer: IpAddr) -> Result<Opening, Denied
     }
     let settings = house.settings();
     admit(&settings, &request.headers, &room)?;
-    let wanted = Wanted { room, peek: false, manner: Manner::Number, telling: Telling::Number, top: None };
+    let wanted =
+        Wanted { room, peek: false, manner: Manner::Number, telling: Telling::Number, more: Vec::new() };
     let guest = house.guest(&settings, wanted, request, peer).map_err(Denied::Full)?;
     Ok(Opening { key, guest })
 }

@@ -4,14 +4,15 @@ use std::net::IpAddr;
 
 use hyper::header::{
     CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    USER_AGENT,
 };
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Version};
 
 use super::denied::{Denied, VERSION};
 use super::online::NoPlace;
-use super::query::Query;
-use super::{House, Purpose, ignore};
+use super::query::{Query, Show};
+use super::{House, Purpose, clients, ignore};
 use crate::circle::{Attendance, Telling, ViewerId};
 use crate::config::Audience;
 use crate::delivery::takeover::Answer;
@@ -40,7 +41,10 @@ pub(super) fn opened(judged: Result<Opening, Denied>) -> Answer<Purpose> {
 
 fn judge(house: &House, request: &Parts, path: &str, peer: IpAddr) -> Result<Opening, Denied> {
     let key = key(request)?;
-    let query = Query::parse(request.uri.query()).map_err(|bad| Denied::Bad(bad.to_string()))?;
+    let mut query = Query::parse(request.uri.query()).map_err(|bad| Denied::Bad(bad.to_string()))?;
+    // A crawler that runs scripts is nobody who looks.
+    let agent = request.headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+    query.peek |= clients::takes_no_stream(agent);
     let no_room = |why| Denied::Bad(format!("This is not the name of a room: {why}."));
     let room: RoomName = path.parse().map_err(no_room)?;
     let settings = house.settings();
@@ -48,8 +52,8 @@ fn judge(house: &House, request: &Parts, path: &str, peer: IpAddr) -> Result<Ope
     if query.top.is_some() && settings.ranking(room.of_site()) == Audience::Nobody {
         return Err(Refusal::NotAllowed(room.of_site().clone()).into());
     }
-    let wanted =
-        Wanted { room, peek: query.peek, manner: Manner::Json, telling: Telling::Counts, top: query.top };
+    let more = more(&room, &query);
+    let wanted = Wanted { room, peek: query.peek, manner: Manner::Json, telling: Telling::Counts, more };
     let guest = house.guest(&settings, wanted, request, peer).map_err(Denied::Full)?;
     Ok(Opening { key, guest })
 }
@@ -94,13 +98,20 @@ pub(super) fn admit(settings: &Settings, headers: &HeaderMap, room: &RoomName) -
     if settings.counts(room) { Ok(()) } else { Err(Refusal::PageNotAllowed(room.clone())) }
 }
 
+/// What else is told from the beginning, of the whole site: its ranking; its count, before that of the page.
+fn more(room: &RoomName, query: &Query<'_>) -> Vec<Telling> {
+    let site = (query.show == Some(Show::Site) && room.as_page().is_some()).then_some(Telling::Counts);
+    query.top.map(|rows| Telling::Top { rows }).into_iter().chain(site).collect()
+}
+
 /// What a WebSocket is wanted for.
 pub(super) struct Wanted {
     pub(super) room: RoomName,
     pub(super) peek: bool,
     pub(super) manner: Manner,
     pub(super) telling: Telling,
-    pub(super) top: Option<u8>,
+    /// What else it is to be told of the whole site.
+    pub(super) more: Vec<Telling>,
 }
 
 impl House {
@@ -112,7 +123,7 @@ impl House {
         request: &Parts,
         peer: IpAddr,
     ) -> Result<Guest, NoPlace> {
-        let Wanted { room, peek, manner, telling, top } = wanted;
+        let Wanted { room, peek, manner, telling, more } = wanted;
         let address = settings.proxies.visitor(peer, &request.headers);
         let seat = self.seats.take(address).map_err(NoPlace::Seat)?;
         let counted = !peek && !ignore::is_ignored(&settings.ignore, address, &request.headers);
@@ -120,9 +131,9 @@ impl House {
         let id = self.circles.new_id();
         let who = counted.then_some(visitor.as_ref());
         let mut attends = vec![self.attend(&room, telling, id, who).map_err(NoPlace::Room)?];
-        if let Some(rows) = top {
-            let site = RoomName::site(room.of_site().clone());
-            attends.push(self.attend(&site, Telling::Top { rows }, id, None).map_err(NoPlace::Room)?);
+        let site = RoomName::site(room.of_site().clone());
+        for telling in more {
+            attends.push(self.attend(&site, telling, id, None).map_err(NoPlace::Room)?);
         }
         Ok(Guest { id, site: room.of_site().clone(), visitor, counted, manner, attends, seat })
     }

@@ -35,7 +35,7 @@ pub(crate) struct Guest {
     /// Whether it is counted.
     pub(crate) counted: bool,
     pub(crate) manner: Manner,
-    /// What it hears from the beginning: its page's room, and more.
+    /// What it hears from the beginning: its page's room, and more. What is last here is told first.
     pub(crate) attends: Vec<Attendance>,
     pub(crate) seat: Seat,
 }
@@ -109,9 +109,7 @@ impl Guest {
 
 impl Connection {
     fn begin(&mut self, attends: Vec<Attendance>, behind: &Bytes) -> Result<(), End> {
-        for attendance in attends {
-            self.rooms.add(attendance, &self.outbox)?;
-        }
+        self.rooms.begin(attends, &self.outbox)?;
         if behind.is_empty() { Ok(()) } else { self.hear(behind) }
     }
 

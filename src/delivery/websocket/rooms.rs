@@ -57,7 +57,7 @@ impl Rooms {
         }
         let attendance = house.attend(&name, Telling::Counts, self.id, self.counted.then_some(self.who()));
         // A page that reads nothing is found by what it is sent next.
-        let _ = self.add(attendance.map_err(|_| Wrong::Full)?, outbox);
+        let _ = self.begin(vec![attendance.map_err(|_| Wrong::Full)?], outbox);
         Ok(())
     }
 
@@ -87,18 +87,25 @@ impl Rooms {
         self.session.as_deref().or(self.visitor.as_ref())
     }
 
-    /// From now on the connection hears what is told there; at first, how it is now.
-    pub(super) fn add(&mut self, attendance: Attendance, outbox: &Arc<Outbox>) -> Result<(), Gone> {
+    /// Enters the rooms that the connection is in from the beginning; the last of them is told of first.
+    pub(super) fn begin(&mut self, attends: Vec<Attendance>, outbox: &Arc<Outbox>) -> Result<(), Gone> {
+        let slots: Vec<_> = attends.into_iter().map(|attendance| self.enter(attendance, outbox)).collect();
+        let told: Vec<_> = slots.into_iter().rev().filter_map(|slot| self.newest(slot)).collect();
+        outbox.answer(&told.concat())
+    }
+
+    /// Enters a room: from now on the connection hears what is told there.
+    fn enter(&mut self, attendance: Attendance, outbox: &Arc<Outbox>) -> u8 {
         let slot = self.places.iter().position(Option::is_none).unwrap_or_else(|| {
             self.places.push(None);
             self.places.len() - 1
         });
-        let circle = attendance.circle();
-        let listener = Listener { id: self.id, outbox: Arc::clone(outbox), slot: slot as u8 };
-        let member = circle.admit(listener);
-        let newest = circle.newest(self.id);
+        // Never more than a byte holds: places are bounded.
+        let number = slot as u8;
+        let listener = Listener { id: self.id, outbox: Arc::clone(outbox), slot: number };
+        let member = attendance.circle().admit(listener);
         self.places[slot] = Some(Place { reading: None, attendance, member });
-        outbox.answer(&newest)
+        number
     }
 
     /// What the newest is that place `slot` can be told.
