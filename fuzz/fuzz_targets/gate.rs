@@ -5,10 +5,19 @@
 use libfuzzer_sys::fuzz_target;
 use onlookers::gate::{Claim, Gate};
 use onlookers::room::Site;
+#[allow(unused_imports, reason = "query.rs has styles and pages")]
+use onlookers::{picture, room};
 
 #[allow(dead_code, reason = "the server reads the rest")]
 #[path = "../../src/http/query.rs"]
 mod query;
+
+/// The one parameter that isn't parsed where the others are.
+mod embed {
+    pub(crate) fn refresh(_: &str) -> Result<std::time::Duration, crate::query::BadQuery> {
+        Ok(std::time::Duration::ZERO)
+    }
+}
 
 fuzz_target!(|request: (Option<&str>, Option<&[u8]>, Option<&[u8]>, Option<&[u8]>, &str)| {
     let (url_query, referer, host, destination, pattern) = request;
