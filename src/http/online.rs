@@ -98,6 +98,27 @@ impl House {
         Ok(Ticket { opening: multipart::opening(), feed, presence, seat, hangs_up_late })
     }
 
+    /// Shows a room to somebody whom that doesn't count.
+    pub(super) fn watch(
+        &self,
+        settings: &Settings,
+        room: &RoomName,
+        view: View,
+        (request, peer): (&Parts, IpAddr),
+    ) -> Answer<Purpose> {
+        if request.method == Method::HEAD {
+            return Answer::TakeOver(Purpose::Head(multipart::head()));
+        }
+        let seat = match self.seats.take(settings.proxies.visitor(peer, &request.headers)) {
+            Ok(seat) => seat,
+            Err(full) => return Answer::Respond(answers::full(&NoPlace::Seat(full))),
+        };
+        let feed = self.feeds.open(&self.rooms.open(room), view);
+        let hangs_up_late = clients::hangs_up_late(&request.headers);
+        let opening = multipart::opening();
+        Answer::TakeOver(Purpose::View(Ticket { opening, feed, presence: None, seat, hangs_up_late }))
+    }
+
     /// A seat and, unless they only look, a presence in `room`.
     pub(super) fn place(
         &self,

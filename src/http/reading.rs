@@ -6,10 +6,10 @@ use hyper::header::USER_AGENT;
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
-use super::online::{NoPlace, redirect_to_unique, room_name};
+use super::online::{redirect_to_unique, room_name};
 use super::query::{BadQuery, Query};
-use super::{Body, House, Purpose, Ticket, answers, claim, clients, ignore, refused};
-use crate::delivery::{multipart, takeover::Answer};
+use super::{Body, House, Purpose, answers, claim, clients, ignore, refused};
+use crate::delivery::takeover::Answer;
 use crate::feed::View;
 use crate::gate::Refusal;
 use crate::picture::{Strip, clear_pixel};
@@ -33,17 +33,7 @@ pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pu
     if !unique {
         return Answer::Respond(redirect_to_unique(request));
     }
-    if request.method == Method::HEAD {
-        return Answer::TakeOver(Purpose::Head(multipart::head()));
-    }
-    let seat = match house.seats.take(settings.proxies.visitor(peer, &request.headers)) {
-        Ok(seat) => seat,
-        Err(full) => return Answer::Respond(answers::full(&NoPlace::Seat(full))),
-    };
-    let feed = house.feeds.open(&house.rooms.open(&room), View::Reading(strip));
-    let hangs_up_late = clients::hangs_up_late(&request.headers);
-    let opening = multipart::opening();
-    Answer::TakeOver(Purpose::View(Ticket { opening, feed, presence: None, seat, hangs_up_late }))
+    house.watch(&settings, &room, View::Reading(strip), (request, peer))
 }
 
 /// One clear pixel. A browser that loads it, lazily, has come as far down the page as that is.

@@ -2,16 +2,15 @@
 
 use std::net::IpAddr;
 
+use hyper::StatusCode;
 use hyper::header::REFERER;
 use hyper::http::request::Parts;
-use hyper::{Method, StatusCode};
 use serde::Serialize;
 
-use super::online::{NoPlace, redirect_to_unique};
+use super::online::redirect_to_unique;
 use super::query::{BadQuery, Query};
-use super::{Body, House, Purpose, Ticket, answers, claim, clients, refused};
+use super::{Body, House, Purpose, answers, claim, refused};
 use crate::config::Audience;
-use crate::delivery::multipart;
 use crate::delivery::takeover::Answer;
 use crate::feed::View;
 use crate::gate::Refusal;
@@ -53,22 +52,8 @@ pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pu
     if !query.unique {
         return Answer::Respond(redirect_to_unique(request));
     }
-    if request.method == Method::HEAD {
-        return Answer::TakeOver(Purpose::Head(multipart::head()));
-    }
-    let seat = match house.seats.take(settings.proxies.visitor(peer, &request.headers)) {
-        Ok(seat) => seat,
-        Err(full) => return Answer::Respond(answers::full(&NoPlace::Seat(full))),
-    };
-    let room = house.rooms.open(&RoomName::site(admission.site));
-    let feed = house.feeds.open(&room, View::Top { rows: query.rows.unwrap_or(ROWS) });
-    Answer::TakeOver(Purpose::View(Ticket {
-        opening: multipart::opening(),
-        feed,
-        presence: None,
-        seat,
-        hangs_up_late: clients::hangs_up_late(&request.headers),
-    }))
+    let view = View::Top { rows: query.rows.unwrap_or(ROWS) };
+    house.watch(&settings, &RoomName::site(admission.site), view, (request, peer))
 }
 
 /// The list as it is now, most viewers first.
