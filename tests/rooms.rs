@@ -40,11 +40,11 @@ fn a_page_has_a_count_of_its_own_and_a_site_is_their_sum() {
     about.wait_for(2);
     assert_eq!(post.count(), 1);
     let mut again = view(server.address, "page=posts%2F..%2F./posts/1?utm=x%23top", &[]);
-    again.wait_for(1);
+    again.wait_for(2);
     drop(view(server.address, "page=/POSTS/1", &[]));
     let mut spelled = view(server.address, "page=/%70osts/1%3Fx", &[]);
-    spelled.wait_for(2);
-    post.wait_for(2);
+    spelled.wait_for(3);
+    post.wait_for(3);
 }
 
 #[test]
