@@ -62,6 +62,13 @@ fn the_module_is_at_most_2_kb_compressed() {
 }
 
 #[test]
+fn it_asks_for_what_its_attributes_say_and_comes_back_ever_later() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/module/retries.mjs");
+    let mut node = Command::new("node");
+    npm::run(node.arg(script).arg(folder().join("onlookers.js")), "node must be installed; the module");
+}
+
+#[test]
 fn the_demo_page_loads_this_servers_scripts_and_no_other() {
     let server = TestServer::quiet(&[]);
     let page = get(server.address, "/live", &[]);
