@@ -108,3 +108,41 @@ pub(crate) async fn the_picture_where_events_are_forbidden(browser: Browser) -> 
     viewer.hears(1, browser.engine.uncounts_within()).await?;
     Ok(())
 }
+
+/// As in an application of one page: the element moves to another page's count, goes, and comes again.
+pub(crate) async fn an_element_that_moves(browser: Browser) -> Outcome {
+    let counter = Counter::start(NEVER)?;
+    let site = Site::start(&counter).await?;
+    let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
+    let page = browser.first().await?;
+    browser.go(&page, &site.url("/element")).await?;
+    browser.says(&page, "2", viewer.hears(2, AT_ONCE).await? + AT_ONCE).await?;
+    browser.run_script(&page, "document.querySelector('online-count').setAttribute('page', '/a')").await?;
+    browser.says(&page, "1", Instant::now() + AT_ONCE).await?;
+    viewer.hears(2, AT_ONCE).await?;
+    browser.run_script(&page, "window.gone = document.querySelector('online-count'); gone.remove()").await?;
+    viewer.hears(1, AT_ONCE).await?;
+    browser.run_script(&page, "document.body.append(gone)").await?;
+    viewer.hears(2, AT_ONCE).await?;
+    browser.says(&page, "1", Instant::now() + AT_ONCE).await?;
+    Ok(())
+}
+
+/// The page that shows what the module can do, under its own policy.
+pub(crate) async fn the_demo_page_of_the_module(browser: Browser) -> Outcome {
+    let counter = Counter::start(NEVER)?;
+    let demo = counter.url("/live");
+    let mut pages = vec![browser.first().await?];
+    browser.go(&pages[0], &demo).await?;
+    browser.says(&pages[0], "1", Instant::now() + AT_ONCE).await?;
+    pages.push(browser.open(Place::Window, &demo).await?);
+    for page in &pages {
+        browser.says(page, "2", Instant::now() + AT_ONCE).await?;
+        let ranking = "return document.querySelector('img').naturalWidth > 0";
+        let by = Instant::now() + AT_ONCE * 3;
+        while browser.run_script(page, ranking).await? != true {
+            assert!(Instant::now() < by, "no ranking");
+        }
+    }
+    Ok(())
+}
