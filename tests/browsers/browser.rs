@@ -9,7 +9,7 @@ use thirtyfour::prelude::*;
 
 use crate::Outcome;
 use crate::driver::{self, PATIENCE};
-use crate::engine::Engine;
+use crate::engine::{AT_ONCE, Engine};
 use crate::painted::{Pixels, Rectangle, Seen};
 
 /// How long a loaded page may take to show its first number. That time is the browser's: on a busy machine a new window
@@ -193,6 +193,21 @@ impl Browser {
             }
             if begun > by {
                 return Err(format!("the page says {said}, not {text:?}").into());
+            }
+        }
+    }
+
+    /// Sees the script return `text` on the page, soon.
+    pub(crate) async fn returns(&self, page: &Page, script: &str, text: &str) -> Outcome {
+        let by = Instant::now() + AT_ONCE;
+        loop {
+            let begun = Instant::now();
+            let returned = self.run_script(page, script).await?;
+            if returned == text {
+                return Ok(());
+            }
+            if begun > by {
+                return Err(format!("the page has {returned}, not {text:?}").into());
             }
         }
     }

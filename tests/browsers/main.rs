@@ -48,5 +48,6 @@ in_every_engine! {
     reading: a_strip_follows_who_scrolls;
     limits: six_pages_to_a_browser, a_tab_opened_behind;
     scripts: two_windows_see_each_other_come_and_go, a_link_away_and_the_way_back, an_outage_heals,
-        the_picture_where_events_are_forbidden, an_element_that_moves, the_demo_page_of_the_module;
+        the_picture_where_events_are_forbidden, an_element_that_moves, the_demo_page_of_the_module,
+        two_readers_see_each_other_come_scroll_and_go;
 }

@@ -146,3 +146,34 @@ pub(crate) async fn the_demo_page_of_the_module(browser: Browser) -> Outcome {
     }
     Ok(())
 }
+
+/// Two windows with `presence` see each other come, scroll, say a name, and go.
+pub(crate) async fn two_readers_see_each_other_come_scroll_and_go(browser: Browser) -> Outcome {
+    const READERS: &str = "return [...document.querySelectorAll('#list li')]\
+        .map(li => `${li.children[0].textContent} ${li.children[1].value.toFixed(1)}`).join()";
+    const SCROLL: &str = "document.body.style.height = '9000px'; \
+        addEventListener('scroll', () => document.title = 'scrolled'); \
+        scrollTo(0, (document.documentElement.scrollHeight - innerHeight) / 2)";
+    const NAME: &str = "const name = document.querySelector('#name'); name.value = '<b>Ada'; \
+        name.dispatchEvent(new Event('change'))";
+    let counter = Counter::start(NEVER)?;
+    let demo = counter.url("/live");
+    let stays = browser.first().await?;
+    browser.go(&stays, &demo).await?;
+    browser.says(&stays, "1", Instant::now() + AT_ONCE).await?;
+    browser.returns(&stays, READERS, "").await?;
+    let other = browser.open(Place::Window, &demo).await?;
+    browser.says(&stays, "2", Instant::now() + AT_ONCE).await?;
+    browser.returns(&stays, READERS, "somebody 0.0").await?;
+    browser.returns(&other, READERS, "somebody 0.0").await?;
+    browser.run_script(&other, SCROLL).await?;
+    // A window tells its page so when it is painted next.
+    browser.returns(&other, "return document.title", "scrolled").await?;
+    browser.returns(&stays, READERS, "somebody 0.5").await?;
+    browser.run_script(&other, NAME).await?;
+    browser.returns(&stays, READERS, "<b>Ada 0.5").await?;
+    browser.close(other).await?;
+    browser.returns(&stays, READERS, "").await?;
+    browser.says(&stays, "1", Instant::now() + AT_ONCE).await?;
+    Ok(())
+}
