@@ -13,8 +13,11 @@ use onlookers::delivery::{Fanout, FanoutOptions};
 use onlookers::feed::{Feeds, View};
 use onlookers::picture::{Label, Pictures, Style};
 use onlookers::room::{Counting, Limits, Presence, RoomName, Rooms, Site};
+use tokio::runtime::{Builder, Runtime};
 use town::{Moment, Pages, Town};
 
+#[path = "room/memory.rs"]
+mod memory;
 #[path = "room/town.rs"]
 mod town;
 
@@ -40,16 +43,30 @@ fn joining(criterion: &mut Criterion) {
     }
 }
 
-fn publishing(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let _guard = runtime.enter();
-    let fanout = Fanout::start(FanoutOptions {
+fn fanout() -> Arc<Fanout> {
+    Fanout::start(FanoutOptions {
         threads: 1,
         repaint: Duration::from_secs(5),
         write_timeout: Duration::from_secs(30),
         sends: FanoutSends::default(),
     })
-    .expect("a fan-out thread");
+    .expect("a fan-out thread")
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().expect("a runtime")
+}
+
+fn remembering(_: &mut Criterion) {
+    let (runtime, fanout) = (runtime(), fanout());
+    runtime.block_on(async { memory::print(&fanout).await });
+    fanout.end(Duration::ZERO);
+    memory::print_served();
+}
+
+fn publishing(criterion: &mut Criterion) {
+    let (runtime, fanout) = (runtime(), fanout());
+    let _guard = runtime.enter();
     let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::clone(&fanout));
     let mut group = criterion.benchmark_group("publish a change to a room of");
     for viewers in VIEWERS {
@@ -90,5 +107,5 @@ fn counting(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, joining, publishing, counting);
+criterion_group!(benches, remembering, joining, publishing, counting);
 criterion_main!(benches);

@@ -100,11 +100,11 @@ impl Circles {
 
 /// Tells a circle of its room's changes, for as long as the circle has members.
 async fn drive(circle: Weak<Held<CircleKey, Circle>>, room: RoomRef, shortest_gap: Duration) {
-    let mut pace = Pace::new(Instant::now(), shortest_gap);
+    let mut pace = Pace::new(Instant::now());
     let mut cost = Duration::ZERO;
     loop {
         room.changed(|_| circle.upgrade().is_none_or(|circle| circle.has_news())).await;
-        tokio::time::sleep_until(pace.turn(Instant::now(), cost)).await;
+        tokio::time::sleep_until(pace.turn(Instant::now(), shortest_gap, cost)).await;
         let Some(circle) = circle.upgrade() else { return };
         cost = circle.publish().await;
         pace.published(Instant::now());

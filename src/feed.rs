@@ -1,17 +1,16 @@
 //! Feeds: one room in one representation. A feed paces, encodes once for everyone, and keeps only its newest frame.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::delivery::Fanout;
 use crate::picture::Pictures;
 use crate::registry::{Held, Registry};
-use crate::room::{RoomName, RoomRef};
+use crate::room::RoomRef;
 pub use view::View;
 
 use pace::Pace;
@@ -21,18 +20,12 @@ pub(crate) mod pace;
 mod view;
 
 /// A feed that somebody holds; the last holder to go takes it along.
-pub type FeedRef = Arc<Held<FeedKey, Feed>>;
-
-/// What makes two viewers share a feed.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct FeedKey {
-    room: RoomName,
-    view: View,
-}
+pub type FeedRef = Arc<Held<(), Feed>>;
 
 /// All feeds that have viewers.
 pub struct Feeds {
-    feeds: Arc<Registry<FeedKey, Feed>>,
+    /// By room and view, which make two viewers share a feed.
+    feeds: Arc<Registry<(), Feed>>,
     pictures: Arc<Pictures>,
     fanout: Arc<Fanout>,
     next_id: AtomicU64,
@@ -52,7 +45,6 @@ pub struct Feed {
     threads: AtomicU64,
     /// What the newest frame has cost so far, over all threads, in nanoseconds.
     spent: AtomicU64,
-    driver: OnceLock<AbortHandle>,
 }
 
 /// Tells the feeds of this process apart; never used twice.
@@ -67,28 +59,28 @@ impl Feeds {
 
     /// The feed of that view of `room`. Needs a tokio runtime, on which the feed is driven.
     pub fn open(&self, room: &RoomRef, view: View) -> FeedRef {
-        let key = FeedKey { room: room.key().clone(), view };
-        let feed = self.feeds.open(&key, || (key.clone(), self.make(room, &key)));
-        feed.driver.get_or_init(|| {
-            let painted = feed.painted.load(Ordering::Relaxed);
-            tokio::spawn(drive(Arc::downgrade(&feed), (Arc::clone(room), key.view.clone()), painted))
-                .abort_handle()
+        let mut is_new = false;
+        let feed = self.feeds.open(&(room.key(), &view), || {
+            is_new = true;
+            ((), self.make(room, view.clone()))
         });
+        if is_new {
+            tokio::spawn(drive(Arc::downgrade(&feed), Arc::clone(room)));
+        }
         feed
     }
 
-    fn make(&self, room: &RoomRef, key: &FeedKey) -> Feed {
+    fn make(&self, room: &RoomRef, view: View) -> Feed {
         let feed = Feed {
             id: FeedId(self.next_id.fetch_add(1, Ordering::Relaxed)),
             room: Arc::clone(room),
-            view: key.view.clone(),
+            view,
             pictures: Arc::clone(&self.pictures),
             fanout: Arc::clone(&self.fanout),
             newest: Mutex::default(),
             painted: AtomicU64::new(0),
             threads: AtomicU64::new(0),
             spent: AtomicU64::new(0),
-            driver: OnceLock::new(),
         };
         feed.paint();
         feed
@@ -96,15 +88,24 @@ impl Feeds {
 }
 
 /// Publishes a feed's room as it changes, for as long as the feed has viewers.
-async fn drive(feed: Weak<Held<FeedKey, Feed>>, (room, view): (RoomRef, View), mut painted: u64) {
-    let mut pace = Pace::new(Instant::now(), view.shortest_gap());
-    loop {
-        room.changed(|room| view.mark(room) != painted).await;
-        let cost = feed.upgrade().map(|feed| feed.cost()).unwrap_or_default();
-        tokio::time::sleep_until(pace.turn(Instant::now(), cost)).await;
-        let Some(feed) = feed.upgrade() else { return };
-        painted = feed.publish();
-        pace.published(Instant::now());
+///
+/// There is one of these for each of very many rooms, so it keeps little: what it awaits seldom lies elsewhere, and a
+/// block captures once what a function's arguments would be twice.
+fn drive(feed: Weak<Held<(), Feed>>, room: RoomRef) -> impl Future<Output = ()> {
+    let mut pace = Pace::new(Instant::now());
+    async move {
+        loop {
+            room.changed(|_| feed.upgrade().is_none_or(|feed| feed.is_stale())).await;
+            let Some(turn) =
+                feed.upgrade().map(|feed| pace.turn(Instant::now(), feed.view.shortest_gap(), feed.cost()))
+            else {
+                return;
+            };
+            Box::pin(tokio::time::sleep_until(turn)).await;
+            let Some(feed) = feed.upgrade() else { return };
+            feed.publish();
+            pace.published(Instant::now());
+        }
     }
 }
 
@@ -144,6 +145,11 @@ impl Feed {
         self.spent.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
     }
 
+    /// Whether there is something else to be seen than what its newest frame shows.
+    fn is_stale(&self) -> bool {
+        self.view.mark(&self.room) != self.painted.load(Ordering::Relaxed)
+    }
+
     fn cost(&self) -> Duration {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed))
     }
@@ -168,9 +174,8 @@ impl Feed {
 }
 
 impl Drop for Feed {
+    /// Its driver waits for the room.
     fn drop(&mut self) {
-        if let Some(driver) = self.driver.get() {
-            driver.abort();
-        }
+        self.room.nudge();
     }
 }

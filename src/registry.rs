@@ -59,7 +59,7 @@ pub struct Held<K, V> {
     registry: Arc<Registry<K, V>>,
 }
 
-impl<K: Hash, V> Registry<K, V> {
+impl<K, V> Registry<K, V> {
     /// An empty registry.
     pub(crate) fn new() -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::new(Table::default())).collect();
@@ -68,8 +68,8 @@ impl<K: Hash, V> Registry<K, V> {
         Arc::new(Self { shards, hasher: SipHasher13::new_with_keys(random(), random()) })
     }
 
-    /// The value of `key`, made by `make` with a key of its own if nobody holds one.
-    pub(crate) fn open(self: &Arc<Self>, key: &K, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
+    /// The value of `key`, made by `make` if nobody holds one, with what is to be kept of the key.
+    pub(crate) fn open(self: &Arc<Self>, key: &impl Hash, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
         let id = self.id(key);
         let mut shard = self.shard(id);
         if let Some(held) = find(&shard, id) {
@@ -82,20 +82,18 @@ impl<K: Hash, V> Registry<K, V> {
     }
 
     /// The value of `key`, if somebody holds one.
-    pub(crate) fn find(&self, key: &K) -> Option<Arc<Held<K, V>>> {
+    pub(crate) fn find(&self, key: &impl Hash) -> Option<Arc<Held<K, V>>> {
         let id = self.id(key);
         find(&self.shard(id), id)
     }
 
-    fn id(&self, key: &K) -> Id {
+    fn id(&self, key: &impl Hash) -> Id {
         let mut hasher = self.hasher;
         key.hash(&mut hasher);
         let hash = hasher.finish128();
         Id { shard: hash.h1, place: hash.h2 }
     }
-}
 
-impl<K, V> Registry<K, V> {
     /// How many values are held.
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()

@@ -207,15 +207,18 @@ impl Room {
 
     /// Waits until `differs` is true, which is asked now and after each change. Changes in between may pass unseen, the
     /// last one never does.
-    pub async fn changed(&self, differs: impl Fn(&Self) -> bool) {
-        loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
-            // Listening begins before the look, so that no change falls between the two.
-            changed.as_mut().enable();
-            if differs(self) {
-                return;
+    pub fn changed(&self, differs: impl Fn(&Self) -> bool) -> impl Future<Output = ()> {
+        // A block, for a function would keep its arguments twice, and every feed waits here.
+        async move {
+            loop {
+                let mut changed = std::pin::pin!(self.changed.notified());
+                // Listening begins before the look, so that no change falls between the two.
+                changed.as_mut().enable();
+                if differs(self) {
+                    return;
+                }
+                changed.await;
             }
-            changed.await;
         }
     }
 
@@ -238,6 +241,11 @@ impl Room {
         drop(state);
         self.changed.notify_waiters();
         true
+    }
+
+    /// Has all who wait for a change look again, for another reason.
+    pub(crate) fn nudge(&self) {
+        self.changed.notify_waiters();
     }
 
     fn enter(

@@ -8,6 +8,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// The head of the next part. No Content-Length: it helps no engine, and the next part's isn't known yet.
 const PART_HEAD: &[u8] = b"--frame\r\nContent-Type: image/png\r\n\r\n";
 
+/// How many bytes of a frame are behind its picture.
+pub(crate) const BETWEEN: usize = b"\r\n".len() + PART_HEAD.len();
+
 /// Ends the last part, so that WebKit keeps its picture.
 const END: &[u8] = b"\r\n--frame--\r\n";
 

@@ -16,25 +16,27 @@ const REST: u32 = 4;
 #[derive(Debug)]
 pub(crate) struct Pace {
     last: Instant,
-    shortest: Duration,
-    gap: Duration,
+    /// In milliseconds; nothing before the second change of a run.
+    gap: u32,
 }
 
 impl Pace {
     /// A feed begins with a frame for its first viewer.
-    pub(crate) fn new(now: Instant, shortest: Duration) -> Self {
-        Self { last: now, shortest, gap: shortest }
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { last: now, gap: 0 }
     }
 
-    /// When to publish a change seen at `now`, if the last frame has cost `cost`.
-    pub(crate) fn turn(&mut self, now: Instant, cost: Duration) -> Instant {
+    /// When to publish a change seen at `now`, if the gap is to be no shorter than `shortest`, and the last frame has
+    /// cost `cost`.
+    pub(crate) fn turn(&mut self, now: Instant, shortest: Duration, cost: Duration) -> Instant {
         let rested = self.last + cost * REST;
-        let due = self.last + self.gap;
+        let gap = Duration::from_millis(self.gap.into()).max(shortest);
+        let due = self.last + gap;
         if now >= due.max(rested) {
-            self.gap = self.shortest;
+            self.gap = 0;
             return now;
         }
-        self.gap = (self.gap * 2).min(LONGEST_GAP).max(self.shortest);
+        self.gap = (gap * 2).min(LONGEST_GAP).as_millis() as u32;
         due.max(rested)
     }
 
@@ -58,33 +60,33 @@ mod tests {
     #[test]
     fn a_change_after_a_quiet_spell_goes_out_at_once() {
         let start = Instant::now();
-        let mut pace = Pace::new(start, SHORTEST);
-        assert_eq!(pace.turn(start + ms(100), CHEAP), start + ms(100));
+        let mut pace = Pace::new(start);
+        assert_eq!(pace.turn(start + ms(100), SHORTEST, CHEAP), start + ms(100));
     }
 
     #[test]
     fn a_run_of_changes_goes_out_ever_slower_until_it_pauses() {
         let start = Instant::now();
-        let mut pace = Pace::new(start, SHORTEST);
+        let mut pace = Pace::new(start);
         let mut now = start;
         let mut gaps = Vec::new();
         for _ in 0..5 {
-            let turn = pace.turn(now + ms(1), CHEAP);
+            let turn = pace.turn(now + ms(1), SHORTEST, CHEAP);
             gaps.push((turn - now).as_millis());
             pace.published(turn);
             now = turn;
         }
         assert_eq!(gaps, [100, 200, 400, 500, 500]);
         now += LONGEST_GAP;
-        assert_eq!(pace.turn(now, CHEAP), now);
+        assert_eq!(pace.turn(now, SHORTEST, CHEAP), now);
         pace.published(now);
-        assert_eq!(pace.turn(now, CHEAP), now + SHORTEST);
+        assert_eq!(pace.turn(now, SHORTEST, CHEAP), now + SHORTEST);
     }
 
     #[test]
     fn an_expensive_frame_is_followed_by_four_times_its_cost() {
         let start = Instant::now();
-        let mut pace = Pace::new(start, SHORTEST);
-        assert_eq!(pace.turn(start + ms(500), ms(200)), start + ms(800));
+        let mut pace = Pace::new(start);
+        assert_eq!(pace.turn(start + ms(500), SHORTEST, ms(200)), start + ms(800));
     }
 }

@@ -59,7 +59,7 @@ impl View {
         match self {
             Self::Count { counting, style } => {
                 let value = value(room, *counting, style);
-                (mark_of(value), multipart::frame(&pictures.png(style, value)))
+                (mark_of(value), pictures.frame(style, value))
             }
             Self::Top { rows } => {
                 let top = room.top(usize::from(*rows));

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bytes::Bytes;
 
 use super::{Style, Value, font, render};
+use crate::delivery::multipart;
 
-/// PNG files by style and value, made when first asked for and kept while there is room.
+/// PNG files by style and value, each with what is behind it in a stream, made when first asked for and kept while there is room.
 ///
 /// Two generations make it bounded without a list of uses: when the young ones fill half of the limit they become
 /// the old ones, and the old ones go. An old one that is asked for is young again.
@@ -45,6 +46,13 @@ impl Pictures {
     /// afterwards.
     #[must_use]
     pub fn png(&self, style: &Style, value: Value) -> Bytes {
+        let frame = self.frame(style, value);
+        frame.slice(..frame.len() - multipart::BETWEEN)
+    }
+
+    /// The same file as a frame of a stream: all rooms that show this picture have these bytes in common.
+    #[must_use]
+    pub(crate) fn frame(&self, style: &Style, value: Value) -> Bytes {
         let key = (style.clone(), value);
         let slot = self.with(|kept| kept.slot(&key));
         if let Some(file) = slot.get() {
@@ -53,7 +61,7 @@ impl Pictures {
         let mut made = false;
         let file = slot.get_or_init(|| {
             made = true;
-            render(style, value).encode()
+            multipart::frame(&render(style, value).encode())
         });
         if made {
             self.with(|kept| kept.count(&key, cost(&key, file)));
