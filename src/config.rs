@@ -112,6 +112,12 @@ pub struct Config {
     /// How many of them from one address [default: no limit; behind a proxy all come from the proxy's]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_PER_ADDRESS")]
     pub max_per_address: Option<NonZeroUsize>,
+    /// How many sites may have a page open at once; a page of one more gets 503
+    #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_SITES", default_value = "100000")]
+    pub max_sites: NonZeroUsize,
+    /// How many different pages of one site; a page more gets 503
+    #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_PAGES_PER_SITE", default_value = "10000")]
+    pub max_pages_per_site: NonZeroUsize,
     /// A network whose visitors see the count without being in it, as 192.0.2.0/24; can be given several times
     #[arg(long, value_name = "CIDR", env = "ONLOOKERS_IGNORE", value_delimiter = ',')]
     pub ignore: Vec<IpNet>,
@@ -255,6 +261,8 @@ impl Config {
         set(&mut self.font, file.font.take(), open("font"));
         set(&mut self.max_viewers, file.max_viewers.take().map(Some), open("max_viewers"));
         set(&mut self.max_per_address, file.max_per_address.take().map(Some), open("max_per_address"));
+        set(&mut self.max_sites, file.max_sites.take(), open("max_sites"));
+        set(&mut self.max_pages_per_site, file.max_pages_per_site.take(), open("max_pages_per_site"));
         set(&mut self.ignore, file.ignore.take(), open("ignore"));
         set(&mut self.trust_proxy, file.trust_proxy.take(), open("trust_proxy"));
         set(&mut self.presence, file.presence.take(), open("presence"));
@@ -322,6 +330,8 @@ mod tests {
             ["--allow", "https://example.com/"],
             ["--listen", "9192"],
             ["--max-viewers", "0"],
+            ["--max-sites", "0"],
+            ["--max-pages-per-site", "some"],
             ["--fanout-threads", "65"],
             ["--nonsense", "1"],
         ] {

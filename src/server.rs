@@ -66,7 +66,10 @@ impl Server {
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
         let house = House {
             settings: RwLock::new(Arc::new(Settings::new(config))),
-            rooms: Rooms::new(Limits::default()),
+            rooms: Rooms::new(Limits {
+                sites: config.max_sites.get(),
+                pages_per_site: config.max_pages_per_site.get(),
+            }),
             keys: Keys::new()?,
             feeds: Feeds::new(Arc::clone(&pictures), Arc::clone(&fanout)),
             circles: Circles::new(),

@@ -83,6 +83,8 @@ fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
         "repaint",
         "max_viewers",
         "max_per_address",
+        "max_sites",
+        "max_pages_per_site",
         "ignore",
         "trust_proxy",
         "presence",

@@ -41,7 +41,7 @@ fn a_page_has_a_count_of_its_own_and_a_site_is_their_sum() {
     assert_eq!(post.count(), 1);
     let mut again = view(server.address, "page=posts%2F..%2F./posts/1?utm=x%23top", &[]);
     again.wait_for(2);
-    drop(view(server.address, "page=/POSTS/1", &[]));
+    assert_eq!(view(server.address, "page=/POSTS/1", &[]).count(), 1);
     let mut spelled = view(server.address, "page=/%70osts/1%3Fx", &[]);
     spelled.wait_for(3);
     post.wait_for(3);
@@ -195,4 +195,41 @@ fn what_is_over_the_bounds_gets_a_picture_and_503() {
     assert!(answer.body.starts_with(b"\x89PNG"));
     let _other = view(server.address, "", &[bob]);
     inside.wait_for(3);
+}
+
+#[test]
+fn a_page_or_a_site_too_many_gets_a_picture_and_503_and_nobody_is_put_out() {
+    let server = TestServer::quiet(&["--max-pages-per-site", "2", "--max-sites", "2"]);
+    let mut inside = view(server.address, "page=/a", &[]);
+    let second = view(server.address, "page=/b", &[]);
+    let elsewhere = view_of("https://example.org/", server.address, "page=/a", &[]);
+    let refused = |referer: &str, query: &str, sentence: &str| {
+        let line = format!("GET /online.png?u=1&{query} HTTP/1.1");
+        let answer = Client::ask(server.address, request(&line, &[&format!("Referer: {referer}")]));
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("30")), "{referer} {query}");
+        answer.assert_says(sentence);
+    };
+    refused("https://example.com/", "page=/c", "Too many pages");
+    refused("https://example.net/", "page=/a", "Too many sites");
+    refused("https://example.net/", "", "Too many sites");
+    // Who only looks takes no place, and there is one for those who come to a page that is open.
+    assert_eq!(view(server.address, "page=/c&peek=1", &[]).count(), 0);
+    let again = view(server.address, "page=/a", &[]);
+    inside.wait_for(2);
+    drop(again);
+    inside.wait_for(1);
+    assert_eq!(top(server.address, "example.com")["pages"].as_array().unwrap().len(), 2);
+    // One goes, and there is a place.
+    drop((second, elsewhere));
+    wait_for_pages(server.address, "example.com", 1);
+    wait_for_pages(server.address, "example.org", 0);
+    assert_eq!(view(server.address, "page=/c", &[]).count(), 1);
+    assert_eq!(view_of("https://example.net/", server.address, "", &[]).count(), 1);
+}
+
+fn wait_for_pages(address: SocketAddr, site: &str, pages: usize) {
+    let started = std::time::Instant::now();
+    while top(address, site)["pages"].as_array().unwrap().len() != pages {
+        assert!(started.elapsed() < common::DEADLINE, "{site} hasn't {pages} pages");
+    }
 }

@@ -21,6 +21,9 @@ const PAGES_A_SITE: u32 = 10_000;
 /// Viewers by socket: twice as many, both ends of each, are what 20,000 open files allow.
 const VIEWERS: u32 = 4_500;
 
+/// Names of pages that nobody has open.
+const NAMES: u32 = 1_000_000;
+
 /// Prints what rooms of one viewer each take, without sockets: the room, its share of its site, its name, the feed, its
 /// task, its frame. They come and go twice, for what the allocator keeps for later it doesn't give back to the system.
 /// Needs a tokio runtime of one thread.
@@ -73,6 +76,13 @@ pub(crate) fn print_served() {
         apart - together
     );
     drop(here);
+    throw(address, 10_000);
+    let before = resident();
+    throw(address, NAMES);
+    println!(
+        "{NAMES} names of pages that nobody has open: {:+} bytes in all",
+        resident() as i64 - before as i64
+    );
     drop(stop);
     let _ = runtime.block_on(serving);
 }
@@ -103,6 +113,18 @@ fn view(address: SocketAddr, page: u32) -> TcpStream {
     let read = socket.read(&mut answer).expect("an answer");
     assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));
     socket
+}
+
+/// Asks for the counts of so many pages that nobody has open.
+fn throw(address: SocketAddr, names: u32) {
+    let mut socket = TcpStream::connect(address).expect("a connection");
+    let mut answer = [0; 4096];
+    for name in 0..names {
+        let request = format!("GET /count/example.com/n{name}.txt HTTP/1.1\r\nHost: counter.example\r\n\r\n");
+        socket.write_all(request.as_bytes()).expect("a request");
+        let read = socket.read(&mut answer).expect("an answer");
+        assert!(answer[..read].ends_with(b"\r\n\r\n0"), "{}", String::from_utf8_lossy(&answer[..read]));
+    }
 }
 
 /// Bytes of memory that the process has.

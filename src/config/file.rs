@@ -27,6 +27,8 @@ pub struct File {
     pub(super) font: Option<Vec<PathBuf>>,
     pub(super) max_viewers: Option<NonZeroUsize>,
     pub(super) max_per_address: Option<NonZeroUsize>,
+    pub(super) max_sites: Option<NonZeroUsize>,
+    pub(super) max_pages_per_site: Option<NonZeroUsize>,
     pub(super) ignore: Option<Vec<IpNet>>,
     pub(super) trust_proxy: Option<Vec<IpNet>>,
     pub(super) presence: Option<bool>,

@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 fn site(name: &str) -> RoomName {
     RoomName::site(name.parse().unwrap())
@@ -132,65 +132,139 @@ async fn a_change_is_heard_even_if_it_came_before_the_listening() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Join { page: u8, visitor: Option<u8> },
+    Join {
+        page: u8,
+        visitor: Option<u8>,
+    },
     Leave(usize),
-    Navigate { which: usize, page: u8 },
+    Navigate {
+        which: usize,
+        page: u8,
+    },
     Crash(usize),
-    Identify { which: usize, visitor: Option<u8> },
-    Midnight,
+    Identify {
+        which: usize,
+        visitor: Option<u8>,
+    },
+    /// Somebody looks at a page, or at its site, until they have looked at another.
+    Look {
+        page: u8,
+        whole: bool,
+    },
+    Midnight {
+        days: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..6_u8, prop::option::of(0..4_u8)).prop_map(|(page, visitor)| Step::Join { page, visitor }),
+        5 => (0..6_u8, prop::option::of(0..4_u8)).prop_map(|(page, visitor)| Step::Join { page, visitor }),
         2 => any::<usize>().prop_map(Step::Leave),
-        2 => (any::<usize>(), 0..6_u8).prop_map(|(which, page)| Step::Navigate { which, page }),
+        3 => (any::<usize>(), 0..6_u8).prop_map(|(which, page)| Step::Navigate { which, page }),
         1 => any::<usize>().prop_map(Step::Crash),
         2 => (any::<usize>(), prop::option::of(0..4_u8)).prop_map(|(which, visitor)| Step::Identify { which, visitor }),
-        1 => Just(Step::Midnight),
+        1 => (0..6_u8, any::<bool>()).prop_map(|(page, whole)| Step::Look { page, whole }),
+        1 => (1..3_u64).prop_map(|days| Step::Midnight { days }),
     ]
 }
 
-/// What the counts must be: everyone who is there, by page and, if they may be told apart, by who they are.
-struct Model<'a> {
-    rooms: &'a Rooms,
-    midnights: u8,
-    present: Vec<(u8, Option<u8>, Presence)>,
+/// A visitor by the key of a day, or, who isn't to be told apart, by a number that nobody else has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Guise {
+    Known { number: u8, day: u64 },
+    Apart(usize),
 }
 
-impl Model<'_> {
-    /// Two sites of three pages each.
-    fn name(page_number: u8) -> RoomName {
-        page(if page_number < 3 { "a.example" } else { "b.example" }, &format!("/{page_number}"))
+struct Here {
+    page: u8,
+    visitor: Option<u8>,
+    guise: Guise,
+    presence: Presence,
+}
+
+/// What the counts must be: everyone who is there, by page and by who they are taken for.
+struct Model<'a> {
+    rooms: &'a Rooms,
+    keys: Keys,
+    /// The day, and how many days before it the last key was in force.
+    day: u64,
+    since: u64,
+    came: usize,
+    here: Vec<Here>,
+    looked_at: Option<RoomRef>,
+}
+
+const SITES: [(&str, std::ops::Range<u8>); 2] = [("a.example", 0..3), ("b.example", 3..6)];
+
+impl<'a> Model<'a> {
+    fn new(rooms: &'a Rooms) -> Self {
+        let (keys, day) = (Keys::new().unwrap(), visitor::today());
+        Self { rooms, keys, day, since: 0, came: 0, here: Vec::new(), looked_at: None }
     }
 
-    fn join(&mut self, page: u8, number: Option<u8>) {
-        // Whoever is in keeps being known for one midnight; the model asks no more than that.
-        let visitor = number.map(|number| visitor(number, (self.midnights == 1, false)));
-        let presence = self.rooms.join(&Self::name(page), visitor.as_ref()).unwrap();
-        self.present.push((page, number, presence));
+    /// Two sites of three pages each.
+    fn site_of(page: u8) -> &'static str {
+        SITES[usize::from(page / 3)].0
+    }
+
+    fn name(number: u8) -> RoomName {
+        page(Self::site_of(number), &format!("/{number}"))
+    }
+
+    /// Whoever is in keeps being known for one midnight.
+    fn guise(&self, page: u8, visitor: Option<u8>) -> Guise {
+        let Some(number) = visitor else { return Guise::Apart(self.came) };
+        let before = Guise::Known { number, day: self.day - 1 };
+        let is_here = |here: &Here| here.page / 3 == page / 3 && here.guise == before;
+        if self.since == 1 && self.here.iter().any(is_here) {
+            return before;
+        }
+        Guise::Known { number, day: self.day }
+    }
+
+    /// What the room is told of a visitor to a page.
+    fn seen(&self, page: u8, visitor: Option<u8>) -> Option<Visitor> {
+        visitor.map(|number| {
+            let site = Self::site_of(page).parse().unwrap();
+            self.keys.visitor_on(self.day, &site, std::net::Ipv4Addr::from([127, 0, 0, number]).into(), b"x")
+        })
+    }
+
+    fn join(&mut self, page: u8, visitor: Option<u8>) {
+        let guise = self.guise(page, visitor);
+        let presence = self.rooms.join(&Self::name(page), self.seen(page, visitor).as_ref()).unwrap();
+        self.came += 1;
+        self.here.push(Here { page, visitor, guise, presence });
+    }
+
+    /// Somebody who is here turns out to be another: as if they had gone and come.
+    fn identify(&mut self, which: usize, visitor: Option<u8>) {
+        let mut here = self.here.swap_remove(which);
+        here.guise = self.guise(here.page, visitor);
+        here.visitor = visitor;
+        here.presence.identify(self.seen(here.page, visitor).as_ref());
+        self.came += 1;
+        self.here.push(here);
     }
 
     fn take(&mut self, step: Step) {
-        let some = self.present.len();
+        let some = self.here.len();
         match step {
             Step::Join { page, visitor } => self.join(page, visitor),
-            Step::Midnight => self.midnights = 1,
+            Step::Midnight { days } => self.midnight(days),
+            Step::Look { page, whole } => {
+                let name = if whole { site(Self::site_of(page)) } else { Self::name(page) };
+                self.looked_at = Some(self.rooms.open(&name));
+            }
             _ if some == 0 => {}
-            Step::Leave(which) => drop(self.present.swap_remove(which % some)),
+            Step::Leave(which) => drop(self.here.swap_remove(which % some)),
             Step::Navigate { which, page } => {
-                let (_, visitor, presence) = self.present.swap_remove(which % some);
-                drop(presence);
+                let visitor = self.here.swap_remove(which % some).visitor;
                 self.join(page, visitor);
             }
-            Step::Identify { which, visitor: number } => {
-                let (_, known_as, presence) = &mut self.present[which % some];
-                presence
-                    .identify(number.map(|number| visitor(number, (self.midnights == 1, false))).as_ref());
-                *known_as = number;
-            }
+            Step::Identify { which, visitor } => self.identify(which % some, visitor),
             Step::Crash(which) => {
-                let (_, _, presence) = self.present.swap_remove(which % some);
+                let presence = self.here.swap_remove(which % some).presence;
                 let crash = std::panic::AssertUnwindSafe(move || {
                     let _presence = presence;
                     std::panic::resume_unwind(Box::new("on purpose"));
@@ -200,11 +274,39 @@ impl Model<'_> {
         }
     }
 
+    /// The keys turn with the first who comes on the new day.
+    fn midnight(&mut self, days: u64) {
+        self.day += days;
+        self.since = days;
+        let _ = self.keys.visitor_on(
+            self.day,
+            &"c.example".parse().unwrap(),
+            std::net::Ipv4Addr::LOCALHOST.into(),
+            b"",
+        );
+    }
+
     fn expected(&self, in_room: impl Fn(u8) -> bool) -> Counts {
-        let here: Vec<_> = self.present.iter().filter(|(page, ..)| in_room(*page)).collect();
-        let known: HashSet<_> = here.iter().filter_map(|(_, visitor, _)| *visitor).collect();
-        let apart = here.iter().filter(|(_, visitor, _)| visitor.is_none()).count();
-        Counts { pages: here.len() as u64, visitors: (known.len() + apart) as u64 }
+        let here = || self.here.iter().filter(|here| in_room(here.page));
+        let visitors: HashSet<Guise> = here().map(|here| here.guise).collect();
+        Counts { pages: here().count() as u64, visitors: visitors.len() as u64 }
+    }
+
+    /// A site's open pages with their counts, most viewers first.
+    fn ranking(&self, pages: std::ops::Range<u8>) -> Vec<u64> {
+        let mut counts: Vec<u64> = pages.map(|page| self.expected(|other| other == page).pages).collect();
+        counts.retain(|count| *count > 0);
+        counts.sort_by(|one, other| other.cmp(one));
+        counts
+    }
+
+    /// The rooms that exist: those that somebody is in, the one that is looked at, and the sites of both.
+    fn existing(&self) -> usize {
+        let looked_at = self.looked_at.iter().map(|room| room.key().clone());
+        let names: HashSet<RoomName> =
+            self.here.iter().map(|here| Self::name(here.page)).chain(looked_at).collect();
+        let sites = names.iter().filter_map(RoomName::whole_site);
+        names.iter().cloned().chain(sites).collect::<HashSet<_>>().len()
     }
 }
 
@@ -212,29 +314,29 @@ proptest! {
     #[test]
     fn counts_equal_the_model(steps in prop::collection::vec(step(), 0..200)) {
         let rooms = Rooms::new(Limits::default());
-        let mut model = Model { rooms: &rooms, midnights: 0, present: Vec::new() };
+        let mut model = Model::new(&rooms);
+        let counts = |name: &RoomName| rooms.find(name).map(|room| room.counts()).unwrap_or_default();
         for step in steps {
             model.take(step);
-            let mut occupied: HashMap<&str, HashSet<u8>> = HashMap::new();
-            for number in 0..6_u8 {
-                let found = rooms.find(&Model::name(number)).map(|room| room.counts()).unwrap_or_default();
-                prop_assert_eq!(found, model.expected(|page| page == number));
-                let name = if number < 3 { "a.example" } else { "b.example" };
-                if found.pages > 0 {
-                    occupied.entry(name).or_default().insert(number);
+            for number in 0..6 {
+                prop_assert_eq!(counts(&Model::name(number)), model.expected(|page| page == number));
+            }
+            let mut everyone = Counts::default();
+            for (name, pages) in SITES {
+                let expected = model.expected(|page| pages.contains(&page));
+                prop_assert_eq!(counts(&site(name)), expected);
+                everyone.pages += expected.pages;
+                everyone.visitors += expected.visitors;
+                let top = rooms.find(&site(name)).map(|room| room.top(99)).unwrap_or_default();
+                for (page, count) in &top {
+                    prop_assert_eq!(counts(&RoomName::page(name.parse().unwrap(), page.clone())).pages, *count);
                 }
+                prop_assert_eq!(top.into_iter().map(|(_, count)| count).collect::<Vec<_>>(), model.ranking(pages));
             }
-            for (name, pages) in [("a.example", 0..3_u8), ("b.example", 3..6)] {
-                let whole = rooms.find(&site(name));
-                let found = whole.as_ref().map(|room| room.counts()).unwrap_or_default();
-                prop_assert_eq!(found, model.expected(|page| pages.contains(&page)));
-                let ranked = whole.map_or(0, |room| room.top(99).len());
-                prop_assert_eq!(ranked, occupied.get(name).map_or(0, HashSet::len));
-            }
-            let (a, b) = (model.expected(|page| page < 3), model.expected(|page| page >= 3));
-            let everyone = Counts { pages: a.pages + b.pages, visitors: a.visitors + b.visitors };
             prop_assert_eq!(rooms.everyone(), everyone);
-            prop_assert_eq!(rooms.len(), occupied.values().map(|pages| pages.len() + 1).sum::<usize>());
+            prop_assert_eq!(rooms.len(), model.existing());
         }
+        drop(model);
+        prop_assert!(rooms.is_empty() && rooms.everyone() == Counts::default());
     }
 }

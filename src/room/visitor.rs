@@ -53,7 +53,7 @@ impl Keys {
         self.marks_on(today(), &(site.as_str(), "session", id))
     }
 
-    fn visitor_on(&self, day: u64, site: &Site, address: IpAddr, agent: &[u8]) -> Visitor {
+    pub(super) fn visitor_on(&self, day: u64, site: &Site, address: IpAddr, agent: &[u8]) -> Visitor {
         self.marks_on(day, &(site.as_str(), address.to_canonical(), agent))
     }
 
@@ -91,7 +91,7 @@ fn mark(key: &Mark, who: &impl Hash) -> Mark {
     hasher.finish128().as_bytes()
 }
 
-fn today() -> u64 {
+pub(super) fn today() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / SECONDS_A_DAY)
 }
 
