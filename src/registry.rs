@@ -199,3 +199,31 @@ mod tests {
         assert!(registry.is_empty());
     }
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings {
+    use super::*;
+    use shuttle::thread;
+
+    #[test]
+    fn whoever_holds_a_key_has_what_all_others_have() {
+        let turns = || {
+            let registry: Arc<Registry<(), ()>> = Registry::new();
+            let threads = [(), (), ()].map(|()| {
+                let registry = Arc::clone(&registry);
+                thread::spawn(move || {
+                    let one = registry.open(&"a", || ((), ()));
+                    thread::yield_now();
+                    assert!(
+                        Arc::ptr_eq(&one, &registry.open(&"a", || ((), ()))),
+                        "another was let in between"
+                    );
+                    assert!(registry.find(&"a").is_some_and(|other| Arc::ptr_eq(&one, &other)));
+                })
+            });
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert!(registry.is_empty());
+        };
+        shuttle::check_pct(turns, 1_000, 3);
+    }
+}

@@ -19,6 +19,8 @@ use readers::Readers;
 use tally::{Tally, Who};
 use totals::Totals;
 
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings;
 mod known;
 pub(crate) mod name;
 mod page;

@@ -101,3 +101,31 @@ mod tests {
         assert!(seats.by_address.lock().unwrap().is_empty());
     }
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings {
+    use super::*;
+    use shuttle::thread;
+
+    #[test]
+    fn a_seat_is_taken_once_and_none_is_lost() {
+        let turns = || {
+            let (seats, inside) = (Seats::new(2, Some(1)), Arc::new(AtomicUsize::new(0)));
+            let threads = [1, 1, 2, 3].map(|number: u8| {
+                let (seats, inside) = (Arc::clone(&seats), Arc::clone(&inside));
+                thread::spawn(move || {
+                    let Ok(seat) = seats.take(std::net::Ipv4Addr::from([127, 0, 0, number]).into()) else {
+                        return;
+                    };
+                    assert!(inside.fetch_add(1, Ordering::SeqCst) < 2);
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    drop(seat);
+                })
+            });
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(seats.taken.load(Ordering::Relaxed), 0);
+            assert!(seats.by_address.lock().unwrap().is_empty());
+        };
+        shuttle::check_pct(turns, 1_000, 3);
+    }
+}
