@@ -1,32 +1,35 @@
 //! Rooms: those who share a count. A room exists while somebody is in it or looks at it.
 
-use std::fmt;
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
+pub use limits::{Limits, NoRoom};
 pub use name::{RoomName, RoomNameError, Site, SiteError};
 pub use page::{Page, PageError, PageQuery};
+pub use presence::Presence;
 pub use readers::{NoName, NoPosition, Position, Reader, ReaderId, ReaderName, Reading};
 pub use tally::{Counting, Counts};
 pub use visitor::{Keys, Visitor};
 
 use crate::registry::{Held, Registry};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use ranking::{Ranking, Row};
-use reached::{Early, Reached};
+use reached::Early;
 use readers::Readers;
-use tally::{Tally, Who};
+use state::State;
 use totals::Totals;
 
 #[cfg(all(test, feature = "shuttle"))]
 mod interleavings;
 mod known;
+mod limits;
 pub(crate) mod name;
 mod page;
+mod presence;
 mod ranking;
 mod reached;
 mod readers;
+mod state;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -45,24 +48,6 @@ pub struct Rooms {
     early: Early,
 }
 
-/// How many rooms there may be. Who is in is never put out for a newcomer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// Sites with somebody in them.
-    pub sites: usize,
-    /// Pages of one site with somebody in them.
-    pub pages_per_site: usize,
-}
-
-/// Why there is no room for a newcomer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoRoom {
-    /// There are as many sites as there may be.
-    Sites,
-    /// The site has as many pages as it may have.
-    Pages,
-}
-
 /// Counts, and a way to hear of their changes.
 ///
 /// In this order, for a join's sake: what it touches lies together.
@@ -73,36 +58,6 @@ pub struct Room {
     site: Option<RoomRef>,
     state: Mutex<State>,
     changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    tally: Tally,
-    peak: Counts,
-    /// Of a page that is open: its place in the site's ranking.
-    row: Option<Row>,
-    /// Of a whole site with open pages. Rooms are many, and most are pages: so it has memory of its own.
-    ranking: Option<Box<Ranking>>,
-    /// Only while somebody says where they are.
-    readers: Option<Box<Readers>>,
-    /// Only while it is known of somebody how far they have come.
-    reached: Option<Box<Reached>>,
-}
-
-/// Being counted: making it joins the room, dropping it leaves. Nothing else changes a count, so a panic, a cancelled
-/// task or a lost socket can't leave a ghost.
-#[derive(Debug)]
-#[must_use = "dropping it leaves the room"]
-pub struct Presence {
-    room: RoomRef,
-    who: Who,
-    totals: Arc<Totals>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { sites: 100_000, pages_per_site: 10_000 }
-    }
 }
 
 impl Rooms {
@@ -209,8 +164,11 @@ impl Room {
 
     /// Waits until `differs` is true, which is asked now and after each change. Changes in between may pass unseen, the
     /// last one never does.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function keeps its arguments twice, and every feed waits here"
+    )]
     pub fn changed(&self, differs: impl Fn(&Self) -> bool) -> impl Future<Output = ()> {
-        // A block, for a function would keep its arguments twice, and every feed waits here.
         async move {
             loop {
                 let mut changed = std::pin::pin!(self.changed.notified());
@@ -250,68 +208,6 @@ impl Room {
         self.changed.notify_waiters();
     }
 
-    fn enter(
-        room: &RoomRef,
-        visitor: Option<&Visitor>,
-        limits: &Limits,
-        totals: &Totals,
-    ) -> Result<Who, NoRoom> {
-        let whole = room.whole_site();
-        // The site's lock is always the first of the two, so both are of one moment, and nobody waits in a circle.
-        let mut site = whole.lock();
-        let mut page = room.lock_page();
-        site.check(page.as_deref(), limits, totals)?;
-        let who = site.tally.recognise(visitor);
-        let before = site.tally.counts();
-        site.add(who);
-        totals.came(before, site.tally.counts());
-        if let (Some(page), Some(name)) = (page.as_deref_mut(), room.key().as_page()) {
-            page.add(who);
-            site.rank(page, name, page.tally.pages() - 1);
-        }
-        room.tell(whole, (page, site));
-        Ok(who)
-    }
-
-    /// Counts one who is here as somebody else, and says as whom. Nobody sees them gone meanwhile.
-    fn turn(room: &RoomRef, who: Who, visitor: Option<&Visitor>, totals: &Totals) -> Who {
-        let whole = room.whole_site();
-        let mut site = whole.lock();
-        let mut page = room.lock_page();
-        let before = site.tally.counts();
-        let other = site.turn(who, |tally| tally.recognise(visitor));
-        totals.turned(before, site.tally.counts());
-        if let Some(page) = page.as_deref_mut() {
-            page.turn(who, |_| other);
-        }
-        room.tell(whole, (page, site));
-        other
-    }
-
-    fn leave(room: &RoomRef, who: Who, totals: &Totals) {
-        let whole = room.whole_site();
-        let mut site = whole.lock();
-        let mut page = room.lock_page();
-        let before = site.tally.counts();
-        site.remove(who);
-        totals.went(before, site.tally.counts());
-        if let (Some(page), Some(name)) = (page.as_deref_mut(), room.key().as_page()) {
-            page.remove(who);
-            site.rank(page, name, page.tally.pages() + 1);
-        }
-        room.tell(whole, (page, site));
-    }
-
-    /// Lets others look at what has changed, and those who listen know of it.
-    fn tell(&self, whole: &Self, (page, site): (Option<MutexGuard<'_, State>>, MutexGuard<'_, State>)) {
-        let is_page = page.is_some();
-        drop((page, site));
-        whole.changed.notify_waiters();
-        if is_page {
-            self.changed.notify_waiters();
-        }
-    }
-
     /// A page's own state; its site's has to be locked first. A whole site has no other.
     fn lock_page(&self) -> Option<MutexGuard<'_, State>> {
         self.site.as_ref().map(|_| self.lock())
@@ -327,83 +223,3 @@ impl Room {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-impl State {
-    /// Whether one more may come to `page`, which may be one too many, as the site may.
-    fn check(&self, page: Option<&Self>, limits: &Limits, totals: &Totals) -> Result<(), NoRoom> {
-        let is_new = page.is_some_and(|page| page.tally.pages() == 0);
-        if is_new && self.ranking.as_ref().map_or(0, |ranking| ranking.len()) >= limits.pages_per_site {
-            return Err(NoRoom::Pages);
-        }
-        if self.tally.pages() > 0 {
-            return Ok(());
-        }
-        totals.open_site(limits.sites)
-    }
-
-    /// Puts a page of this site, which was open `before` times, where it belongs now.
-    fn rank(&mut self, page: &mut Self, name: &Page, before: u32) {
-        let ranking = self.ranking.get_or_insert_default();
-        ranking.change(&mut page.row, name, (before, page.tally.pages()));
-    }
-
-    fn add(&mut self, who: Who) {
-        self.tally.add(who);
-        let Counts { pages, visitors } = self.tally.counts();
-        self.peak = Counts { pages: self.peak.pages.max(pages), visitors: self.peak.visitors.max(visitors) };
-    }
-
-    fn turn(&mut self, who: Who, into: impl FnOnce(&Tally) -> Who) -> Who {
-        self.tally.remove(who);
-        let other = into(&self.tally);
-        self.add(other);
-        self.forget_if_gone(who);
-        other
-    }
-
-    fn remove(&mut self, who: Who) {
-        self.tally.remove(who);
-        self.forget_if_gone(who);
-    }
-
-    /// How far a visitor has come goes with their last page.
-    fn forget_if_gone(&mut self, who: Who) {
-        if let (Some(reached), Who::Known(mark)) = (&mut self.reached, who)
-            && !self.tally.knows(&mark)
-        {
-            reached.forget(&mark);
-            if reached.is_empty() {
-                self.reached = None;
-            }
-        }
-    }
-}
-
-impl Presence {
-    /// The room it counts in.
-    pub fn room(&self) -> &RoomRef {
-        &self.room
-    }
-
-    /// From now on it counts as that visitor; as one of its own, if it isn't to be told apart.
-    pub fn identify(&mut self, visitor: Option<&Visitor>) {
-        self.who = Room::turn(&self.room, self.who, visitor, &self.totals);
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        Room::leave(&self.room, self.who, &self.totals);
-    }
-}
-
-impl fmt::Display for NoRoom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sites => "too many sites",
-            Self::Pages => "too many pages of one site",
-        })
-    }
-}
-
-impl std::error::Error for NoRoom {}
