@@ -138,6 +138,10 @@ pub struct Config {
     #[doc(hidden)]
     #[arg(skip = WRITE_TIMEOUT)]
     pub write_timeout: Duration,
+    /// How often a page with a WebSocket is asked whether it is there. It has no flag: tests shorten it.
+    #[doc(hidden)]
+    #[arg(skip = PING_EVERY)]
+    pub ping_every: Duration,
     /// How they do it; for benches and tests
     #[arg(
         long,
@@ -163,6 +167,8 @@ pub enum FanoutSends {
 }
 
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// What the one picture is to show.
 #[derive(Args, Debug)]

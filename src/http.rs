@@ -10,7 +10,6 @@ use hyper::{HeaderMap, Method, Response};
 
 use crate::circle::Circles;
 use crate::delivery::takeover::Answer;
-use crate::delivery::websocket::Keeper;
 use crate::feed::{FeedRef, Feeds};
 use crate::gate::{Claim, Refusal};
 use crate::picture::{Pictures, Themes};
@@ -60,7 +59,6 @@ pub(crate) struct House {
     pub(crate) keys: Keys,
     pub(crate) feeds: Feeds,
     pub(crate) circles: Circles,
-    pub(crate) keeper: Arc<Keeper>,
     pub(crate) pictures: Arc<Pictures>,
     pub(crate) themes: Themes,
     pub(crate) seats: Arc<Seats>,

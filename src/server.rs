@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::circle::Circles;
 use crate::config::Config;
 use crate::delivery::takeover::{self, Taken};
-use crate::delivery::websocket::{self, Keeper};
+use crate::delivery::websocket::{Opened, Switchboard};
 use crate::delivery::{Fanout, FanoutOptions, Newcomer};
 use crate::feed::Feeds;
 use crate::files::{self, Reserve};
@@ -35,6 +35,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     house: Arc<House>,
     fanout: Arc<Fanout>,
+    switchboard: Arc<Switchboard>,
 }
 
 /// Changes a running server.
@@ -73,13 +74,14 @@ impl Server {
             keys: Keys::new()?,
             feeds: Feeds::new(Arc::clone(&pictures), Arc::clone(&fanout)),
             circles: Circles::new(),
-            keeper: Keeper::start(),
             pictures,
             themes: themes(config).map_err(io::Error::other)?,
             seats: Seats::new(most, config.max_per_address.map(usize::from)),
         };
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
-        Ok(Self { listeners, house: Arc::new(house), fanout })
+        let house = Arc::new(house);
+        let switchboard = Arc::new(Switchboard::start(Arc::clone(&house), config.ping_every)?);
+        Ok(Self { listeners, house, fanout, switchboard })
     }
 
     /// A way to change the settings of this server while it runs.
@@ -97,21 +99,19 @@ impl Server {
 
     /// Serves until `shutdown` is ready, then ends every stream the orderly way.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listeners, house, fanout } = self;
+        let Self { listeners, house, fanout, switchboard } = self;
         let mut accepting = JoinSet::new();
         for listener in listeners {
-            accepting.spawn(accept(listener, Arc::clone(&house), Arc::clone(&fanout)));
+            let ways = Ways { fanout: Arc::clone(&fanout), switchboard: Arc::clone(&switchboard) };
+            accepting.spawn(accept(listener, Arc::clone(&house), ways));
         }
         shutdown.await;
         tracing::info!("stopping: the open streams get their last picture");
         accepting.shutdown().await;
-        house.keeper.end();
-        let drained = tokio::task::spawn_blocking(move || fanout.end(DRAIN)).await;
-        if let Err(error) = drained {
+        let pictures = tokio::task::spawn_blocking(move || fanout.end(DRAIN));
+        let sockets = tokio::task::spawn_blocking(move || switchboard.end(DRAIN));
+        if let Err(error) = pictures.await.and(sockets.await) {
             tracing::error!(%error, "the streams were not ended in order");
-        }
-        if tokio::time::timeout(DRAIN, house.keeper.wait_for_none()).await.is_err() {
-            tracing::debug!("not every WebSocket was closed in order");
         }
     }
 }
@@ -131,31 +131,38 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
         .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {address}: {error}")))
 }
 
+/// Where sockets go whose request was judged.
+#[derive(Clone)]
+struct Ways {
+    fanout: Arc<Fanout>,
+    switchboard: Arc<Switchboard>,
+}
+
 /// Accepts for ever. What it spawned goes on when it is stopped: a request already on its way still gets its answer.
-async fn accept(listener: TcpListener, house: Arc<House>, fanout: Arc<Fanout>) {
+async fn accept(listener: TcpListener, house: Arc<House>, ways: Ways) {
     let mut reserve = Reserve::new();
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
                 reserve.renew();
-                tokio::spawn(serve(socket, peer, Arc::clone(&house), Arc::clone(&fanout)));
+                tokio::spawn(serve(socket, peer, Arc::clone(&house), ways.clone()));
             }
             Err(error) => reserve.weather(&listener, &error).await,
         }
     }
 }
 
-async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, fanout: Arc<Fanout>) {
+async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, ways: Ways) {
     let answer = |request: Request<_>| http::answer(&house, &request.into_parts().0, peer.ip());
     let Some(Taken { socket, purpose, behind }) = takeover::serve(socket, answer).await else { return };
     match purpose {
         Purpose::View(Ticket { opening, feed, presence, seat, hangs_up_late }) => {
             let junk = behind.len();
-            fanout.admit(Newcomer { socket, opening, feed, presence, seat, hangs_up_late, junk });
+            ways.fanout.admit(Newcomer { socket, opening, feed, presence, seat, hangs_up_late, junk });
         }
         Purpose::Talk(opening) => {
             let Opening { key, guest } = *opening;
-            websocket::serve(websocket::Opened { socket, behind, key, guest }, house);
+            ways.switchboard.admit(Opened { socket, behind, key, guest });
         }
         Purpose::Head(head) => send_head(socket, &head).await,
     }

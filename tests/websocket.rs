@@ -4,11 +4,14 @@
 
 mod common;
 
-use common::client::{Client, get};
+use std::time::{Duration, Instant};
+
+use common::client::{Client, End, get};
 use common::page::{self, BINARY, OPENING, PING, PONG, Page, TEXT, counts, frame, opening};
 use common::request;
-use common::server::TestServer;
+use common::server::{TestServer, config};
 use common::viewer::Viewer;
+use onlookers::config::Config;
 use serde_json::json;
 
 const ROOM: &str = "example.com/posts/1";
@@ -187,6 +190,26 @@ fn pings_are_answered_in_both_ways() {
     assert_eq!(page.frame(), (PONG, b"are you there".to_vec()));
     page.say(r#"{"type":"ping"}"#);
     assert_eq!(page.hear(), json!({"type": "pong"}));
+}
+
+#[test]
+fn who_answers_no_question_is_gone_after_two_and_who_does_stays() {
+    let often = Config { ping_every: Duration::from_millis(400), ..config(&["--repaint", "1h"]) };
+    let server = TestServer::with(often);
+    let mut silent = Page::open(server.address, PATH);
+    let mut page = Page::open(server.address, PATH);
+    page.wait_for(ROOM, 2, 1);
+    // It answers every question on the way.
+    page.wait_for(ROOM, 1, 1);
+    let (heard, end) = silent.client.read_to_end();
+    assert_eq!(heard.windows(2).filter(|bytes| bytes == b"\x89\0").count(), 2, "{heard:?}");
+    assert_eq!(end, End::Fin);
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(2) {
+        page.say(r#"{"type":"ping"}"#);
+        page.wait_for_type("pong");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 #[test]

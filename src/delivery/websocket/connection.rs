@@ -1,18 +1,12 @@
 //! One connection: what it hears, and the rooms it is in.
 
-use std::future::poll_fn;
-use std::io::ErrorKind;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use tokio::time::Instant;
+use std::time::Instant;
 
 use super::frame::{self, Closing, Decoder, Received};
-use super::hang_up;
 use super::limits::Allowance;
 use super::messages::{Asked, SessionId, Wrong, pong};
-use super::outbox::{self, Gone, Outbox};
+use super::outbox::{Gone, Outbox};
 use super::rooms::Rooms;
 use crate::circle::{Attendance, ViewerId};
 use crate::http::House;
@@ -20,9 +14,14 @@ use crate::room::{Site, Visitor};
 use crate::seats::Seat;
 use crate::settings::Settings;
 
-/// How much is read at once, in bytes, and how often before other connections have their turn.
+/// After so many questions without an answer a page has gone.
+const PATIENCE: u8 = 2;
+
+/// How much is read at once, in bytes.
 const READ: usize = 4 * 1024;
-const READS: usize = 4;
+
+/// How much a page may send that is being closed, in bytes.
+const MOST_JUNK: u32 = 64 * 1024;
 
 /// A visitor of a page, with what it may do.
 pub(crate) struct Guest {
@@ -50,180 +49,185 @@ pub(crate) enum Manner {
 }
 
 /// Why a connection is over.
-#[derive(Debug)]
-enum End {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
     Gone,
     /// It is to be closed, with this code.
     Close(u16),
 }
 
-struct Connection {
-    house: Arc<House>,
+/// What is kept of an open page.
+pub(super) struct Connection {
     outbox: Arc<Outbox>,
+    state: State,
+    /// Freed with the connection.
+    _seat: Seat,
+}
+
+enum State {
+    Open(Open),
+    /// The page was told the end. What still comes is read until it closes too: to close with that unread would be to
+    /// reset, and a reset can overtake what it was told.
+    Closing {
+        junk: u32,
+    },
+}
+
+struct Open {
     rooms: Rooms,
     manner: Manner,
     /// Only while a message has come in part.
     decoder: Option<Box<Decoder>>,
     allowance: Allowance,
-    /// Freed with the connection.
-    _seat: Seat,
-}
-
-impl Guest {
-    /// Takes it in; the future serves the connection until it ends. `behind` came with its opening.
-    pub(super) fn enter(
-        self,
-        house: Arc<House>,
-        outbox: Outbox,
-        behind: &Bytes,
-    ) -> impl Future<Output = ()> + use<> {
-        let Self { id, site, visitor, counted, manner, attends, seat } = self;
-        let outbox = Arc::new(outbox);
-        let kept = house.keeper.keep(Arc::clone(&outbox));
-        let mut connection = Connection {
-            rooms: Rooms::new(id, site, visitor, counted),
-            outbox: Arc::clone(&outbox),
-            house,
-            manner,
-            decoder: None,
-            allowance: Allowance::new(Instant::now()),
-            _seat: seat,
-        };
-        let begun = connection.begin(attends, behind);
-        // A block, and nothing in it moved: it is as large as what it holds, where a function would hold it twice.
-        async move {
-            let end = match begun {
-                Ok(()) => connection.run().await,
-                Err(end) => end,
-            };
-            // Who is being sent off isn't in a room any more.
-            drop(connection);
-            if let End::Close(code) = end {
-                // Boxed, so that its buffer isn't a part of every connection.
-                Box::pin(hang_up(&outbox, code)).await;
-            }
-            drop(kept);
-        }
-    }
+    /// How often the page was asked in a row whether it is there, and didn't answer.
+    unanswered: u8,
 }
 
 impl Connection {
-    fn begin(&mut self, attends: Vec<Attendance>, behind: &Bytes) -> Result<(), End> {
-        self.rooms.begin(attends, &self.outbox)?;
-        if behind.is_empty() { Ok(()) } else { self.hear(behind) }
+    pub(super) fn new(outbox: Arc<Outbox>, guest: Guest) -> Self {
+        let Guest { id, site, visitor, counted, manner, attends, seat } = guest;
+        let mut rooms = Rooms::new(id, site, visitor, counted);
+        rooms.begin(attends, &outbox);
+        let allowance = Allowance::new(Instant::now());
+        let open = Open { rooms, manner, decoder: None, allowance, unanswered: 0 };
+        Self { outbox, state: State::Open(open), _seat: seat }
     }
 
-    async fn run(&mut self) -> End {
-        poll_fn(|cx| match self.poll(cx) {
-            Ok(()) => Poll::Pending,
-            Err(end) => Poll::Ready(end),
-        })
-        .await
-    }
-
-    /// Does what there is to do, and has itself woken for the rest.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let standing = self.outbox.listen(cx);
-        match standing.end {
-            Some(outbox::End::Stop) => return Err(Closing::GoingAway.into()),
-            Some(outbox::End::Unanswered) => return Err(End::Gone),
-            None => {}
+    /// Hears what came with the opening.
+    pub(super) fn begin(&mut self, behind: &[u8], house: &House) -> Result<(), End> {
+        match &mut self.state {
+            State::Open(open) if !behind.is_empty() => open.hear(behind, &self.outbox, house),
+            _ => Ok(()),
         }
-        if standing.stalled {
-            self.outbox.flush(cx, |slot| self.rooms.newest(slot))?;
-        }
-        self.read(cx)
     }
 
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let outbox = Arc::clone(&self.outbox);
-        for _ in 0..READS {
-            let Poll::Ready(ready) = outbox.socket().poll_read_ready(cx) else { return Ok(()) };
-            ready.map_err(|_| End::Gone)?;
-            let mut buffer = [0; READ];
-            match outbox.socket().try_read(&mut buffer) {
-                Ok(0) => return Err(End::Gone),
-                Ok(some) => self.hear(&buffer[..some])?,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => return Err(End::Gone),
+    /// Goes on with what the socket didn't take before.
+    pub(super) fn flush(&mut self) -> Result<(), End> {
+        match &self.state {
+            State::Open(open) => {
+                self.outbox.flush(|slot| open.rooms.newest(slot))?;
+            }
+            State::Closing { .. } => {
+                if self.outbox.flush(|_| None)? {
+                    self.outbox.finish();
+                }
             }
         }
-        cx.waker().wake_by_ref();
         Ok(())
     }
 
-    fn hear(&mut self, bytes: &[u8]) -> Result<(), End> {
+    /// Hears all that has come. How much that can be is bounded by how fast a page may talk.
+    pub(super) fn read(&mut self, house: &House) -> Result<(), End> {
+        let mut buffer = [0; READ];
+        while let Some(some) = self.outbox.read(&mut buffer)? {
+            match &mut self.state {
+                State::Open(open) => open.hear(&buffer[..some], &self.outbox, house)?,
+                State::Closing { junk } if *junk < MOST_JUNK => *junk += some as u32,
+                State::Closing { .. } => return Err(End::Gone),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the page whether it is there.
+    pub(super) fn ask(&mut self) -> Result<(), End> {
+        let State::Open(open) = &mut self.state else { return Ok(()) };
+        if open.unanswered == PATIENCE {
+            return Err(End::Gone);
+        }
+        open.unanswered += 1;
+        Ok(self.outbox.answer(&frame::ping())?)
+    }
+
+    /// Tells the page the end. Who is being sent off isn't in a room any more.
+    ///
+    /// # Errors
+    /// If it was told before, or has gone.
+    pub(super) fn close(&mut self, code: u16) -> Result<(), End> {
+        if let State::Closing { .. } = self.state {
+            return Err(End::Gone);
+        }
+        self.state = State::Closing { junk: 0 };
+        self.outbox.answer(&frame::close(code))?;
+        self.flush()
+    }
+}
+
+impl Open {
+    fn hear(&mut self, bytes: &[u8], outbox: &Arc<Outbox>, house: &House) -> Result<(), End> {
         if !self.allowance.bytes(bytes.len(), Instant::now()) {
-            return self.refuse();
+            return refuse(outbox);
         }
         let mut decoder = self.decoder.take().unwrap_or_default();
         decoder.feed(bytes);
         while let Some(received) = decoder.next()? {
             // Whatever it is, somebody is there.
-            self.outbox.answered();
-            self.receive(received)?;
+            self.unanswered = 0;
+            self.receive(received, outbox, house)?;
         }
         self.decoder = (!decoder.is_empty()).then_some(decoder);
         Ok(())
     }
 
-    fn receive(&mut self, received: Received) -> Result<(), End> {
+    fn receive(&mut self, received: Received, outbox: &Arc<Outbox>, house: &House) -> Result<(), End> {
         if let Received::Close(code) = received {
             return Err(End::Close(code.unwrap_or(Closing::Normal as u16)));
         }
         if !self.allowance.message(Instant::now()) {
-            return self.refuse();
+            return refuse(outbox);
         }
         match (received, self.manner) {
-            (Received::Ping(payload), _) => Ok(self.outbox.answer(&frame::pong(&payload))?),
+            (Received::Ping(payload), _) => Ok(outbox.answer(&frame::pong(&payload))?),
             (Received::Text(text), Manner::Json) => {
-                match Asked::parse(&text).and_then(|asked| self.obey(asked)) {
-                    Ok(()) => Ok(()),
-                    Err(wrong) => self.tell(&wrong.text()),
-                }
+                let done = Asked::parse(&text).and_then(|asked| self.obey(asked, outbox, house));
+                done.or_else(|wrong| tell(outbox, &wrong.text()))
             }
             _ => Ok(()),
         }
     }
 
-    fn obey(&mut self, asked: Asked) -> Result<(), Wrong> {
+    fn obey(&mut self, asked: Asked, outbox: &Arc<Outbox>, house: &House) -> Result<(), Wrong> {
+        let site = self.rooms.site();
         match asked {
-            Asked::Join { room } => self.rooms.join(&room, &self.house, &self.outbox),
-            Asked::Leave { room } => self.rooms.leave(&room),
+            Asked::Join { room } => return self.rooms.join(&room, house, outbox),
+            Asked::Leave { room } => return self.rooms.leave(&room),
             Asked::Session { id } => {
-                self.rooms.identify(id.as_ref().map(SessionId::as_str), &self.house.keys);
-                Ok(())
+                self.rooms.identify(id.as_ref().map(SessionId::as_str), &house.keys);
             }
             Asked::Presence { position, name, room } => {
-                self.check(Settings::presence, "presence is off for this site")?;
-                self.rooms.place(room.as_deref(), position, name)
+                check(house, site, Settings::presence, "presence is off for this site")?;
+                return self.rooms.place(room.as_deref(), position, name);
             }
             Asked::Message { data, room } => {
-                self.check(Settings::messages, "messages are off for this site")?;
-                self.rooms.say(room.as_deref(), &data)
+                check(house, site, Settings::messages, "messages are off for this site")?;
+                return self.rooms.say(room.as_deref(), &data);
             }
+            // A page that reads nothing is found by what it is sent next.
             Asked::Ping => {
-                // A page that reads nothing is found by what it is sent next.
-                let _ = self.tell(&pong());
-                Ok(())
+                let _ = tell(outbox, &pong());
             }
         }
+        Ok(())
     }
+}
 
-    fn check(&self, setting: impl Fn(&Settings, &Site) -> bool, off: &'static str) -> Result<(), Wrong> {
-        let on = setting(&self.house.settings(), self.rooms.site());
-        if on { Ok(()) } else { Err(Wrong::NotEnabled(off)) }
-    }
+fn check(
+    house: &House,
+    site: &Site,
+    setting: impl Fn(&Settings, &Site) -> bool,
+    off: &'static str,
+) -> Result<(), Wrong> {
+    if setting(&house.settings(), site) { Ok(()) } else { Err(Wrong::NotEnabled(off)) }
+}
 
-    /// It says more than it may.
-    fn refuse(&self) -> Result<(), End> {
-        self.tell(&Wrong::TooFast.text())?;
-        Err(Closing::Policy.into())
-    }
+/// It says more than it may.
+fn refuse(outbox: &Outbox) -> Result<(), End> {
+    tell(outbox, &Wrong::TooFast.text())?;
+    Err(Closing::Policy.into())
+}
 
-    fn tell(&self, text: &str) -> Result<(), End> {
-        Ok(self.outbox.answer(&frame::text(text))?)
-    }
+fn tell(outbox: &Outbox, text: &str) -> Result<(), End> {
+    Ok(outbox.answer(&frame::text(text))?)
 }
 
 impl From<Gone> for End {
@@ -242,13 +246,10 @@ impl From<Closing> for End {
 mod tests {
     use super::*;
 
-    fn size_of_future<H, O, F>(_: impl Fn(Guest, H, O, &Bytes) -> F) -> usize {
-        size_of::<F>()
-    }
-
+    /// Ten thousand of them are to cost little more than their sockets.
     #[test]
-    fn an_open_page_is_a_small_task() {
-        println!("{} {}", size_of_future(Guest::enter), size_of::<Connection>());
-        assert!(size_of_future(Guest::enter) <= 256);
+    fn what_is_kept_of_an_open_page_is_small() {
+        println!("{} and {} bytes", size_of::<Connection>(), size_of::<Outbox>());
+        assert!(size_of::<Connection>() <= 192 && size_of::<Outbox>() <= 32);
     }
 }

@@ -1,8 +1,6 @@
 //! How fast a page may talk.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::frame::LONGEST;
 

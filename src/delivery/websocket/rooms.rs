@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::messages::Wrong;
-use super::outbox::{Gone, Outbox};
+use super::outbox::Outbox;
 use crate::circle::{Attendance, Listener, MemberKey, Telling, ViewerId};
 use crate::http::House;
 use crate::room::{Keys, Position, ReaderName, Reading, RoomName, Site, Visitor};
@@ -56,8 +56,7 @@ impl Rooms {
             return Err(Wrong::TooManyRooms);
         }
         let attendance = house.attend(&name, Telling::Counts, self.id, self.counted.then_some(self.who()));
-        // A page that reads nothing is found by what it is sent next.
-        let _ = self.begin(vec![attendance.map_err(|_| Wrong::Full)?], outbox);
+        self.begin(vec![attendance.map_err(|_| Wrong::Full)?], outbox);
         Ok(())
     }
 
@@ -87,11 +86,12 @@ impl Rooms {
         self.session.as_deref().or(self.visitor.as_ref())
     }
 
-    /// Enters the rooms that the connection is in from the beginning; the last of them is told of first.
-    pub(super) fn begin(&mut self, attends: Vec<Attendance>, outbox: &Arc<Outbox>) -> Result<(), Gone> {
+    /// Enters rooms, and tells how they are now: the last of them first.
+    pub(super) fn begin(&mut self, attends: Vec<Attendance>, outbox: &Arc<Outbox>) {
         let slots: Vec<_> = attends.into_iter().map(|attendance| self.enter(attendance, outbox)).collect();
         let told: Vec<_> = slots.into_iter().rev().filter_map(|slot| self.newest(slot)).collect();
-        outbox.answer(&told.concat())
+        // A page that reads nothing is found by what it is sent next.
+        let _ = outbox.answer(&told.concat());
     }
 
     /// Enters a room: from now on the connection hears what is told there.
