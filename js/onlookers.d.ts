@@ -12,41 +12,62 @@ export interface Count {
 /** Somebody has come. */
 export interface Join {
   type: 'join';
+  room: string;
+  /** Of one connection, and of nothing else of theirs. */
   id: string;
-  name?: string | null;
+  name: string | null;
 }
 
 /** Somebody has gone. */
 export interface Leave {
   type: 'leave';
+  room: string;
   id: string;
 }
 
 /** Where in the page somebody is. */
 export interface Presence {
   type: 'presence';
+  room: string;
   id: string;
-  name?: string | null;
+  name: string | null;
   /** From 0, the top, to 1. */
   position: number;
+  /** Milliseconds since 1970. */
+  joined_at: number;
+  updated_at: number;
 }
 
 /** What somebody has sent to the others. */
 export interface Message {
   type: 'message';
+  room: string;
   from: string;
   data: unknown;
+}
+
+/** The pages of the site by viewers. */
+export interface Top {
+  type: 'top';
+  pages: { page: string; count: number }[];
+}
+
+/** Why the server did not do what the page has asked for. */
+export interface Refusal {
+  type: 'error';
+  code: string;
+  reason: string;
 }
 
 /** What a page may say over the WebSocket. */
 export type Said =
   | { type: 'join' | 'leave'; room: string }
-  | { type: 'session'; id: string }
-  | { type: 'presence'; position: number; name?: string | null }
-  | { type: 'message'; data: unknown }
+  | { type: 'session'; id: string | null }
+  | { type: 'presence'; position: number; name?: string | null; room?: string }
+  | { type: 'message'; data: unknown; room?: string }
   | { type: 'ping' };
 
-export interface OnlineCountEventMap extends HTMLElementEventMap {
+export interface OnlineCountEventMap extends Omit<HTMLElementEventMap, 'error'> {
   /** Each new count. */
   count: CustomEvent<Count>;
   /** With `presence`: there is a connection, and the others will be told of anew. */
@@ -55,12 +76,14 @@ export interface OnlineCountEventMap extends HTMLElementEventMap {
   leave: CustomEvent<Leave>;
   presence: CustomEvent<Presence>;
   message: CustomEvent<Message>;
+  top: CustomEvent<Top>;
+  error: CustomEvent<Refusal>;
 }
 
 /**
  * `<online-count page="/posts/1">–</online-count>`
  *
- * Attributes: `page`, `site`, `show`, `count`, `peek`, `presence`, `name`, `counter`. The element itself sets `live` while it
+ * Attributes: `page`, `site`, `show`, `count`, `peek`, `presence`, `top`, `name`, `counter`. The element itself sets `live` while it
  * has a connection.
  */
 export declare class OnlineCount extends HTMLElement {

@@ -137,7 +137,7 @@ export class OnlineCount extends HTMLElement {
     const page = get('page');
     const path = page === null ? '' : new URL(page === 'auto' ? '' : page, location).pathname;
     const query = new URLSearchParams();
-    for (const name of ['show', 'count', 'peek']) if (this.hasAttribute(name)) query.set(name, get(name) || 1);
+    for (const name of ['show', 'count', 'peek', 'top']) if (this.hasAttribute(name)) query.set(name, get(name) || 1);
     if (kind.endsWith('/')) kind += (get('site') ?? location.host) + path;
     else if (path) query.set('page', path);
     return new URL(`${kind}?${query}`, get('counter') ?? HOME).href;
