@@ -40,7 +40,8 @@ macro_rules! in_every_engine {
 }
 
 in_every_engine! {
-    counting: every_open_page_shows_the_count, each_new_count_is_shown, a_burst_ends_with_the_right_number;
+    counting: every_open_page_shows_the_count, each_new_count_is_shown, a_burst_ends_with_the_right_number,
+        pages_left_behind_are_no_visitors;
     leaving: a_link_away_from_the_demo_page, a_link_away_from_an_embed,
         those_who_stay_see_one_go_and_come_back, ten_pages_clicked_in_one_tab,
         a_reload_counts_once;

@@ -15,6 +15,8 @@ use crate::counter::Counter;
 /// What the README tells people to put on their pages, with the counter's address in place of COUNTER.
 const TAG: &str = r#"<img loading="lazy" src="COUNTER/online.png" width="200" height="30" alt="Users online">
 <embed type="application/x-no-bfcache" width="0" height="0" style="position:absolute;visibility:hidden">"#;
+/// Its first line alone, for the distinct visitors of the site.
+const VISITORS: &str = r#"<img loading="lazy" src="COUNTER/online.png?page=PAGE&amp;show=site&amp;count=visitors" width="200" height="30" alt="Visitors">"#;
 const ELEMENT: &str = r#"<script type="module" src="COUNTER/onlookers.js"></script>
 <online-count>-</online-count> readers"#;
 /// Pictures and scripts are allowed, but no connection of a script's.
@@ -28,6 +30,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// - `/1`, `/2`, …: pages with the tag, each with a link to the next (`#next`) and to elsewhere (`#away`);
+    /// - `/visitors/1`, …: pages with the first line of it, for the visitors, each with a link to the next;
     /// - `/framed`: a page with the frame;
     /// - `/element`: a page with the element, `/forbidden`: one on which that can't connect;
     /// - `/read`: a long page with the tag, and a mark at each tenth (`#at0`, `#at10`, … `#at100`);
@@ -77,9 +80,9 @@ fn page(path: &str) -> String {
         "framed" => FRAME.to_owned(),
         "element" | "forbidden" => ELEMENT.to_owned(),
         "read" => TAG.replace("online.png", "online.png?page=/read") + marks().as_str(),
-        number => match number.parse::<u32>() {
-            Ok(n) => format!("{TAG}\n<p><a id=\"next\" href=\"/{}\">next</a>", n + 1),
-            Err(_) => String::new(),
+        name => match name.strip_prefix("visitors/") {
+            Some(number) => numbered(&VISITORS.replace("PAGE", path), "/visitors/", number),
+            None => numbered(TAG, "/", name),
         },
     };
     format!(
@@ -95,4 +98,12 @@ fn marks() -> String {
         )
     };
     (0..=100).step_by(10).map(mark).collect()
+}
+
+/// A page with a link to the next one; nothing if `number` is none.
+fn numbered(picture: &str, folder: &str, number: &str) -> String {
+    number.parse::<u32>().map_or_else(
+        |_| String::new(),
+        |n| format!("{picture}\n<p><a id=\"next\" href=\"{folder}{}\">next</a>", n + 1),
+    )
 }

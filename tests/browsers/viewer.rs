@@ -1,5 +1,6 @@
 //! A viewer without a browser: it is counted, reads its stream at once, and knows when each number came.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,6 +18,8 @@ type Heard = Option<(Bytes, Instant)>;
 
 pub(crate) struct Viewer {
     newest: watch::Receiver<Heard>,
+    /// Each that was another than the one before.
+    all: Arc<Mutex<Vec<Bytes>>>,
     reading: JoinHandle<Outcome>,
 }
 
@@ -34,8 +37,9 @@ impl Viewer {
             client.get(counter.url(picture)).header(REFERER, page).header("Sec-Fetch-Dest", "image");
         let response = request.send().await?.error_for_status()?;
         let (heard, newest) = watch::channel(None);
-        let reading = tokio::spawn(read(response, heard));
-        let mut viewer = Self { newest, reading };
+        let all = Arc::default();
+        let reading = tokio::spawn(read(response, heard, Arc::clone(&all)));
+        let mut viewer = Self { newest, all, reading };
         viewer.newest.wait_for(Option::is_some).await?;
         Ok(viewer)
     }
@@ -69,6 +73,12 @@ impl Viewer {
         heard?.as_ref().map(|(_, at)| *at).ok_or_else(|| "no picture".into())
     }
 
+    /// All that it has seen, one after another.
+    pub(crate) fn all(&self) -> Outcome<Vec<Seen>> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|picture| Ok(Pixels::decode(picture)?.read())).collect()
+    }
+
     fn newest(&mut self) -> Outcome<(Seen, Instant)> {
         let (picture, at) = self.newest.borrow_and_update().clone().ok_or("no picture")?;
         Ok((Pixels::decode(&picture)?.read(), at))
@@ -81,14 +91,21 @@ impl Drop for Viewer {
     }
 }
 
-async fn read(mut response: reqwest::Response, heard: watch::Sender<Heard>) -> Outcome {
+async fn read(
+    mut response: reqwest::Response,
+    heard: watch::Sender<Heard>,
+    all: Arc<Mutex<Vec<Bytes>>>,
+) -> Outcome {
     let mut unread = Vec::new();
     while let Some(bytes) = response.chunk().await? {
         unread.extend_from_slice(&bytes);
         while let Some(picture) = cut_picture(&mut unread) {
             heard.send_if_modified(|newest| {
                 let new = newest.as_ref().is_none_or(|(old, _)| *old != picture);
-                new.then(|| *newest = Some((picture, Instant::now())));
+                if new {
+                    all.lock().unwrap_or_else(PoisonError::into_inner).push(picture.clone());
+                    *newest = Some((picture, Instant::now()));
+                }
                 new
             });
         }

@@ -6,7 +6,9 @@ use onlookers::picture::Value::Count;
 
 use crate::browser::{Browser, Page, Place};
 use crate::counter::Counter;
-use crate::engine::{AT_ONCE, NEVER};
+use crate::engine::{AT_ONCE, Engine, NEVER};
+use crate::painted::Seen;
+use crate::sites::Site;
 use crate::viewer::Viewer;
 use crate::{Outcome, figures};
 
@@ -79,5 +81,35 @@ pub(crate) async fn a_burst_ends_with_the_right_number(browser: Browser) -> Outc
         let event = viewer.hears(2, AT_ONCE).await?;
         browser.shows(&page, Count(2), event + AT_ONCE).await?;
     }
+    Ok(())
+}
+
+/// A site's pages have the first line of the tag only, so Chromium keeps those that were left for a minute, with their
+/// streams. Open pages pile up, but their visitor is one all the time.
+pub(crate) async fn pages_left_behind_are_no_visitors(browser: Browser) -> Outcome {
+    const CLICKS: u64 = 4;
+    let counter = Counter::start(browser.engine.repaint())?;
+    let site = Site::start(&counter).await?;
+    let first = site.url("/visitors/1");
+    let mut pages = Viewer::watch(&counter, "/online.png?peek=1", &first).await?;
+    let visitors = Viewer::watch(&counter, "/online.png?peek=1&count=visitors", &first).await?;
+    let page = browser.first().await?;
+    browser.go(&page, &first).await?;
+    for clicked in 0..=CLICKS {
+        browser.paints(&page).await?;
+        browser.shows(&page, Count(1), Instant::now() + AT_ONCE).await?;
+        if browser.engine == Engine::Chromium {
+            pages.hears(clicked + 1, AT_ONCE).await?;
+        }
+        if clicked < CLICKS {
+            browser.click(&page, "#next").await?;
+        }
+    }
+    if browser.engine != Engine::Chromium {
+        pages.hears(1, browser.engine.uncounts_within()).await?;
+    }
+    let seen = visitors.all()?;
+    let none_or_one = |seen: &Seen| matches!(seen, Seen::Picture(Count(0 | 1)));
+    assert!(seen.iter().all(none_or_one) && seen.last() == Some(&Seen::Picture(Count(1))), "{seen:?}");
     Ok(())
 }
