@@ -6,12 +6,13 @@ use std::thread::JoinHandle;
 
 use clap::Parser;
 use onlookers::config::{Cli, Config};
-use onlookers::server::Server;
+use onlookers::server::{Control, Server};
 use tokio::sync::oneshot;
 
 /// A server that runs until it is stopped or dropped, with a runtime of its own.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    pub(crate) control: Control,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -40,12 +41,13 @@ impl TestServer {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 let server = Server::bind(&config).unwrap();
-                tell.send(server.addresses().unwrap()[0]).unwrap();
+                tell.send((server.addresses().unwrap()[0], server.control())).unwrap();
                 // A server that is dropped without a word ends too.
                 server.run(async { drop(stopped.await) }).await;
             });
         });
-        Self { address: told.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
+        let (address, control) = told.recv().unwrap();
+        Self { address, control, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Tells it to end, and doesn't wait for that.
