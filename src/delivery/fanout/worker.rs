@@ -29,7 +29,8 @@ pub(super) struct Worker {
     viewers: Slab<Viewer>,
     /// One past the highest key in use since there last was no viewer: how far the repaint has to go.
     places: usize,
-    groups: HashMap<FeedId, Group>,
+    /// Boxed: the table is up to half empty, and of very many feeds most have one viewer.
+    groups: HashMap<FeedId, Box<Group>>,
     /// The feeds with a frame that hasn't been sent, each once.
     due: Vec<FeedId>,
     rested: Instant,
@@ -147,7 +148,7 @@ impl Worker {
         let opening = std::mem::take(&mut newcomer.opening);
         let id = feed.id();
         let (number, ending) = (self.number, self.end.is_some());
-        let group = self.groups.entry(id).or_insert_with(|| Group::new(feed, number, ending));
+        let group = self.groups.entry(id).or_insert_with(|| Box::new(Group::new(feed, number, ending)));
         let registry = self.poll.registry();
         let place = group.members.len() as u32;
         let viewer = match Viewer::new(newcomer, place, registry, Token(key)) {
