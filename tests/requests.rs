@@ -260,3 +260,16 @@ fn an_idle_connection_is_hung_up_on_after_10_s() {
     let took = started.elapsed();
     assert!(took > Duration::from_secs(9) && took < 2 * DEADLINE, "{took:?}");
 }
+
+/// Sent without waiting for one another's answers, as few clients do: each is answered, the last one too.
+#[test]
+fn pipelined_requests_are_all_answered() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    for _ in 0..200 {
+        client.send(request("GET /badge/example.com/x.png HTTP/1.1", &[]).repeat(50));
+        for _ in 0..50 {
+            assert_eq!(client.response().status, 200);
+        }
+    }
+}

@@ -20,6 +20,7 @@ pub(super) struct Door {
     written: bool,
     /// Something was written since the last byte came, and all of it has gone out.
     answered: bool,
+    /// Not while something is being written: hyper may look for more requests before it writes its answer to the last.
     waits: Arc<AtomicBool>,
 }
 
@@ -64,6 +65,7 @@ impl Read for Door {
 impl Write for Door {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         (self.written, self.answered) = (true, false);
+        self.waits.store(false, Ordering::Relaxed);
         self.io().poll_write(cx, bytes)
     }
 
@@ -73,6 +75,7 @@ impl Write for Door {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         (self.written, self.answered) = (true, false);
+        self.waits.store(false, Ordering::Relaxed);
         self.io().poll_write_vectored(cx, slices)
     }
 
