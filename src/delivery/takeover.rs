@@ -50,8 +50,8 @@ pub(crate) struct Taken<T> {
     pub(crate) socket: std::net::TcpStream,
     /// What it was taken over for.
     pub(crate) purpose: T,
-    /// What was read already of what came behind the request's head. It pins hyper's buffer: not to be kept.
-    pub(crate) behind: Bytes,
+    /// What was read already of what came behind the request's head; nearly always nothing.
+    pub(crate) behind: Box<[u8]>,
 }
 
 /// Serves the requests of a connection until it ends (`None`) or one of them wants the socket.
@@ -114,7 +114,8 @@ async fn talk<T: Send + 'static>(
     match purpose {
         None => Some(Outcome::Waits(parts.read_buf, socket)),
         Some(purpose) => {
-            let (socket, behind) = (socket.into_std().ok()?, parts.read_buf);
+            // A copy: the bytes themselves would pin hyper's buffer of 8 KiB, even if they are none.
+            let (socket, behind) = (socket.into_std().ok()?, parts.read_buf[..].into());
             Some(Outcome::Taken(Taken { socket, purpose, behind }))
         }
     }

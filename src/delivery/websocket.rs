@@ -3,8 +3,6 @@
 //! What all are told a [circle](crate::circle) writes to the sockets itself, from its own task. What they say the
 //! [`Switchboard`]'s thread hears.
 
-use bytes::Bytes;
-
 pub(crate) use connection::{Guest, Manner};
 pub(crate) use handshake::Key;
 pub(crate) use outbox::Outbox;
@@ -23,8 +21,8 @@ mod switchboard;
 pub(crate) struct Opened {
     /// Non-blocking, and watched by nobody.
     pub(crate) socket: std::net::TcpStream,
-    /// What came behind the request's head. It pins hyper's buffer: not to be kept.
-    pub(crate) behind: Bytes,
+    /// What came behind the request's head.
+    pub(crate) behind: Box<[u8]>,
     pub(crate) key: Key,
     pub(crate) guest: Guest,
 }

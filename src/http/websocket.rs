@@ -130,12 +130,15 @@ impl House {
         let visitor = self.visitor(room.of_site(), &request.headers, address);
         let id = self.circles.new_id();
         let who = counted.then_some(visitor.as_ref());
-        let mut attends = vec![self.attend(&room, telling, id, who).map_err(NoPlace::Room)?];
-        let site = RoomName::site(room.of_site().clone());
+        let first = self.attend(&room, telling, id, who).map_err(NoPlace::Room)?;
+        // In the room's own spelling: another copy would be another piece of memory for each page.
+        let site = first.circle().room().key().of_site().clone();
+        let mut attends = vec![first];
         for telling in more {
-            attends.push(self.attend(&site, telling, id, None).map_err(NoPlace::Room)?);
+            let whole = RoomName::site(site.clone());
+            attends.push(self.attend(&whole, telling, id, None).map_err(NoPlace::Room)?);
         }
-        Ok(Guest { id, site: room.of_site().clone(), visitor, counted, manner, attends, seat })
+        Ok(Guest { id, site, visitor, counted, manner, attends, seat })
     }
 
     /// Hears of a room; and is counted in it, unless `who` is none, as that visitor or as one of its own.

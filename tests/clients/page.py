@@ -14,12 +14,16 @@ def page():
     return connect(URL, origin="https://example.com", compression=None)
 
 
-async def hear(name, socket, kind):
+async def find(socket, kind):
     """Reads on to the first message of this kind."""
     while True:
         message = json.loads(await socket.recv())
         if message["type"] == kind:
-            break
+            return message
+
+
+async def hear(name, socket, kind):
+    message = await find(socket, kind)
     for key in ("id", "from", "joined_at", "updated_at"):
         if key in message:
             assert message[key], message
@@ -48,7 +52,7 @@ async def main():
         await two.send(text[at : at + 100] for at in range(0, len(text), 100))
         await hear("one", one, "message")
         await two.send("nonsense")
-        print("two", json.loads(await two.recv())["code"])
+        print("two", (await find(two, "error"))["code"])
         await two.close(3999, "bye")
         print("two closed", two.close_code)
         await hear("one", one, "leave")

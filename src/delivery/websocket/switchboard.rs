@@ -1,7 +1,7 @@
 //! The switchboard: one thread that hears what all WebSockets say, and asks them now and then whether they are there.
 //!
-//! A task for each connection was tried first, with the runtime's own sockets: 0.9 KiB a connection, where everything that
-//! is kept of it here is less than half of that.
+//! A task for each connection was tried first, with the runtime's own sockets: with those a viewer took 1.17 KiB, with this
+//! 0.44 (`cargo bench --bench fanout`, 10,000 viewers), at the same CPU a frame.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
