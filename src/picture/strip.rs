@@ -37,7 +37,7 @@ pub struct Strip {
 pub struct BadStrip;
 
 /// How many readers there are in each cell of a strip, as far as that is to be seen: 0 for none, otherwise one more than
-/// the place in [`HEAT`].
+/// the place in `HEAT`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Heat(Vec<u8>);
 
