@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -86,8 +87,13 @@ impl Circles {
         let key = CircleKey { room: room.key().clone(), telling };
         let circle = self.circles.open(&key, || (key.clone(), Circle::new(Arc::clone(room), telling)));
         circle.driver.get_or_init(|| {
-            tokio::spawn(drive(Arc::downgrade(&circle), Arc::clone(room), telling.shortest_gap()))
-                .abort_handle()
+            let news = Arc::new(Notify::new());
+            let (watching, bell) = (Arc::downgrade(&circle), Arc::clone(&news));
+            room.watch(move || {
+                bell.notify_one();
+                watching.strong_count() > 0
+            });
+            tokio::spawn(drive(Arc::downgrade(&circle), news, telling.shortest_gap())).abort_handle()
         });
         circle
     }
@@ -99,11 +105,13 @@ impl Circles {
 }
 
 /// Tells a circle of its room's changes, for as long as the circle has members.
-async fn drive(circle: Weak<Held<CircleKey, Circle>>, room: RoomRef, shortest_gap: Duration) {
+async fn drive(circle: Weak<Held<CircleKey, Circle>>, news: Arc<Notify>, shortest_gap: Duration) {
     let mut pace = Pace::new(Instant::now());
     let mut cost = Duration::ZERO;
     loop {
-        room.changed(|_| circle.upgrade().is_none_or(|circle| circle.has_news())).await;
+        while circle.upgrade().is_some_and(|circle| !circle.has_news()) {
+            news.notified().await;
+        }
         tokio::time::sleep_until(pace.turn(Instant::now(), shortest_gap, cost)).await;
         let Some(circle) = circle.upgrade() else { return };
         cost = circle.publish().await;

@@ -1,10 +1,11 @@
 //! Feeds: one room in one representation. A feed paces, encodes once for everyone, and keeps only its newest frame.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::delivery::Fanout;
@@ -26,9 +27,15 @@ pub type FeedRef = Arc<Held<(), Feed>>;
 pub struct Feeds {
     /// By room and view, which make two viewers share a feed.
     feeds: Arc<Registry<(), Feed>>,
+    means: Arc<Means>,
+    next_id: AtomicU64,
+}
+
+/// What every feed works with.
+struct Means {
     pictures: Arc<Pictures>,
     fanout: Arc<Fanout>,
-    next_id: AtomicU64,
+    runtime: Handle,
 }
 
 /// One room in one representation.
@@ -36,8 +43,7 @@ pub struct Feed {
     id: FeedId,
     room: RoomRef,
     view: View,
-    pictures: Arc<Pictures>,
-    fanout: Arc<Fanout>,
+    means: Arc<Means>,
     newest: Mutex<Bytes>,
     /// The mark of what it shows.
     painted: AtomicU64,
@@ -45,6 +51,9 @@ pub struct Feed {
     threads: AtomicU64,
     /// What the newest frame has cost so far, over all threads, in nanoseconds.
     spent: AtomicU64,
+    pace: Mutex<Pace>,
+    /// Whether a task sees to it that it shows what there is to be seen.
+    driven: AtomicBool,
 }
 
 /// Tells the feeds of this process apart; never used twice.
@@ -52,12 +61,14 @@ pub struct Feed {
 pub struct FeedId(u64);
 
 impl Feeds {
-    /// No feeds yet; what they will encode is kept in `pictures` and goes out through `fanout`.
+    /// No feeds yet; what they will encode is kept in `pictures` and goes out through `fanout`. Needs a tokio runtime, on
+    /// which feeds are driven.
     pub fn new(pictures: Arc<Pictures>, fanout: Arc<Fanout>) -> Self {
-        Self { feeds: Registry::new(), pictures, fanout, next_id: AtomicU64::new(0) }
+        let means = Arc::new(Means { pictures, fanout, runtime: Handle::current() });
+        Self { feeds: Registry::new(), means, next_id: AtomicU64::new(0) }
     }
 
-    /// The feed of that view of `room`. Needs a tokio runtime, on which the feed is driven.
+    /// The feed of that view of `room`.
     pub fn open(&self, room: &RoomRef, view: View) -> FeedRef {
         let mut is_new = false;
         let feed = self.feeds.open(&(room.key(), &view), || {
@@ -65,7 +76,10 @@ impl Feeds {
             ((), self.make(room, view.clone()))
         });
         if is_new {
-            tokio::spawn(drive(Arc::downgrade(&feed), Arc::clone(room)));
+            let watching = Arc::downgrade(&feed);
+            room.watch(move || watching.upgrade().inspect(look).is_some());
+            // The room may have changed since the feed was made.
+            look(&feed);
         }
         feed
     }
@@ -75,37 +89,35 @@ impl Feeds {
             id: FeedId(self.next_id.fetch_add(1, Ordering::Relaxed)),
             room: Arc::clone(room),
             view,
-            pictures: Arc::clone(&self.pictures),
-            fanout: Arc::clone(&self.fanout),
+            means: Arc::clone(&self.means),
             newest: Mutex::default(),
             painted: AtomicU64::new(0),
             threads: AtomicU64::new(0),
             spent: AtomicU64::new(0),
+            pace: Mutex::new(Pace::new(Instant::now())),
+            driven: AtomicBool::new(false),
         };
         feed.paint();
         feed
     }
 }
 
-/// Publishes a feed's room as it changes, for as long as the feed has viewers.
+/// Sees to it that a feed is driven, if there is something else to be seen than what it shows.
 ///
-/// There is one of these for each of very many rooms, so it keeps little: what it awaits seldom lies elsewhere, and a
-/// block captures once what a function's arguments would be twice.
-fn drive(feed: Weak<Held<(), Feed>>, room: RoomRef) -> impl Future<Output = ()> {
-    let mut pace = Pace::new(Instant::now());
-    async move {
-        loop {
-            room.changed(|_| feed.upgrade().is_none_or(|feed| feed.is_stale())).await;
-            let Some(turn) =
-                feed.upgrade().map(|feed| pace.turn(Instant::now(), feed.view.shortest_gap(), feed.cost()))
-            else {
-                return;
-            };
-            Box::pin(tokio::time::sleep_until(turn)).await;
-            let Some(feed) = feed.upgrade() else { return };
-            feed.publish();
-            pace.published(Instant::now());
-        }
+/// There are very many rooms in which nothing happens; so a feed has a task only from a change to the frame that shows it.
+fn look(feed: &FeedRef) {
+    if !feed.driven.load(Ordering::SeqCst) && feed.is_stale() && !feed.driven.swap(true, Ordering::SeqCst) {
+        feed.means.runtime.spawn(drive(Arc::downgrade(feed)));
+    }
+}
+
+/// Publishes a feed at its pace until it shows what there is to be seen.
+async fn drive(feed: Weak<Held<(), Feed>>) {
+    while let Some(turn) = feed.upgrade().and_then(|feed| feed.turn()) {
+        tokio::time::sleep_until(turn).await;
+        let Some(feed) = feed.upgrade() else { return };
+        feed.publish();
+        feed.pace().published(Instant::now());
     }
 }
 
@@ -127,7 +139,7 @@ impl Feed {
 
     /// The last frame of a stream: what stays on the page when it is no longer live.
     pub(crate) fn closing(&self) -> Bytes {
-        self.view.closing(&self.pictures)
+        self.view.closing(&self.means.pictures)
     }
 
     /// From now on thread `thread` hears of each new frame.
@@ -145,9 +157,25 @@ impl Feed {
         self.spent.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
     }
 
+    /// When its driver has to publish next; nothing, if there is nothing new, and then it isn't driven any more.
+    fn turn(&self) -> Option<Instant> {
+        if !self.is_stale() {
+            self.driven.store(false, Ordering::SeqCst);
+            // Whoever changed the room before that found it driven, and relied on this look.
+            if !self.is_stale() || self.driven.swap(true, Ordering::SeqCst) {
+                return None;
+            }
+        }
+        Some(self.pace().turn(Instant::now(), self.view.shortest_gap(), self.cost()))
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether there is something else to be seen than what its newest frame shows.
     fn is_stale(&self) -> bool {
-        self.view.mark(&self.room) != self.painted.load(Ordering::Relaxed)
+        self.view.mark(&self.room) != self.painted.load(Ordering::SeqCst)
     }
 
     fn cost(&self) -> Duration {
@@ -158,24 +186,17 @@ impl Feed {
     /// count. The feed's own task does this at its pace.
     pub fn publish(&self) -> u64 {
         let mark = self.paint();
-        self.fanout.publish(self.id, self.threads.load(Ordering::SeqCst));
+        self.means.fanout.publish(self.id, self.threads.load(Ordering::SeqCst));
         mark
     }
 
     /// Makes the frame of what is to be seen now, and returns its mark.
     fn paint(&self) -> u64 {
         let started = Instant::now();
-        let (mark, frame) = self.view.frame(&self.room, &self.pictures);
+        let (mark, frame) = self.view.frame(&self.room, &self.means.pictures);
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = frame;
-        self.painted.store(mark, Ordering::Relaxed);
+        self.painted.store(mark, Ordering::SeqCst);
         self.spent.store(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
         mark
-    }
-}
-
-impl Drop for Feed {
-    /// Its driver waits for the room.
-    fn drop(&mut self) {
-        self.room.nudge();
     }
 }

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use tokio::sync::Notify;
-
 pub use limits::{Limits, NoRoom};
 pub use name::{RoomName, RoomNameError, Site, SiteError};
 pub use page::{Page, PageError, PageQuery};
@@ -18,6 +16,7 @@ use reached::Early;
 use readers::Readers;
 use state::State;
 use totals::Totals;
+use watchers::Watchers;
 
 #[cfg(all(test, feature = "shuttle"))]
 mod interleavings;
@@ -35,6 +34,7 @@ mod tally;
 mod tests;
 mod totals;
 mod visitor;
+mod watchers;
 
 /// A room that somebody holds; the last holder to go takes it along.
 pub type RoomRef = Arc<Held<RoomName, Room>>;
@@ -57,7 +57,7 @@ pub struct Room {
     /// Of a page: the room of its whole site.
     site: Option<RoomRef>,
     state: Mutex<State>,
-    changed: Notify,
+    watchers: Mutex<Watchers>,
 }
 
 impl Rooms {
@@ -162,24 +162,19 @@ impl Room {
         self.lock().readers.as_ref()?.get(id).cloned()
     }
 
-    /// Waits until `differs` is true, which is asked now and after each change. Changes in between may pass unseen, the
-    /// last one never does.
-    #[expect(
-        clippy::manual_async_fn,
-        reason = "an async function keeps its arguments twice, and every feed waits here"
-    )]
-    pub fn changed(&self, differs: impl Fn(&Self) -> bool) -> impl Future<Output = ()> {
-        async move {
-            loop {
-                let mut changed = std::pin::pin!(self.changed.notified());
-                // Listening begins before the look, so that no change falls between the two.
-                changed.as_mut().enable();
-                if differs(self) {
-                    return;
-                }
-                changed.await;
-            }
-        }
+    /// From now on `watcher` is called behind each change, by whoever made it, for as long as it answers true. It has to be
+    /// quick, and may look at the room. A change before this call isn't told.
+    pub fn watch(&self, watcher: impl Fn() -> bool + Send + Sync + 'static) {
+        self.watchers().add(Box::new(watcher));
+    }
+
+    /// Has all who watch look. The room's own lock must be free.
+    fn stir(&self) {
+        self.watchers().stir();
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Watchers> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change_readers(&self, change: impl FnOnce(&mut Readers)) {
@@ -190,7 +185,7 @@ impl Room {
             state.readers = None;
         }
         drop(state);
-        self.changed.notify_waiters();
+        self.stir();
     }
 
     /// False if that visitor isn't here.
@@ -199,13 +194,8 @@ impl Room {
         let Some(mark) = state.tally.mark_of(visitor) else { return false };
         state.reached.get_or_insert_default().note(mark, position);
         drop(state);
-        self.changed.notify_waiters();
+        self.stir();
         true
-    }
-
-    /// Has all who wait for a change look again, for another reason.
-    pub(crate) fn nudge(&self) {
-        self.changed.notify_waiters();
     }
 
     /// A page's own state; its site's has to be locked first. A whole site has no other.

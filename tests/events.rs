@@ -279,8 +279,11 @@ fn a_full_house_says_when_to_come_back_in_a_way_that_scripts_can_read() {
     assert_cross_origin(&full, Some("https://example.com"));
     drop(first);
     // The seat is free as soon as the server has heard of it.
-    while get_status(&server) == 503 {}
-    assert_eq!(get_status(&server), 200);
+    let mut status = get_status(&server);
+    while status == 503 {
+        status = get_status(&server);
+    }
+    assert_eq!(status, 200);
 }
 
 fn get_status(server: &TestServer) -> u16 {

@@ -1,7 +1,7 @@
 //! Threads that meet in rooms in any order: shuttle tries thousands of them.
 
-use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
+use shuttle::sync::mpsc;
 use shuttle::thread;
 
 use super::*;
@@ -79,8 +79,16 @@ fn the_last_change_is_always_heard() {
         let name = page("a.example", "/");
         let room = rooms.open(&name);
         let whole = rooms.open(&name.whole_site().unwrap());
-        let listeners = [room, whole]
-            .map(|room| thread::spawn(move || block_on(room.changed(|room| room.counts().pages == 2))));
+        let listeners = [room, whole].map(|room| {
+            let (news, heard) = mpsc::channel();
+            let news = Mutex::new(news);
+            room.watch(move || news.lock().unwrap().send(()).is_ok());
+            thread::spawn(move || {
+                while room.counts().pages < 2 {
+                    heard.recv().unwrap();
+                }
+            })
+        });
         let presences = [(), ()].map(|()| {
             let (rooms, name) = (Arc::clone(&rooms), name.clone());
             thread::spawn(move || rooms.join(&name, None))

@@ -89,13 +89,13 @@ impl Room {
         room.tell(whole, (page, site));
     }
 
-    /// Lets others look at what has changed, and those who listen know of it.
+    /// Lets others look at what has changed, and those who watch know of it.
     fn tell(&self, whole: &Self, (page, site): (Option<MutexGuard<'_, State>>, MutexGuard<'_, State>)) {
         let is_page = page.is_some();
         drop((page, site));
-        whole.changed.notify_waiters();
+        whole.stir();
         if is_page {
-            self.changed.notify_waiters();
+            self.stir();
         }
     }
 }

@@ -180,6 +180,7 @@ impl std::error::Error for NoName {}
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::until;
     use super::super::{Limits, RoomName, Rooms};
     use super::*;
 
@@ -219,12 +220,12 @@ mod tests {
         let reading = Reading::new(Arc::clone(&room), ReaderId(1));
         let listening = Arc::clone(&room);
         let hears =
-            tokio::spawn(async move { listening.changed(|room| room.positions() == [at(0.75)]).await });
+            tokio::spawn(async move { until(&listening, |room| room.positions() == [at(0.75)]).await });
         tokio::task::yield_now().await;
         reading.at(at(0.75), None);
         hears.await.unwrap();
         drop(reading);
-        room.changed(|room| room.positions().is_empty()).await;
+        until(&room, |room| room.positions().is_empty()).await;
     }
 
     #[test]

@@ -117,15 +117,28 @@ fn a_panic_leaves_no_ghost() {
     assert_eq!(looked_at.counts(), Counts::default());
 }
 
+/// Waits until that is so of a room.
+pub(super) async fn until(room: &RoomRef, is: impl Fn(&Room) -> bool) {
+    let bell = Arc::new(tokio::sync::Notify::new());
+    let ring = Arc::clone(&bell);
+    room.watch(move || {
+        ring.notify_one();
+        true
+    });
+    while !is(room) {
+        bell.notified().await;
+    }
+}
+
 #[tokio::test]
 async fn a_change_is_heard_even_if_it_came_before_the_listening() {
     let rooms = Rooms::new(Limits::default());
     let presence = rooms.join(&page("example.com", "/"), None).unwrap();
     let (room, whole) = (Arc::clone(presence.room()), rooms.open(&site("example.com")));
-    room.changed(|room| room.counts().pages == 1).await;
+    until(&room, |room| room.counts().pages == 1).await;
     let leaving = tokio::spawn(async move { drop(presence) });
-    room.changed(|room| room.counts().pages == 0).await;
-    whole.changed(|room| room.counts().visitors == 0).await;
+    until(&room, |room| room.counts().pages == 0).await;
+    until(&whole, |room| room.counts().visitors == 0).await;
     assert_eq!(whole.counts(), Counts::default());
     leaving.await.unwrap();
 }
