@@ -31,7 +31,8 @@ pub(crate) async fn print(fanout: &Arc<Fanout>) {
     let rooms = Rooms::new(Limits::default());
     let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::clone(fanout));
     let keys = Keys::new().expect("randomness");
-    let mut crowd: Vec<(Presence, FeedRef)> = Vec::with_capacity(ROOMS as usize);
+    // The feed goes first, as with a viewer in the fan-out: nobody is left to be shown that they have gone.
+    let mut crowd: Vec<(FeedRef, Presence)> = Vec::with_capacity(ROOMS as usize);
     let before = resident();
     let mut most = Vec::new();
     for _ in 0..2 {
@@ -48,7 +49,7 @@ pub(crate) async fn print(fanout: &Arc<Fanout>) {
     }
     println!(
         "{ROOMS} rooms of one viewer each, without sockets: {:.0} bytes a room beyond its viewer; {:+.0} when as many come anew",
-        most[0] - size_of::<(Presence, FeedRef)>() as f64,
+        most[0] - size_of::<(FeedRef, Presence)>() as f64,
         most[1] - most[0],
     );
 }
@@ -87,7 +88,7 @@ pub(crate) fn print_served() {
     let _ = runtime.block_on(serving);
 }
 
-fn open(rooms: &Rooms, feeds: &Feeds, keys: &Keys, number: u32) -> (Presence, FeedRef) {
+fn open(rooms: &Rooms, feeds: &Feeds, keys: &Keys, number: u32) -> (FeedRef, Presence) {
     let site: Site = format!("site-{}.example", number / PAGES_A_SITE).parse().expect("a site's name");
     let page =
         Page::new(&format!("/posts/{}", number % PAGES_A_SITE), PageQuery::Drop).expect("a page's name");
@@ -95,7 +96,7 @@ fn open(rooms: &Rooms, feeds: &Feeds, keys: &Keys, number: u32) -> (Presence, Fe
     let presence = rooms.join(&RoomName::page(site, page), Some(&visitor)).expect("room for one more");
     let view = View::Count { counting: Counting::Pages, style: Style::plain(Label::default()) };
     let feed = feeds.open(presence.room(), view);
-    (presence, feed)
+    (feed, presence)
 }
 
 /// As many viewers as may be, each on the page of that number, once each has its first picture.
