@@ -15,6 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// What a stream of events brings when nothing has changed.
+const REPAINT: &[u8] = b":\n\n";
 /// So many viewers may wait for their first picture while more connect; fewer than any server's backlog.
 const WINDOW: usize = 512;
 /// Rest between two readings. A visitor's browser is woken by the visitor's own machine, but over loopback the server
@@ -193,6 +195,8 @@ impl Crowd {
         let Self { viewers, pictures, tally, waiting, buffer, asker, .. } = self;
         let viewer = &mut viewers[key];
         tally.bytes += bytes as u64;
+        // A repaint is a frame that the server has paid for: a picture is counted below as any other, this one is no event.
+        tally.frames += u64::from(buffer[..bytes] == *REPAINT);
         let progress = viewer.stream.take(&buffer[..bytes], asker.marks, |png| {
             let id = pictures.recognise(png);
             pictures.swap(viewer.picture, Some(id));
