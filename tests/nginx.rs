@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use common::DEADLINE;
 use common::listener::Listener;
+use common::page::{Page, frame, opening};
 use common::parts::png_of;
 use common::server::TestServer;
 use common::viewer::Viewer;
@@ -30,7 +31,11 @@ impl Nginx {
         let readme = include_str!("../README.md");
         let location =
             readme.lines().find(|line| line.contains("location / {")).expect("the README's nginx line");
-        let location = location.replace("127.0.0.1:9192", &server.to_string());
+        let upgrade = readme.lines().find(|line| line.contains("proxy_set_header Upgrade"));
+        // With what WebSockets need, which harms nothing else.
+        let location = location
+            .replace("127.0.0.1:9192", &server.to_string())
+            .replace('}', &format!("{} }}", upgrade.expect("the README's line for WebSockets").trim()));
         let config = format!(
             "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\n\
              events {{}}\n\
@@ -98,6 +103,23 @@ fn nginx_passes_each_event_on_and_tells_when_a_page_has_gone() {
     other.wait_for(2);
     drop(page);
     other.wait_for(1);
+}
+
+#[test]
+fn nginx_passes_websockets_on_and_tells_when_a_page_has_gone() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let nginx = Nginx::before(server.address);
+    let mut page = nginx.connect();
+    page.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    page.write_all(opening("/ws/example.com", "example.com", &[]).as_bytes()).unwrap();
+    read_until(&mut page, b"\"count\":1,\"visitors\":1}");
+    let mut other = Page::open(server.address, "");
+    read_until(&mut page, b"\"type\":\"join\"");
+    other.wait_for("example.com", 2, 1);
+    page.write_all(&frame(0x81, br#"{"type":"ping"}"#)).unwrap();
+    read_until(&mut page, br#"{"type":"pong"}"#);
+    drop(page);
+    other.wait_for("example.com", 1, 1);
 }
 
 #[test]
