@@ -1,7 +1,7 @@
 //! Circles: those WebSocket viewers who hear the same of a room.
 //!
 //! A circle is to WebSockets what a feed is to pictures: it paces, encodes once for everyone, and keeps no backlog. What
-//! it has to tell goes out in one write to each, shared bytes, from the circle's own task: no viewer's task is woken
+//! it has to tell goes out in one write to each, shared bytes, from the circle's own task: nobody is woken
 //! for it. Who doesn't take a write whole gets the newest later, not what came in between.
 
 use std::hash::{BuildHasher, RandomState};

@@ -25,7 +25,8 @@
 //! - `circle`: for WebSockets what a feed is for pictures; tells each room's viewers of each other, too.
 //! - [`picture`]: style and count give pixels, then PNG bytes; pure functions and a bounded cache. Pages with scripts get
 //!   the numbers themselves, as server-sent events.
-//! - [`delivery`]: takes the socket over from hyper, and writes frames to it from the fan-out's threads.
+//! - [`delivery`]: takes the socket over from hyper, and writes frames to it from the fan-out's threads;
+//!   what pages say over WebSockets, one thread hears.
 //! - `registry`: values that exist as long as somebody holds them; rooms and feeds are kept so. `sync` has their locks,
 //!   `table` is the map itself.
 
