@@ -13,13 +13,16 @@ use std::{
     env,
     io::{self, Write},
     process::{self, Child, ChildStdin, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::Duration,
 };
 
 /// The longest turn: joining with everything that belongs to it.
 const TURN: Duration = Duration::from_secs(300);
+
+/// How long a player may be deaf to its server, which asks WebSockets whether they are there.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// What one server did in one round.
 pub(crate) struct Sample {
@@ -72,10 +75,15 @@ impl Turns {
         Self(turns)
     }
 
-    /// Says that the next turn may come, and waits for it.
-    pub(crate) fn wait(&self) -> Outcome<()> {
+    /// Says that the next turn may come, and waits for it; every second there is a moment for something else.
+    pub(crate) fn wait(&self, mut meanwhile: impl FnMut() -> Outcome<()>) -> Outcome<()> {
         println!("ready");
-        Ok(self.0.recv()?)
+        loop {
+            match self.0.recv_timeout(MOMENT) {
+                Err(RecvTimeoutError::Timeout) => meanwhile()?,
+                turn => return Ok(turn?),
+            }
+        }
     }
 }
 

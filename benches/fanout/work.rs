@@ -103,7 +103,7 @@ impl<'a> Work<'a> {
     pub(crate) fn changes_in_turn(&mut self, times: usize) -> Outcome<Price> {
         let (mut total, mut delays) = (Used::default(), Vec::new());
         for _ in 0..times {
-            self.turns.wait()?;
+            self.turns.wait(|| self.crowd.read_until(Instant::now() + AFTER))?;
             self.rest()?;
             let meter = Meter::start(self)?;
             delays.push(1e3 * self.change(self.args.every)?.as_secs_f64());
