@@ -149,6 +149,10 @@ impl Worker {
         let id = feed.id();
         let (number, ending) = (self.number, self.end.is_some());
         let group = self.groups.entry(id).or_insert_with(|| Box::new(Group::new(feed, number, ending)));
+        if !ending {
+            // What the feed shows now, even if the others here are yet to get it: nobody begins with an older number.
+            group.set(group.feed.newest());
+        }
         let registry = self.poll.registry();
         let place = group.members.len() as u32;
         let viewer = match Viewer::new(newcomer, place, registry, Token(key)) {
