@@ -133,7 +133,7 @@ impl Feed {
     }
 
     /// What goes out in place of `frame`, the newest, to those who have that already.
-    pub(crate) fn repaint(&self, frame: &Bytes) -> Bytes {
+    pub(crate) fn repaint<'f>(&self, frame: &'f Bytes) -> &'f Bytes {
         self.view.repaint(frame)
     }
 

@@ -15,7 +15,7 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\n\
     Connection: close\r\n";
 
 /// A comment: clients drop it. It keeps proxies from cutting the stream, and finds those that have gone.
-pub(crate) const REPAINT: Bytes = Bytes::from_static(b":\n\n");
+pub(crate) static REPAINT: Bytes = Bytes::from_static(b":\n\n");
 
 /// The last line of a stream. Clients come back when it has ended; people who read it see why.
 pub(crate) const CLOSING: Bytes = Bytes::from_static(b": the server stops\n\n");

@@ -78,10 +78,10 @@ impl View {
     }
 
     /// What goes out in place of `frame`, the newest, to those who have that already.
-    pub(super) fn repaint(&self, frame: &Bytes) -> Bytes {
+    pub(super) fn repaint<'f>(&self, frame: &'f Bytes) -> &'f Bytes {
         match self {
-            Self::Count { .. } | Self::Top { .. } | Self::Reading(_) => frame.clone(),
-            Self::Events => events::REPAINT,
+            Self::Count { .. } | Self::Top { .. } | Self::Reading(_) => frame,
+            Self::Events => &events::REPAINT,
         }
     }
 

@@ -45,8 +45,6 @@ pub(super) struct Worker {
 struct Group {
     feed: FeedRef,
     frame: Bytes,
-    /// What its viewers get once more when nothing changes.
-    repaint: Bytes,
     members: Vec<usize>,
     due: bool,
 }
@@ -151,7 +149,7 @@ impl Worker {
         let group = self.groups.entry(id).or_insert_with(|| Box::new(Group::new(feed, number, ending)));
         if !ending {
             // What the feed shows now, even if the others here are yet to get it: nobody begins with an older number.
-            group.set(group.feed.newest());
+            group.frame = group.feed.newest();
         }
         let registry = self.poll.registry();
         let place = group.members.len() as u32;
@@ -201,7 +199,7 @@ impl Worker {
         let Some(group) = self.groups.get_mut(&feed) else { return };
         let started = Instant::now();
         group.due = false;
-        group.set(group.feed.newest());
+        group.frame = group.feed.newest();
         let registry = self.poll.registry();
         let gone = self.sender.send(&group.members, &mut self.viewers, registry, |_| &group.frame);
         self.gone.extend(gone);
@@ -223,7 +221,7 @@ impl Worker {
                 turn.push(key);
             }
         }
-        let frame_of = |viewer: &Viewer| &self.groups[&viewer.feed].repaint;
+        let frame_of = |viewer: &Viewer| self.groups[&viewer.feed].repaint();
         self.gone.extend(self.sender.send(&turn, &mut self.viewers, self.poll.registry(), frame_of));
     }
 
@@ -285,12 +283,12 @@ impl Group {
         // Attached before the look at the newest frame, so that none comes between the two.
         feed.attach(thread);
         let frame = if ending { feed.closing() } else { feed.newest() };
-        let repaint = feed.repaint(&frame);
-        Self { feed, frame, repaint, members: Vec::new(), due: false }
+        // Very many feeds have one viewer.
+        Self { feed, frame, members: Vec::with_capacity(1), due: false }
     }
 
-    fn set(&mut self, frame: Bytes) {
-        self.repaint = self.feed.repaint(&frame);
-        self.frame = frame;
+    /// What its viewers get once more when nothing changes.
+    fn repaint(&self) -> &Bytes {
+        self.feed.repaint(&self.frame)
     }
 }
