@@ -30,9 +30,16 @@ pub(crate) struct Registry<K, V> {
 
 /// What a key is known by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Id {
+pub(crate) struct Id {
     shard: u64,
     place: u64,
+}
+
+impl Id {
+    fn new(hasher: &SipHasher13) -> Self {
+        let hash = hasher.finish128();
+        Self { shard: hash.h1, place: hash.h2 }
+    }
 }
 
 #[derive(Debug)]
@@ -70,7 +77,11 @@ impl<K, V> Registry<K, V> {
 
     /// The value of `key`, made by `make` if nobody holds one, with what is to be kept of the key.
     pub(crate) fn open(self: &Arc<Self>, key: &impl Hash, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
-        let id = self.id(key);
+        self.open_by(self.id(key), make)
+    }
+
+    /// The same, by what the key is known by.
+    pub(crate) fn open_by(self: &Arc<Self>, id: Id, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
         let mut shard = self.shard(id);
         if let Some(held) = find(&shard, id) {
             return held;
@@ -87,11 +98,21 @@ impl<K, V> Registry<K, V> {
         find(&self.shard(id), id)
     }
 
-    fn id(&self, key: &impl Hash) -> Id {
+    /// What a key is known by here.
+    pub(crate) fn id(&self, key: &impl Hash) -> Id {
+        self.ids(key, None::<&()>).0
+    }
+
+    /// The same, and if there is more of the key, what the whole is known by.
+    pub(crate) fn ids(&self, key: &impl Hash, more: Option<&impl Hash>) -> (Id, Option<Id>) {
         let mut hasher = self.hasher;
         key.hash(&mut hasher);
-        let hash = hasher.finish128();
-        Id { shard: hash.h1, place: hash.h2 }
+        let first = Id::new(&hasher);
+        let whole = more.map(|more| {
+            more.hash(&mut hasher);
+            Id::new(&hasher)
+        });
+        (first, whole)
     }
 
     /// How many values are held.

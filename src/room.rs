@@ -10,8 +10,9 @@ pub use readers::{NoName, NoPosition, Position, Reader, ReaderId, ReaderName, Re
 pub use tally::{Counting, Counts};
 pub use visitor::{Keys, Visitor};
 
-use crate::registry::{Held, Registry};
+use crate::registry::{Held, Id, Registry};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use presence::Place;
 use reached::Early;
 use readers::Readers;
 use state::State;
@@ -51,11 +52,10 @@ pub struct Rooms {
 /// Counts, and a way to hear of their changes.
 ///
 /// In this order, for a join's sake: what it touches lies together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(C)]
 pub struct Room {
-    /// Of a page: the room of its whole site.
-    site: Option<RoomRef>,
+    totals: Arc<Totals>,
     state: Mutex<State>,
     watchers: Mutex<Watchers>,
 }
@@ -72,28 +72,37 @@ impl Rooms {
     /// # Errors
     /// [`NoRoom`], if it would be one room too many.
     pub fn join(&self, name: &RoomName, visitor: Option<&Visitor>) -> Result<Presence, NoRoom> {
-        let room = self.open(name);
-        let who = Room::enter(&room, visitor, &self.limits, &self.totals)?;
+        let (site, page) = self.rooms.ids(name.of_site(), name.as_page());
+        let site = self.open_site(site, name);
+        // Both are seldom in the processor's cache: the site's place for the visitor is fetched while the page is found.
+        visitor.inspect(|visitor| site.expect(visitor));
+        let room = page.map_or_else(|| Arc::clone(&site), |page| self.open_page(page, name, &site));
+        let presence = Presence::new(Place { room, site }, visitor, &self.limits)?;
         if let Some(visitor) = visitor {
             for position in self.early.take(name, visitor, Instant::now) {
-                room.reach(visitor, position);
+                presence.room().reach(visitor, position);
             }
         }
-        Ok(Presence { room, who, totals: Arc::clone(&self.totals) })
+        Ok(presence)
     }
 
     /// Holds a room without being counted in it.
     pub fn open(&self, name: &RoomName) -> RoomRef {
-        self.find(name).unwrap_or_else(|| match name.whole_site() {
-            None => self.rooms.open(name, || (name.clone(), Room::default())),
-            Some(whole) => self.open_page(name, self.open(&whole)),
-        })
+        let (site, page) = self.rooms.ids(name.of_site(), name.as_page());
+        let site = self.open_site(site, name);
+        page.map_or_else(|| Arc::clone(&site), |page| self.open_page(page, name, &site))
     }
 
-    fn open_page(&self, name: &RoomName, site: RoomRef) -> RoomRef {
+    /// The room of the whole site.
+    fn open_site(&self, id: Id, name: &RoomName) -> RoomRef {
+        let make = || (RoomName::site(name.of_site().clone()), Room::new(Arc::clone(&self.totals)));
+        self.rooms.open_by(id, make)
+    }
+
+    /// The room of a page, whose site's this is.
+    fn open_page(&self, id: Id, name: &RoomName, site: &RoomRef) -> RoomRef {
         // In the site's own spelling, so that its name is in memory once, not once a page.
-        let make = || (name.within(site.key()), Room { site: Some(site), ..Room::default() });
-        self.rooms.open(name, make)
+        self.rooms.open_by(id, || (name.within(site.key()), Room::new(Arc::clone(&self.totals))))
     }
 
     /// The room, if it exists: asking for it doesn't bring it into being.
@@ -129,6 +138,10 @@ impl Rooms {
 }
 
 impl Room {
+    fn new(totals: Arc<Totals>) -> Self {
+        Self { totals, state: Mutex::default(), watchers: Mutex::default() }
+    }
+
     /// How many are here now. Both numbers are of the same moment.
     pub fn counts(&self) -> Counts {
         self.lock().tally.counts()
@@ -136,12 +149,12 @@ impl Room {
 
     /// The most that were here at once since the room came into being, each number by itself.
     pub fn peak(&self) -> Counts {
-        self.lock().peak
+        self.lock().peak()
     }
 
     /// The pages of a whole site that most have open, at most so many, with how many have; none for a page.
     pub fn top(&self, rows: usize) -> Vec<(Page, u64)> {
-        self.lock().ranking.as_ref().map_or_else(Vec::new, |ranking| ranking.top(rows))
+        self.lock().ranking.as_mut().map_or_else(Vec::new, |ranking| ranking.top(rows))
     }
 
     /// Where the readers are of whom that is known, in no order.
@@ -166,6 +179,7 @@ impl Room {
     /// quick, and may look at the room. A change before this call isn't told.
     pub fn watch(&self, watcher: impl Fn() -> bool + Send + Sync + 'static) {
         self.watchers().add(Box::new(watcher));
+        self.lock().watched = true;
     }
 
     /// Has all who watch look. The room's own lock must be free.
@@ -184,8 +198,7 @@ impl Room {
         if readers.is_empty() {
             state.readers = None;
         }
-        drop(state);
-        self.stir();
+        self.release(state);
     }
 
     /// False if that visitor isn't here.
@@ -193,19 +206,22 @@ impl Room {
         let mut state = self.lock();
         let Some(mark) = state.tally.mark_of(visitor) else { return false };
         state.reached.get_or_insert_default().note(mark, position);
-        drop(state);
-        self.stir();
+        self.release(state);
         true
     }
 
-    /// A page's own state; its site's has to be locked first. A whole site has no other.
-    fn lock_page(&self) -> Option<MutexGuard<'_, State>> {
-        self.site.as_ref().map(|_| self.lock())
+    /// That visitor is about to come.
+    fn expect(&self, visitor: &Visitor) {
+        self.lock().tally.expect(visitor);
     }
 
-    /// The site that this room is a page of, or is.
-    fn whole_site(&self) -> &Self {
-        self.site.as_deref().map_or(self, |site| site)
+    /// Lets others look at what has changed, and those who watch know of it.
+    fn release(&self, state: MutexGuard<'_, State>) {
+        let watched = state.watched;
+        drop(state);
+        if watched {
+            self.stir();
+        }
     }
 
     /// A panic under the lock would be in the arithmetic alone, which has none.

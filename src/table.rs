@@ -4,6 +4,8 @@
 //! Entries lie where their hash points, or in the next free place behind (linear probing; Knuth, The Art of Computer
 //! Programming, volume 3, section 6.4, algorithms L and R). The hash has to be keyed if strangers choose what is kept.
 
+use std::hint::black_box;
+
 /// What can be kept: it knows its own hash.
 pub(crate) trait Hashed {
     /// Always the same.
@@ -37,6 +39,12 @@ impl<T: Hashed> Table<T> {
     pub(crate) fn find(&self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<&T> {
         let place = self.place(hash, is)?;
         self.places[place].as_ref()
+    }
+
+    /// An entry with that hash is about to be looked for: the processor is to fetch its place meanwhile. Nothing waits for
+    /// what is read here.
+    pub(crate) fn expect(&self, hash: u64) {
+        black_box(self.places.get(self.home(hash)).is_some_and(Option::is_some));
     }
 
     /// The same, to be changed; its hash stays.

@@ -48,6 +48,13 @@ impl Known {
         }
     }
 
+    /// That mark is about to be looked for.
+    pub(super) fn expect(&self, mark: &Mark) {
+        if let Self::Many(many) = self {
+            many.expect(hash(mark));
+        }
+    }
+
     pub(super) fn contains(&self, mark: &Mark) -> bool {
         match self {
             Self::Few(few) => few.iter().flatten().any(|visits| visits.mark == *mark),

@@ -1,6 +1,7 @@
 //! Names of sites, pages and rooms: parsed once, from hostile text; one name has one spelling.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ const LONGEST_HOST: usize = 253;
 ///
 /// Host names are in lower case, internationalised ones as their ASCII form (UTS 46), without a trailing dot:
 /// `example.com`, `xn--bcher-kva.example`, `localhost:3000`, `[::1]:8080`. At most 259 bytes.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Site {
     name: Arc<str>,
     /// Where the host ends in `name` and `:port` begins.
@@ -81,6 +82,14 @@ impl Site {
     /// The port, unless it is the scheme's own.
     pub fn port(&self) -> Option<u16> {
         self.name[usize::from(self.host_end)..].strip_prefix(':')?.parse().ok()
+    }
+}
+
+/// As few pieces as will do, since each costs. The host's end is where the text says.
+impl Hash for Site {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.as_str().as_bytes());
+        state.write_u8(0xff);
     }
 }
 
@@ -151,7 +160,7 @@ impl fmt::Display for SiteError {
 impl std::error::Error for SiteError {}
 
 /// The name of a room: a page of a site, or the whole site.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RoomName {
     site: Site,
     page: Option<Page>,
@@ -186,6 +195,16 @@ impl RoomName {
     /// Which page, unless it is the whole site.
     pub fn as_page(&self) -> Option<&Page> {
         self.page.as_ref()
+    }
+}
+
+/// That of its site, and then that of its page: so both can be had in one go.
+impl Hash for RoomName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.site.hash(state);
+        if let Some(page) = &self.page {
+            page.hash(state);
+        }
     }
 }
 

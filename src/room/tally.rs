@@ -43,6 +43,7 @@ pub(super) enum Who {
 
 /// The counting itself. Each page is an open connection, of which no machine has 2^32.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Tally {
     pages: u32,
     apart: u32,
@@ -55,8 +56,13 @@ impl Tally {
         self.pages
     }
 
+    /// Distinct visitors alone; each has a page open.
+    pub(super) fn visitors(&self) -> u32 {
+        self.apart + self.known.len() as u32
+    }
+
     pub(super) fn counts(&self) -> Counts {
-        Counts { pages: self.pages.into(), visitors: u64::from(self.apart) + self.known.len() as u64 }
+        Counts { pages: self.pages.into(), visitors: self.visitors().into() }
     }
 
     /// As whom to count a visitor: under the mark they have here already, if that is of the day before.
@@ -66,6 +72,11 @@ impl Tally {
             Some(before) if self.known.contains(&before) => Who::Known(before),
             _ => Who::Known(visitor.today),
         }
+    }
+
+    /// That visitor is about to come: has the processor fetch the place where they will be noted.
+    pub(super) fn expect(&self, visitor: &Visitor) {
+        self.known.expect(&visitor.today);
     }
 
     /// Whether the visitor with that mark is here.

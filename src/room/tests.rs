@@ -313,13 +313,12 @@ impl<'a> Model<'a> {
         counts
     }
 
-    /// The rooms that exist: those that somebody is in, the one that is looked at, and the sites of both.
+    /// The rooms that exist: those that somebody is in, the sites of these, and the one that is looked at.
     fn existing(&self) -> usize {
+        let pages = self.here.iter().map(|here| Self::name(here.page));
+        let in_rooms = pages.flat_map(|name| [name.whole_site(), Some(name)]).flatten();
         let looked_at = self.looked_at.iter().map(|room| room.key().clone());
-        let names: HashSet<RoomName> =
-            self.here.iter().map(|here| Self::name(here.page)).chain(looked_at).collect();
-        let sites = names.iter().filter_map(RoomName::whole_site);
-        names.iter().cloned().chain(sites).collect::<HashSet<_>>().len()
+        in_rooms.chain(looked_at).collect::<HashSet<RoomName>>().len()
     }
 }
 

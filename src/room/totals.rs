@@ -3,17 +3,22 @@
 use super::{Counts, NoRoom};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Sums over all sites, changed with each of them. Each number is exact; the two counts may be of moments a little apart.
+/// Sums over all sites, changed with each of them.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     sites: AtomicUsize,
-    pages: AtomicU64,
-    visitors: AtomicU64,
+    /// Pages in the lower half and visitors in the upper, so that both are of one moment and a join changes them in one
+    /// step. Neither comes near 2^32: each page is a connection.
+    counts: AtomicU64,
 }
+
+const PAGE: u64 = 1;
+const VISITOR: u64 = 1 << 32;
 
 impl Totals {
     pub(super) fn counts(&self) -> Counts {
-        Counts { pages: self.pages.load(Ordering::Relaxed), visitors: self.visitors.load(Ordering::Relaxed) }
+        let counts = self.counts.load(Ordering::Relaxed);
+        Counts { pages: counts % VISITOR, visitors: counts / VISITOR }
     }
 
     /// A site that nobody was in has somebody now, if there may be one more.
@@ -25,20 +30,19 @@ impl Totals {
 
     /// Somebody came to a site; its counts say what has changed.
     pub(super) fn came(&self, before: Counts, now: Counts) {
-        self.pages.fetch_add(1, Ordering::Relaxed);
-        self.visitors.fetch_add(now.visitors - before.visitors, Ordering::Relaxed);
+        self.counts.fetch_add(PAGE + VISITOR * (now.visitors - before.visitors), Ordering::Relaxed);
     }
 
     /// Somebody of a site is somebody else now.
     pub(super) fn turned(&self, before: Counts, now: Counts) {
-        // Wraps below zero, as does the sum.
-        self.visitors.fetch_add(now.visitors.wrapping_sub(before.visitors), Ordering::Relaxed);
+        // Wraps below zero, as does the sum; the lower half stays as it is.
+        let more = now.visitors.wrapping_sub(before.visitors);
+        self.counts.fetch_add(VISITOR.wrapping_mul(more), Ordering::Relaxed);
     }
 
     /// Somebody went.
     pub(super) fn went(&self, before: Counts, now: Counts) {
-        self.pages.fetch_sub(1, Ordering::Relaxed);
-        self.visitors.fetch_sub(before.visitors - now.visitors, Ordering::Relaxed);
+        self.counts.fetch_sub(PAGE + VISITOR * (before.visitors - now.visitors), Ordering::Relaxed);
         if now.pages == 0 {
             self.sites.fetch_sub(1, Ordering::Relaxed);
         }
