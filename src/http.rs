@@ -9,7 +9,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response};
 
 use crate::circle::Circles;
-use crate::delivery::takeover::Answer;
+use crate::delivery::{self, takeover::Answer};
 use crate::feed::{FeedRef, Feeds};
 use crate::gate::{Claim, Refusal};
 use crate::picture::{Pictures, Themes};
@@ -77,7 +77,7 @@ pub(crate) enum Purpose {
 /// Whoever has this is to see this feed and, unless they only peek, is being counted.
 pub(crate) struct Ticket {
     /// See [`Newcomer::opening`](crate::delivery::Newcomer).
-    pub(crate) opening: Bytes,
+    pub(crate) opening: delivery::Opening,
     pub(crate) feed: FeedRef,
     pub(crate) presence: Option<Presence>,
     pub(crate) seat: Seat,

@@ -46,12 +46,15 @@ pub struct FanoutOptions {
     pub sends: FanoutSends,
 }
 
+/// Makes the answer's head, and what else goes out before the first frame, in one write with it: not before that, for in a
+/// burst thousands wait for their turn, and many heads have something of their own.
+pub(crate) type Opening = Box<dyn FnOnce() -> Bytes + Send>;
+
 /// A socket whose request was judged, and what it is to see.
 pub(crate) struct Newcomer {
     /// Non-blocking, and watched by nobody.
     pub(crate) socket: TcpStream,
-    /// The answer's head, and what else goes out before the first frame, in one write with it.
-    pub(crate) opening: Bytes,
+    pub(crate) opening: Opening,
     pub(crate) feed: FeedRef,
     /// `None` for one who only looks.
     pub(crate) presence: Option<Presence>,

@@ -7,12 +7,17 @@ use hyper::header::{
     VARY,
 };
 
+/// From where a request comes, if it says so: a copy, which keeps nothing of the request itself in memory.
+pub(super) fn origin(request: &HeaderMap) -> Option<HeaderValue> {
+    request.get(ORIGIN).and_then(|origin| HeaderValue::from_bytes(origin.as_bytes()).ok())
+}
+
 /// The fields of an answer to who may read it: that very origin's pages, with the cookie that keeps its owner from being
 /// counted; never `*`.
-pub(super) fn readable(request: &HeaderMap) -> HeaderMap {
+pub(super) fn readable(origin: Option<HeaderValue>) -> HeaderMap {
     let mut fields = unreadable();
-    if let Some(origin) = request.get(ORIGIN) {
-        fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    if let Some(origin) = origin {
+        fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
     }
@@ -26,7 +31,7 @@ pub(super) fn unreadable() -> HeaderMap {
 
 /// What a browser asks before it lets a page's script send a header that isn't safelisted, as `Last-Event-ID`.
 pub(super) fn preflight(request: &HeaderMap) -> HeaderMap {
-    let mut fields = readable(request);
+    let mut fields = readable(origin(request));
     if fields.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
         fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
         fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Last-Event-ID, Cache-Control"));

@@ -38,13 +38,13 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr, path: &str) -
         Ok(admitted) => admitted,
         Err(denied) => return Answer::Respond(with(cors::unreadable(), denied.answer())),
     };
-    let fields = cors::readable(&request.headers);
+    let origin = cors::origin(&request.headers);
     if request.method == Method::HEAD {
-        return Answer::TakeOver(Purpose::Head(events::head(&fields)));
+        return Answer::TakeOver(Purpose::Head(events::head(&cors::readable(origin))));
     }
-    match house.listener(&settings, &room, &fields, (&query, request, peer)) {
+    match house.listener(&settings, &room, origin.clone(), (&query, request, peer)) {
         Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
-        Err(no_place) => Answer::Respond(with(fields, Denied::NoPlace(no_place).answer())),
+        Err(no_place) => Answer::Respond(with(cors::readable(origin), Denied::NoPlace(no_place).answer())),
     }
 }
 
@@ -92,13 +92,14 @@ impl House {
         &self,
         settings: &Settings,
         room: &RoomName,
-        fields: &HeaderMap,
+        origin: Option<HeaderValue>,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
     ) -> Result<Ticket, NoPlace> {
         let (seat, presence) = self.place(settings, room, (query, request, peer))?;
         let feed = self.feeds.open(&self.shown(room, query), View::Events);
         // Firefox, too, hangs up at once when the page that listens has gone.
-        Ok(Ticket { opening: events::opening(fields, retry()), feed, presence, seat, hangs_up_late: false })
+        let opening = Box::new(|| events::opening(&cors::readable(origin), retry()));
+        Ok(Ticket { opening, feed, presence, seat, hangs_up_late: false })
     }
 }
 

@@ -19,11 +19,7 @@ const LONGEST_HOST: usize = 253;
 /// Host names are in lower case, internationalised ones as their ASCII form (UTS 46), without a trailing dot:
 /// `example.com`, `xn--bcher-kva.example`, `localhost:3000`, `[::1]:8080`. At most 259 bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Site {
-    name: Arc<str>,
-    /// Where the host ends in `name` and `:port` begins.
-    host_end: u16,
-}
+pub struct Site(Arc<str>);
 
 /// Text that names no site.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +35,7 @@ pub enum SiteError {
 impl Site {
     /// The site of those pages that don't say where they are: all that send no Referer.
     pub fn unnamed() -> Self {
-        Self { name: Arc::from(""), host_end: 0 }
+        Self(Arc::from(""))
     }
 
     /// The site of the page at `url`, as a Referer names it.
@@ -61,31 +57,34 @@ impl Site {
 
     fn new(host: &str, port: Option<u16>) -> Result<Self, SiteError> {
         let host = canonical_host(host)?;
-        let host_end = host.len() as u16;
-        let name = match port {
+        Ok(Self(match port {
             Some(port) => format!("{host}:{port}").into(),
             None => host.into(),
-        };
-        Ok(Self { name, host_end })
+        }))
     }
 
     /// The whole name: `example.com`, `localhost:3000`; empty for [`Site::unnamed`].
     pub fn as_str(&self) -> &str {
-        &self.name
+        &self.0
     }
 
     /// The host alone.
     pub fn host(&self) -> &str {
-        &self.name[..usize::from(self.host_end)]
+        self.split().0
     }
 
     /// The port, unless it is the scheme's own.
     pub fn port(&self) -> Option<u16> {
-        self.name[usize::from(self.host_end)..].strip_prefix(':')?.parse().ok()
+        self.split().1
+    }
+
+    /// Found anew when somebody asks: names are in memory by the hundred thousand.
+    fn split(&self) -> (&str, Option<u16>) {
+        split_port(&self.0).unwrap_or((&self.0, None))
     }
 }
 
-/// As few pieces as will do, since each costs. The host's end is where the text says.
+/// In as few pieces as will do, since each costs.
 impl Hash for Site {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write(self.as_str().as_bytes());

@@ -143,7 +143,7 @@ impl Worker {
         let entry = self.viewers.vacant_entry();
         let key = entry.key();
         let (feed, junk) = (Arc::clone(&newcomer.feed), newcomer.junk);
-        let opening = std::mem::take(&mut newcomer.opening);
+        let opening = std::mem::replace(&mut newcomer.opening, Box::new(Bytes::new))();
         let id = feed.id();
         let (number, ending) = (self.number, self.end.is_some());
         let group = self.groups.entry(id).or_insert_with(|| Box::new(Group::new(feed, number, ending)));

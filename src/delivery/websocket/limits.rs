@@ -1,6 +1,7 @@
 //! How fast a page may talk.
 
-use std::time::{Duration, Instant};
+use std::sync::LazyLock;
+use std::time::Instant;
 
 use super::frame::LONGEST;
 
@@ -15,12 +16,24 @@ const BYTES: f32 = MESSAGES * (LONGEST + 14) as f32;
 pub(super) struct Allowance {
     messages: f32,
     bytes: f32,
-    filled: Instant,
+    filled: Milliseconds,
+}
+
+/// Since the first page that talked; they begin anew after 49 days. A quarter of an [`Instant`], of which each page that is
+/// open would have one.
+#[derive(Clone, Copy, Debug)]
+struct Milliseconds(u32);
+
+impl From<Instant> for Milliseconds {
+    fn from(now: Instant) -> Self {
+        static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Self(now.saturating_duration_since(*FIRST).as_millis() as u32)
+    }
 }
 
 impl Allowance {
     pub(super) fn new(now: Instant) -> Self {
-        Self { messages: MESSAGES, bytes: BYTES, filled: now }
+        Self { messages: MESSAGES, bytes: BYTES, filled: now.into() }
     }
 
     /// False, if a message is one too many.
@@ -36,7 +49,8 @@ impl Allowance {
     }
 
     fn fill(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.filled).min(Duration::from_secs(1)).as_secs_f32();
+        let now = Milliseconds::from(now);
+        let passed = now.0.wrapping_sub(self.filled.0).min(1000) as f32 / 1000.0;
         self.messages = (self.messages + passed * MESSAGES).min(MESSAGES);
         self.bytes = (self.bytes + passed * BYTES).min(BYTES);
         self.filled = now;
@@ -53,11 +67,14 @@ fn take(tokens: &mut f32, some: f32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn so_many_at_once_and_as_many_each_second() {
-        let start = Instant::now();
+        // Behind the first that talked, whoever that is.
+        let start = Instant::now() + Duration::from_secs(1);
         let mut allowance = Allowance::new(start);
         let mut said = |after| (0..50).filter(|_| allowance.message(start + after)).count();
         assert_eq!(said(Duration::ZERO), 20);

@@ -32,7 +32,7 @@ pub(super) struct Rooms {
 /// A room that is heard of.
 struct Place {
     /// Where in it the reader is, if they say so. Goes before the leave is told.
-    reading: Option<Reading>,
+    reading: Option<Box<Reading>>,
     attendance: Attendance,
     member: MemberKey,
 }
@@ -135,7 +135,8 @@ impl Rooms {
         let Place { reading, attendance, .. } = self.named(room)?;
         attendance.presence().ok_or(Wrong::OnlyLooking)?;
         let circle = attendance.circle();
-        reading.get_or_insert_with(|| Reading::new(Arc::clone(circle.room()), id.into())).at(at, name);
+        let begin = || Box::new(Reading::new(Arc::clone(circle.room()), id.into()));
+        reading.get_or_insert_with(begin).at(at, name);
         circle.moved(id);
         Ok(())
     }
