@@ -70,7 +70,9 @@ fn main() -> ExitCode {
         Some(Role::Floor { frame_bytes }) => floor::serve(*frame_bytes),
         Some(Role::Guard { command }) => guard::watch(command),
         Some(Role::Work { kind, viewers, frame_bytes }) => {
-            Launch::new(&args, *frame_bytes).and_then(|launch| work::play(&launch, *kind, *viewers, &args))
+            let played = Launch::new(&args, *frame_bytes)
+                .and_then(|launch| work::play(&launch, *kind, *viewers, &args));
+            played.map_err(|error| format!("{kind}: {error}").into())
         }
         None => measure(&args),
     };

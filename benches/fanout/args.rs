@@ -31,6 +31,11 @@ pub(crate) struct Args {
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) idle: Duration,
 
+    /// How many viewers that join may wait for their first picture at once; fewer than any server's backlog. What a server
+    /// takes for a burst of requests it may keep, so the memory of a viewer depends on it.
+    #[arg(long, default_value_t = 512)]
+    pub(crate) at_once: usize,
+
     /// Join as a browser does: ask for the bare picture, be redirected, ask again on the same connection.
     #[arg(long)]
     pub(crate) browser: bool,

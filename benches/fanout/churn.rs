@@ -29,7 +29,8 @@ const KEPT: u64 = 8 << 20;
 pub(crate) fn run(launch: &Launch, args: &Args, minutes: f64) -> Outcome<()> {
     let most = if args.quick { 300 } else { MOST.min(account::room_for_viewers()?) };
     let server = Server::start(launch, Kind::Onlookers)?;
-    let mut churn = Churn { crowd: Crowd::new(server.asker())?, random: Random(2012), launch, changes: 0 };
+    let crowd = Crowd::new(server.asker(), args.at_once)?;
+    let mut churn = Churn { crowd, random: Random(2012), launch, changes: 0 };
     churn.crowd.fill(1)?;
     let before = server.account.memory()?;
     churn.crowd.fill(most)?;

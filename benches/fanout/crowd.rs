@@ -17,8 +17,6 @@ use std::{
 
 /// What a stream of events brings when nothing has changed.
 const REPAINT: &[u8] = b":\n\n";
-/// So many viewers may wait for their first picture while more connect; fewer than any server's backlog.
-const WINDOW: usize = 512;
 /// Rest between two readings. A visitor's browser is woken by the visitor's own machine, but over loopback the server
 /// that writes pays for waking whoever waits in epoll, and how often that is depends on how the scheduler mixes the
 /// two. Without the rest, reading a frame cost 4.6 µs beside the floor and 3.3 µs beside onlookers; with it, 2.5 µs
@@ -51,6 +49,8 @@ pub(crate) struct Crowd {
     pub(crate) tally: Tally,
     pub(crate) pictures: Pictures,
     asker: Asker,
+    /// So many may wait for their first picture while more connect.
+    at_once: usize,
     poll: Poll,
     events: Events,
     viewers: Slab<Viewer>,
@@ -60,11 +60,12 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    pub(crate) fn new(asker: Asker) -> Outcome<Self> {
+    pub(crate) fn new(asker: Asker, at_once: usize) -> Outcome<Self> {
         Ok(Self {
             tally: Tally::default(),
             pictures: Pictures::default(),
             asker,
+            at_once,
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             viewers: Slab::new(),
@@ -82,7 +83,7 @@ impl Crowd {
     pub(crate) fn fill(&mut self, viewers: usize) -> Outcome<()> {
         let deadline = Instant::now() + PATIENCE;
         while self.len() < viewers {
-            while self.len() < viewers && self.waiting < WINDOW {
+            while self.len() < viewers && self.waiting < self.at_once {
                 self.join()?;
             }
             self.turn(Duration::from_secs(1))?;

@@ -66,7 +66,7 @@ impl<'a> Work<'a> {
     /// A new server, with its first viewer: that one brings what is made once, and isn't measured.
     pub(crate) fn start(launch: &'a Launch, kind: Kind, args: &'a Args, turns: &'a Turns) -> Outcome<Self> {
         let server = Server::start(launch, kind)?;
-        let mut crowd = Crowd::new(server.asker())?;
+        let mut crowd = Crowd::new(server.asker(), args.at_once)?;
         crowd.fill(1)?;
         Ok(Self { launch, server, crowd, args, turns, extra: None, due: Instant::now() })
     }

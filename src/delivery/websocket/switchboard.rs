@@ -209,6 +209,7 @@ impl Worker {
     fn note(&mut self, key: usize, standing: Result<(), End>) {
         let Err(end) = standing else { return };
         let Some(connection) = self.connections.get_mut(key) else { return };
+        tracing::debug!(?end, "a WebSocket is over");
         match end {
             End::Close(code) if connection.close(code).is_ok() => {
                 self.closing.push((key, Instant::now() + FAREWELL));
