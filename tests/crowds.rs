@@ -145,6 +145,22 @@ fn who_vanishes_from_a_quiet_stream_is_uncounted_too() {
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
+/// A line that was away for a while, with the questions that got lost on it, is no reason to put anybody out.
+#[test]
+fn who_vanishes_for_twelve_seconds_stays_in() {
+    let net = Net::new();
+    let server = TestServer::quiet(&["--listen", &format!("{}:0", net.here)]);
+    let mut crowd = Crowd::start(&["ip", "netns", "exec", &net.name], "as_a_crowd", server.address, 10);
+    crowd.wait_until_in();
+    let mut viewer = Viewer::join(server.address);
+    viewer.wait_for(11);
+    net.cut();
+    assert!(viewer.sees_nothing_for(Duration::from_millis(12_500)), "somebody was put out");
+    net.mend();
+    // They would be by now, if their silence had gone on.
+    assert!(viewer.sees_nothing_for(Duration::from_secs(5)), "somebody was put out");
+}
+
 #[test]
 #[ignore = "not a test: others run it as the process that holds their viewers"]
 fn as_a_crowd() {
@@ -187,6 +203,13 @@ impl Net {
         let nobody = "lladdr 02:00:00:00:00:99 nud permanent";
         ip(&format!("neigh replace {there} {nobody} dev {name}"));
         ip(&format!("-n {name} neigh replace {here} {nobody} dev far"));
+    }
+
+    /// From now on packets arrive again.
+    fn mend(&self) {
+        let Self { name, here, there } = self;
+        ip(&format!("neigh del {there} dev {name}"));
+        ip(&format!("-n {name} neigh del {here} dev far"));
     }
 }
 

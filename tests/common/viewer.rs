@@ -1,5 +1,6 @@
 //! A page that looks at the counter.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,14 @@ impl Viewer {
         }
         self.client.socket.set_read_timeout(Some(DEADLINE)).unwrap();
         started.elapsed()
+    }
+
+    /// Whether nothing new is shown in that time.
+    pub(crate) fn sees_nothing_for(&mut self, time: Duration) -> bool {
+        self.client.socket.set_read_timeout(Some(time)).unwrap();
+        let looked = self.client.socket.peek(&mut [0]);
+        self.client.socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        looked.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
     /// Reads on to the last picture, which says that it is the last, and the end behind it.
