@@ -15,18 +15,19 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::delivery::websocket::frame;
+use crate::delivery::websocket::{Outbox, frame};
 use crate::feed::pace::Pace;
 use crate::registry::{Held, Registry};
 use crate::room::{RoomName, RoomRef};
 pub(crate) use attendance::Attendance;
 use batch::{Batch, Sealed};
-use members::Members;
-pub(crate) use members::{Listener, MemberKey};
+pub(crate) use members::MemberKey;
+use members::{Listener, Members};
 use notices::Notices;
 pub(crate) use talk::NotSaid;
 use talk::{Message, Talk};
 pub(crate) use telling::{Telling, ViewerId};
+use told::Told;
 
 mod attendance;
 mod batch;
@@ -34,6 +35,7 @@ mod members;
 mod notices;
 mod talk;
 mod telling;
+mod told;
 
 /// Of how many readers a newcomer is told where they are.
 const MOST_READERS: usize = 100;
@@ -65,8 +67,7 @@ pub(crate) struct Circle {
     telling: Telling,
     members: Mutex<Members>,
     notices: Mutex<Notices>,
-    /// What everybody was told last of the room as it is.
-    told: Mutex<Bytes>,
+    told: Mutex<Told>,
     driver: OnceLock<AbortHandle>,
     /// Nothing until somebody says something.
     talk: OnceLock<(Arc<Talk>, AbortHandle)>,
@@ -160,7 +161,7 @@ impl Circle {
             telling,
             members: Mutex::default(),
             notices: Mutex::default(),
-            told: Mutex::new(told),
+            told: Mutex::new(Told::new(told)),
             driver: OnceLock::new(),
             talk: OnceLock::new(),
         }
@@ -171,18 +172,21 @@ impl Circle {
         self.telling == telling && self.name == *name
     }
 
-    /// What `id` is told when it comes, or has missed something: the room as it is now and, of those who say where in it
-    /// they are, the newest. Ready for the wire.
+    /// What `id` is told when it has missed something: the room as it is now and, of those who say where in it they are, the
+    /// newest. Ready for the wire.
     pub(crate) fn newest(&self, id: ViewerId) -> Bytes {
-        let mut now = self.frame_of_now();
+        self.news(id, &lock(&self.told).frame, self.frame_of_now())
+    }
+
+    /// What `id` alone is told, if the room is so `now`.
+    fn news(&self, id: ViewerId, told: &Bytes, mut now: Vec<u8>) -> Bytes {
         let readers =
             if self.telling == Telling::Counts { self.room.readers(MOST_READERS) } else { Vec::new() };
         for (reader_id, reader) in readers.iter().filter(|(reader_id, _)| *reader_id != id.into()) {
             frame::put_text(&mut now, &talk::presence(&self.name, (*reader_id).into(), reader));
         }
-        let told = lock(&self.told).clone();
         // What all were told last is shared; a copy of one's own is made only for what is more.
-        if told == now { told } else { now.into() }
+        if *told == now { told.clone() } else { now.into() }
     }
 
     /// The room that is told of.
@@ -190,9 +194,23 @@ impl Circle {
         &self.room
     }
 
-    /// From now on `listener` hears what the circle is told.
-    pub(crate) fn admit(&self, listener: Listener) -> MemberKey {
-        self.members().add(listener)
+    /// Tells `id` how the room is now, and from now on what the circle is told, by `outbox`.
+    ///
+    /// Nothing is sent to members meanwhile, so nobody hears what is older behind what is newer.
+    pub(crate) fn admit(&self, id: ViewerId, outbox: Arc<Outbox>, slot: u8) -> MemberKey {
+        let mut members = self.members();
+        let (news, since) = self.greet(id);
+        // A page that reads nothing is found by what it is sent next.
+        let _ = outbox.answer(&news);
+        members.add(Listener { id, outbox, slot, since })
+    }
+
+    /// What a newcomer is told, and how many batches there were before that.
+    fn greet(&self, id: ViewerId) -> (Bytes, u32) {
+        let mut told = lock(&self.told);
+        let now = self.frame_of_now();
+        let since = told.greet(id, &now);
+        (self.news(id, &told.frame, now), since)
     }
 
     /// `member` hears no more.
@@ -201,7 +219,7 @@ impl Circle {
     }
 
     fn has_news(&self) -> bool {
-        !self.notices().is_empty() || *lock(&self.told) != self.frame_of_now()
+        !self.notices().is_empty() || lock(&self.told).frame != self.frame_of_now()
     }
 
     /// Tells everyone what there is to tell, and says how long the writing took.
@@ -214,11 +232,9 @@ impl Circle {
         let mut batch = Batch::default();
         // The notices first: what they are of is then in the count, too.
         let notices = self.notices().take();
-        let now = self.frame_of_now();
-        if *lock(&self.told) != now {
-            batch.add(None, &now);
-            *lock(&self.told) = now.into();
-        }
+        let mut told = lock(&self.told);
+        told.update(self.frame_of_now(), &mut batch);
+        drop(told);
         for notice in notices {
             let name = notice.by().and_then(|id| self.room.reader(id.into())?.name);
             batch.add_text(notice.by(), &notice.text(&self.name, name));

@@ -10,6 +10,8 @@ use crate::delivery::websocket::frame;
 /// Messages in the order in which they are to be read, each a frame.
 #[derive(Default, Debug)]
 pub(super) struct Batch {
+    /// Which of those it is that tell how the room is; who came after it knows that already.
+    pub(super) number: Option<u32>,
     frames: Vec<u8>,
     /// Which of the bytes somebody is not to get. A few at most: a batch is bounded.
     own: Vec<(ViewerId, Range<usize>)>,
@@ -18,16 +20,18 @@ pub(super) struct Batch {
 /// A batch that is whole.
 #[derive(Debug)]
 pub(super) struct Sealed {
+    number: Option<u32>,
     frames: Bytes,
     own: Vec<(ViewerId, Range<usize>)>,
 }
 
 impl Batch {
-    /// Adds a frame, for all but the one who caused it.
-    pub(super) fn add(&mut self, by: Option<ViewerId>, frame: &[u8]) {
+    /// Adds a frame, for all but the few who know of it already: the one who caused it, say.
+    pub(super) fn add(&mut self, knowing: impl IntoIterator<Item = ViewerId>, frame: &[u8]) {
         let start = self.frames.len();
         self.frames.extend_from_slice(frame);
-        self.own.extend(by.map(|id| (id, start..self.frames.len())));
+        let range = start..self.frames.len();
+        self.own.extend(knowing.into_iter().map(|id| (id, range.clone())));
     }
 
     /// Adds a message, likewise.
@@ -36,11 +40,17 @@ impl Batch {
     }
 
     pub(super) fn seal(self) -> Sealed {
-        Sealed { frames: self.frames.into(), own: self.own }
+        Sealed { number: self.number, frames: self.frames.into(), own: self.own }
     }
 }
 
 impl Sealed {
+    /// Whether somebody who came behind the batch with that number is to get this one.
+    pub(super) fn is_news_since(&self, since: u32) -> bool {
+        // Numbers begin anew after 2^32.
+        self.number.is_none_or(|number| number.wrapping_sub(since) as i32 > 0)
+    }
+
     /// What `id` is to get of it; empty, if that is nothing.
     pub(super) fn of(&self, id: ViewerId) -> Bytes {
         if self.own.iter().all(|(by, _)| *by != id) {
@@ -60,6 +70,14 @@ impl Sealed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_came_behind_a_batch_is_spared_it() {
+        let batch = |number| Batch { number, ..Batch::default() }.seal();
+        assert!(batch(Some(8)).is_news_since(7) && batch(Some(1)).is_news_since(u32::MAX));
+        assert!(!batch(Some(7)).is_news_since(7) && !batch(Some(u32::MAX)).is_news_since(1));
+        assert!(batch(None).is_news_since(7));
+    }
 
     #[test]
     fn everyone_gets_all_but_what_is_their_own() {

@@ -17,11 +17,13 @@ pub(crate) struct MemberKey(usize);
 
 /// Somebody who hears what a circle is told.
 #[derive(Debug)]
-pub(crate) struct Listener {
-    pub(crate) id: ViewerId,
-    pub(crate) outbox: Arc<Outbox>,
+pub(super) struct Listener {
+    pub(super) id: ViewerId,
+    pub(super) outbox: Arc<Outbox>,
     /// By what number the connection knows this circle among its own.
-    pub(crate) slot: u8,
+    pub(super) slot: u8,
+    /// How many batches there were when they came.
+    pub(super) since: u32,
 }
 
 #[derive(Default, Debug)]
@@ -42,7 +44,8 @@ impl Members {
     /// Sends a batch to some, from a place on, and says from where to go on, if there are more.
     pub(super) fn send_some(&self, batch: &Sealed, from: usize) -> Option<usize> {
         let until = from + CHUNK;
-        for listener in (from..until).filter_map(|key| self.0.get(key)) {
+        let listeners = (from..until).filter_map(|key| self.0.get(key));
+        for listener in listeners.filter(|listener| batch.is_news_since(listener.since)) {
             listener.outbox.send(&batch.of(listener.id), listener.slot);
         }
         (until < self.0.capacity()).then_some(until)

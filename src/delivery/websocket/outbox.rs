@@ -61,7 +61,7 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Gone`], if it is owed too much already.
-    pub(super) fn answer(&self, frames: &[u8]) -> Result<(), Gone> {
+    pub(crate) fn answer(&self, frames: &[u8]) -> Result<(), Gone> {
         let mut stalled = self.lock();
         let sent = if stalled.is_some() { 0 } else { self.write(frames).map_err(|_| Gone)? };
         if sent < frames.len() {

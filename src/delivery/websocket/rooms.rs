@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::messages::Wrong;
 use super::outbox::Outbox;
-use crate::circle::{Attendance, Listener, MemberKey, Telling, ViewerId};
+use crate::circle::{Attendance, MemberKey, Telling, ViewerId};
 use crate::http::House;
 use crate::room::{Keys, Position, ReaderName, Reading, RoomName, Site, Visitor};
 
@@ -58,7 +58,8 @@ impl Rooms {
             return Err(Wrong::TooManyRooms);
         }
         let attendance = house.attend(&name, Telling::Counts, self.id, self.counted.then_some(self.who()));
-        self.begin(vec![attendance.map_err(|_| Wrong::Full)?], outbox);
+        let slot = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
+        self.enter(slot, attendance.map_err(|_| Wrong::Full)?, outbox);
         Ok(())
     }
 
@@ -88,26 +89,21 @@ impl Rooms {
         self.session.as_deref().or(self.visitor.as_ref())
     }
 
-    /// Enters rooms, and tells how they are now: the last of them first.
+    /// Enters the first rooms; how the last of them is the page is told first.
     pub(super) fn begin(&mut self, attends: Vec<Attendance>, outbox: &Arc<Outbox>) {
-        let slots: Vec<_> = attends.into_iter().map(|attendance| self.enter(attendance, outbox)).collect();
-        let told: Vec<_> = slots.into_iter().rev().filter_map(|slot| self.newest(slot)).collect();
-        // A page that reads nothing is found by what it is sent next.
-        let _ = outbox.answer(&told.concat());
+        for (slot, attendance) in attends.into_iter().enumerate().rev() {
+            self.enter(slot, attendance, outbox);
+        }
     }
 
-    /// Enters a room: from now on the connection hears what is told there.
-    fn enter(&mut self, attendance: Attendance, outbox: &Arc<Outbox>) -> u8 {
-        let slot = self.places.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.places.push(None);
-            self.places.len() - 1
-        });
+    /// Enters a room: the connection is told how it is, and hears from now on what is told there.
+    fn enter(&mut self, slot: usize, attendance: Attendance, outbox: &Arc<Outbox>) {
         // Never more than a byte holds: places are bounded.
-        let number = slot as u8;
-        let listener = Listener { id: self.id, outbox: Arc::clone(outbox), slot: number };
-        let member = attendance.circle().admit(listener);
+        let member = attendance.circle().admit(self.id, Arc::clone(outbox), slot as u8);
+        if slot >= self.places.len() {
+            self.places.resize_with(slot + 1, || None);
+        }
         self.places[slot] = Some(Place { reading: None, attendance, member });
-        number
     }
 
     /// What the newest is that place `slot` can be told.
