@@ -133,12 +133,7 @@ fn half_of_a_thousand_who_vanish_without_a_word_are_uncounted_within_30_s() {
 /// (another who has left) begins these 14 s anew.
 #[test]
 fn who_vanishes_from_a_quiet_stream_is_uncounted_too() {
-    let net = Net::new();
-    let server = TestServer::quiet(&["--listen", &format!("{}:0", net.here)]);
-    let mut crowd = Crowd::start(&["ip", "netns", "exec", &net.name], "as_a_crowd", server.address, 10);
-    crowd.wait_until_in();
-    let mut viewer = Viewer::join(server.address);
-    viewer.wait_for(11);
+    let (net, _server, _crowd, mut viewer) = quiet_with_ten_far_away();
     net.cut();
     let took = viewer.wait_longer_for(1, Duration::from_secs(60));
     println!("10 vanished from a quiet stream, uncounted after {took:?}");
@@ -148,17 +143,23 @@ fn who_vanishes_from_a_quiet_stream_is_uncounted_too() {
 /// A line that was away for a while, with the questions that got lost on it, is no reason to put anybody out.
 #[test]
 fn who_vanishes_for_twelve_seconds_stays_in() {
+    let (net, _server, _crowd, mut viewer) = quiet_with_ten_far_away();
+    net.cut();
+    assert!(viewer.sees_nothing_for(Duration::from_millis(12_500)), "somebody was put out");
+    net.mend();
+    // They would be by now, if their silence had gone on.
+    assert!(viewer.sees_nothing_for(Duration::from_secs(5)), "somebody was put out");
+}
+
+/// A server that sends nothing by itself, ten viewers beyond a cable, and one here who sees them.
+fn quiet_with_ten_far_away() -> (Net, TestServer, Crowd, Viewer) {
     let net = Net::new();
     let server = TestServer::quiet(&["--listen", &format!("{}:0", net.here)]);
     let mut crowd = Crowd::start(&["ip", "netns", "exec", &net.name], "as_a_crowd", server.address, 10);
     crowd.wait_until_in();
     let mut viewer = Viewer::join(server.address);
     viewer.wait_for(11);
-    net.cut();
-    assert!(viewer.sees_nothing_for(Duration::from_millis(12_500)), "somebody was put out");
-    net.mend();
-    // They would be by now, if their silence had gone on.
-    assert!(viewer.sees_nothing_for(Duration::from_secs(5)), "somebody was put out");
+    (net, server, crowd, viewer)
 }
 
 #[test]
