@@ -80,7 +80,7 @@ fn publishing(criterion: &mut Criterion) {
         let rooms = Rooms::new(Limits::default());
         let crowd = crowd(&rooms, viewers);
         let feed = feeds.open(
-            crowd[0].room(),
+            &crowd[0].room(),
             View::Count { counting: Counting::Pages, style: Style::plain(Label::default()) },
         );
         group.bench_function(BenchmarkId::from_parameter(viewers), |bencher| {
@@ -98,7 +98,7 @@ fn publishing(criterion: &mut Criterion) {
 /// What one viewer's coming and going costs among a million others, each alone on a page.
 fn counting(criterion: &mut Criterion) {
     let mut town = Town::new();
-    for viewers in [1_000, 1_000_000] {
+    for viewers in [1_000, 1_000_000, 4_000_000] {
         town.grow_to(viewers);
         let mut group = criterion.benchmark_group(format!("count among {viewers} viewers in as many rooms:"));
         let mut walk = Walk::new();

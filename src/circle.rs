@@ -80,7 +80,7 @@ impl Circles {
 
     /// The circle of those who are told that of `room`. Needs a tokio runtime, on which the circle is driven.
     pub(crate) fn open(&self, room: &RoomRef, telling: Telling) -> CircleRef {
-        let key = CircleKey { room: room.key().clone(), telling };
+        let key = CircleKey { room: room.name().clone(), telling };
         let circle = self.circles.open(&key, || (key.clone(), Circle::new(Arc::clone(room), telling)));
         circle.driver.get_or_init(|| {
             let news = Arc::new(Notify::new());
@@ -153,7 +153,7 @@ impl Held<CircleKey, Circle> {
 
 impl Circle {
     fn new(room: RoomRef, telling: Telling) -> Self {
-        let name = room.key().clone();
+        let name = room.name().clone();
         let told = frame::text(&telling.say(&name, &room)).into();
         Self {
             room,

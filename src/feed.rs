@@ -71,7 +71,7 @@ impl Feeds {
     /// The feed of that view of `room`.
     pub fn open(&self, room: &RoomRef, view: View) -> FeedRef {
         let mut is_new = false;
-        let feed = self.feeds.open(&(room.key(), &view), || {
+        let feed = self.feeds.open(&(room.name(), &view), || {
             is_new = true;
             ((), self.make(room, view.clone()))
         });

@@ -36,7 +36,7 @@ pub(crate) struct Id {
 }
 
 impl Id {
-    fn new(hasher: &SipHasher13) -> Self {
+    pub(crate) fn new(hasher: &SipHasher13) -> Self {
         let hash = hasher.finish128();
         Self { shard: hash.h1, place: hash.h2 }
     }
@@ -92,27 +92,29 @@ impl<K, V> Registry<K, V> {
         held
     }
 
-    /// The value of `key`, if somebody holds one.
-    pub(crate) fn find(&self, key: &impl Hash) -> Option<Arc<Held<K, V>>> {
-        let id = self.id(key);
+    /// The value that is known by that, if somebody holds one.
+    pub(crate) fn find_by(&self, id: Id) -> Option<Arc<Held<K, V>>> {
         find(&self.shard(id), id)
     }
 
-    /// What a key is known by here.
-    pub(crate) fn id(&self, key: &impl Hash) -> Id {
-        self.ids(key, None::<&()>).0
+    /// All values that are held.
+    pub(crate) fn held(&self) -> Vec<Arc<Held<K, V>>> {
+        let mut held = Vec::new();
+        for shard in &self.shards {
+            held.extend(lock(shard).iter().filter_map(|entry| entry.held.upgrade()));
+        }
+        held
     }
 
-    /// The same, and if there is more of the key, what the whole is known by.
-    pub(crate) fn ids(&self, key: &impl Hash, more: Option<&impl Hash>) -> (Id, Option<Id>) {
+    /// By what it hashes keys, and whoever needs it what is of one key.
+    pub(crate) fn hasher(&self) -> SipHasher13 {
+        self.hasher
+    }
+
+    fn id(&self, key: &impl Hash) -> Id {
         let mut hasher = self.hasher;
         key.hash(&mut hasher);
-        let first = Id::new(&hasher);
-        let whole = more.map(|more| {
-            more.hash(&mut hasher);
-            Id::new(&hasher)
-        });
-        (first, whole)
+        Id::new(&hasher)
     }
 
     /// How many values are held.
@@ -201,7 +203,7 @@ mod tests {
         assert!(find(&shard, one.id).is_some());
         drop(shard);
         drop(one);
-        assert!(registry.find(&"a").is_none());
+        assert!(registry.find_by(registry.id(&"a")).is_none());
     }
 
     #[test]
@@ -239,7 +241,7 @@ mod interleavings {
                         Arc::ptr_eq(&one, &registry.open(&"a", || ((), ()))),
                         "another was let in between"
                     );
-                    assert!(registry.find(&"a").is_some_and(|other| Arc::ptr_eq(&one, &other)));
+                    assert!(registry.find_by(registry.id(&"a")).is_some_and(|other| Arc::ptr_eq(&one, &other)));
                 })
             });
             threads.into_iter().for_each(|thread| thread.join().unwrap());

@@ -1,5 +1,6 @@
 //! Rooms: those who share a count. A room exists while somebody is in it or looks at it.
 
+use std::hash::Hash;
 use std::time::Instant;
 
 pub use limits::{Limits, NoRoom};
@@ -10,11 +11,14 @@ pub use readers::{NoName, NoPosition, Position, Reader, ReaderId, ReaderName, Re
 pub use tally::{Counting, Counts};
 pub use visitor::{Keys, Visitor};
 
-use crate::registry::{Held, Id, Registry};
+use siphasher::sip128::Hasher128;
+
+use crate::registry::{Id, Registry};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use presence::Place;
+use pages::PageId;
 use reached::Early;
 use readers::Readers;
+use site::{SiteCounts, SiteRef};
 use state::State;
 use totals::Totals;
 use watchers::Watchers;
@@ -25,10 +29,12 @@ mod known;
 mod limits;
 pub(crate) mod name;
 mod page;
+mod pages;
 mod presence;
 mod ranking;
 mod reached;
 mod readers;
+mod site;
 mod state;
 mod tally;
 #[cfg(test)]
@@ -37,33 +43,33 @@ mod totals;
 mod visitor;
 mod watchers;
 
-/// A room that somebody holds; the last holder to go takes it along.
-pub type RoomRef = Arc<Held<RoomName, Room>>;
+/// A room that somebody looks at; the last to go takes it along.
+pub type RoomRef = Arc<Room>;
 
 /// All rooms that exist.
 #[derive(Debug)]
 pub struct Rooms {
-    rooms: Arc<Registry<RoomName, Room>>,
+    sites: Arc<Registry<Site, SiteCounts>>,
     limits: Limits,
     totals: Arc<Totals>,
     early: Early,
 }
 
-/// Counts, and a way to hear of their changes.
+/// A page or a whole site that is looked at: its counts, and a way to hear of their changes.
 ///
-/// In this order, for a join's sake: what it touches lies together.
+/// Who is only counted needs none of it: the counts are their site's.
 #[derive(Debug)]
-#[repr(C)]
 pub struct Room {
-    totals: Arc<Totals>,
-    state: Mutex<State>,
+    name: RoomName,
+    site: SiteRef,
+    page: Option<PageId>,
     watchers: Mutex<Watchers>,
 }
 
 impl Rooms {
     /// No rooms yet.
     pub fn new(limits: Limits) -> Self {
-        Self { rooms: Registry::new(), limits, totals: Arc::default(), early: Early::default() }
+        Self { sites: Registry::new(), limits, totals: Arc::default(), early: Early::default() }
     }
 
     /// Joins the room of that name, which comes into being with its first visitor. One who isn't to be told apart
@@ -72,15 +78,12 @@ impl Rooms {
     /// # Errors
     /// [`NoRoom`], if it would be one room too many.
     pub fn join(&self, name: &RoomName, visitor: Option<&Visitor>) -> Result<Presence, NoRoom> {
-        let (site, page) = self.rooms.ids(name.of_site(), name.as_page());
-        let site = self.open_site(site, name);
-        // Both are seldom in the processor's cache: the site's place for the visitor is fetched while the page is found.
-        visitor.inspect(|visitor| site.expect(visitor));
-        let room = page.map_or_else(|| Arc::clone(&site), |page| self.open_page(page, name, &site));
-        let presence = Presence::new(Place { room, site }, visitor, &self.limits)?;
+        let (id, page) = self.ids(name);
+        let site = self.open_site(id, name);
+        let presence = Presence::new(Arc::clone(&site), page.zip(name.as_page()), visitor, &self.limits)?;
         if let Some(visitor) = visitor {
             for position in self.early.take(name, visitor, Instant::now) {
-                presence.room().reach(visitor, position);
+                site.reach(page, visitor, position);
             }
         }
         Ok(presence)
@@ -88,32 +91,25 @@ impl Rooms {
 
     /// Holds a room without being counted in it.
     pub fn open(&self, name: &RoomName) -> RoomRef {
-        let (site, page) = self.rooms.ids(name.of_site(), name.as_page());
-        let site = self.open_site(site, name);
-        page.map_or_else(|| Arc::clone(&site), |page| self.open_page(page, name, &site))
-    }
-
-    /// The room of the whole site.
-    fn open_site(&self, id: Id, name: &RoomName) -> RoomRef {
-        let make = || (RoomName::site(name.of_site().clone()), Room::new(Arc::clone(&self.totals)));
-        self.rooms.open_by(id, make)
-    }
-
-    /// The room of a page, whose site's this is.
-    fn open_page(&self, id: Id, name: &RoomName, site: &RoomRef) -> RoomRef {
-        // In the site's own spelling, so that its name is in memory once, not once a page.
-        self.rooms.open_by(id, || (name.within(site.key()), Room::new(Arc::clone(&self.totals))))
+        let (id, page) = self.ids(name);
+        let site = self.open_site(id, name);
+        let mut counted = site.lock();
+        Room::of(&site, page, counted.look_at(page), || name.as_page().cloned())
     }
 
     /// The room, if it exists: asking for it doesn't bring it into being.
     pub fn find(&self, name: &RoomName) -> Option<RoomRef> {
-        self.rooms.find(name)
+        let (id, page) = self.ids(name);
+        let site = self.sites.find_by(id)?;
+        let mut counted = site.lock();
+        Some(Room::of(&site, page, counted.state_mut(page)?, || name.as_page().cloned()))
     }
 
     /// Notes that a visitor of that room has come as far down its page as this. Who isn't there yet may come within ten
     /// seconds.
     pub fn reach(&self, name: &RoomName, visitor: &Visitor, position: Position) {
-        let reach = || self.find(name).is_some_and(|room| room.reach(visitor, position));
+        let (id, page) = self.ids(name);
+        let reach = || self.sites.find_by(id).is_some_and(|site| site.reach(page, visitor, position));
         if !reach() {
             self.early.keep(name, visitor, position, Instant::now());
             // They may have come in between.
@@ -126,63 +122,104 @@ impl Rooms {
         self.totals.counts()
     }
 
-    /// How many rooms exist.
+    /// How many rooms exist: pages, and the sites that they are of.
     pub fn len(&self) -> usize {
-        self.rooms.len()
+        self.sites.held().iter().map(|site| 1 + site.lock().pages.len()).sum()
     }
 
     /// Whether nobody is here at all.
     pub fn is_empty(&self) -> bool {
-        self.rooms.is_empty()
+        self.sites.is_empty()
+    }
+
+    fn open_site(&self, id: Id, name: &RoomName) -> SiteRef {
+        self.sites.open_by(id, || (name.of_site().clone(), SiteCounts::new(Arc::clone(&self.totals))))
+    }
+
+    /// By what its site and its page are known.
+    fn ids(&self, name: &RoomName) -> (Id, Option<PageId>) {
+        let mut hasher = self.sites.hasher();
+        name.of_site().hash(&mut hasher);
+        let site = Id::new(&hasher);
+        let page = name.as_page().map(|page| {
+            page.hash(&mut hasher);
+            PageId::new(hasher.finish128().as_u128())
+        });
+        (site, page)
     }
 }
 
 impl Room {
-    fn new(totals: Arc<Totals>) -> Self {
-        Self { totals, state: Mutex::default(), watchers: Mutex::default() }
+    /// The room of a page, or of a whole site, whose state that is; all who look at it share it. Its name is in the site's
+    /// own spelling, so that this is in memory once, not once a page.
+    fn of(
+        site: &SiteRef,
+        page: Option<PageId>,
+        state: &mut State,
+        name: impl FnOnce() -> Option<Page>,
+    ) -> RoomRef {
+        state.room.upgrade().unwrap_or_else(|| {
+            let site_name = site.key().clone();
+            let name = match name() {
+                Some(page) => RoomName::page(site_name, page),
+                None => RoomName::site(site_name),
+            };
+            let room = Self { name, site: Arc::clone(site), page, watchers: Mutex::default() };
+            let room = Arc::new(room);
+            state.room = Arc::downgrade(&room);
+            room
+        })
+    }
+
+    /// The room that somebody is counted in.
+    fn of_presence(site: &SiteRef, page: Option<PageId>) -> RoomRef {
+        let mut counted = site.lock();
+        let name = page.and_then(|id| counted.pages.name(id).cloned());
+        Self::of(site, page, counted.look_at(page), || name)
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &RoomName {
+        &self.name
     }
 
     /// How many are here now. Both numbers are of the same moment.
     pub fn counts(&self) -> Counts {
-        self.lock().tally.counts()
+        self.look(|state| state.tally.counts())
     }
 
-    /// The most that were here at once since the room came into being, each number by itself.
+    /// The most that were here at once since somebody is here or looks, each number by itself.
     pub fn peak(&self) -> Counts {
-        self.lock().peak()
+        self.look(State::peak)
     }
 
     /// The pages of a whole site that most have open, at most so many, with how many have; none for a page.
     pub fn top(&self, rows: usize) -> Vec<(Page, u64)> {
-        self.lock().ranking.as_mut().map_or_else(Vec::new, |ranking| ranking.top(rows))
+        if self.page.is_some() { Vec::new() } else { self.site.lock().pages.top(rows) }
     }
 
     /// Where the readers are of whom that is known, in no order.
     pub fn positions(&self) -> Vec<Position> {
-        let state = self.lock();
-        let mut positions = state.readers.as_ref().map(|readers| readers.positions()).unwrap_or_default();
-        positions.extend(state.reached.iter().flat_map(|reached| reached.positions()));
-        positions
+        self.look(State::positions)
     }
 
     /// Those readers, at most so many: who said it last comes first.
     pub fn readers(&self, most: usize) -> Vec<(ReaderId, Reader)> {
-        self.lock().readers.as_ref().map(|readers| readers.newest(most)).unwrap_or_default()
+        self.look(|state| state.readers.as_ref().map(|readers| readers.newest(most)).unwrap_or_default())
     }
 
     /// One of them.
     pub fn reader(&self, id: ReaderId) -> Option<Reader> {
-        self.lock().readers.as_ref()?.get(id).cloned()
+        self.look(|state| state.readers.as_ref()?.get(id).cloned())
     }
 
     /// From now on `watcher` is called behind each change, by whoever made it, for as long as it answers true. It has to be
     /// quick, and may look at the room. A change before this call isn't told.
     pub fn watch(&self, watcher: impl Fn() -> bool + Send + Sync + 'static) {
         self.watchers().add(Box::new(watcher));
-        self.lock().watched = true;
     }
 
-    /// Has all who watch look. The room's own lock must be free.
+    /// Has all who watch look. The site's lock must be free.
     fn stir(&self) {
         self.watchers().stir();
     }
@@ -192,40 +229,16 @@ impl Room {
     }
 
     fn change_readers(&self, change: impl FnOnce(&mut Readers)) {
-        let mut state = self.lock();
-        let readers = state.readers.get_or_insert_default();
-        change(readers);
-        if readers.is_empty() {
-            state.readers = None;
-        }
-        self.release(state);
+        self.site.change_state(self.page, |state| state.change_readers(change));
     }
 
-    /// False if that visitor isn't here.
-    fn reach(&self, visitor: &Visitor, position: Position) -> bool {
-        let mut state = self.lock();
-        let Some(mark) = state.tally.mark_of(visitor) else { return false };
-        state.reached.get_or_insert_default().note(mark, position);
-        self.release(state);
-        true
+    fn look<R: Default>(&self, look: impl FnOnce(&State) -> R) -> R {
+        self.site.lock().state(self.page).map(look).unwrap_or_default()
     }
+}
 
-    /// That visitor is about to come.
-    fn expect(&self, visitor: &Visitor) {
-        self.lock().tally.expect(visitor);
-    }
-
-    /// Lets others look at what has changed, and those who watch know of it.
-    fn release(&self, state: MutexGuard<'_, State>) {
-        let watched = state.watched;
-        drop(state);
-        if watched {
-            self.stir();
-        }
-    }
-
-    /// A panic under the lock would be in the arithmetic alone, which has none.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.site.close(self.page, self);
     }
 }

@@ -55,13 +55,19 @@ impl<T: Hashed> Table<T> {
 
     /// Adds an entry; it is not asked whether there is one like it.
     pub(crate) fn insert(&mut self, entry: T) {
-        // Above five in eight, searches would grow long.
-        if self.len >= self.places.len() / 8 * 5 {
-            self.resize((self.places.len() * 2).max(FEWEST));
-        }
-        let place = self.free_place(entry.hash());
+        let place = self.take_place(entry.hash());
         self.places[place] = Some(entry);
-        self.len += 1;
+    }
+
+    /// The entry with that hash for which `is` holds; if there is none, the one that `make` makes, with that hash.
+    pub(crate) fn find_or_insert(
+        &mut self,
+        hash: u64,
+        is: impl FnMut(&T) -> bool,
+        make: impl FnOnce() -> T,
+    ) -> &mut T {
+        let place = self.place(hash, is).unwrap_or_else(|| self.take_place(hash));
+        self.places[place].get_or_insert_with(make)
     }
 
     /// Removes the entry with that hash for which `is` holds, and says whether there was one.
@@ -91,6 +97,16 @@ impl<T: Hashed> Table<T> {
             place = self.next(place);
         }
         None
+    }
+
+    /// A free place for an entry that goes there at once.
+    fn take_place(&mut self, hash: u64) -> usize {
+        // Above five in eight, searches would grow long.
+        if self.len >= self.places.len() / 8 * 5 {
+            self.resize((self.places.len() * 2).max(FEWEST));
+        }
+        self.len += 1;
+        self.free_place(hash)
     }
 
     fn free_place(&self, hash: u64) -> usize {
@@ -172,8 +188,12 @@ mod tests {
             for (kind, number) in steps {
                 if kind == 0 {
                     prop_assert_eq!(table.remove(number.hash(), |entry| *entry == number), plain.remove(&number));
-                } else if plain.insert(number) {
+                } else if kind == 1 && plain.insert(number) {
                     table.insert(number);
+                } else if kind == 2 {
+                    let is = |entry: &u64| *entry == number;
+                    prop_assert_eq!(*table.find_or_insert(number.hash(), is, || number), number);
+                    plain.insert(number);
                 }
                 prop_assert_eq!(table.len(), plain.len());
                 prop_assert_eq!(table.iter().copied().collect::<HashSet<_>>(), plain.clone());

@@ -95,7 +95,7 @@ fn open(rooms: &Rooms, feeds: &Feeds, keys: &Keys, number: u32) -> (FeedRef, Pre
     let visitor = keys.visitor(&site, IpAddr::V4(number.into()), b"Mozilla/5.0");
     let presence = rooms.join(&RoomName::page(site, page), Some(&visitor)).expect("room for one more");
     let view = View::Count { counting: Counting::Pages, style: Style::plain(Label::default()) };
-    let feed = feeds.open(presence.room(), view);
+    let feed = feeds.open(&presence.room(), view);
     (feed, presence)
 }
 

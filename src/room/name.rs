@@ -181,11 +181,6 @@ impl RoomName {
         self.page.is_some().then(|| Self::site(self.site.clone()))
     }
 
-    /// The same name; that of its site is `other`'s, which is the same site, and not in memory twice.
-    pub(super) fn within(&self, other: &Self) -> Self {
-        Self { site: other.site.clone(), page: self.page.clone() }
-    }
-
     /// The site that it is, or is in.
     pub fn of_site(&self) -> &Site {
         &self.site

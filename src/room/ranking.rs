@@ -66,28 +66,27 @@ impl Place {
 }
 
 impl Ranking {
-    /// A page of this row, if it had one, was open `before` times and is now open `now` times; `page` says which it is.
-    pub(super) fn change(
-        &mut self,
-        row: &mut Option<Row>,
-        page: impl FnOnce() -> Option<Page>,
-        (before, now): (u32, u32),
-    ) {
-        let Some(own) = row.or_else(|| Some(Row::new(self.pages.insert(page()?)))) else { return };
-        *row = Some(own);
+    /// A page that nobody had open, and somebody is about to.
+    pub(super) fn add(&mut self, page: Page) -> Row {
+        Row::new(self.pages.insert(page))
+    }
+
+    /// The page of this row was open `before` times and is now open `now` times; with the last it loses its row.
+    pub(super) fn change(&mut self, row: Row, before: u32, now: u32) {
         if before > 1 || now > 1 {
-            self.pending.push(Change { row: own, before, now });
+            self.pending.push(Change { row, before, now });
         }
         if now == 0 {
-            *row = None;
-            self.pages.remove(own.key());
+            self.pages.remove(row.key());
         }
-        if self.pages.is_empty() {
-            // Somebody may go on looking at a site that has emptied: it gives its memory back.
-            *self = Self::default();
-        } else if self.pending.len() >= self.pages.len().min(MOST_PENDING) {
+        if self.pending.len() >= self.pages.len().min(MOST_PENDING) {
             self.settle();
         }
+    }
+
+    /// Which page has that row.
+    pub(super) fn page(&self, row: Row) -> Option<&Page> {
+        self.pages.get(row.key())
     }
 
     fn settle(&mut self) {

@@ -196,7 +196,7 @@ mod tests {
     fn a_room_has_its_readers_and_nothing_else_for_them() {
         let rooms = Rooms::new(Limits::default());
         let room = rooms.open(&RoomName::site("example.com".parse().unwrap()));
-        assert!(room.positions().is_empty() && room.lock().readers.is_none());
+        assert!(room.positions().is_empty() && room.look(|state| state.readers.is_none()));
         let (one, other) =
             (Reading::new(Arc::clone(&room), ReaderId(1)), Reading::new(Arc::clone(&room), ReaderId(2)));
         one.at(at(0.25), named("Ann"));
@@ -210,7 +210,7 @@ mod tests {
         assert!(reader.joined_at <= reader.updated_at);
         assert_eq!(room.readers(1).len(), 1);
         drop((one, other));
-        assert!(room.lock().readers.is_none());
+        assert!(room.look(|state| state.readers.is_none()));
     }
 
     #[tokio::test]

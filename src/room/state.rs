@@ -1,12 +1,11 @@
-//! What a room knows, under its lock.
+//! What is known of a room, a page or a whole site, under its site's lock.
 
-use super::limits::{Limits, NoRoom};
-use super::page::Page;
-use super::ranking::{Ranking, Row};
+use super::Room;
 use super::reached::Reached;
-use super::readers::Readers;
+use super::readers::{Position, Readers};
 use super::tally::{Counts, Tally, Who};
-use super::totals::Totals;
+use super::visitor::Visitor;
+use crate::sync::Weak;
 
 /// In this order: what a join and a leave touch lies together.
 #[derive(Debug, Default)]
@@ -14,12 +13,8 @@ use super::totals::Totals;
 pub(super) struct State {
     pub(super) tally: Tally,
     peak: Peak,
-    /// Of a page that is open: its place in the site's ranking.
-    pub(super) row: Option<Row>,
-    /// Whether somebody ever wanted to know of changes.
-    pub(super) watched: bool,
-    /// Of a whole site with open pages. Rooms are many, and most are pages: so it has memory of its own.
-    pub(super) ranking: Option<Box<Ranking>>,
+    /// Through which it is looked at, if it is.
+    pub(super) room: Weak<Room>,
     /// Only while somebody says where they are.
     pub(super) readers: Option<Box<Readers>>,
     /// Only while it is known of somebody how far they have come.
@@ -37,24 +32,6 @@ impl State {
     /// The most that were here at once, each number by itself.
     pub(super) fn peak(&self) -> Counts {
         Counts { pages: self.peak.pages.into(), visitors: self.peak.visitors.into() }
-    }
-
-    /// Whether one more may come to `page`, which may be one too many, as the site may.
-    pub(super) fn check(&self, page: Option<&Self>, limits: &Limits, totals: &Totals) -> Result<(), NoRoom> {
-        let is_new = page.is_some_and(|page| page.tally.pages() == 0);
-        if is_new && self.ranking.as_ref().map_or(0, |ranking| ranking.len()) >= limits.pages_per_site {
-            return Err(NoRoom::Pages);
-        }
-        if self.tally.pages() > 0 {
-            return Ok(());
-        }
-        totals.open_site(limits.sites)
-    }
-
-    /// Puts a page of this site, which was open `before` times, where it belongs now.
-    pub(super) fn rank(&mut self, page: &mut Self, name: impl FnOnce() -> Option<Page>, before: u32) {
-        let ranking = self.ranking.get_or_insert_default();
-        ranking.change(&mut page.row, name, (before, page.tally.pages()));
     }
 
     pub(super) fn add(&mut self, who: Who) {
@@ -75,6 +52,28 @@ impl State {
     pub(super) fn remove(&mut self, who: Who) {
         self.tally.remove(who);
         self.forget_if_gone(who);
+    }
+
+    /// Notes how far down the page a visitor has come. False if they aren't here.
+    pub(super) fn reach(&mut self, visitor: &Visitor, position: Position) -> bool {
+        let Some(mark) = self.tally.mark_of(visitor) else { return false };
+        self.reached.get_or_insert_default().note(mark, position);
+        true
+    }
+
+    /// Where the readers are of whom that is known, in no order.
+    pub(super) fn positions(&self) -> Vec<Position> {
+        let mut positions = self.readers.as_ref().map(|readers| readers.positions()).unwrap_or_default();
+        positions.extend(self.reached.iter().flat_map(|reached| reached.positions()));
+        positions
+    }
+
+    pub(super) fn change_readers(&mut self, change: impl FnOnce(&mut Readers)) {
+        let readers = self.readers.get_or_insert_default();
+        change(readers);
+        if readers.is_empty() {
+            self.readers = None;
+        }
     }
 
     /// How far a visitor has come goes with their last page.

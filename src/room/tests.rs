@@ -134,7 +134,7 @@ pub(super) async fn until(room: &RoomRef, is: impl Fn(&Room) -> bool) {
 async fn a_change_is_heard_even_if_it_came_before_the_listening() {
     let rooms = Rooms::new(Limits::default());
     let presence = rooms.join(&page("example.com", "/"), None).unwrap();
-    let (room, whole) = (Arc::clone(presence.room()), rooms.open(&site("example.com")));
+    let (room, whole) = (presence.room(), rooms.open(&site("example.com")));
     until(&room, |room| room.counts().pages == 1).await;
     let leaving = tokio::spawn(async move { drop(presence) });
     until(&room, |room| room.counts().pages == 0).await;
@@ -313,12 +313,12 @@ impl<'a> Model<'a> {
         counts
     }
 
-    /// The rooms that exist: those that somebody is in, the sites of these, and the one that is looked at.
+    /// The rooms that exist: those that somebody is in, the one that is looked at, and the sites of these.
     fn existing(&self) -> usize {
         let pages = self.here.iter().map(|here| Self::name(here.page));
-        let in_rooms = pages.flat_map(|name| [name.whole_site(), Some(name)]).flatten();
-        let looked_at = self.looked_at.iter().map(|room| room.key().clone());
-        in_rooms.chain(looked_at).collect::<HashSet<RoomName>>().len()
+        let looked_at = self.looked_at.iter().map(|room| room.name().clone());
+        let with_sites = pages.chain(looked_at).flat_map(|name| [name.whole_site(), Some(name)]);
+        with_sites.flatten().collect::<HashSet<RoomName>>().len()
     }
 }
 

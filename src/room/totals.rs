@@ -28,21 +28,13 @@ impl Totals {
         opened.map(|_| ()).map_err(|_| NoRoom::Sites)
     }
 
-    /// Somebody came to a site; its counts say what has changed.
-    pub(super) fn came(&self, before: Counts, now: Counts) {
-        self.counts.fetch_add(PAGE + VISITOR * (now.visitors - before.visitors), Ordering::Relaxed);
-    }
-
-    /// Somebody of a site is somebody else now.
-    pub(super) fn turned(&self, before: Counts, now: Counts) {
-        // Wraps below zero, as does the sum; the lower half stays as it is.
-        let more = now.visitors.wrapping_sub(before.visitors);
-        self.counts.fetch_add(VISITOR.wrapping_mul(more), Ordering::Relaxed);
-    }
-
-    /// Somebody went.
-    pub(super) fn went(&self, before: Counts, now: Counts) {
-        self.counts.fetch_sub(PAGE + VISITOR * (before.visitors - now.visitors), Ordering::Relaxed);
+    /// The counts of a site, which has somebody or had, have changed.
+    pub(super) fn change(&self, before: Counts, now: Counts) {
+        // What is less wraps, and so does the sum: it is as exact in both halves as if it didn't.
+        let more = |now: u64, before: u64| now.wrapping_sub(before);
+        let pages = PAGE.wrapping_mul(more(now.pages, before.pages));
+        let visitors = VISITOR.wrapping_mul(more(now.visitors, before.visitors));
+        self.counts.fetch_add(pages.wrapping_add(visitors), Ordering::Relaxed);
         if now.pages == 0 {
             self.sites.fetch_sub(1, Ordering::Relaxed);
         }
