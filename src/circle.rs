@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::delivery::websocket::{Outbox, frame};
 use crate::feed::pace::Pace;
 use crate::registry::{Held, Registry};
-use crate::room::{RoomName, RoomRef};
+use crate::room::{RoomName, RoomRef, Watch};
 pub(crate) use attendance::Attendance;
 use batch::{Batch, Sealed};
 pub(crate) use members::MemberKey;
@@ -68,6 +68,8 @@ pub(crate) struct Circle {
     members: Mutex<Members>,
     notices: Mutex<Notices>,
     told: Mutex<Told>,
+    /// Rings when the room has changed.
+    news: Arc<Notify>,
     driver: OnceLock<AbortHandle>,
     /// Nothing until somebody says something.
     talk: OnceLock<(Arc<Talk>, AbortHandle)>,
@@ -80,16 +82,12 @@ impl Circles {
 
     /// The circle of those who are told that of `room`. Needs a tokio runtime, on which the circle is driven.
     pub(crate) fn open(&self, room: &RoomRef, telling: Telling) -> CircleRef {
-        let key = CircleKey { room: room.name().clone(), telling };
+        let key = CircleKey { room: room.name(), telling };
         let circle = self.circles.open(&key, || (key.clone(), Circle::new(Arc::clone(room), telling)));
         circle.driver.get_or_init(|| {
-            let news = Arc::new(Notify::new());
-            let (watching, bell) = (Arc::downgrade(&circle), Arc::clone(&news));
-            room.watch(move || {
-                bell.notify_one();
-                watching.strong_count() > 0
-            });
-            tokio::spawn(drive(Arc::downgrade(&circle), news, telling.shortest_gap())).abort_handle()
+            let weak = Arc::downgrade(&circle);
+            room.watch(weak.clone());
+            tokio::spawn(drive(weak, Arc::clone(&circle.news), telling.shortest_gap())).abort_handle()
         });
         circle
     }
@@ -128,6 +126,12 @@ async fn pass_on(circle: Weak<Held<CircleKey, Circle>>, talk: Arc<Talk>) {
     }
 }
 
+impl Watch for Held<CircleKey, Circle> {
+    fn changed(self: Arc<Self>) {
+        self.news.notify_one();
+    }
+}
+
 impl Held<CircleKey, Circle> {
     /// Somebody is elsewhere in the page than before.
     pub(crate) fn moved(self: &Arc<Self>, id: ViewerId) {
@@ -153,7 +157,7 @@ impl Held<CircleKey, Circle> {
 
 impl Circle {
     fn new(room: RoomRef, telling: Telling) -> Self {
-        let name = room.name().clone();
+        let name = room.name();
         let told = frame::text(&telling.say(&name, &room)).into();
         Self {
             room,
@@ -162,6 +166,7 @@ impl Circle {
             members: Mutex::default(),
             notices: Mutex::default(),
             told: Mutex::new(Told::new(told)),
+            news: Arc::default(),
             driver: OnceLock::new(),
             talk: OnceLock::new(),
         }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::delivery::Fanout;
 use crate::picture::Pictures;
 use crate::registry::{Held, Registry};
-use crate::room::RoomRef;
+use crate::room::{RoomRef, Watch};
 pub use view::View;
 
 use pace::Pace;
@@ -76,8 +76,8 @@ impl Feeds {
             ((), self.make(room, view.clone()))
         });
         if is_new {
-            let watching = Arc::downgrade(&feed);
-            room.watch(move || watching.upgrade().inspect(look).is_some());
+            let watcher: Weak<Held<(), Feed>> = Arc::downgrade(&feed);
+            room.watch(watcher);
             // The room may have changed since the feed was made.
             look(&feed);
         }
@@ -99,6 +99,12 @@ impl Feeds {
         };
         feed.paint();
         feed
+    }
+}
+
+impl Watch for Held<(), Feed> {
+    fn changed(self: Arc<Self>) {
+        look(&self);
     }
 }
 

@@ -241,7 +241,9 @@ mod interleavings {
                         Arc::ptr_eq(&one, &registry.open(&"a", || ((), ()))),
                         "another was let in between"
                     );
-                    assert!(registry.find_by(registry.id(&"a")).is_some_and(|other| Arc::ptr_eq(&one, &other)));
+                    assert!(
+                        registry.find_by(registry.id(&"a")).is_some_and(|other| Arc::ptr_eq(&one, &other))
+                    );
                 })
             });
             threads.into_iter().for_each(|thread| thread.join().unwrap());

@@ -10,11 +10,12 @@ pub use presence::Presence;
 pub use readers::{NoName, NoPosition, Position, Reader, ReaderId, ReaderName, Reading};
 pub use tally::{Counting, Counts};
 pub use visitor::{Keys, Visitor};
+pub use watchers::Watch;
 
 use siphasher::sip128::Hasher128;
 
 use crate::registry::{Id, Registry};
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use pages::PageId;
 use reached::Early;
 use readers::Readers;
@@ -60,9 +61,8 @@ pub struct Rooms {
 /// Who is only counted needs none of it: the counts are their site's.
 #[derive(Debug)]
 pub struct Room {
-    name: RoomName,
     site: SiteRef,
-    page: Option<PageId>,
+    page: Option<(PageId, Page)>,
     watchers: Mutex<Watchers>,
 }
 
@@ -150,8 +150,7 @@ impl Rooms {
 }
 
 impl Room {
-    /// The room of a page, or of a whole site, whose state that is; all who look at it share it. Its name is in the site's
-    /// own spelling, so that this is in memory once, not once a page.
+    /// The room of a page, or of a whole site, whose state that is. All who look at it share one.
     fn of(
         site: &SiteRef,
         page: Option<PageId>,
@@ -159,13 +158,8 @@ impl Room {
         name: impl FnOnce() -> Option<Page>,
     ) -> RoomRef {
         state.room.upgrade().unwrap_or_else(|| {
-            let site_name = site.key().clone();
-            let name = match name() {
-                Some(page) => RoomName::page(site_name, page),
-                None => RoomName::site(site_name),
-            };
-            let room = Self { name, site: Arc::clone(site), page, watchers: Mutex::default() };
-            let room = Arc::new(room);
+            let page = page.zip(name());
+            let room = Arc::new(Self { site: Arc::clone(site), page, watchers: Mutex::default() });
             state.room = Arc::downgrade(&room);
             room
         })
@@ -179,8 +173,17 @@ impl Room {
     }
 
     /// What it is called.
-    pub fn name(&self) -> &RoomName {
-        &self.name
+    pub fn name(&self) -> RoomName {
+        let site = self.site().clone();
+        match &self.page {
+            Some((_, page)) => RoomName::page(site, page.clone()),
+            None => RoomName::site(site),
+        }
+    }
+
+    /// The site that it is, or is in.
+    pub fn site(&self) -> &Site {
+        self.site.key()
     }
 
     /// How many are here now. Both numbers are of the same moment.
@@ -213,10 +216,10 @@ impl Room {
         self.look(|state| state.readers.as_ref()?.get(id).cloned())
     }
 
-    /// From now on `watcher` is called behind each change, by whoever made it, for as long as it answers true. It has to be
-    /// quick, and may look at the room. A change before this call isn't told.
-    pub fn watch(&self, watcher: impl Fn() -> bool + Send + Sync + 'static) {
-        self.watchers().add(Box::new(watcher));
+    /// From now on `watcher` is told behind each change, for as long as somebody holds it. A change before this call isn't
+    /// told.
+    pub fn watch(&self, watcher: Weak<dyn Watch>) {
+        self.watchers().add(watcher);
     }
 
     /// Has all who watch look. The site's lock must be free.
@@ -229,16 +232,20 @@ impl Room {
     }
 
     fn change_readers(&self, change: impl FnOnce(&mut Readers)) {
-        self.site.change_state(self.page, |state| state.change_readers(change));
+        self.site.change_state(self.id(), |state| state.change_readers(change));
+    }
+
+    fn id(&self) -> Option<PageId> {
+        self.page.as_ref().map(|(id, _)| *id)
     }
 
     fn look<R: Default>(&self, look: impl FnOnce(&State) -> R) -> R {
-        self.site.lock().state(self.page).map(look).unwrap_or_default()
+        self.site.lock().state(self.id()).map(look).unwrap_or_default()
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.site.close(self.page, self);
+        self.site.close(self.id(), self);
     }
 }

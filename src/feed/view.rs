@@ -72,7 +72,7 @@ impl View {
             }
             Self::Events => {
                 let counts = room.counts();
-                (mark_of_both(counts), events::event("count", now(), &message::count(room.name(), counts)))
+                (mark_of_both(counts), events::event("count", now(), &message::count(&room.name(), counts)))
             }
         }
     }

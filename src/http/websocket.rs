@@ -132,7 +132,7 @@ impl House {
         let who = counted.then_some(visitor.as_ref());
         let first = self.attend(&room, telling, id, who).map_err(NoPlace::Room)?;
         // In the room's own spelling: another copy would be another piece of memory for each page.
-        let site = first.circle().room().name().of_site().clone();
+        let site = first.circle().room().site().clone();
         let mut attends = vec![first];
         for telling in more {
             let whole = RoomName::site(site.clone());

@@ -73,6 +73,35 @@ fn the_last_place_is_taken_once() {
 }
 
 #[test]
+fn who_looks_at_a_room_shares_it_also_while_the_last_one_goes() {
+    check(|| {
+        let rooms = rooms(9, 9);
+        let name = page("a.example", "/a");
+        let whole = rooms.open(&name.whole_site().unwrap());
+        let joins = |rooms: &Rooms, name: &_| rooms.join(name, None).unwrap().room();
+        let ways: [fn(&Rooms, &RoomName) -> RoomRef; 3] = [Rooms::open, joins, Rooms::open];
+        all_at_once(ways.map(|way| {
+            let (rooms, name) = (Arc::clone(&rooms), name.clone());
+            move || {
+                let room = way(&rooms, &name);
+                thread::yield_now();
+                assert!(rooms.find(&name).is_some_and(|other| Arc::ptr_eq(&room, &other)));
+            }
+        }));
+        assert_eq!((rooms.len(), whole.counts()), (1, Counts::default()), "a page was left behind");
+    });
+}
+
+struct Bell(Mutex<mpsc::Sender<()>>);
+
+impl Watch for Bell {
+    fn changed(self: Arc<Self>) {
+        // Nobody hears it once its thread has heard what it waited for.
+        let _ = self.0.lock().unwrap().send(());
+    }
+}
+
+#[test]
 fn the_last_change_is_always_heard() {
     check(|| {
         let rooms = rooms(9, 9);
@@ -81,9 +110,11 @@ fn the_last_change_is_always_heard() {
         let whole = rooms.open(&name.whole_site().unwrap());
         let listeners = [room, whole].map(|room| {
             let (news, heard) = mpsc::channel();
-            let news = Mutex::new(news);
-            room.watch(move || news.lock().unwrap().send(()).is_ok());
+            let bell = Arc::new(Bell(Mutex::new(news)));
+            let watcher: Weak<Bell> = Arc::downgrade(&bell);
+            room.watch(watcher);
             thread::spawn(move || {
+                let _bell = bell;
                 while room.counts().pages < 2 {
                     heard.recv().unwrap();
                 }

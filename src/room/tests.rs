@@ -117,16 +117,22 @@ fn a_panic_leaves_no_ghost() {
     assert_eq!(looked_at.counts(), Counts::default());
 }
 
+#[derive(Default)]
+struct Bell(tokio::sync::Notify);
+
+impl Watch for Bell {
+    fn changed(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
 /// Waits until that is so of a room.
 pub(super) async fn until(room: &RoomRef, is: impl Fn(&Room) -> bool) {
-    let bell = Arc::new(tokio::sync::Notify::new());
-    let ring = Arc::clone(&bell);
-    room.watch(move || {
-        ring.notify_one();
-        true
-    });
+    let bell = Arc::new(Bell::default());
+    let watcher: Weak<Bell> = Arc::downgrade(&bell);
+    room.watch(watcher);
     while !is(room) {
-        bell.notified().await;
+        bell.0.notified().await;
     }
 }
 
@@ -316,7 +322,7 @@ impl<'a> Model<'a> {
     /// The rooms that exist: those that somebody is in, the one that is looked at, and the sites of these.
     fn existing(&self) -> usize {
         let pages = self.here.iter().map(|here| Self::name(here.page));
-        let looked_at = self.looked_at.iter().map(|room| room.name().clone());
+        let looked_at = self.looked_at.iter().map(|room| room.name());
         let with_sites = pages.chain(looked_at).flat_map(|name| [name.whole_site(), Some(name)]);
         with_sites.flatten().collect::<HashSet<RoomName>>().len()
     }

@@ -2,28 +2,32 @@
 
 use std::fmt;
 
-/// Looks at what has changed, and says whether it is still there to do so.
-type Watcher = Box<dyn Fn() -> bool + Send + Sync>;
+use smallvec::SmallVec;
+
+use crate::sync::{Arc, Weak};
+
+/// Somebody who wants to know of a room's changes.
+pub trait Watch: Send + Sync {
+    /// The room has changed. Whoever changed it calls this: so it has to be quick. It may look at the room.
+    fn changed(self: Arc<Self>);
+}
 
 /// Those of one room. Most rooms have one: a feed.
 #[derive(Default)]
-pub(super) struct Watchers(Vec<Watcher>);
+pub(super) struct Watchers(SmallVec<[Weak<dyn Watch>; 1]>);
 
 impl Watchers {
-    pub(super) fn add(&mut self, watcher: Watcher) {
+    pub(super) fn add(&mut self, watcher: Weak<dyn Watch>) {
         // Whoever opens ever other views of a room that doesn't change leaves no more than those that there are.
         if self.0.len() == self.0.capacity() {
             self.stir();
-        }
-        if self.0.is_empty() {
-            self.0.reserve_exact(1);
         }
         self.0.push(watcher);
     }
 
     /// Calls all of them, and parts with those that have gone.
     pub(super) fn stir(&mut self) {
-        self.0.retain(|watcher| watcher());
+        self.0.retain(|watcher| watcher.upgrade().map(Watch::changed).is_some());
     }
 }
 
@@ -35,30 +39,43 @@ impl fmt::Debug for Watchers {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
+    #[derive(Default)]
+    struct Calls(AtomicUsize);
+
+    impl Watch for Calls {
+        fn changed(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn watch(watchers: &mut Watchers, calls: &Arc<Calls>) {
+        let watcher: Weak<Calls> = Arc::downgrade(calls);
+        watchers.add(watcher);
+    }
+
     #[test]
-    fn who_has_gone_is_called_once_more_and_forgotten() {
-        let calls = Arc::new(AtomicUsize::new(0));
+    fn who_is_there_is_called_and_who_has_gone_is_forgotten() {
         let mut watchers = Watchers::default();
-        for stays in [true, false] {
-            let calls = Arc::clone(&calls);
-            watchers.add(Box::new(move || calls.fetch_add(1, Ordering::SeqCst) < 1000 && stays));
+        let [stays, goes] = [(); 2].map(|()| Arc::new(Calls::default()));
+        for calls in [&stays, &goes] {
+            watch(&mut watchers, calls);
         }
         watchers.stir();
-        let both = calls.load(Ordering::SeqCst);
+        let before = stays.0.load(Ordering::SeqCst);
+        drop(goes);
         watchers.stir();
-        assert_eq!((calls.load(Ordering::SeqCst) - both, watchers.0.len()), (1, 1));
+        assert_eq!((stays.0.load(Ordering::SeqCst) - before, watchers.0.len()), (1, 1));
     }
 
     #[test]
     fn views_that_come_and_go_leave_nothing() {
         let mut watchers = Watchers::default();
         for _ in 0..1000 {
-            watchers.add(Box::new(|| false));
+            watch(&mut watchers, &Arc::default());
         }
         assert!(watchers.0.capacity() <= 4, "{}", watchers.0.capacity());
     }

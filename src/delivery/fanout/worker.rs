@@ -10,6 +10,7 @@ use bytes::Bytes;
 use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
+use smallvec::SmallVec;
 
 use super::repaint::Repaint;
 use super::sender::Sender;
@@ -45,7 +46,8 @@ pub(super) struct Worker {
 struct Group {
     feed: FeedRef,
     frame: Bytes,
-    members: Vec<usize>,
+    /// Very many feeds have one viewer.
+    members: SmallVec<[usize; 1]>,
     due: bool,
 }
 
@@ -283,8 +285,7 @@ impl Group {
         // Attached before the look at the newest frame, so that none comes between the two.
         feed.attach(thread);
         let frame = if ending { feed.closing() } else { feed.newest() };
-        // Very many feeds have one viewer.
-        Self { feed, frame, members: Vec::with_capacity(1), due: false }
+        Self { feed, frame, members: SmallVec::new(), due: false }
     }
 
     /// What its viewers get once more when nothing changes.
