@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::Request;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -145,16 +146,17 @@ async fn accept(listener: TcpListener, house: Arc<House>, ways: Ways) {
         match listener.accept().await {
             Ok((socket, peer)) => {
                 reserve.renew();
-                tokio::spawn(serve(socket, peer, Arc::clone(&house), ways.clone()));
+                let (house, ways, peer) = (Arc::clone(&house), ways.clone(), peer.ip());
+                let answer = move |request: Request<_>| http::answer(&house, &request.into_parts().0, peer);
+                tokio::spawn(takeover::serve(socket, answer, move |taken| hand_over(taken, &ways)));
             }
             Err(error) => reserve.weather(&listener, &error).await,
         }
     }
 }
 
-async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, ways: Ways) {
-    let answer = |request: Request<_>| http::answer(&house, &request.into_parts().0, peer.ip());
-    let Some(Taken { socket, purpose, behind }) = takeover::serve(socket, answer).await else { return };
+/// Without an await: what a task holds over one is in memory for each connection that is yet to ask.
+fn hand_over(Taken { socket, purpose, behind }: Taken<Purpose>, ways: &Ways) {
     match purpose {
         Purpose::View(Ticket { opening, feed, presence, seat, hangs_up_late }) => {
             let junk = behind.len();
@@ -164,16 +166,16 @@ async fn serve(socket: TcpStream, peer: SocketAddr, house: Arc<House>, ways: Way
             let Opening { key, guest } = *opening;
             ways.switchboard.admit(Opened { socket, behind, key, guest });
         }
-        Purpose::Head(head) => send_head(socket, &head).await,
+        Purpose::Head(head) => drop(tokio::spawn(send_head(socket, head))),
     }
 }
 
 /// Answers HEAD: the head that a stream has, to the byte, and the end.
-async fn send_head(socket: std::net::TcpStream, head: &[u8]) {
+async fn send_head(socket: std::net::TcpStream, head: Bytes) {
     use tokio::io::AsyncWriteExt;
     let Ok(mut socket) = TcpStream::from_std(socket) else { return };
     if let Err(error) = async {
-        socket.write_all(head).await?;
+        socket.write_all(&head).await?;
         socket.shutdown().await
     }
     .await

@@ -54,29 +54,35 @@ pub(crate) struct Taken<T> {
     pub(crate) behind: Box<[u8]>,
 }
 
-/// Serves the requests of a connection until it ends (`None`) or one of them wants the socket.
-pub(crate) async fn serve<T: Send + 'static>(
+/// Serves the requests of a connection until it ends or one of them wants the socket, which `take` gets then.
+///
+/// A task for each connection of a burst is in memory at once, so what it keeps is held short: an async function would keep
+/// its arguments twice, and with `take` no other future needs to be around this one.
+pub(crate) fn serve<T: Send + 'static>(
     mut socket: TcpStream,
-    answer: impl Fn(Request<Incoming>) -> Answer<T>,
-) -> Option<Taken<T>> {
+    answer: impl Fn(Request<Incoming>) -> Answer<T> + Send + Sync,
+    take: impl FnOnce(Taken<T>) + Send,
+) -> impl Future<Output = ()> + Send {
     let mut before = Bytes::new();
-    while !before.is_empty() || has_something(&socket).await {
-        // Boxed, so that what hyper needs is gone with it.
-        let talk = Box::pin(talk((before, socket), &answer));
-        match tokio::time::timeout(TALK_TIMEOUT, talk).await.ok()?? {
-            Outcome::Taken(taken) => return Some(taken),
-            Outcome::Waits(rest, waiting) => (before, socket) = (rest, waiting),
+    async move {
+        while !before.is_empty() || has_something(&socket).await {
+            // Boxed, so that what hyper needs is gone with it.
+            let talk = Box::pin(talk((before, socket), &answer));
+            match tokio::time::timeout(TALK_TIMEOUT, talk).await {
+                Ok(Some(Outcome::Taken(taken))) => return take(taken),
+                Ok(Some(Outcome::Waits(rest, waiting))) => (before, socket) = (rest, waiting),
+                Ok(None) | Err(_) => return,
+            }
         }
     }
-    None
 }
 
 /// Waits until there is something to read, or the end. hyper takes 8 KiB to read into as soon as it is asked to read; so
-/// it is asked only then, and thousands of connections that have nothing to say cost next to nothing.
+/// it is asked only then, and thousands of connections that have nothing to say cost next to nothing. By a look, not by
+/// `TcpStream::readable`, whose future is 150 bytes longer: a task for each connection of a burst is in memory at once.
 async fn has_something(socket: &TcpStream) -> bool {
-    // A look first: tokio takes a new socket for readable until a read says that it isn't.
-    let look = poll_fn(|cx| Poll::Ready(socket.poll_peek(cx, &mut ReadBuf::new(&mut [0]))));
-    look.await.is_ready() || tokio::time::timeout(HEAD_TIMEOUT, socket.readable()).await.is_ok()
+    let look = poll_fn(|cx| socket.poll_peek(cx, &mut ReadBuf::new(&mut [0])));
+    tokio::time::timeout(HEAD_TIMEOUT, look).await.is_ok()
 }
 
 /// How a talk with hyper ends, if not with the connection.
@@ -162,7 +168,7 @@ mod tests {
         let more_than_sockets_hold = Bytes::from(vec![0; 16 << 20]);
         let answer = |_| Answer::<()>::Respond(Response::new(Full::new(more_than_sockets_hold.clone())));
         let started = tokio::time::Instant::now();
-        assert!(serve(socket, answer).await.is_none());
+        serve(socket, answer, |_| panic!("nobody wanted the socket")).await;
         assert!(started.elapsed() >= TALK_TIMEOUT);
     }
 }
