@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use hyper::HeaderMap;
+use bytes::Bytes;
+use hyper::header::HeaderName;
 
 /// The answer's head, but for who may read it. Without a Content-Length and chunking, the end of the connection ends the
 /// answer. A browser looks at the type alone: unlike a multipart stream, this one needs no padding.
@@ -20,29 +20,20 @@ pub(crate) static REPAINT: Bytes = Bytes::from_static(b":\n\n");
 /// The last line of a stream. Clients come back when it has ended; people who read it see why.
 pub(crate) const CLOSING: Bytes = Bytes::from_static(b": the server stops\n\n");
 
-/// The answer's head with these fields in it, for HEAD.
-pub(crate) fn head(fields: &HeaderMap) -> Bytes {
-    written_head(fields).freeze()
-}
-
-/// What goes out before a viewer's first event: the head, and after what time the client is to come back when the stream has
-/// ended.
-pub(crate) fn opening(fields: &HeaderMap, retry: Duration) -> Bytes {
-    let mut opening = written_head(fields);
-    opening.put_slice(format!("retry: {}\n\n", retry.as_millis()).as_bytes());
-    opening.freeze()
-}
-
-fn written_head(fields: &HeaderMap) -> BytesMut {
-    let mut head = BytesMut::with_capacity(2 * HEAD.len());
-    head.put_slice(HEAD.as_bytes());
+/// Writes the answer's head, with these fields in it, behind what is in `buffer`.
+pub(crate) fn write_head<'v>(buffer: &mut Vec<u8>, fields: impl Iterator<Item = (HeaderName, &'v [u8])>) {
+    buffer.extend_from_slice(HEAD.as_bytes());
     for (name, value) in fields {
-        for piece in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            head.put_slice(piece);
+        for piece in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
+            buffer.extend_from_slice(piece);
         }
     }
-    head.put_slice(b"\r\n");
-    head
+    buffer.extend_from_slice(b"\r\n");
+}
+
+/// Writes after what time the client is to come back when the stream has ended; what comes behind the head.
+pub(crate) fn write_retry(buffer: &mut Vec<u8>, retry: Duration) {
+    buffer.extend_from_slice(format!("retry: {}\n\n", retry.as_millis()).as_bytes());
 }
 
 /// An event; `data` has to be one line.
@@ -53,14 +44,15 @@ pub(crate) fn event(name: &str, id: u64, data: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::{HeaderValue, VARY};
+    use hyper::header::VARY;
 
     #[test]
     fn the_opening_is_the_head_and_one_block_more() {
-        let fields = HeaderMap::from_iter([(VARY, HeaderValue::from_static("Origin"))]);
-        let (head, opening) = (head(&fields), opening(&fields, Duration::from_millis(2500)));
-        assert!(head.ends_with(b"Connection: close\r\nvary: Origin\r\n\r\n"));
-        assert_eq!(opening.strip_prefix(&head[..]), Some(&b"retry: 2500\n\n"[..]));
+        let mut opening = Vec::new();
+        write_head(&mut opening, [(VARY, &b"Origin"[..])].into_iter());
+        write_retry(&mut opening, Duration::from_millis(2500));
+        let opening = String::from_utf8(opening).unwrap();
+        assert_eq!(opening, format!("{HEAD}vary: Origin\r\n\r\nretry: 2500\n\n"));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use mio::Waker;
 
+use super::Opening;
 use crate::config::FanoutSends;
 use crate::feed::{FeedId, FeedRef};
 use crate::room::Presence;
@@ -45,10 +45,6 @@ pub struct FanoutOptions {
     /// How frames get into sockets.
     pub sends: FanoutSends,
 }
-
-/// Makes the answer's head, and what else goes out before the first frame, in one write with it: not before that, for in a
-/// burst thousands wait for their turn, and many heads have something of their own.
-pub(crate) type Opening = Box<dyn FnOnce() -> Bytes + Send>;
 
 /// A socket whose request was judged, and what it is to see.
 pub(crate) struct Newcomer {

@@ -5,6 +5,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::Opening;
+
 /// The head of the next part. No Content-Length: it helps no engine, and the next part's isn't known yet.
 const PART_HEAD: &[u8] = b"--frame\r\nContent-Type: image/png\r\n\r\n";
 
@@ -45,14 +47,14 @@ const fn head_end(opening: &[u8]) -> usize {
     at
 }
 
-/// What goes out before a viewer's first frame, in one write with it.
-pub(crate) fn opening() -> Bytes {
-    Bytes::from_static(OPENING)
+/// What goes out before a viewer's first frame.
+pub(crate) fn opening() -> Opening {
+    Opening::Same(OPENING)
 }
 
 /// The answer's head alone, for HEAD.
 pub(crate) fn head() -> Bytes {
-    opening().slice(..HEAD_END)
+    Bytes::from_static(&OPENING[..HEAD_END])
 }
 
 /// A picture as every later frame brings it: PNG, delimiter, and the next part's head.

@@ -12,8 +12,8 @@ use hyper::{HeaderMap, Method, Response, StatusCode};
 use super::online::NoPlace;
 use super::query::{BadQuery, Query};
 use super::{Body, House, Purpose, Ticket, answers, claim, clients, cors, still};
-use crate::delivery::events;
 use crate::delivery::takeover::Answer;
+use crate::delivery::{Opening, events};
 use crate::feed::View;
 use crate::gate::{Claim, Refusal};
 use crate::room::RoomName;
@@ -40,9 +40,11 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr, path: &str) -
     };
     let origin = cors::origin(&request.headers);
     if request.method == Method::HEAD {
-        return Answer::TakeOver(Purpose::Head(events::head(&cors::readable(origin))));
+        let mut head = Vec::new();
+        events::write_head(&mut head, cors::fields(origin));
+        return Answer::TakeOver(Purpose::Head(head.into()));
     }
-    match house.listener(&settings, &room, origin.clone(), (&query, request, peer)) {
+    match house.listener(&settings, &room, (&query, request, peer)) {
         Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
         Err(no_place) => Answer::Respond(with(cors::readable(origin), Denied::NoPlace(no_place).answer())),
     }
@@ -92,15 +94,21 @@ impl House {
         &self,
         settings: &Settings,
         room: &RoomName,
-        origin: Option<HeaderValue>,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
     ) -> Result<Ticket, NoPlace> {
         let (seat, presence) = self.place(settings, room, (query, request, peer))?;
         let feed = self.feeds.open(&self.shown(room, query), View::Events);
         // Firefox, too, hangs up at once when the page that listens has gone.
-        let opening = Box::new(|| events::opening(&cors::readable(origin), retry()));
+        // A copy of the Origin, which keeps nothing of the request itself in memory.
+        let origin = cors::origin(&request.headers).map(Box::from);
+        let opening = Opening::For { origin, write: write_opening };
         Ok(Ticket { opening, feed, presence, seat, hangs_up_late: false })
     }
+}
+
+fn write_opening(buffer: &mut Vec<u8>, origin: Option<&[u8]>) {
+    events::write_head(buffer, cors::fields(origin));
+    events::write_retry(buffer, retry());
 }
 
 fn retry() -> Duration {

@@ -95,7 +95,7 @@ impl House {
         let view = View::Count { counting: query.counting, style };
         let feed = self.feeds.open(&self.shown(room, query), view);
         let hangs_up_late = clients::hangs_up_late(&request.headers);
-        Ok(Ticket { opening: Box::new(multipart::opening), feed, presence, seat, hangs_up_late })
+        Ok(Ticket { opening: multipart::opening(), feed, presence, seat, hangs_up_late })
     }
 
     /// Shows a room to somebody whom that doesn't count.
@@ -115,7 +115,7 @@ impl House {
         };
         let feed = self.feeds.open(&self.rooms.open(room), view);
         let hangs_up_late = clients::hangs_up_late(&request.headers);
-        let opening = Box::new(multipart::opening);
+        let opening = multipart::opening();
         Answer::TakeOver(Purpose::View(Ticket { opening, feed, presence: None, seat, hangs_up_late }))
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Worker {
     poll: Poll,
     sender: Sender,
     viewers: Slab<Viewer>,
+    /// The opening of whoever is let in; kept, so that it isn't memory anew for each.
+    opening: Vec<u8>,
     /// One past the highest key in use since there last was no viewer: how far the repaint has to go.
     places: usize,
     /// Boxed: the table is up to half empty, and of very many feeds most have one viewer.
@@ -61,6 +63,7 @@ impl Worker {
             poll,
             sender: Sender::new(options.sends)?,
             viewers: Slab::new(),
+            opening: Vec::new(),
             places: 0,
             groups: HashMap::new(),
             due: Vec::new(),
@@ -137,7 +140,7 @@ impl Worker {
         }
     }
 
-    fn admit(&mut self, mut newcomer: Newcomer) {
+    fn admit(&mut self, newcomer: Newcomer) {
         if self.viewers.is_empty() {
             self.places = 0;
             self.repaint.restart(Instant::now());
@@ -145,7 +148,8 @@ impl Worker {
         let entry = self.viewers.vacant_entry();
         let key = entry.key();
         let (feed, junk) = (Arc::clone(&newcomer.feed), newcomer.junk);
-        let opening = std::mem::replace(&mut newcomer.opening, Box::new(Bytes::new))();
+        self.opening.clear();
+        newcomer.opening.write(&mut self.opening);
         let id = feed.id();
         let (number, ending) = (self.number, self.end.is_some());
         let group = self.groups.entry(id).or_insert_with(|| Box::new(Group::new(feed, number, ending)));
@@ -165,8 +169,9 @@ impl Worker {
         };
         group.members.push(key);
         self.places = self.places.max(key + 1);
-        let mut standing =
-            viewer.open(&opening, &group.frame, registry, Token(key)).and_then(|()| viewer.count_junk(junk));
+        let mut standing = viewer
+            .open(&self.opening, &group.frame, registry, Token(key))
+            .and_then(|()| viewer.count_junk(junk));
         if ending && standing.is_ok() {
             standing = viewer.finish();
         }
