@@ -8,7 +8,7 @@ use mio::{Registry, Token};
 use onlookers_ring::Ring;
 use slab::Slab;
 
-use super::viewer::Viewer;
+use super::viewer::{Key, Viewer};
 use crate::config::FanoutSends;
 
 /// So many viewers are gone through at a time; what is noted about them stays in the processor's cache.
@@ -45,7 +45,7 @@ impl Sender {
     /// Sends the viewers at `keys` their frames, and returns the keys of those who have to go.
     pub(super) fn send<'f>(
         &mut self,
-        keys: &[usize],
+        keys: &[Key],
         viewers: &mut Slab<Viewer>,
         registry: &Registry,
         frame_of: impl Fn(&Viewer) -> &'f Bytes,
@@ -100,11 +100,12 @@ fn log_absence(error: &io::Error) {
 
 /// Those of the viewers at `keys` who can be sent their frame at once.
 fn ready<'f>(
-    keys: &[usize],
+    keys: &[Key],
     viewers: &mut Slab<Viewer>,
     frame_of: impl Fn(&Viewer) -> &'f Bytes,
 ) -> Vec<Delivery<'f>> {
-    let mut ready = |&key: &usize| {
+    let mut ready = |&key: &Key| {
+        let key = key as usize;
         let viewer = &mut viewers[key];
         viewer.is_ready().then(|| (key, frame_of(viewer)))
     };

@@ -17,6 +17,9 @@ use crate::seats::Seat;
 /// How many bytes a viewer may send behind its request before it is let go. A browser sends none.
 const MOST_JUNK: usize = 64 * 1024;
 
+/// By what a thread knows a viewer. There are fewer sockets than that has numbers; lists of them are long.
+pub(super) type Key = u32;
+
 /// The viewer has gone, or has to.
 #[derive(Debug)]
 pub(super) struct Gone;

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::repaint::Repaint;
 use super::sender::Sender;
-use super::viewer::{Gone, Viewer};
+use super::viewer::{Gone, Key, Viewer};
 use super::{Command, Doorbell, FanoutOptions, Newcomer};
 use crate::feed::{FeedId, FeedRef};
 
@@ -48,8 +48,8 @@ pub(super) struct Worker {
 struct Group {
     feed: FeedRef,
     frame: Bytes,
-    /// Very many feeds have one viewer.
-    members: SmallVec<[usize; 1]>,
+    /// Of very many feeds a few; so these need no memory of their own.
+    members: SmallVec<[Key; 4]>,
     due: bool,
 }
 
@@ -167,7 +167,7 @@ impl Worker {
                 return;
             }
         };
-        group.members.push(key);
+        group.members.push(key as Key);
         self.places = self.places.max(key + 1);
         let mut standing = viewer
             .open(&self.opening, &group.frame, registry, Token(key))
@@ -225,7 +225,7 @@ impl Worker {
             if viewer.has_taken_nothing_for(self.write_timeout, now) {
                 self.gone.push(key);
             } else if !viewer.is_stalled() && viewer.takes_turn() {
-                turn.push(key);
+                turn.push(key as Key);
             }
         }
         let frame_of = |viewer: &Viewer| self.groups[&viewer.feed].repaint();
@@ -239,6 +239,7 @@ impl Worker {
         for group in self.groups.values_mut() {
             group.frame = group.feed.closing();
             for &key in &group.members {
+                let key = key as usize;
                 let viewer = &mut self.viewers[key];
                 let sent = viewer.send(&group.frame, self.poll.registry(), Token(key));
                 if sent.and_then(|()| viewer.finish()).is_err() {
@@ -261,7 +262,7 @@ impl Worker {
             let Some(group) = self.groups.get_mut(&viewer.feed) else { continue };
             group.members.swap_remove(viewer.place as usize);
             if let Some(&moved) = group.members.get(viewer.place as usize) {
-                self.viewers[moved].place = viewer.place;
+                self.viewers[moved as usize].place = viewer.place;
             }
             self.forget_if_empty(viewer.feed);
         }
