@@ -1,7 +1,11 @@
 //! The names of what is measured, as the table shows them.
 
 pub(crate) const FRAME: &str = "CPU a delivered frame, µs";
+/// By how much all but the first have let it grow. What a burst of requests leaves in the allocator's hands is in it, less
+/// what was there before: the first picture is painted in more memory than the first event is written in.
 pub(crate) const MEMORY: &str = "user memory a viewer, KiB";
+/// With what the server takes without them.
+pub(crate) const MEMORY_ALL: &str = "… of server and viewers, MiB";
 /// Without the frames that went out meanwhile, these at the measured price: below 0 where they were cheaper.
 pub(crate) const JOIN: &str = "CPU a join, µs";
 pub(crate) const JOIN_ALL: &str = "… with the frames meanwhile, µs";
@@ -19,9 +23,10 @@ pub(crate) const LOAD: &str = "load generator, µs a frame";
 pub(crate) const LOAD_JOIN: &str = "… and µs a join";
 
 /// In the order of the table.
-pub(crate) const ALL: [&str; 15] = [
+pub(crate) const ALL: [&str; 16] = [
     FRAME,
     MEMORY,
+    MEMORY_ALL,
     JOIN,
     JOIN_ALL,
     JOIN_FRAMES,

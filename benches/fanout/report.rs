@@ -35,6 +35,7 @@ impl Table<'_> {
             (figure::DEAF, Kind::Floor),
             (figure::FRAME, Kind::Onlookers),
             (figure::MEMORY, Kind::Onlookers),
+            (figure::MEMORY_ALL, Kind::Onlookers),
             (figure::IDLE, Kind::Onlookers),
         ] {
             // Pictures are what the other representations are compared with.

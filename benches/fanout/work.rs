@@ -30,8 +30,9 @@ pub(crate) fn play(launch: &Launch, kind: Kind, viewers: usize, args: &Args) -> 
     let before = work.server.account.memory()?;
     let join = work.join(viewers)?;
     work.idle()?;
-    let grown = work.server.account.memory()? as f64 - before as f64;
-    tell(figure::MEMORY, grown / 1024.0 / (viewers - 1) as f64);
+    let now = work.server.account.memory()? as f64;
+    tell(figure::MEMORY, (now - before as f64) / 1024.0 / (viewers - 1) as f64);
+    tell(figure::MEMORY_ALL, now / f64::from(1 << 20));
     // For the other servers to send as many; measured below, where openings count too.
     tell(figure::BYTES, (work.crowd.pictures.newest_png().len() + NEXT_PART.len()) as f64);
     let price = work.changes_in_turn(args.changes)?;
