@@ -27,8 +27,8 @@
 //!   the numbers themselves, as server-sent events.
 //! - [`delivery`]: takes the socket over from hyper, and writes frames to it from the fan-out's threads;
 //!   what pages say over WebSockets, one thread hears.
-//! - `registry`: values that exist as long as somebody holds them; rooms and feeds are kept so. `sync` has their locks,
-//!   `table` is the map itself.
+//! - `registry`: values that exist as long as somebody holds them; sites and feeds are kept so. `table` is the map itself,
+//!   and that of a site's pages; `sync` has the locks.
 
 pub mod config;
 pub mod server;

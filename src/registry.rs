@@ -1,4 +1,4 @@
-//! Values that exist exactly as long as somebody holds them, found by key: rooms and feeds.
+//! Values that exist exactly as long as somebody holds them, found by key: sites and feeds.
 //!
 //! The table keeps weak references only, so it can't outgrow its users: the last holder to go takes the entry along.
 //!
@@ -56,7 +56,7 @@ impl<K, V> Hashed for Entry<K, V> {
 
 /// A value in a [`Registry`]; dropping the last `Arc` of it removes it there.
 ///
-/// In this order: what a join changes of a room lies together with the pointer's own counts.
+/// In this order: what a join changes of a site lies together with the pointer's own counts.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Held<K, V> {
