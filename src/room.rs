@@ -80,10 +80,10 @@ impl Rooms {
     pub fn join(&self, name: &RoomName, visitor: Option<&Visitor>) -> Result<Presence, NoRoom> {
         let (id, page) = self.ids(name);
         let site = self.open_site(id, name);
-        let presence = Presence::new(Arc::clone(&site), page.zip(name.as_page()), visitor, &self.limits)?;
+        let presence = Presence::new(site, page.zip(name.as_page()), visitor, &self.limits)?;
         if let Some(visitor) = visitor {
             for position in self.early.take(name, visitor, Instant::now) {
-                site.reach(page, visitor, position);
+                presence.reach(visitor, position);
             }
         }
         Ok(presence)
@@ -232,7 +232,10 @@ impl Room {
     }
 
     fn change_readers(&self, change: impl FnOnce(&mut Readers)) {
-        self.site.change_state(self.id(), |state| state.change_readers(change));
+        self.site.change_state(self.id(), |state| {
+            state.change_readers(change);
+            true
+        });
     }
 
     fn id(&self) -> Option<PageId> {

@@ -149,3 +149,16 @@ impl Pages {
 fn entry(table: &mut Table<Entry>, id: PageId) -> &mut Entry {
     table.find_or_insert(id.hash(), |entry| entry.id == id, || Entry::new(id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::Presence;
+
+    /// A table is up to two thirds empty, and a presence is kept for each viewer.
+    #[test]
+    fn a_page_and_a_presence_are_small() {
+        assert!(size_of::<Option<Entry>>() <= 104, "{}", size_of::<Option<Entry>>());
+        assert!(size_of::<Option<Presence>>() <= 40, "{}", size_of::<Option<Presence>>());
+    }
+}

@@ -3,6 +3,7 @@
 use super::limits::{Limits, NoRoom};
 use super::page::Page;
 use super::pages::PageId;
+use super::readers::Position;
 use super::site::SiteRef;
 use super::tally::Who;
 use super::visitor::Visitor;
@@ -37,6 +38,11 @@ impl Presence {
     /// The room it counts in.
     pub fn room(&self) -> RoomRef {
         Room::of_presence(&self.site, self.page)
+    }
+
+    /// Its visitor has come as far down the page as this.
+    pub(super) fn reach(&self, visitor: &Visitor, position: Position) {
+        self.site.reach(self.page, visitor, position);
     }
 
     /// From now on it counts as that visitor; as one of its own, if it isn't to be told apart.

@@ -100,8 +100,9 @@ impl Early {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Keys, Limits, Rooms};
+    use super::super::{Keys, Limits, Rooms, Watch};
     use super::*;
+    use crate::sync::{Arc, Weak};
 
     fn at(position: f32) -> Position {
         position.try_into().unwrap()
@@ -132,6 +133,29 @@ mod tests {
         assert_eq!(here.positions(), [at(0.6)]);
         drop(second);
         assert!(here.positions().is_empty());
+    }
+
+    #[derive(Default)]
+    struct Calls(std::sync::atomic::AtomicUsize);
+
+    impl Watch for Calls {
+        fn changed(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_of_a_position_whose_visitor_is_not_there() {
+        let (rooms, name) = (Rooms::new(Limits::default()), room("a.example"));
+        let here = rooms.open(&name);
+        let _ann = rooms.join(&name, Some(&visitor(b"Ann"))).unwrap();
+        let calls = Arc::new(Calls::default());
+        let watcher: Weak<Calls> = Arc::downgrade(&calls);
+        here.watch(watcher);
+        rooms.reach(&name, &visitor(b"Bob"), at(0.5));
+        assert_eq!(calls.0.load(Ordering::SeqCst), 0);
+        rooms.reach(&name, &visitor(b"Ann"), at(0.5));
+        assert_eq!(calls.0.load(Ordering::SeqCst), 1);
     }
 
     #[test]

@@ -88,23 +88,20 @@ impl SiteCounts {
         stir(counted, rooms);
     }
 
-    /// Changes what is known of a room besides its counts. Nothing of a page that nobody is in or looks at.
-    pub(super) fn change_state<R>(
-        &self,
-        page: Option<PageId>,
-        change: impl FnOnce(&mut State) -> R,
-    ) -> Option<R> {
+    /// Changes what is known of a room besides its counts, and says whether anything has changed: if so, those who watch
+    /// know of it. Nothing is known of a page that nobody is in or looks at.
+    pub(super) fn change_state(&self, page: Option<PageId>, change: impl FnOnce(&mut State) -> bool) -> bool {
         let mut counted = self.lock();
-        let state = counted.state_mut(page)?;
-        let result = change(state);
-        let room = state.room.upgrade();
+        let Some(state) = counted.state_mut(page) else { return false };
+        let has_changed = change(state);
+        let room = state.room.upgrade().filter(|_| has_changed);
         stir(counted, [room]);
-        Some(result)
+        has_changed
     }
 
     /// Notes that a visitor of a room has come as far down its page as this. False if they aren't there.
     pub(super) fn reach(&self, page: Option<PageId>, visitor: &Visitor, position: Position) -> bool {
-        self.change_state(page, |state| state.reach(visitor, position)).unwrap_or_default()
+        self.change_state(page, |state| state.reach(visitor, position))
     }
 
     /// Nobody looks at a room any more through that one, which is about to go.
