@@ -1,21 +1,18 @@
 //! The routes: one match on method and path.
 
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use hyper::header::{HOST, HeaderValue, REFERER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response};
 
-use crate::circle::Circles;
+use crate::app::App;
 use crate::delivery::{self, takeover::Answer};
-use crate::feed::{FeedRef, Feeds};
+use crate::feed::FeedRef;
 use crate::gate::{Claim, Refusal};
-use crate::picture::{Pictures, Themes};
-use crate::room::{Keys, Presence, Rooms};
-use crate::seats::{Seat, Seats};
-use crate::settings::Settings;
+use crate::net::capacity::Permit;
+use crate::room::Presence;
 pub(crate) use websocket::Opening;
 
 mod answers;
@@ -52,18 +49,6 @@ const SAMPLE: &str = "/sample/";
 /// The body of an answer that is no stream.
 pub(crate) type Body = http_body_util::Full<Bytes>;
 
-/// What a request is judged by and gets its answer from.
-pub(crate) struct House {
-    pub(crate) settings: RwLock<Arc<Settings>>,
-    pub(crate) rooms: Rooms,
-    pub(crate) keys: Keys,
-    pub(crate) feeds: Feeds,
-    pub(crate) circles: Circles,
-    pub(crate) pictures: Arc<Pictures>,
-    pub(crate) themes: Themes,
-    pub(crate) seats: Arc<Seats>,
-}
-
 /// What a socket is taken over for.
 pub(crate) enum Purpose {
     /// To show a feed.
@@ -80,21 +65,21 @@ pub(crate) struct Ticket {
     pub(crate) opening: delivery::Opening,
     pub(crate) feed: FeedRef,
     pub(crate) presence: Option<Presence>,
-    pub(crate) seat: Seat,
+    pub(crate) permit: Permit,
     /// Whether the viewer is one of those that [`Newcomer::hangs_up_late`](crate::delivery::Newcomer) speaks of.
     pub(crate) hangs_up_late: bool,
 }
 
 /// Answers a request that came from `peer`.
-pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+pub(crate) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
     match (&request.method, request.uri.path()) {
-        (&Method::GET | &Method::HEAD, "/") => Answer::Respond(demo::page(house, request)),
-        (&Method::GET | &Method::HEAD, "/online.png") => online::answer(house, request, peer),
-        (&Method::GET | &Method::HEAD, "/top.png") => top::picture(house, request, peer),
-        (&Method::GET | &Method::HEAD, "/reading.png") => reading::picture(house, request, peer),
-        (&Method::GET | &Method::HEAD, "/mark.png") => Answer::Respond(reading::mark(house, request, peer)),
-        (&Method::GET | &Method::HEAD, "/top.json") => Answer::Respond(top::list(house, request)),
-        (&Method::GET | &Method::HEAD, "/embed") => Answer::Respond(embed::page(house, request)),
+        (&Method::GET | &Method::HEAD, "/") => Answer::Respond(demo::page(app, request)),
+        (&Method::GET | &Method::HEAD, "/online.png") => online::answer(app, request, peer),
+        (&Method::GET | &Method::HEAD, "/top.png") => top::picture(app, request, peer),
+        (&Method::GET | &Method::HEAD, "/reading.png") => reading::picture(app, request, peer),
+        (&Method::GET | &Method::HEAD, "/mark.png") => Answer::Respond(reading::mark(app, request, peer)),
+        (&Method::GET | &Method::HEAD, "/top.json") => Answer::Respond(top::list(app, request)),
+        (&Method::GET | &Method::HEAD, "/embed") => Answer::Respond(embed::page(app, request)),
         (&Method::GET | &Method::HEAD | &Method::POST, "/ignore") => {
             Answer::Respond(ignore::answer(request, true))
         }
@@ -105,39 +90,27 @@ pub(crate) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
         (&Method::GET | &Method::HEAD, "/live") => Answer::Respond(scripts::live(request)),
         (&Method::GET | &Method::HEAD, "/live.js") => Answer::Respond(scripts::live_script(request)),
         (&Method::GET | &Method::HEAD, path) if path.starts_with(BADGE) => {
-            Answer::Respond(still::badge(house, request, &path[BADGE.len()..]))
+            Answer::Respond(still::badge(app, request, &path[BADGE.len()..]))
         }
         (&Method::GET | &Method::HEAD, path) if path.starts_with(COUNT) => {
-            Answer::Respond(still::count(house, request, &path[COUNT.len()..]))
+            Answer::Respond(still::count(app, request, &path[COUNT.len()..]))
         }
         (&Method::GET | &Method::HEAD, path) if path.starts_with(SAMPLE) => {
-            Answer::Respond(demo::sample(house, request, &path[SAMPLE.len()..]))
+            Answer::Respond(demo::sample(app, request, &path[SAMPLE.len()..]))
         }
         (&Method::GET | &Method::HEAD, path) if path.starts_with(EVENTS) => {
-            events::answer(house, request, peer, &path[EVENTS.len()..])
+            events::answer(app, request, peer, &path[EVENTS.len()..])
         }
         (&Method::OPTIONS, path) if path.starts_with(EVENTS) => {
-            Answer::Respond(events::preflight(house, request, &path[EVENTS.len()..]))
+            Answer::Respond(events::preflight(app, request, &path[EVENTS.len()..]))
         }
         (&Method::GET | &Method::HEAD, path) if path.starts_with(WS) => {
-            websocket::answer(house, request, &path[WS.len()..], peer)
+            websocket::answer(app, request, &path[WS.len()..], peer)
         }
-        (&Method::GET | &Method::HEAD, "/livecount/ws") => livecount::answer(house, request, peer),
+        (&Method::GET | &Method::HEAD, "/livecount/ws") => livecount::answer(app, request, peer),
         (&Method::OPTIONS, _) => Answer::Respond(answers::options()),
         (&Method::GET | &Method::HEAD, _) => Answer::Respond(answers::not_found()),
         _ => Answer::Respond(answers::method_not_allowed()),
-    }
-}
-
-impl House {
-    /// The settings in force now. Whoever has them keeps them to the end of their request.
-    pub(crate) fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// From now on these are in force. Who is in stays in.
-    pub(crate) fn set(&self, settings: Settings) {
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 }
 

@@ -14,9 +14,9 @@
 //! ```
 //!
 //! - [`config`]: flags and environment become one [`Config`](config::Config), parsed once.
-//! - [`server`]: accepts connections, admits viewers, and drains them at the end. `listen` makes the sockets,
-//!   `files` sees to it that there are enough files for them, `seats` counts who is in, `address` tells where they
-//!   are from. `settings` are what may change meanwhile.
+//! - [`server`]: accepts connections, admits viewers, and drains them at the end. `app` is the state that it shares with
+//!   everything below; `settings` are the part of it that a reload replaces.
+//! - `net`: listening sockets, the limit of open files, capacity (how many viewers may be in), and visitors' addresses.
 //! - `http`: the routes; one match on method and path.
 //! - [`gate`]: who may embed. From what a request says of itself to an [`Admission`](gate::Admission) or a
 //!   [`Refusal`](gate::Refusal).
@@ -33,10 +33,8 @@
 pub mod config;
 pub mod server;
 
-mod address;
-mod files;
-mod listen;
-mod seats;
+mod app;
+mod net;
 mod settings;
 mod sync;
 mod table;

@@ -11,18 +11,19 @@ use hyper::Request;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::app::App;
 use crate::circle::Circles;
 use crate::config::Config;
 use crate::delivery::takeover::{self, Taken};
 use crate::delivery::websocket::{Opened, Switchboard};
 use crate::delivery::{Fanout, FanoutOptions, Newcomer};
 use crate::feed::Feeds;
-use crate::files::{self, Reserve};
-use crate::http::{self, House, Opening, Purpose, Ticket};
-use crate::listen;
+use crate::http::{self, Opening, Purpose, Ticket};
+use crate::net::capacity::Capacity;
+use crate::net::listen;
+use crate::net::open_files::{self, SpareFile};
 use crate::picture::{Pictures, ThemeError, Themes};
 use crate::room::{Keys, Limits, Rooms};
-use crate::seats::Seats;
 use crate::settings::Settings;
 
 /// How many bytes of encoded pictures are kept.
@@ -34,20 +35,20 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// A server that listens, and hasn't begun to serve.
 pub struct Server {
     listeners: Vec<TcpListener>,
-    house: Arc<House>,
+    app: Arc<App>,
     fanout: Arc<Fanout>,
     switchboard: Arc<Switchboard>,
 }
 
 /// Changes a running server.
 #[derive(Clone)]
-pub struct Control(Arc<House>);
+pub struct Control(Arc<App>);
 
 impl Control {
     /// Puts those settings of `config` into force that can change while the server runs: all but where it listens, how it
     /// writes, and how many it holds. Who is in stays in; no stream is dropped.
     pub fn reload(&self, config: &Config) {
-        self.0.set(Settings::new(config));
+        self.0.replace_settings(Settings::new(config));
     }
 }
 
@@ -57,16 +58,16 @@ impl Server {
     /// # Errors
     /// The system's, if an address can't be had or no thread started.
     pub fn bind(config: &Config) -> io::Result<Self> {
-        let files = files::raise_limit();
+        let files = open_files::raise_limit();
         let fanout = Fanout::start(FanoutOptions {
             threads: config.fanout_threads.map_or_else(cores, usize::from),
             repaint: config.repaint.0,
             write_timeout: config.write_timeout,
             sends: config.fanout_sends,
         })?;
-        let most = config.max_viewers.map_or(files::viewers_within(files), usize::from);
+        let most = config.max_viewers.map_or(open_files::viewers_within(files), usize::from);
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
-        let house = House {
+        let app = App {
             settings: RwLock::new(Arc::new(Settings::new(config))),
             rooms: Rooms::new(Limits {
                 sites: config.max_sites.get(),
@@ -77,17 +78,17 @@ impl Server {
             circles: Circles::new(),
             pictures,
             themes: themes(config).map_err(io::Error::other)?,
-            seats: Seats::new(most, config.max_per_address.map(usize::from)),
+            capacity: Capacity::new(most, config.max_per_address.map(usize::from)),
         };
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
-        let house = Arc::new(house);
-        let switchboard = Arc::new(Switchboard::start(Arc::clone(&house), config.ping_every)?);
-        Ok(Self { listeners, house, fanout, switchboard })
+        let app = Arc::new(app);
+        let switchboard = Arc::new(Switchboard::start(Arc::clone(&app), config.ping_every)?);
+        Ok(Self { listeners, app, fanout, switchboard })
     }
 
     /// A way to change the settings of this server while it runs.
     pub fn control(&self) -> Control {
-        Control(Arc::clone(&self.house))
+        Control(Arc::clone(&self.app))
     }
 
     /// The addresses it listens on, in the order of the configuration.
@@ -100,11 +101,11 @@ impl Server {
 
     /// Serves until `shutdown` is ready, then ends every stream the orderly way.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listeners, house, fanout, switchboard } = self;
+        let Self { listeners, app, fanout, switchboard } = self;
         let mut accepting = JoinSet::new();
         for listener in listeners {
             let ways = Ways { fanout: Arc::clone(&fanout), switchboard: Arc::clone(&switchboard) };
-            accepting.spawn(accept(listener, Arc::clone(&house), ways));
+            accepting.spawn(accept(listener, Arc::clone(&app), ways));
         }
         shutdown.await;
         tracing::info!("stopping: the open streams get their last picture");
@@ -140,17 +141,17 @@ struct Ways {
 }
 
 /// Accepts for ever. What it spawned goes on when it is stopped: a request already on its way still gets its answer.
-async fn accept(listener: TcpListener, house: Arc<House>, ways: Ways) {
-    let mut reserve = Reserve::new();
+async fn accept(listener: TcpListener, app: Arc<App>, ways: Ways) {
+    let mut spare = SpareFile::new();
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
-                reserve.renew();
-                let (house, ways, peer) = (Arc::clone(&house), ways.clone(), peer.ip());
-                let answer = move |request: Request<_>| http::answer(&house, &request.into_parts().0, peer);
+                spare.reopen();
+                let (app, ways, peer) = (Arc::clone(&app), ways.clone(), peer.ip());
+                let answer = move |request: Request<_>| http::answer(&app, &request.into_parts().0, peer);
                 tokio::spawn(takeover::serve(socket, answer, move |taken| hand_over(taken, &ways)));
             }
-            Err(error) => reserve.weather(&listener, &error).await,
+            Err(error) => spare.handle_accept_error(&listener, &error).await,
         }
     }
 }
@@ -158,9 +159,9 @@ async fn accept(listener: TcpListener, house: Arc<House>, ways: Ways) {
 /// Without an await: what a task holds over one is in memory for each connection that is yet to ask.
 fn hand_over(Taken { socket, purpose, behind }: Taken<Purpose>, ways: &Ways) {
     match purpose {
-        Purpose::View(Ticket { opening, feed, presence, seat, hangs_up_late }) => {
+        Purpose::View(Ticket { opening, feed, presence, permit, hangs_up_late }) => {
             let junk = behind.len();
-            ways.fanout.admit(Newcomer { socket, opening, feed, presence, seat, hangs_up_late, junk });
+            ways.fanout.admit(Newcomer { socket, opening, feed, presence, permit, hangs_up_late, junk });
         }
         Purpose::Talk(opening) => {
             let Opening { key, guest } = *opening;

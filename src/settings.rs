@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use ipnet::IpNet;
 
-use crate::address::Proxies;
 use crate::config::{Audience, Config, SiteSettings};
 use crate::gate::Gate;
+use crate::net::address::TrustedProxies;
 use crate::picture::Label;
 use crate::room::{RoomName, Site};
 
@@ -14,7 +14,7 @@ use crate::room::{RoomName, Site};
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) gate: Gate,
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: TrustedProxies,
     /// The networks whose visitors are not counted.
     pub(crate) ignore: Vec<IpNet>,
     label: Label,
@@ -27,7 +27,7 @@ impl Settings {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             gate: Gate::new(config.allow.clone()),
-            proxies: Proxies::new(config.trust_proxy.clone()),
+            proxies: TrustedProxies::new(config.trust_proxy.clone()),
             ignore: config.ignore.clone(),
             label: config.label.clone(),
             presence: config.presence,

@@ -13,8 +13,8 @@ use mio::Waker;
 use super::Opening;
 use crate::config::FanoutSends;
 use crate::feed::{FeedId, FeedRef};
+use crate::net::capacity::Permit;
 use crate::room::Presence;
-use crate::seats::Seat;
 use worker::Worker;
 
 mod repaint;
@@ -54,7 +54,7 @@ pub(crate) struct Newcomer {
     pub(crate) feed: FeedRef,
     /// `None` for one who only looks.
     pub(crate) presence: Option<Presence>,
-    pub(crate) seat: Seat,
+    pub(crate) permit: Permit,
     /// Whether its browser hangs up only at the second frame that comes for a page that has gone, as Firefox does; it is
     /// repainted twice as often, so that its visitors are uncounted within one repaint like others.
     pub(crate) hangs_up_late: bool,

@@ -10,14 +10,14 @@ use super::Body;
 use super::online::NoPlace;
 use super::query::BadQuery;
 use crate::gate::Refusal;
+use crate::net::capacity::CapacityError;
 use crate::picture::notice;
 use crate::room::NoRoom;
-use crate::seats::Full;
 
 /// What the routes understand.
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
-/// After how many seconds it is worth to ask again for a seat.
+/// After how many seconds it is worth to ask again for a permit.
 const RETRY_SECONDS: &str = "30";
 
 /// An answer with a body; every one says that it is not to be kept, and that its type is not to be guessed.
@@ -140,8 +140,8 @@ fn later(mut response: Response<Body>) -> Response<Body> {
 
 fn too_many(no_place: &NoPlace) -> &'static str {
     match no_place {
-        NoPlace::Seat(Full::House) => "Too many viewers",
-        NoPlace::Seat(Full::Address) => "Too many pages open",
+        NoPlace::Capacity(CapacityError::Total) => "Too many viewers",
+        NoPlace::Capacity(CapacityError::Address) => "Too many pages open",
         NoPlace::Room(NoRoom::Sites) => "Too many sites",
         NoPlace::Room(NoRoom::Pages) => "Too many pages",
     }

@@ -5,16 +5,17 @@ use hyper::header::HOST;
 use hyper::http::request::Parts;
 
 use super::query::Query;
-use super::{Body, House, answers, still};
+use super::{Body, answers, still};
+use crate::app::App;
 use crate::picture::{Label, StyleBuilder, Value, svg};
 use crate::room::Site;
 
 const PAGE: &str = include_str!("../../demo/index.html");
 
 /// The page, with the picture in the style that its own query asks for, and the tags as they are to be copied.
-pub(super) fn page(house: &House, request: &Parts) -> Response<Body> {
+pub(super) fn page(app: &App, request: &Parts) -> Response<Body> {
     let asked = Query::parse(request.uri.query()).and_then(|query| {
-        let style = query.style(StyleBuilder::new(Label::default()), &house.themes)?;
+        let style = query.style(StyleBuilder::new(Label::default()), &app.themes)?;
         Ok((query.style_parameters(), style))
     });
     let (parameters, style) = match asked {
@@ -34,12 +35,12 @@ pub(super) fn page(house: &House, request: &Parts) -> Response<Body> {
 
 /// `/sample/1234.svg`, `.png`: how a number looks in a style. The demo page's gallery shows these rather than a stream for
 /// each style: six streams are all that a browser opens to a host.
-pub(super) fn sample(house: &House, request: &Parts, name: &str) -> Response<Body> {
+pub(super) fn sample(app: &App, request: &Parts, name: &str) -> Response<Body> {
     let sample =
         name.rsplit_once('.').and_then(|(number, extension)| Some((number.parse().ok()?, extension)));
     let Some((number, extension)) = sample else { return answers::not_found() };
     let style = Query::parse(request.uri.query())
-        .and_then(|query| query.style(StyleBuilder::new(Label::default()), &house.themes));
+        .and_then(|query| query.style(StyleBuilder::new(Label::default()), &app.themes));
     let style = match style {
         Ok(style) => style,
         Err(bad) => return answers::bad_query(&bad),
@@ -47,7 +48,7 @@ pub(super) fn sample(house: &House, request: &Parts, name: &str) -> Response<Bod
     let value =
         if style.shows_peak() { Value::Peak { now: number, peak: number } } else { Value::Count(number) };
     match extension {
-        "png" => still::answer(request, "image/png", house.pictures.png(&style, value)),
+        "png" => still::answer(request, "image/png", app.pictures.png(&style, value)),
         "svg" => still::answer(request, "image/svg+xml", svg(&style, value).into()),
         _ => answers::not_found(),
     }

@@ -8,7 +8,8 @@ use hyper::Response;
 use hyper::http::request::Parts;
 
 use super::query::{BadQuery, Query};
-use super::{Body, House, answers, claim, refused};
+use super::{Body, answers, claim, refused};
+use crate::app::App;
 use crate::picture::{Style, StyleBuilder, Value};
 use crate::room::Site;
 
@@ -18,8 +19,8 @@ const PAGE: &str = include_str!("../../demo/embed.html");
 const REFRESH: Duration = Duration::from_mins(5);
 
 /// The page, with the picture of the site that frames it.
-pub(super) fn page(house: &House, request: &Parts) -> Response<Body> {
-    let settings = house.settings();
+pub(super) fn page(app: &App, request: &Parts) -> Response<Body> {
+    let settings = app.settings();
     let mut claim = claim(&request.headers, None);
     // Seen by itself, without an iframe, it is one of this server's own pages.
     let by_itself = format!("http://{}/", String::from_utf8_lossy(claim.host.unwrap_or_default()));
@@ -31,7 +32,7 @@ pub(super) fn page(house: &House, request: &Parts) -> Response<Body> {
         Err(refusal) => return refused(&refusal),
     };
     let parsed = Query::parse(request.uri.query()).and_then(|query| {
-        let style = query.style(StyleBuilder::new(settings.label(&site)), &house.themes)?;
+        let style = query.style(StyleBuilder::new(settings.label(&site)), &app.themes)?;
         Ok((query, style))
     });
     match parsed {

@@ -11,7 +11,8 @@ use hyper::{HeaderMap, Method, Response, StatusCode};
 
 use super::online::NoPlace;
 use super::query::{BadQuery, Query};
-use super::{Body, House, Purpose, Ticket, answers, claim, clients, cors, still};
+use super::{Body, Purpose, Ticket, answers, claim, clients, cors, still};
+use crate::app::App;
 use crate::delivery::takeover::Answer;
 use crate::delivery::{Opening, events};
 use crate::feed::View;
@@ -32,8 +33,8 @@ enum Denied {
 }
 
 /// The stream, or its head; `path` is what stands behind `/events/`.
-pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr, path: &str) -> Answer<Purpose> {
-    let settings = house.settings();
+pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr, path: &str) -> Answer<Purpose> {
+    let settings = app.settings();
     let (room, query) = match admit(&settings, request, path) {
         Ok(admitted) => admitted,
         Err(denied) => return Answer::Respond(with(cors::unreadable(), denied.answer())),
@@ -44,15 +45,15 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr, path: &str) -
         events::write_head(&mut head, cors::fields(origin));
         return Answer::TakeOver(Purpose::Head(head.into()));
     }
-    match house.listener(&settings, &room, (&query, request, peer)) {
+    match app.listener(&settings, &room, (&query, request, peer)) {
         Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
         Err(no_place) => Answer::Respond(with(cors::readable(origin), Denied::NoPlace(no_place).answer())),
     }
 }
 
 /// Says what a page's script may send and read.
-pub(super) fn preflight(house: &House, request: &Parts, path: &str) -> Response<Body> {
-    let fields = match admit(&house.settings(), request, path) {
+pub(super) fn preflight(app: &App, request: &Parts, path: &str) -> Response<Body> {
+    let fields = match admit(&app.settings(), request, path) {
         Ok(_) => cors::preflight(&request.headers),
         Err(_) => cors::unreadable(),
     };
@@ -89,20 +90,20 @@ fn judge(settings: &Settings, headers: &HeaderMap, room: &RoomName, peek: bool) 
     }
 }
 
-impl House {
+impl App {
     fn listener(
         &self,
         settings: &Settings,
         room: &RoomName,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
     ) -> Result<Ticket, NoPlace> {
-        let (seat, presence) = self.place(settings, room, (query, request, peer))?;
+        let (permit, presence) = self.place(settings, room, (query, request, peer))?;
         let feed = self.feeds.open(&self.shown(room, query), View::Events);
         // Firefox, too, hangs up at once when the page that listens has gone.
         // A copy of the Origin, which keeps nothing of the request itself in memory.
         let origin = cors::origin(&request.headers).map(Box::from);
         let opening = Opening::For { origin, write: write_opening };
-        Ok(Ticket { opening, feed, presence, seat, hangs_up_late: false })
+        Ok(Ticket { opening, feed, presence, permit, hangs_up_late: false })
     }
 }
 

@@ -8,20 +8,21 @@ use hyper::header::ORIGIN;
 use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use super::Purpose;
 use super::denied::Denied;
 use super::websocket::{Opening, Wanted, admit, key, opened};
-use super::{House, Purpose};
+use crate::app::App;
 use crate::circle::Telling;
 use crate::delivery::takeover::Answer;
 use crate::delivery::websocket::Manner;
 use crate::gate::Refusal;
 use crate::room::{Page, PageQuery, RoomName, Site};
 
-pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
-    opened(judge(house, request, peer))
+pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+    opened(judge(app, request, peer))
 }
 
-fn judge(house: &House, request: &Parts, peer: IpAddr) -> Result<Opening, Denied> {
+fn judge(app: &App, request: &Parts, peer: IpAddr) -> Result<Opening, Denied> {
     let bad = |sentence: &str| Denied::Bad(sentence.to_owned());
     // What livecount's framework says to a request that opens no WebSocket.
     let key = key(request).map_err(|_| bad("This is a WebSocket: open it by livecount's script."))?;
@@ -30,11 +31,11 @@ fn judge(house: &House, request: &Parts, peer: IpAddr) -> Result<Opening, Denied
     if !has_origin_of(request, &url) {
         return Err(Refusal::NotAllowed(room.of_site().clone()).into());
     }
-    let settings = house.settings();
+    let settings = app.settings();
     admit(&settings, &request.headers, &room)?;
     let wanted =
         Wanted { room, peek: false, manner: Manner::Number, telling: Telling::Number, more: Vec::new() };
-    let guest = house.guest(&settings, wanted, request, peer).map_err(Denied::Full)?;
+    let guest = app.guest(&settings, wanted, request, peer).map_err(Denied::Full)?;
     Ok(Opening { key, guest })
 }
 

@@ -8,14 +8,15 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response};
 
 use super::query::{BadQuery, Query, Show};
-use super::{Body, House, Purpose, Ticket, answers, claim, clients, ignore, refused, still};
+use super::{Body, Purpose, Ticket, answers, claim, clients, ignore, refused, still};
+use crate::app::App;
 use crate::delivery::multipart;
 use crate::delivery::takeover::Answer;
 use crate::feed::View;
 use crate::gate::Refusal;
+use crate::net::capacity::{CapacityError, Permit};
 use crate::picture::{Style, StyleBuilder};
 use crate::room::{NoRoom, Page, Presence, RoomName, RoomRef, Site, Visitor};
-use crate::seats::{Full, Seat};
 use crate::settings::Settings;
 
 /// The page that stands for whichever the picture is on.
@@ -24,12 +25,12 @@ const AUTO: &str = "auto";
 /// Why somebody who may come in can't.
 #[derive(Debug)]
 pub(super) enum NoPlace {
-    Seat(Full),
+    Capacity(CapacityError),
     Room(NoRoom),
 }
 
-pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
-    let settings = house.settings();
+pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+    let settings = app.settings();
     let query = match Query::parse(request.uri.query()) {
         Ok(query) => query,
         Err(bad) => return Answer::Respond(answers::bad_query(&bad)),
@@ -37,7 +38,7 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
     let agent = request.headers.get(USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
     // Who has a URL of its own has followed the redirect, and was judged then.
     if !query.live.unwrap_or_else(|| query.unique || !clients::takes_no_stream(agent)) {
-        return Answer::Respond(still::online(house, request, &query));
+        return Answer::Respond(still::online(app, request, &query));
     }
     let admission = match settings.gate.admit(&claim(&request.headers, query.site.as_deref())) {
         Ok(admission) => admission,
@@ -50,7 +51,7 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
     if !settings.counts(&room) {
         return Answer::Respond(refused(&Refusal::PageNotAllowed(room)));
     }
-    let style = match query.style(StyleBuilder::new(settings.label(room.of_site())), &house.themes) {
+    let style = match query.style(StyleBuilder::new(settings.label(room.of_site())), &app.themes) {
         Ok(style) => style,
         Err(bad) => return Answer::Respond(answers::bad_query(&bad)),
     };
@@ -61,7 +62,7 @@ pub(super) fn answer(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pur
     if request.method == Method::HEAD {
         return Answer::TakeOver(Purpose::Head(multipart::head()));
     }
-    match house.ticket(&settings, &room, style, (&query, request, peer)) {
+    match app.ticket(&settings, &room, style, (&query, request, peer)) {
         Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
         Err(no_place) => {
             tracing::debug!(?no_place, %room, "no place for a viewer");
@@ -83,7 +84,7 @@ pub(super) fn room_name(site: Site, query: &Query<'_>, headers: &HeaderMap) -> R
     page.map(|page| RoomName::page(site, page)).map_err(|why| BadQuery::new("page", why))
 }
 
-impl House {
+impl App {
     fn ticket(
         &self,
         settings: &Settings,
@@ -91,11 +92,11 @@ impl House {
         style: Style,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
     ) -> Result<Ticket, NoPlace> {
-        let (seat, presence) = self.place(settings, room, (query, request, peer))?;
+        let (permit, presence) = self.place(settings, room, (query, request, peer))?;
         let view = View::Count { counting: query.counting, style };
         let feed = self.feeds.open(&self.shown(room, query), view);
         let hangs_up_late = clients::hangs_up_late(&request.headers);
-        Ok(Ticket { opening: multipart::opening(), feed, presence, seat, hangs_up_late })
+        Ok(Ticket { opening: multipart::opening(), feed, presence, permit, hangs_up_late })
     }
 
     /// Shows a room to somebody whom that doesn't count.
@@ -109,30 +110,30 @@ impl House {
         if request.method == Method::HEAD {
             return Answer::TakeOver(Purpose::Head(multipart::head()));
         }
-        let seat = match self.seats.take(settings.proxies.visitor(peer, &request.headers)) {
-            Ok(seat) => seat,
-            Err(full) => return Answer::Respond(answers::full(&NoPlace::Seat(full))),
+        let permit = match self.capacity.acquire(settings.proxies.visitor(peer, &request.headers)) {
+            Ok(permit) => permit,
+            Err(full) => return Answer::Respond(answers::full(&NoPlace::Capacity(full))),
         };
         let feed = self.feeds.open(&self.rooms.open(room), view);
         let hangs_up_late = clients::hangs_up_late(&request.headers);
         let opening = multipart::opening();
-        Answer::TakeOver(Purpose::View(Ticket { opening, feed, presence: None, seat, hangs_up_late }))
+        Answer::TakeOver(Purpose::View(Ticket { opening, feed, presence: None, permit, hangs_up_late }))
     }
 
-    /// A seat and, unless they only look, a presence in `room`.
+    /// A permit and, unless they only look, a presence in `room`.
     pub(super) fn place(
         &self,
         settings: &Settings,
         room: &RoomName,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
-    ) -> Result<(Seat, Option<Presence>), NoPlace> {
+    ) -> Result<(Permit, Option<Presence>), NoPlace> {
         let address = settings.proxies.visitor(peer, &request.headers);
-        let seat = self.seats.take(address).map_err(NoPlace::Seat)?;
+        let permit = self.capacity.acquire(address).map_err(NoPlace::Capacity)?;
         if query.peek || ignore::is_ignored(&settings.ignore, address, &request.headers) {
-            return Ok((seat, None));
+            return Ok((permit, None));
         }
         let presence = self.join(room, &request.headers, address).map_err(NoPlace::Room)?;
-        Ok((seat, Some(presence)))
+        Ok((permit, Some(presence)))
     }
 
     /// The room whose numbers are shown to who is counted in `room`.

@@ -8,7 +8,8 @@ use hyper::{Method, Response, StatusCode};
 
 use super::online::{redirect_to_unique, room_name};
 use super::query::{BadQuery, Query};
-use super::{Body, House, Purpose, answers, claim, clients, ignore, refused};
+use super::{Body, Purpose, answers, claim, clients, ignore, refused};
+use crate::app::App;
 use crate::delivery::takeover::Answer;
 use crate::feed::View;
 use crate::gate::Refusal;
@@ -23,8 +24,8 @@ enum Denied {
 }
 
 /// The live strip. Whoever looks at it isn't counted by it.
-pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
-    let settings = house.settings();
+pub(super) fn picture(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+    let settings = app.settings();
     let judged = admit(&settings, request).and_then(|(room, query)| Ok((room, strip(&query)?, query.unique)));
     let (room, strip, unique) = match judged {
         Ok(judged) => judged,
@@ -33,14 +34,14 @@ pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pu
     if !unique {
         return Answer::Respond(redirect_to_unique(request));
     }
-    house.watch(&settings, &room, View::Reading(strip), (request, peer))
+    app.watch(&settings, &room, View::Reading(strip), (request, peer))
 }
 
 /// One clear pixel. A browser that loads it, lazily, has come as far down the page as that is.
 ///
 /// Whoever isn't counted, or not told apart from others, gets it too, and nothing is noted.
-pub(super) fn mark(house: &House, request: &Parts, peer: IpAddr) -> Response<Body> {
-    let settings = house.settings();
+pub(super) fn mark(app: &App, request: &Parts, peer: IpAddr) -> Response<Body> {
+    let settings = app.settings();
     let judged = admit(&settings, request).and_then(|(room, query)| {
         let missing = || BadQuery::new("at", "missing; write at=40 for two fifths down the page");
         Ok((room, query.at.ok_or_else(missing).map_err(Denied::Query)?))
@@ -51,9 +52,9 @@ pub(super) fn mark(house: &House, request: &Parts, peer: IpAddr) -> Response<Bod
     };
     let address = settings.proxies.visitor(peer, &request.headers);
     if is_reader(&settings, request, address)
-        && let Some(visitor) = house.visitor(room.of_site(), &request.headers, address)
+        && let Some(visitor) = app.visitor(room.of_site(), &request.headers, address)
     {
-        house.rooms.reach(&room, &visitor, position);
+        app.rooms.reach(&room, &visitor, position);
     }
     answers::response(StatusCode::OK, "image/png", clear_pixel())
 }

@@ -10,7 +10,8 @@ use serde::Serialize;
 use siphasher::sip::SipHasher13;
 
 use super::query::{BadQuery, Query};
-use super::{Body, House, answers, claim};
+use super::{Body, answers, claim};
+use crate::app::App;
 use crate::picture::{Style, StyleBuilder, Value, notice, svg};
 use crate::room::{Counts, Page, RoomName, RoomNameError, Site};
 use crate::settings::Settings;
@@ -61,15 +62,15 @@ struct Shield<'a> {
 }
 
 /// `/online.png` as one complete picture.
-pub(super) fn online(house: &House, request: &Parts, query: &Query<'_>) -> Response<Body> {
-    let settings = house.settings();
+pub(super) fn online(app: &App, request: &Parts, query: &Query<'_>) -> Response<Body> {
+    let settings = app.settings();
     let shown = match shown_by(&settings, request, query) {
         Ok(shown) => shown,
         Err(sentence) => return picture(request, notice(sentence)),
     };
-    let style = query.style(StyleBuilder::new(settings.label(&shown.site())), &house.themes);
+    let style = query.style(StyleBuilder::new(settings.label(&shown.site())), &app.themes);
     match style {
-        Ok(style) => picture(request, house.png(&shown, query, &style)),
+        Ok(style) => picture(request, app.png(&shown, query, &style)),
         Err(bad) => picture(request, bad_picture(&bad)),
     }
 }
@@ -92,24 +93,24 @@ fn shown_by(settings: &Settings, request: &Parts, query: &Query<'_>) -> Result<S
 }
 
 /// `/badge/example.com/posts/1.png`, `.svg`, `.json`; `path` is what stands behind `/badge/`.
-pub(super) fn badge(house: &House, request: &Parts, path: &str) -> Response<Body> {
+pub(super) fn badge(app: &App, request: &Parts, path: &str) -> Response<Body> {
     let Some((name, extension)) = path.rsplit_once('.') else { return answers::not_found() };
     match extension {
-        "png" => drawn(house, request, name, |style, value| (PNG, house.pictures.png(style, value))),
-        "svg" => drawn(house, request, name, |style, value| ("image/svg+xml", svg(style, value).into())),
-        "json" => shield(house, request, name),
+        "png" => drawn(app, request, name, |style, value| (PNG, app.pictures.png(style, value))),
+        "svg" => drawn(app, request, name, |style, value| ("image/svg+xml", svg(style, value).into())),
+        "json" => shield(app, request, name),
         _ => answers::not_found(),
     }
 }
 
 /// A picture and 200 even when something is wrong: proxies keep errors, and pages show them as broken.
 fn drawn(
-    house: &House,
+    app: &App,
     request: &Parts,
     name: &str,
     draw: impl Fn(&Style, Value) -> (&'static str, Bytes),
 ) -> Response<Body> {
-    match house.badge(request, name) {
+    match app.badge(request, name) {
         Ok((style, value)) => {
             let (content_type, file) = draw(&style, value);
             answer(request, content_type, file)
@@ -119,8 +120,8 @@ fn drawn(
     }
 }
 
-fn shield(house: &House, request: &Parts, name: &str) -> Response<Body> {
-    let (label, message, color) = match house.badge(request, name) {
+fn shield(app: &App, request: &Parts, name: &str) -> Response<Body> {
+    let (label, message, color) = match app.badge(request, name) {
         Ok((style, value)) => {
             (style.label().as_str().to_owned(), style.message(value), style.color().to_string())
         }
@@ -132,7 +133,7 @@ fn shield(house: &House, request: &Parts, name: &str) -> Response<Body> {
 }
 
 /// `/count/example.com/posts/1.json`, `.txt`; `path` is what stands behind `/count/`.
-pub(super) fn count(house: &House, request: &Parts, path: &str) -> Response<Body> {
+pub(super) fn count(app: &App, request: &Parts, path: &str) -> Response<Body> {
     let Some((name, extension @ ("json" | "txt"))) = path.rsplit_once('.') else {
         return answers::not_found();
     };
@@ -144,14 +145,14 @@ pub(super) fn count(house: &House, request: &Parts, path: &str) -> Response<Body
         Ok(room) => room,
         Err(sentence) => return answers::text(StatusCode::BAD_REQUEST, format!("{sentence}.\n")),
     };
-    if !house.settings().shows(&room) {
+    if !app.settings().shows(&room) {
         return answers::text(StatusCode::FORBIDDEN, "This count is not shown here.\n");
     }
-    let here = house.numbers_of(&room);
+    let here = app.numbers_of(&room);
     if extension == "txt" {
         return fresh(answers::text(StatusCode::OK, here.now.of(query.counting).to_string()));
     }
-    let site = room.whole_site().map_or(here, |site| house.numbers_of(&site));
+    let site = room.whole_site().map_or(here, |site| app.numbers_of(&site));
     let count = Count {
         room: &room.to_string(),
         here: here.now.into(),
@@ -167,7 +168,7 @@ enum Wrong {
     Sentence(&'static str),
 }
 
-impl House {
+impl App {
     fn badge(&self, request: &Parts, name: &str) -> Result<(Style, Value), Wrong> {
         let settings = self.settings();
         let query = Query::parse(request.uri.query()).map_err(Wrong::Parameter)?;

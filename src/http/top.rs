@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::online::redirect_to_unique;
 use super::query::{BadQuery, Query};
-use super::{Body, House, Purpose, answers, claim, refused};
+use super::{Body, Purpose, answers, claim, refused};
+use crate::app::App;
 use crate::config::Audience;
 use crate::delivery::takeover::Answer;
 use crate::feed::View;
@@ -36,8 +37,8 @@ struct Row {
 }
 
 /// The live picture. Whoever looks at it isn't counted by it.
-pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
-    let settings = house.settings();
+pub(super) fn picture(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+    let settings = app.settings();
     let query = match Query::parse(request.uri.query()) {
         Ok(query) => query,
         Err(bad) => return Answer::Respond(answers::bad_query(&bad)),
@@ -53,16 +54,16 @@ pub(super) fn picture(house: &House, request: &Parts, peer: IpAddr) -> Answer<Pu
         return Answer::Respond(redirect_to_unique(request));
     }
     let view = View::Top { rows: query.rows.unwrap_or(ROWS) };
-    house.watch(&settings, &RoomName::site(admission.site), view, (request, peer))
+    app.watch(&settings, &RoomName::site(admission.site), view, (request, peer))
 }
 
 /// The list as it is now, most viewers first.
-pub(super) fn list(house: &House, request: &Parts) -> hyper::Response<Body> {
+pub(super) fn list(app: &App, request: &Parts) -> hyper::Response<Body> {
     let site = match site_asked_for(request) {
         Ok(site) => site,
         Err(bad) => return answers::bad_query(&bad),
     };
-    let settings = house.settings();
+    let settings = app.settings();
     let own = claim(&request.headers, None);
     let may = match settings.ranking(&site) {
         Audience::Everyone => settings.gate.allows(&site),
@@ -72,7 +73,7 @@ pub(super) fn list(house: &House, request: &Parts) -> hyper::Response<Body> {
     if !may {
         return refused_in_json(&Refusal::NotAllowed(site));
     }
-    answers::json(StatusCode::OK, &Top { site: site.as_str(), pages: house.rows(&site) })
+    answers::json(StatusCode::OK, &Top { site: site.as_str(), pages: app.rows(&site) })
 }
 
 /// `site=`, or the site of the page that asks.
@@ -91,7 +92,7 @@ fn refused_in_json(refusal: &Refusal) -> hyper::Response<Body> {
     answers::json(StatusCode::FORBIDDEN, &serde_json::json!({ "error": "This ranking is not shown to you." }))
 }
 
-impl House {
+impl App {
     fn rows(&self, site: &Site) -> Vec<Row> {
         let room = self.rooms.find(&RoomName::site(site.clone()));
         let top = room.map(|room| room.top(MOST_ROWS)).unwrap_or_default();

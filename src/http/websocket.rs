@@ -12,13 +12,14 @@ use hyper::{HeaderMap, Method, Version};
 use super::denied::{Denied, VERSION};
 use super::online::NoPlace;
 use super::query::{Query, Show};
-use super::{House, Purpose, clients, ignore};
-use crate::circle::{Attendance, Telling, ViewerId};
+use super::{Purpose, clients, ignore};
+use crate::app::App;
+use crate::circle::Telling;
 use crate::config::Audience;
 use crate::delivery::takeover::Answer;
 use crate::delivery::websocket::{Guest, Key, Manner};
 use crate::gate::{Claim, Refusal};
-use crate::room::{NoRoom, RoomName, Visitor};
+use crate::room::RoomName;
 use crate::settings::Settings;
 
 /// A request to open a WebSocket.
@@ -28,8 +29,8 @@ pub(crate) struct Opening {
 }
 
 /// `path` is what stands behind `/ws/`.
-pub(super) fn answer(house: &House, request: &Parts, path: &str, peer: IpAddr) -> Answer<Purpose> {
-    opened(judge(house, request, path, peer))
+pub(super) fn answer(app: &App, request: &Parts, path: &str, peer: IpAddr) -> Answer<Purpose> {
+    opened(judge(app, request, path, peer))
 }
 
 pub(super) fn opened(judged: Result<Opening, Denied>) -> Answer<Purpose> {
@@ -39,7 +40,7 @@ pub(super) fn opened(judged: Result<Opening, Denied>) -> Answer<Purpose> {
     }
 }
 
-fn judge(house: &House, request: &Parts, path: &str, peer: IpAddr) -> Result<Opening, Denied> {
+fn judge(app: &App, request: &Parts, path: &str, peer: IpAddr) -> Result<Opening, Denied> {
     let key = key(request)?;
     let mut query = Query::parse(request.uri.query()).map_err(|bad| Denied::Bad(bad.to_string()))?;
     // A crawler that runs scripts is nobody who looks.
@@ -47,14 +48,14 @@ fn judge(house: &House, request: &Parts, path: &str, peer: IpAddr) -> Result<Ope
     query.peek |= clients::takes_no_stream(agent);
     let no_room = |why| Denied::Bad(format!("This is not the name of a room: {why}."));
     let room: RoomName = path.parse().map_err(no_room)?;
-    let settings = house.settings();
+    let settings = app.settings();
     admit(&settings, &request.headers, &room)?;
     if query.top.is_some() && settings.ranking(room.of_site()) == Audience::Nobody {
         return Err(Refusal::NotAllowed(room.of_site().clone()).into());
     }
     let more = more(&room, &query);
     let wanted = Wanted { room, peek: query.peek, manner: Manner::Json, telling: Telling::Counts, more };
-    let guest = house.guest(&settings, wanted, request, peer).map_err(Denied::Full)?;
+    let guest = app.guest(&settings, wanted, request, peer).map_err(Denied::Full)?;
     Ok(Opening { key, guest })
 }
 
@@ -114,8 +115,8 @@ pub(super) struct Wanted {
     pub(super) more: Vec<Telling>,
 }
 
-impl House {
-    /// Takes a seat and a place in the room.
+impl App {
+    /// Takes a permit and a place in the room.
     pub(super) fn guest(
         &self,
         settings: &Settings,
@@ -125,7 +126,7 @@ impl House {
     ) -> Result<Guest, NoPlace> {
         let Wanted { room, peek, manner, telling, more } = wanted;
         let address = settings.proxies.visitor(peer, &request.headers);
-        let seat = self.seats.take(address).map_err(NoPlace::Seat)?;
+        let permit = self.capacity.acquire(address).map_err(NoPlace::Capacity)?;
         let counted = !peek && !ignore::is_ignored(&settings.ignore, address, &request.headers);
         let visitor = self.visitor(room.of_site(), &request.headers, address);
         let id = self.circles.new_id();
@@ -138,18 +139,6 @@ impl House {
             let whole = RoomName::site(site.clone());
             attends.push(self.attend(&whole, telling, id, None).map_err(NoPlace::Room)?);
         }
-        Ok(Guest { id, site, visitor, counted, manner, attends, seat })
-    }
-
-    /// Hears of a room; and is counted in it, unless `who` is none, as that visitor or as one of its own.
-    pub(crate) fn attend(
-        &self,
-        name: &RoomName,
-        telling: Telling,
-        id: ViewerId,
-        who: Option<Option<&Visitor>>,
-    ) -> Result<Attendance, NoRoom> {
-        let circle = self.circles.open(&self.rooms.open(name), telling);
-        Attendance::new(circle, id, who.map(|visitor| move || self.rooms.join(name, visitor)))
+        Ok(Guest { id, site, visitor, counted, manner, attends, permit })
     }
 }

@@ -11,8 +11,8 @@ use mio::{Interest, Registry, Token};
 
 use super::Newcomer;
 use crate::feed::FeedId;
+use crate::net::capacity::Permit;
 use crate::room::Presence;
-use crate::seats::Seat;
 
 /// How many bytes a viewer may send behind its request before it is let go. A browser sends none.
 const MOST_JUNK: usize = 64 * 1024;
@@ -39,8 +39,8 @@ pub(super) struct Viewer {
     /// Its place among the viewers of its feed.
     pub(super) place: u32,
     pub(super) feed: FeedId,
-    /// Dropped before the presence: whoever hears that somebody has left finds the seat free.
-    _seat: Seat,
+    /// Dropped before the presence: whoever hears that somebody has left can take the permit.
+    _permit: Permit,
     _presence: Option<Presence>,
 }
 
@@ -56,7 +56,7 @@ struct Stalled {
 impl Viewer {
     /// Watches the newcomer's socket for its end, under `token`.
     pub(super) fn new(newcomer: Newcomer, place: u32, registry: &Registry, token: Token) -> io::Result<Self> {
-        let Newcomer { socket, feed, presence, seat, hangs_up_late, .. } = newcomer;
+        let Newcomer { socket, feed, presence, permit, hangs_up_late, .. } = newcomer;
         let mut socket = TcpStream::from_std(socket);
         // Not for room to write: a viewer that keeps up always has that, and each wake-up would cost.
         registry.register(&mut socket, token, Interest::READABLE)?;
@@ -70,7 +70,7 @@ impl Viewer {
             place,
             feed: feed.id(),
             _presence: presence,
-            _seat: seat,
+            _permit: permit,
         })
     }
 

@@ -8,10 +8,10 @@ use super::limits::Allowance;
 use super::messages::{Asked, SessionId, Wrong, pong};
 use super::outbox::{Gone, Outbox};
 use super::rooms::Rooms;
+use crate::app::App;
 use crate::circle::{Attendance, ViewerId};
-use crate::http::House;
+use crate::net::capacity::Permit;
 use crate::room::{Site, Visitor};
-use crate::seats::Seat;
 use crate::settings::Settings;
 
 /// After so many questions without an answer a page has gone.
@@ -36,7 +36,7 @@ pub(crate) struct Guest {
     pub(crate) manner: Manner,
     /// What it hears from the beginning: its page's room, and more. What is last here is told first.
     pub(crate) attends: Vec<Attendance>,
-    pub(crate) seat: Seat,
+    pub(crate) permit: Permit,
 }
 
 /// How a connection talks.
@@ -61,7 +61,7 @@ pub(super) struct Connection {
     outbox: Arc<Outbox>,
     state: State,
     /// Freed with the connection.
-    _seat: Seat,
+    _permit: Permit,
 }
 
 #[allow(
@@ -89,18 +89,18 @@ struct Open {
 
 impl Connection {
     pub(super) fn new(outbox: Arc<Outbox>, guest: Guest) -> Self {
-        let Guest { id, site, visitor, counted, manner, attends, seat } = guest;
+        let Guest { id, site, visitor, counted, manner, attends, permit } = guest;
         let mut rooms = Rooms::new(id, site, visitor, counted);
         rooms.begin(attends, &outbox);
         let allowance = Allowance::new(Instant::now());
         let open = Open { rooms, manner, decoder: None, allowance, unanswered: 0 };
-        Self { outbox, state: State::Open(open), _seat: seat }
+        Self { outbox, state: State::Open(open), _permit: permit }
     }
 
     /// Hears what came with the opening.
-    pub(super) fn begin(&mut self, behind: &[u8], house: &House) -> Result<(), End> {
+    pub(super) fn begin(&mut self, behind: &[u8], app: &App) -> Result<(), End> {
         match &mut self.state {
-            State::Open(open) if !behind.is_empty() => open.hear(behind, &self.outbox, house),
+            State::Open(open) if !behind.is_empty() => open.hear(behind, &self.outbox, app),
             _ => Ok(()),
         }
     }
@@ -121,11 +121,11 @@ impl Connection {
     }
 
     /// Hears all that has come. How much that can be is bounded by how fast a page may talk.
-    pub(super) fn read(&mut self, house: &House) -> Result<(), End> {
+    pub(super) fn read(&mut self, app: &App) -> Result<(), End> {
         let mut buffer = [0; READ];
         while let Some(some) = self.outbox.read(&mut buffer)? {
             match &mut self.state {
-                State::Open(open) => open.hear(&buffer[..some], &self.outbox, house)?,
+                State::Open(open) => open.hear(&buffer[..some], &self.outbox, app)?,
                 State::Closing { junk } if *junk < MOST_JUNK => *junk += some as u32,
                 State::Closing { .. } => return Err(End::Gone),
             }
@@ -158,7 +158,7 @@ impl Connection {
 }
 
 impl Open {
-    fn hear(&mut self, bytes: &[u8], outbox: &Arc<Outbox>, house: &House) -> Result<(), End> {
+    fn hear(&mut self, bytes: &[u8], outbox: &Arc<Outbox>, app: &App) -> Result<(), End> {
         if !self.allowance.bytes(bytes.len(), Instant::now()) {
             return refuse(outbox);
         }
@@ -167,13 +167,13 @@ impl Open {
         while let Some(received) = decoder.next()? {
             // Whatever it is, somebody is there.
             self.unanswered = 0;
-            self.receive(received, outbox, house)?;
+            self.receive(received, outbox, app)?;
         }
         self.decoder = (!decoder.is_empty()).then_some(decoder);
         Ok(())
     }
 
-    fn receive(&mut self, received: Received, outbox: &Arc<Outbox>, house: &House) -> Result<(), End> {
+    fn receive(&mut self, received: Received, outbox: &Arc<Outbox>, app: &App) -> Result<(), End> {
         if let Received::Close(code) = received {
             return Err(End::Close(code.unwrap_or(Closing::Normal as u16)));
         }
@@ -183,27 +183,27 @@ impl Open {
         match (received, self.manner) {
             (Received::Ping(payload), _) => Ok(outbox.answer(&frame::pong(&payload))?),
             (Received::Text(text), Manner::Json) => {
-                let done = Asked::parse(&text).and_then(|asked| self.obey(asked, outbox, house));
+                let done = Asked::parse(&text).and_then(|asked| self.obey(asked, outbox, app));
                 done.or_else(|wrong| tell(outbox, &wrong.text()))
             }
             _ => Ok(()),
         }
     }
 
-    fn obey(&mut self, asked: Asked, outbox: &Arc<Outbox>, house: &House) -> Result<(), Wrong> {
+    fn obey(&mut self, asked: Asked, outbox: &Arc<Outbox>, app: &App) -> Result<(), Wrong> {
         let site = self.rooms.site();
         match asked {
-            Asked::Join { room } => return self.rooms.join(&room, house, outbox),
+            Asked::Join { room } => return self.rooms.join(&room, app, outbox),
             Asked::Leave { room } => return self.rooms.leave(&room),
             Asked::Session { id } => {
-                self.rooms.identify(id.as_ref().map(SessionId::as_str), &house.keys);
+                self.rooms.identify(id.as_ref().map(SessionId::as_str), &app.keys);
             }
             Asked::Presence { position, name, room } => {
-                check(house, site, Settings::presence, "presence is off for this site")?;
+                check(app, site, Settings::presence, "presence is off for this site")?;
                 return self.rooms.place(room.as_deref(), position, name);
             }
             Asked::Message { data, room } => {
-                check(house, site, Settings::messages, "messages are off for this site")?;
+                check(app, site, Settings::messages, "messages are off for this site")?;
                 return self.rooms.say(room.as_deref(), &data);
             }
             // A page that reads nothing is found by what it is sent next.
@@ -216,12 +216,12 @@ impl Open {
 }
 
 fn check(
-    house: &House,
+    app: &App,
     site: &Site,
     setting: impl Fn(&Settings, &Site) -> bool,
     off: &'static str,
 ) -> Result<(), Wrong> {
-    if setting(&house.settings(), site) { Ok(()) } else { Err(Wrong::NotEnabled(off)) }
+    if setting(&app.settings(), site) { Ok(()) } else { Err(Wrong::NotEnabled(off)) }
 }
 
 /// It says more than it may.

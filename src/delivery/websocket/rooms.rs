@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use super::messages::Wrong;
 use super::outbox::Outbox;
+use crate::app::App;
 use crate::circle::{Attendance, MemberKey, Telling, ViewerId};
-use crate::http::House;
 use crate::room::{Keys, Position, ReaderName, Reading, RoomName, Site, Visitor};
 
 /// In how many rooms one connection may be.
@@ -46,9 +46,9 @@ impl Rooms {
     ///
     /// # Errors
     /// [`Wrong`], if that can't be.
-    pub(super) fn join(&mut self, name: &str, house: &House, outbox: &Arc<Outbox>) -> Result<(), Wrong> {
+    pub(super) fn join(&mut self, name: &str, app: &App, outbox: &Arc<Outbox>) -> Result<(), Wrong> {
         let name = self.name(name)?;
-        if *name.of_site() != self.site || !house.settings().counts(&name) {
+        if *name.of_site() != self.site || !app.settings().counts(&name) {
             return Err(Wrong::NotAllowed);
         }
         if self.find(&name).is_some() {
@@ -57,7 +57,7 @@ impl Rooms {
         if self.places.iter().flatten().count() >= MOST {
             return Err(Wrong::TooManyRooms);
         }
-        let attendance = house.attend(&name, Telling::Counts, self.id, self.counted.then_some(self.who()));
+        let attendance = app.attend(&name, Telling::Counts, self.id, self.counted.then_some(self.who()));
         let slot = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
         self.enter(slot, attendance.map_err(|_| Wrong::Full)?, outbox);
         Ok(())

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use super::connection::{Connection, End};
 use super::frame::Closing;
 use super::{Opened, Outbox};
-use crate::http::House;
+use crate::app::App;
 
 const DOORBELL: Token = Token(usize::MAX);
 
@@ -47,14 +47,14 @@ impl Switchboard {
     ///
     /// # Errors
     /// The system's, if it has no thread or no poll to give.
-    pub(crate) fn start(house: Arc<House>, ask_every: Duration) -> io::Result<Self> {
+    pub(crate) fn start(app: Arc<App>, ask_every: Duration) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), DOORBELL)?;
         let (commands, inbox) = mpsc::channel();
         let runtime = Handle::current();
         let mut worker = Worker {
             poll,
-            house,
+            app,
             connections: Slab::new(),
             closing: Vec::new(),
             every: ask_every / STEPS as u32,
@@ -102,7 +102,7 @@ impl Drop for Switchboard {
 
 struct Worker {
     poll: Poll,
-    house: Arc<House>,
+    app: Arc<App>,
     connections: Slab<Connection>,
     /// Those that are being closed, and until when.
     closing: Vec<(usize, Instant)>,
@@ -149,7 +149,7 @@ impl Worker {
             standing = connection.flush();
         }
         if readable && standing.is_ok() {
-            standing = connection.read(&self.house);
+            standing = connection.read(&self.app);
         }
         self.note(key, standing);
     }
@@ -182,7 +182,7 @@ impl Worker {
             return;
         }
         let connection = entry.insert(Connection::new(outbox, guest));
-        let standing = connection.begin(&behind, &self.house);
+        let standing = connection.begin(&behind, &self.app);
         self.note(key, standing);
         if self.end.is_some() {
             self.note(key, Err(Closing::GoingAway.into()));

@@ -1,4 +1,4 @@
-//! Where connections come from: TCP.
+//! Listening TCP sockets, and the options that accepted connections inherit.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,28 +10,27 @@ use tokio::net::TcpListener;
 /// How many connections may wait to be accepted; the kernel may allow fewer (net.core.somaxconn).
 const BACKLOG: i32 = 4096;
 
-/// A peer that acknowledges nothing for so long is gone, and on Linux one that takes nothing, too. A frame sent shortly
-/// before the time is over starts it anew; so twice this, at most, bounds how long a visitor who vanished without a word
-/// is counted, whatever the repaint.
+/// A peer that acknowledges nothing for this long is gone; on Linux, so is one that accepts no data. A frame sent shortly
+/// before the end starts the time again, so a visitor who vanished silently is counted for at most twice this time,
+/// whatever `--repaint` is.
 const USER_TIMEOUT: Duration = Duration::from_secs(14);
 
-/// When nothing is sent for so long, ask the peer whether it is there; and then, until the time above is over, every
-/// second. A question is a packet that nobody sends again: with one every three seconds, two that were lost put a page out,
-/// as they did of 10,000 idle WebSockets over loopback, which drops what is more than a thousand at once.
+/// Keepalive probes begin after 8 s of silence and repeat every second until [`USER_TIMEOUT`]. A lost probe is not sent
+/// again: with one every three seconds, two lost probes ended a connection. That happened to some of 10,000 idle
+/// WebSockets over loopback, which drops packets beyond about a thousand at once.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(8))
     .with_interval(Duration::from_secs(1))
     .with_retries(6);
 
-/// How much the kernel may keep for a viewer that doesn't take it, in bytes: some frames, so that a slow viewer skips to
-/// the newest number instead of watching a minute of old ones. (Linux doubles it for its own overhead.)
+/// The kernel's send buffer of a connection, in bytes: a few frames, so that a slow viewer skips to the newest number
+/// instead of seeing a minute of old ones. (Linux doubles it for its own overhead.)
 const SEND_BUFFER: usize = 16 * 1024;
 
-/// Listens on `address`. What is set here holds for every connection accepted: on Linux they inherit it, which spares
-/// six system calls each.
+/// Listens on `address`. On Linux accepted connections inherit the options, which saves six system calls each.
 ///
 /// # Errors
-/// The system's, if the address can't be had.
+/// The system's, if the address can't be bound.
 pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;

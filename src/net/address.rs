@@ -1,49 +1,49 @@
-//! Where a visitor is from: the socket's peer or, through trusted proxies only, what those say of it.
+//! A visitor's address: the socket's peer, or what trusted proxies say in a header.
 
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::HeaderMap;
 use ipnet::IpNet;
 
-/// The networks of the proxies whose word is taken.
+/// The networks of the proxies whose forwarding headers are believed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Proxies(Vec<IpNet>);
+pub(crate) struct TrustedProxies(Vec<IpNet>);
 
-impl Proxies {
+impl TrustedProxies {
     pub(crate) fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 
-    /// The address of the visitor behind a request that came from `peer`.
+    /// The address of the visitor whose request came from `peer`.
     ///
-    /// Each proxy appends the address it was asked from, so the list is walked from its right end, through trusted
-    /// addresses, to the first that is none: what stands to the left of that, anybody may have written. Of several
-    /// headers the first of X-Forwarded-For, Forwarded (RFC 7239) and CF-Connecting-IP counts, in this order: proxies
-    /// append to the first by default, and pass the others on as the visitor wrote them.
+    /// Each proxy appends the address of its client, so the list is read from its right end, past trusted addresses, to
+    /// the first address that isn't trusted. Anybody may have written what stands to the left of it. The first header
+    /// present counts: X-Forwarded-For, then Forwarded (RFC 7239), then CF-Connecting-IP. Proxies append to
+    /// X-Forwarded-For by default, and pass the others on as the visitor wrote them.
     pub(crate) fn visitor(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
-        if !self.trust(peer) {
+        if !self.trusts(peer) {
             return peer;
         }
         let hops = hops(headers);
         let mut visitor = peer;
         for hop in hops.iter().rev() {
-            // Behind an address that can't be read, nothing can be trusted.
+            // Nothing to the left of an unreadable address can be trusted.
             let Some(address) = hop else { break };
             visitor = *address;
-            if !self.trust(visitor) {
+            if !self.trusts(visitor) {
                 break;
             }
         }
         visitor
     }
 
-    fn trust(&self, address: IpAddr) -> bool {
+    fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }
 
-/// The addresses that the proxies noted, nearest last; `None` for what is no address.
+/// The addresses that the proxies appended, nearest last; `None` for an entry that is not an address.
 fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let list = |name: &str| {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
@@ -60,7 +60,7 @@ fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     list("cf-connecting-ip").iter().map(|hop| address(hop)).collect()
 }
 
-/// The `for=` of one element of Forwarded.
+/// The `for=` value of one element of Forwarded.
 fn for_of(element: &str) -> Option<&str> {
     element.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -82,7 +82,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn visitor(peer: &str, headers: &[(&'static str, &str)]) -> String {
-        let proxies = Proxies::new(vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
@@ -91,13 +91,13 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_no_proxy_speaks_for_itself_alone() {
+    fn headers_of_a_peer_that_is_no_proxy_are_ignored() {
         assert_eq!(visitor("192.0.2.1", &[("x-forwarded-for", "198.51.100.1")]), "192.0.2.1");
         assert_eq!(visitor("::ffff:192.0.2.1", &[]), "192.0.2.1");
     }
 
     #[test]
-    fn the_list_is_walked_from_the_right_through_proxies() {
+    fn the_list_is_read_from_the_right_past_proxies() {
         for (list, wanted) in [
             ("198.51.100.1", "198.51.100.1"),
             ("203.0.113.9, 198.51.100.1", "198.51.100.1"),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_headers_count_where_the_first_is_missing() {
+    fn other_headers_count_if_x_forwarded_for_is_missing() {
         let forwarded =
             ("forwarded", "for=203.0.113.9, proto=https;For=\"[2001:db8::1]:80\";by=x, for=10.1.1.1");
         assert_eq!(visitor("::1", &[forwarded]), "2001:db8::1");
@@ -127,7 +127,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_stands_left_of_the_visitor_changes_nothing(junk in "[ -~]{0,60}") {
+        fn text_left_of_the_visitor_changes_nothing(junk in "[ -~]{0,60}") {
             prop_assert_eq!(visitor("10.0.0.1", &[("x-forwarded-for", &format!("{junk}, 198.51.100.1"))]), "198.51.100.1");
         }
     }

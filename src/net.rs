@@ -1,0 +1,6 @@
+//! Listening sockets, and what bounds the connections that they accept.
+
+pub(crate) mod address;
+pub(crate) mod capacity;
+pub(crate) mod listen;
+pub(crate) mod open_files;

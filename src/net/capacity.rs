@@ -1,0 +1,133 @@
+//! Capacity: how many viewers there may be, in total and from one address. A new viewer never displaces another.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, PoisonError};
+
+/// The permits that viewers may hold.
+#[derive(Debug)]
+pub(crate) struct Capacity {
+    limit: usize,
+    limit_per_address: Option<usize>,
+    taken: AtomicUsize,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A viewer's permit; dropping it returns it.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    capacity: Arc<Capacity>,
+    address: Option<IpAddr>,
+}
+
+/// Why there is no permit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CapacityError {
+    /// The server has as many viewers as it may have.
+    Total,
+    /// The address has as many viewers as it may have.
+    Address,
+}
+
+impl Capacity {
+    /// `limit` permits in total, of which one address may hold at most `limit_per_address`.
+    pub(crate) fn new(limit: usize, limit_per_address: Option<usize>) -> Arc<Self> {
+        Arc::new(Self { limit, limit_per_address, taken: AtomicUsize::new(0), by_address: Mutex::default() })
+    }
+
+    /// Takes a permit.
+    ///
+    /// # Errors
+    /// [`CapacityError`], if there is none left for `address`.
+    pub(crate) fn acquire(self: &Arc<Self>, address: IpAddr) -> Result<Permit, CapacityError> {
+        let one_more = |taken: usize| (taken < self.limit).then_some(taken + 1);
+        let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.map_err(|_| CapacityError::Total)?;
+        // From here on dropping the permit returns it.
+        let mut permit = Permit { capacity: Arc::clone(self), address: None };
+        if let Some(limit) = self.limit_per_address {
+            let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let taken = by_address.entry(address).or_default();
+            if *taken >= limit {
+                drop(by_address);
+                return Err(CapacityError::Address);
+            }
+            *taken += 1;
+            permit.address = Some(address);
+        }
+        Ok(permit)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.capacity.taken.fetch_sub(1, Ordering::Relaxed);
+        let Some(address) = self.address else { return };
+        let mut by_address = self.capacity.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(taken) = by_address.get_mut(&address) {
+            *taken -= 1;
+            if *taken == 0 {
+                by_address.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const THERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+
+    #[test]
+    fn at_the_limit_a_permit_must_be_returned_first() {
+        let capacity = Capacity::new(1, None);
+        let first = capacity.acquire(HERE).unwrap();
+        assert_eq!(capacity.acquire(THERE).unwrap_err(), CapacityError::Total);
+        drop(first);
+        assert!(capacity.acquire(THERE).is_ok());
+    }
+
+    #[test]
+    fn an_address_holds_no_more_than_its_limit() {
+        let capacity = Capacity::new(10, Some(1));
+        let first = capacity.acquire(HERE).unwrap();
+        assert_eq!(capacity.acquire(HERE).unwrap_err(), CapacityError::Address);
+        let other = capacity.acquire(THERE).unwrap();
+        drop((first, other));
+        assert_eq!(capacity.taken.load(Ordering::Relaxed), 0);
+        assert!(capacity.by_address.lock().unwrap().is_empty());
+    }
+}
+
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings {
+    use super::*;
+    use shuttle::thread;
+
+    #[test]
+    fn a_permit_is_held_once_and_none_is_lost() {
+        let turns = || {
+            let (capacity, inside) = (Capacity::new(2, Some(1)), Arc::new(AtomicUsize::new(0)));
+            let threads = [1, 1, 2, 3].map(|number: u8| {
+                let (capacity, inside) = (Arc::clone(&capacity), Arc::clone(&inside));
+                thread::spawn(move || {
+                    let Ok(permit) = capacity.acquire(std::net::Ipv4Addr::from([127, 0, 0, number]).into())
+                    else {
+                        return;
+                    };
+                    assert!(inside.fetch_add(1, Ordering::SeqCst) < 2);
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    drop(permit);
+                })
+            });
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(capacity.taken.load(Ordering::Relaxed), 0);
+            assert!(capacity.by_address.lock().unwrap().is_empty());
+        };
+        shuttle::check_pct(turns, 1_000, 3);
+    }
+}
