@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use crate::delivery::websocket::{Outbox, frame};
 use crate::feed::pace::Pace;
-use crate::registry::{Held, Registry};
-use crate::room::{RoomName, RoomRef, Watch};
+use crate::room::registry::{Held, Registry};
+use crate::room::{EntryObserver, RoomName, RoomRef};
 pub(crate) use attendance::Attendance;
 use batch::{Batch, Sealed};
 pub(crate) use members::MemberKey;
@@ -126,32 +126,32 @@ async fn pass_on(circle: Weak<Held<CircleKey, Circle>>, talk: Arc<Talk>) {
     }
 }
 
-impl Watch for Held<CircleKey, Circle> {
-    fn changed(self: Arc<Self>) {
-        self.news.notify_one();
+impl EntryObserver<CircleKey> for Circle {
+    fn on_change(circle: CircleRef) {
+        circle.news.notify_one();
     }
 }
 
-impl Held<CircleKey, Circle> {
+impl Circle {
     /// Somebody is elsewhere in the page than before.
-    pub(crate) fn moved(self: &Arc<Self>, id: ViewerId) {
-        self.talk().moved(id);
+    pub(crate) fn moved(circle: &CircleRef, id: ViewerId) {
+        Self::talk(circle).moved(id);
     }
 
     /// Somebody says something to all others.
     ///
     /// # Errors
     /// [`NotSaid`], if that can't be passed on.
-    pub(crate) fn say(self: &Arc<Self>, id: ViewerId, data: &Value) -> Result<(), NotSaid> {
-        self.talk().say(&self.name, id, data)
+    pub(crate) fn say(circle: &CircleRef, id: ViewerId, data: &Value) -> Result<(), NotSaid> {
+        Self::talk(circle).say(&circle.name, id, data)
     }
 
-    fn talk(self: &Arc<Self>) -> &Talk {
+    fn talk(circle: &CircleRef) -> &Talk {
         let begin = || {
             let talk = Arc::new(Talk::default());
-            (Arc::clone(&talk), tokio::spawn(pass_on(Arc::downgrade(self), talk)).abort_handle())
+            (Arc::clone(&talk), tokio::spawn(pass_on(Arc::downgrade(circle), talk)).abort_handle())
         };
-        &self.talk.get_or_init(begin).0
+        &circle.talk.get_or_init(begin).0
     }
 }
 

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::delivery::Fanout;
 use crate::picture::Pictures;
-use crate::registry::{Held, Registry};
-use crate::room::{RoomRef, Watch};
+use crate::room::registry::{Held, Registry};
+use crate::room::{EntryObserver, RoomRef};
 pub use view::View;
 
 use pace::Pace;
@@ -102,9 +102,9 @@ impl Feeds {
     }
 }
 
-impl Watch for Held<(), Feed> {
-    fn changed(self: Arc<Self>) {
-        look(&self);
+impl EntryObserver<()> for Feed {
+    fn on_change(feed: FeedRef) {
+        look(&feed);
     }
 }
 

@@ -27,8 +27,7 @@
 //!   the numbers themselves, as server-sent events.
 //! - [`delivery`]: takes the socket over from hyper, and writes frames to it from the fan-out's threads;
 //!   what pages say over WebSockets, one thread hears.
-//! - `registry`: values that exist as long as somebody holds them; sites and feeds are kept so. `table` is the map itself,
-//!   and that of a site's pages; `sync` has the locks.
+//! - [`room::registry`]: values that exist as long as somebody holds them; sites and feeds are kept so.
 
 pub mod config;
 pub mod server;
@@ -36,8 +35,6 @@ pub mod server;
 mod app;
 mod net;
 mod settings;
-mod sync;
-mod table;
 
 pub mod gate;
 mod http;
@@ -45,8 +42,7 @@ mod http;
 mod circle;
 pub mod feed;
 pub mod picture;
-pub mod room;
 
 pub mod delivery;
 
-mod registry;
+pub use onlookers_rooms as room;

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::room::name::{canonical_host, split_port};
-use crate::room::{Site, SiteError};
+use crate::room::{Site, SiteError, canonical_host, split_port};
 
 /// Which sites an entry of the list stands for.
 ///

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, PoisonError};
+use crate::room::sync::atomic::{AtomicUsize, Ordering};
+use crate::room::sync::{Arc, Mutex, PoisonError};
 
 /// The permits that viewers may hold.
 #[derive(Debug)]

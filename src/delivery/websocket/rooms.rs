@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::messages::Wrong;
 use super::outbox::Outbox;
 use crate::app::App;
-use crate::circle::{Attendance, MemberKey, Telling, ViewerId};
+use crate::circle::{Attendance, Circle, MemberKey, Telling, ViewerId};
 use crate::room::{Keys, Position, ReaderName, Reading, RoomName, Site, Visitor};
 
 /// In how many rooms one connection may be.
@@ -133,7 +133,7 @@ impl Rooms {
         let circle = attendance.circle();
         let begin = || Box::new(Reading::new(Arc::clone(circle.room()), id.into()));
         reading.get_or_insert_with(begin).at(at, name);
-        circle.moved(id);
+        Circle::moved(circle, id);
         Ok(())
     }
 
@@ -143,7 +143,7 @@ impl Rooms {
     /// [`Wrong`], if they aren't in it, or it can't be passed on.
     pub(super) fn say(&mut self, room: Option<&str>, data: &Value) -> Result<(), Wrong> {
         let id = self.id;
-        self.named(room)?.attendance.circle().say(id, data).map_err(Wrong::NotSaid)
+        Circle::say(self.named(room)?.attendance.circle(), id, data).map_err(Wrong::NotSaid)
     }
 
     /// The place in that room; in the first, if none is named.

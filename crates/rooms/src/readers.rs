@@ -213,19 +213,17 @@ mod tests {
         assert!(room.look(|state| state.readers.is_none()));
     }
 
-    #[tokio::test]
-    async fn who_listens_to_the_room_hears_of_them() {
+    #[test]
+    fn who_listens_to_the_room_hears_of_them() {
         let rooms = Rooms::new(Limits::default());
         let room = rooms.open(&RoomName::site("example.com".parse().unwrap()));
         let reading = Reading::new(Arc::clone(&room), ReaderId(1));
         let listening = Arc::clone(&room);
-        let hears =
-            tokio::spawn(async move { until(&listening, |room| room.positions() == [at(0.75)]).await });
-        tokio::task::yield_now().await;
+        let hears = std::thread::spawn(move || until(&listening, |room| room.positions() == [at(0.75)]));
         reading.at(at(0.75), None);
-        hears.await.unwrap();
+        hears.join().unwrap();
         drop(reading);
-        until(&room, |room| room.positions().is_empty()).await;
+        until(&room, |room| room.positions().is_empty());
     }
 
     #[test]

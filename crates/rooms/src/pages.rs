@@ -153,7 +153,7 @@ fn entry(table: &mut Table<Entry>, id: PageId) -> &mut Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::room::Presence;
+    use crate::Presence;
 
     /// A table is up to two thirds empty, and a presence is kept for each viewer.
     #[test]

@@ -117,36 +117,37 @@ fn a_panic_leaves_no_ghost() {
     assert_eq!(looked_at.counts(), Counts::default());
 }
 
-#[derive(Default)]
-struct Bell(tokio::sync::Notify);
+struct Bell(std::sync::mpsc::Sender<()>);
 
 impl Watch for Bell {
     fn changed(self: Arc<Self>) {
-        self.0.notify_one();
+        // Nobody listens any more once it has seen what it waited for.
+        let _ = self.0.send(());
     }
 }
 
 /// Waits until that is so of a room.
-pub(super) async fn until(room: &RoomRef, is: impl Fn(&Room) -> bool) {
-    let bell = Arc::new(Bell::default());
+pub(super) fn until(room: &RoomRef, is: impl Fn(&Room) -> bool) {
+    let (news, heard) = std::sync::mpsc::channel();
+    let bell = Arc::new(Bell(news));
     let watcher: Weak<Bell> = Arc::downgrade(&bell);
     room.watch(watcher);
     while !is(room) {
-        bell.0.notified().await;
+        heard.recv().unwrap();
     }
 }
 
-#[tokio::test]
-async fn a_change_is_heard_even_if_it_came_before_the_listening() {
+#[test]
+fn a_change_is_heard_even_if_it_came_before_the_listening() {
     let rooms = Rooms::new(Limits::default());
     let presence = rooms.join(&page("example.com", "/"), None).unwrap();
     let (room, whole) = (presence.room(), rooms.open(&site("example.com")));
-    until(&room, |room| room.counts().pages == 1).await;
-    let leaving = tokio::spawn(async move { drop(presence) });
-    until(&room, |room| room.counts().pages == 0).await;
-    until(&whole, |room| room.counts().visitors == 0).await;
+    until(&room, |room| room.counts().pages == 1);
+    let leaving = std::thread::spawn(move || drop(presence));
+    until(&room, |room| room.counts().pages == 0);
+    until(&whole, |room| room.counts().visitors == 0);
     assert_eq!(whole.counts(), Counts::default());
-    leaving.await.unwrap();
+    leaving.join().unwrap();
 }
 
 #[derive(Clone, Debug)]

@@ -110,7 +110,10 @@ impl fmt::Display for Site {
 }
 
 /// Splits `host:port`; an IPv6 host is in brackets, which stay.
-pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), SiteError> {
+///
+/// # Errors
+/// [`SiteError`], if it isn't that.
+pub fn split_port(text: &str) -> Result<(&str, Option<u16>), SiteError> {
     let host_end = match text.strip_prefix('[') {
         Some(_) => text.find(']').ok_or(SiteError::Host)? + 1,
         None => text.find(':').unwrap_or(text.len()),
@@ -129,7 +132,10 @@ pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), SiteError> {
 }
 
 /// The one spelling of a host: lower case, ASCII, no trailing dot.
-pub(crate) fn canonical_host(host: &str) -> Result<String, SiteError> {
+///
+/// # Errors
+/// [`SiteError::Host`], if it isn't one.
+pub fn canonical_host(host: &str) -> Result<String, SiteError> {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let address: Ipv6Addr = address.parse().map_err(|_| SiteError::Host)?;
         return Ok(format!("[{address}]"));

@@ -4,12 +4,25 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use crate::registry::Held;
 use crate::sync::{Arc, Weak};
 
 /// Somebody who wants to know of a room's changes.
 pub trait Watch: Send + Sync {
     /// The room has changed. Whoever changed it calls this: so it has to be quick. It may look at the room.
     fn changed(self: Arc<Self>);
+}
+
+/// A value in a registry that wants to know of a room's changes, as [`Watch`] does.
+pub trait EntryObserver<K>: Send + Sync + Sized {
+    /// The room has changed; as for [`Watch::changed`].
+    fn on_change(entry: Arc<Held<K, Self>>);
+}
+
+impl<K: Send + Sync, V: EntryObserver<K>> Watch for Held<K, V> {
+    fn changed(self: Arc<Self>) {
+        V::on_change(self);
+    }
 }
 
 /// Those of one room. Most rooms have one: a feed.

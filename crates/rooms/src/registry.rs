@@ -22,7 +22,7 @@ type Shard<K, V> = Mutex<Table<Entry<K, V>>>;
 
 /// A map from keys to values that others hold.
 #[derive(Debug)]
-pub(crate) struct Registry<K, V> {
+pub struct Registry<K, V> {
     shards: Box<[Shard<K, V>]>,
     /// With its random key: names come from strangers.
     hasher: SipHasher13,
@@ -30,13 +30,14 @@ pub(crate) struct Registry<K, V> {
 
 /// What a key is known by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Id {
+pub struct Id {
     shard: u64,
     place: u64,
 }
 
 impl Id {
-    pub(crate) fn new(hasher: &SipHasher13) -> Self {
+    /// What the key is known by that this hasher was fed.
+    pub fn new(hasher: &SipHasher13) -> Self {
         let hash = hasher.finish128();
         Self { shard: hash.h1, place: hash.h2 }
     }
@@ -68,7 +69,7 @@ pub struct Held<K, V> {
 
 impl<K, V> Registry<K, V> {
     /// An empty registry.
-    pub(crate) fn new() -> Arc<Self> {
+    pub fn new() -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::new(Table::default())).collect();
         // The standard library's way to randomness, which never fails.
         let random = || RandomState::new().hash_one(());
@@ -76,12 +77,12 @@ impl<K, V> Registry<K, V> {
     }
 
     /// The value of `key`, made by `make` if nobody holds one, with what is to be kept of the key.
-    pub(crate) fn open(self: &Arc<Self>, key: &impl Hash, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
+    pub fn open(self: &Arc<Self>, key: &impl Hash, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
         self.open_by(self.id(key), make)
     }
 
     /// The same, by what the key is known by.
-    pub(crate) fn open_by(self: &Arc<Self>, id: Id, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
+    pub fn open_by(self: &Arc<Self>, id: Id, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
         let mut shard = self.shard(id);
         if let Some(held) = find(&shard, id) {
             return held;
@@ -93,12 +94,12 @@ impl<K, V> Registry<K, V> {
     }
 
     /// The value that is known by that, if somebody holds one.
-    pub(crate) fn find_by(&self, id: Id) -> Option<Arc<Held<K, V>>> {
+    pub fn find_by(&self, id: Id) -> Option<Arc<Held<K, V>>> {
         find(&self.shard(id), id)
     }
 
     /// All values that are held.
-    pub(crate) fn held(&self) -> Vec<Arc<Held<K, V>>> {
+    pub fn held(&self) -> Vec<Arc<Held<K, V>>> {
         let mut held = Vec::new();
         for shard in &self.shards {
             held.extend(lock(shard).iter().filter_map(|entry| entry.held.upgrade()));
@@ -107,7 +108,7 @@ impl<K, V> Registry<K, V> {
     }
 
     /// By what it hashes keys, and whoever needs it what is of one key.
-    pub(crate) fn hasher(&self) -> SipHasher13 {
+    pub fn hasher(&self) -> SipHasher13 {
         self.hasher
     }
 
@@ -118,12 +119,12 @@ impl<K, V> Registry<K, V> {
     }
 
     /// How many values are held.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
     /// Whether nothing is held.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 

@@ -4,13 +4,13 @@ use std::hash::Hash;
 use std::time::Instant;
 
 pub use limits::{Limits, NoRoom};
-pub use name::{RoomName, RoomNameError, Site, SiteError};
+pub use name::{RoomName, RoomNameError, Site, SiteError, canonical_host, split_port};
 pub use page::{Page, PageError, PageQuery};
 pub use presence::Presence;
 pub use readers::{NoName, NoPosition, Position, Reader, ReaderId, ReaderName, Reading};
 pub use tally::{Counting, Counts};
 pub use visitor::{Keys, Visitor};
-pub use watchers::Watch;
+pub use watchers::{EntryObserver, Watch};
 
 use siphasher::sip128::Hasher128;
 
@@ -28,15 +28,19 @@ use watchers::Watchers;
 mod interleavings;
 mod known;
 mod limits;
-pub(crate) mod name;
+mod name;
 mod page;
 mod pages;
 mod presence;
 mod ranking;
 mod reached;
 mod readers;
+pub mod registry;
 mod site;
 mod state;
+#[doc(hidden)]
+pub mod sync;
+mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
