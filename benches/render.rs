@@ -4,7 +4,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use onlookers::picture::{Pictures, Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
+use onlookers::picture::{Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
+use onlookers::pictures::Pictures;
 
 const STYLES: [&str; 9] = [
     "plain",

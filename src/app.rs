@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::circle::{Attendance, Circles, Telling, ViewerId};
 use crate::feed::Feeds;
 use crate::net::capacity::Capacity;
-use crate::picture::{Pictures, Themes};
+use crate::picture::Themes;
+use crate::pictures::Pictures;
 use crate::room::{Keys, NoRoom, RoomName, Rooms, Visitor};
 use crate::settings::Settings;
 

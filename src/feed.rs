@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::delivery::Fanout;
-use crate::picture::Pictures;
+use crate::pictures::Pictures;
 use crate::room::registry::{Held, Registry};
 use crate::room::{EntryObserver, RoomRef};
 pub use view::View;

@@ -23,8 +23,8 @@
 //! - [`room`]: those who share a count. A [`Presence`](room::Presence) is the only thing that changes one.
 //! - [`feed`]: one room in one representation; paces, encodes once for everyone, keeps only the newest frame.
 //! - `circle`: for WebSockets what a feed is for pictures; tells each room's viewers of each other, too.
-//! - [`picture`]: style and count give pixels, then PNG bytes; pure functions and a bounded cache. Pages with scripts get
-//!   the numbers themselves, as server-sent events.
+//! - [`picture`]: style and count give pixels, then PNG bytes; pure functions. [`pictures`] is their bounded cache. Pages
+//!   with scripts get the numbers themselves, as server-sent events.
 //! - [`delivery`]: takes the socket over from hyper, and writes frames to it from the fan-out's threads;
 //!   what pages say over WebSockets, one thread hears.
 //! - [`room::registry`]: values that exist as long as somebody holds them; sites and feeds are kept so.
@@ -42,6 +42,7 @@ mod http;
 mod circle;
 pub mod feed;
 pub mod picture;
+pub mod pictures;
 
 pub mod delivery;
 

@@ -1,8 +1,7 @@
 //! What a count looks like: a [`Style`] and a [`Value`] become pixels, and pixels become the bytes of a PNG file; or
 //! they become an SVG.
 //!
-//! Everything here is pure: the same style and value give the same bytes, on every machine. [`Pictures`] remembers
-//! the bytes, so that a picture is made once for however many viewers.
+//! Everything here is pure: the same style and value give the same bytes, on every machine.
 //!
 //! In the order of the data's way:
 //!
@@ -13,11 +12,10 @@
 //! - `drawing`: shapes and lines of text, before there are pixels. `font`: how wide characters are; `text`: lines of
 //!   them, and the coverage of glyphs (fontdue).
 //! - `svg`: a drawing to a vector picture; `paint`: a drawing to pixels (tiny-skia); `palette`: fewer colours.
-//! - `raster`: the finished pixels; `png`: pixels to bytes; `cache`: bytes by style and value.
+//! - `raster`: the finished pixels; `png`: pixels to bytes.
 //! - `notice`, `ranking`, `strip`: pictures of something other than a count.
 
 mod badge;
-mod cache;
 mod color;
 mod digits;
 mod drawing;
@@ -39,8 +37,8 @@ mod svg;
 mod text;
 mod themes;
 
-pub use cache::Pictures;
 pub use color::Rgb;
+pub use font::load as load_fonts;
 pub use label::{Label, LabelError};
 pub use notice::notice;
 pub use parameters::{BadValue, StyleBuilder};

@@ -22,7 +22,8 @@ use crate::http::{self, Opening, Purpose, Ticket};
 use crate::net::capacity::Capacity;
 use crate::net::listen;
 use crate::net::open_files::{self, SpareFile};
-use crate::picture::{Pictures, ThemeError, Themes};
+use crate::picture::{ThemeError, Themes};
+use crate::pictures::Pictures;
 use crate::room::{Keys, Limits, Rooms};
 use crate::settings::Settings;
 

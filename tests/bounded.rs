@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use onlookers::picture::{Pictures, StyleBuilder, Themes, Value};
+use onlookers::picture::{StyleBuilder, Themes, Value};
+use onlookers::pictures::Pictures;
 
 #[test]
 fn ten_thousand_random_styles_leave_memory_where_it_was() {

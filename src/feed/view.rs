@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::message;
 use crate::delivery::{events, multipart};
-use crate::picture::{Heat, Pictures, Strip, Style, Value, ranking};
+use crate::picture::{Heat, Strip, Style, Value, ranking};
+use crate::pictures::Pictures;
 use crate::room::{Counting, Counts, Page, Position, Room, RoomRef};
 
 /// One representation of a room; two viewers with the same share a feed.

@@ -19,8 +19,8 @@ static DEJAVU_BOLD: LazyLock<Typeface> =
 static DEJAVU_CONDENSED: LazyLock<Typeface> =
     LazyLock::new(|| Typeface::embedded(include_bytes!("../../fonts/DejaVuSansCondensed-Bold-subset.ttf")));
 
-/// Parses the embedded fonts, which otherwise the first picture does. Some milliseconds, once.
-pub(super) fn load() {
+/// Parses the embedded fonts, which the first picture does otherwise. Takes some milliseconds, once.
+pub fn load() {
     for font in [&ANTON, &DEJAVU, &DEJAVU_BOLD, &DEJAVU_CONDENSED] {
         LazyLock::force(font);
     }

@@ -1,17 +1,18 @@
-//! Pictures already made.
+//! The cache of encoded pictures.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Style, Value, font, render};
 use crate::delivery::multipart;
+use crate::picture::{Style, Value, load_fonts, render};
 
-/// PNG files by style and value, each with what is behind it in a stream, made when first asked for and kept while there is room.
+/// PNG files by style and value, each followed by what comes after it in a stream. A picture is encoded when it is first
+/// requested, once for all viewers, and kept while there is room.
 ///
-/// Two generations make it bounded without a list of uses: when the young ones fill half of the limit they become
-/// the old ones, and the old ones go. An old one that is asked for is young again.
+/// Two generations bound it without a list of uses: when the young entries fill half of the limit, they become the old
+/// ones and the old ones are dropped. An old entry that is requested becomes young again.
 pub struct Pictures {
     kept: Mutex<Kept>,
 }
@@ -22,12 +23,12 @@ struct Kept {
     limit: usize,
     young: Generation,
     old: Generation,
-    /// Bytes that the young ones take, or a little more.
+    /// Bytes that the young ones take, or slightly more.
     taken: usize,
 }
 
 type Generation = HashMap<(Style, Value), Slot>;
-/// Whoever comes first fills it; the others wait for him, not for the lock.
+/// The first caller fills it; the others wait for the slot, not for the lock.
 type Slot = Arc<OnceLock<Bytes>>;
 
 /// About what an entry takes beyond the file and the label: its key twice (a table is up to half empty), its slot, and
@@ -38,7 +39,7 @@ impl Pictures {
     /// Keeps pictures up to `limit` bytes in all. Loads the fonts, so that no viewer waits for them.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        font::load();
+        load_fonts();
         Self { kept: Mutex::new(Kept { limit: limit / 2, ..Kept::default() }) }
     }
 
