@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
-use onlookers::picture::{Value, render};
+use onlookers::picture::Value;
+use onlookers::pictures::Pictures;
 use onlookers::server::{Control, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -71,7 +72,7 @@ fn picture(args: &PictureArgs) -> std::io::Result<()> {
         Ok(style) => style,
         Err(error) => Cli::command().error(ErrorKind::ValueValidation, error).exit(),
     };
-    std::fs::write(&args.output, render(&style, Value::Count(args.count)).encode()).map_err(|error| {
+    std::fs::write(&args.output, Pictures::new(0).png(&style, Value::Count(args.count))).map_err(|error| {
         std::io::Error::new(error.kind(), format!("can't write {}: {error}", args.output.display()))
     })
 }

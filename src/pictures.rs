@@ -1,12 +1,12 @@
 //! The cache of encoded pictures.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
 use crate::delivery::multipart;
-use crate::picture::{Style, Value, load_fonts, render};
+use crate::picture::{Style, Value, load_fonts, render, svg};
 
 /// PNG files by style and value, each followed by what comes after it in a stream. A picture is encoded when it is first
 /// requested, once for all viewers, and kept while there is room.
@@ -15,6 +15,8 @@ use crate::picture::{Style, Value, load_fonts, render};
 /// ones and the old ones are dropped. An old entry that is requested becomes young again.
 pub struct Pictures {
     kept: Mutex<Kept>,
+    /// Characters that the log has named because a font has no glyph for them.
+    missing: Mutex<BTreeSet<char>>,
 }
 
 #[derive(Default)]
@@ -33,14 +35,18 @@ type Slot = Arc<OnceLock<Bytes>>;
 
 /// About what an entry takes beyond the file and the label: its key twice (a table is up to half empty), its slot, and
 /// what the allocator adds to each of the three pieces of memory.
-const ENTRY: usize = 2 * size_of::<((Style, Value), Slot)>() + 128;
+const ENTRY_BYTES: usize = 2 * size_of::<((Style, Value), Slot)>() + 128;
+
+/// Labels in all the world's scripts fill no more lines of the log than this.
+const MAX_MISSING_LOGGED: usize = 100;
 
 impl Pictures {
     /// Keeps pictures up to `limit` bytes in all. Loads the fonts, so that no viewer waits for them.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         load_fonts();
-        Self { kept: Mutex::new(Kept { limit: limit / 2, ..Kept::default() }) }
+        let kept = Kept { limit: limit / 2, ..Kept::default() };
+        Self { kept: Mutex::new(kept), missing: Mutex::default() }
     }
 
     /// The PNG file that shows `value` in `style`: rendered and encoded the first time, a pointer to the same bytes
@@ -62,12 +68,30 @@ impl Pictures {
         let mut made = false;
         let file = slot.get_or_init(|| {
             made = true;
+            self.warn_of_missing_glyphs(style, value);
             multipart::frame(&render(style, value).encode())
         });
         if made {
             self.with(|kept| kept.count(&key, cost(&key, file)));
         }
         file.clone()
+    }
+
+    /// The SVG file that shows `value` in `style`; made each time.
+    #[must_use]
+    pub fn svg(&self, style: &Style, value: Value) -> Bytes {
+        self.warn_of_missing_glyphs(style, value);
+        svg(style, value).into()
+    }
+
+    /// Logs each character for which the style's font has no glyph, once.
+    fn warn_of_missing_glyphs(&self, style: &Style, value: Value) {
+        for c in style.missing_glyphs(value) {
+            let mut logged = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+            if logged.len() < MAX_MISSING_LOGGED && logged.insert(c) {
+                tracing::warn!("no font has a glyph for U+{:04X}: it is painted as a box", u32::from(c));
+            }
+        }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Kept) -> T) -> T {
@@ -101,7 +125,7 @@ impl Kept {
 }
 
 fn cost((style, _): &(Style, Value), file: &Bytes) -> usize {
-    file.len() + style.label().as_str().len() + ENTRY
+    file.len() + style.label().as_str().len() + ENTRY_BYTES
 }
 
 #[cfg(test)]
@@ -109,6 +133,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::picture::Label;
 
     #[test]
     fn all_who_ask_at_once_get_the_same_bytes() {
@@ -151,6 +176,18 @@ mod tests {
             assert_eq!(file, render(&Style::default(), Value::Count(7)).encode());
         }
         assert!(kept_bytes(&pictures) < 2000);
+    }
+
+    #[test]
+    fn labels_in_all_scripts_do_not_fill_the_log() {
+        let pictures = Pictures::new(0);
+        let ask = |label: &str| pictures.png(&Style::plain(Label::new(label).unwrap()), Value::Count(7));
+        let scripts: Vec<char> = ('一'..).take(3 * Label::MAX_CHARS).collect();
+        for label in scripts.chunks(Label::MAX_CHARS) {
+            let _ = ask(&label.iter().collect::<String>());
+        }
+        let logged = pictures.missing.lock().unwrap();
+        assert!(logged.contains(&'一') && logged.len() == MAX_MISSING_LOGGED);
     }
 
     fn kept_bytes(pictures: &Pictures) -> usize {

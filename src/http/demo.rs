@@ -7,7 +7,7 @@ use hyper::http::request::Parts;
 use super::query::Query;
 use super::{Body, answers, still};
 use crate::app::App;
-use crate::picture::{Label, StyleBuilder, Value, svg};
+use crate::picture::{Label, StyleBuilder, Value};
 use crate::room::Site;
 
 const PAGE: &str = include_str!("../../demo/index.html");
@@ -49,7 +49,7 @@ pub(super) fn sample(app: &App, request: &Parts, name: &str) -> Response<Body> {
         if style.shows_peak() { Value::Peak { now: number, peak: number } } else { Value::Count(number) };
     match extension {
         "png" => still::answer(request, "image/png", app.pictures.png(&style, value)),
-        "svg" => still::answer(request, "image/svg+xml", svg(&style, value).into()),
+        "svg" => still::answer(request, "image/svg+xml", app.pictures.svg(&style, value)),
         _ => answers::not_found(),
     }
 }

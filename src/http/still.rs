@@ -12,7 +12,7 @@ use siphasher::sip::SipHasher13;
 use super::query::{BadQuery, Query};
 use super::{Body, answers, claim};
 use crate::app::App;
-use crate::picture::{Style, StyleBuilder, Value, notice, svg};
+use crate::picture::{Style, StyleBuilder, Value, notice};
 use crate::room::{Counts, Page, RoomName, RoomNameError, Site};
 use crate::settings::Settings;
 
@@ -97,7 +97,7 @@ pub(super) fn badge(app: &App, request: &Parts, path: &str) -> Response<Body> {
     let Some((name, extension)) = path.rsplit_once('.') else { return answers::not_found() };
     match extension {
         "png" => drawn(app, request, name, |style, value| (PNG, app.pictures.png(style, value))),
-        "svg" => drawn(app, request, name, |style, value| ("image/svg+xml", svg(style, value).into())),
+        "svg" => drawn(app, request, name, |style, value| ("image/svg+xml", app.pictures.svg(style, value))),
         "json" => shield(app, request, name),
         _ => answers::not_found(),
     }

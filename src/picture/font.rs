@@ -1,8 +1,7 @@
 //! Fonts, and what they say about their characters.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
 use fontdue::{Font, FontSettings};
 
@@ -108,21 +107,7 @@ impl Face<'_> {
     pub(super) fn has(self, c: char) -> bool {
         self.typeface.font.lookup_glyph_index(c) != 0
     }
-
-    /// Logs, once for each character, that the font has none of it.
-    pub(super) fn warn_of_missing(self, text: &str) {
-        for c in text.chars().filter(|&c| !self.has(c)) {
-            let mut missing = MISSING.lock().unwrap_or_else(PoisonError::into_inner);
-            if missing.len() < MOST_MISSING && missing.insert(c) {
-                tracing::warn!("no font has a glyph for U+{:04X}: it is painted as a box", u32::from(c));
-            }
-        }
-    }
 }
-
-/// Who asks for labels in all the world's scripts gets no more lines into the log than this.
-const MOST_MISSING: usize = 100;
-static MISSING: Mutex<BTreeSet<char>> = Mutex::new(BTreeSet::new());
 
 #[cfg(test)]
 mod tests {
@@ -139,14 +124,5 @@ mod tests {
         for face in &faces[1..] {
             assert!("Кто здесь? Ποιος".chars().all(|c| face.has(c)));
         }
-    }
-
-    #[test]
-    fn who_asks_for_all_the_worlds_scripts_does_not_fill_the_log() {
-        let scripts: String = ('一'..='龥').collect();
-        Face::dejavu(11.0).warn_of_missing(&scripts);
-        Face::dejavu(11.0).warn_of_missing("一丁 and letters that are there");
-        let missing = MISSING.lock().unwrap();
-        assert!(missing.contains(&'一') && !missing.contains(&'a') && missing.len() <= MOST_MISSING);
     }
 }

@@ -1,10 +1,13 @@
 //! Which picture is asked for.
 
+use std::collections::BTreeSet;
+
 use super::badge::{self, Badge};
 use super::digits::{self, Digits};
-use super::drawing::Drawing;
+use super::drawing::{Drawing, Part};
 use super::number::Format;
 use super::plain::{self, Plain};
+use super::text::Line;
 use super::{Label, Rgb, Value};
 
 /// How a count is to look. Two equal styles give the same picture, so a style is the key of feeds and caches.
@@ -73,6 +76,18 @@ impl Style {
         }
     }
 
+    /// The characters of the label and the message that the style's font has no glyph for, in ascending order. Each is
+    /// painted as the font's box.
+    #[must_use]
+    pub fn missing_glyphs(&self, value: Value) -> BTreeSet<char> {
+        let drawing = self.draw(value);
+        let lines = drawing.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(&text.line),
+            Part::Shape(..) | Part::Image(_) => None,
+        });
+        lines.flat_map(Line::missing_glyphs).collect()
+    }
+
     /// Whether the picture has room for a peak: then it wants a [`Value::Peak`].
     #[must_use]
     pub fn shows_peak(&self) -> bool {
@@ -89,5 +104,17 @@ impl Style {
 impl Default for Style {
     fn default() -> Self {
         Self::plain(Label::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_without_a_glyph_are_named_once() {
+        let style = Style::plain(Label::new("在线 viewers 在").unwrap());
+        assert_eq!(style.missing_glyphs(Value::Count(7)), BTreeSet::from(['在', '线']));
+        assert_eq!(Style::default().missing_glyphs(Value::Ended), BTreeSet::new());
     }
 }

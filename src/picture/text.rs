@@ -28,6 +28,11 @@ impl<'a> Line<'a> {
         (self.face, &self.glyphs)
     }
 
+    /// The characters that the font has no glyph for.
+    pub(super) fn missing_glyphs(&self) -> impl Iterator<Item = char> {
+        self.glyphs.iter().map(|glyph| glyph.0).filter(|&c| !self.face.has(c))
+    }
+
     /// Adds `text` as the font spaces it. Right for small letters.
     pub(super) fn even(self, text: &str) -> Self {
         self.spaced(text, 0.0)
@@ -35,7 +40,6 @@ impl<'a> Line<'a> {
 
     /// Adds `text` as the font spaces it, and `extra` pixels after each character.
     pub(super) fn spaced(mut self, text: &str, extra: f32) -> Self {
-        self.face.warn_of_missing(text);
         for c in text.chars() {
             self.glyphs.push((c, self.end));
             self.end += self.face.advance(c) + extra;
@@ -47,7 +51,6 @@ impl<'a> Line<'a> {
     /// stems are sharp, equal letters have equal pixels, which also compress better, and no gap is wrong by more than
     /// half a pixel.
     pub(super) fn sharp(mut self, text: &str) -> Self {
-        self.face.warn_of_missing(text);
         for c in text.chars() {
             let bearing = self.face.bearing(c);
             let start = (self.end + bearing).round() - bearing;
