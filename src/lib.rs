@@ -35,6 +35,7 @@ pub mod server;
 mod app;
 mod net;
 mod settings;
+mod themes;
 
 pub mod gate;
 mod http;

@@ -6,7 +6,7 @@
 //! In the order of the data's way:
 //!
 //! - `parameters`: what is asked for, in a URL or on a command line, becomes a style. `label`, `color`, `number`: its
-//!   parts. `themes`: fonts and digits that the server's owner adds.
+//!   parts. `themes`: fonts and digits that are added to the built-in ones.
 //! - `style`: which picture is asked for; never wrong once it exists.
 //! - `plain`, `badge`, `digits`: the looks; each measures, then makes a drawing.
 //! - `drawing`: shapes and lines of text, before there are pixels. `font`: how wide characters are; `text`: lines of
@@ -38,6 +38,7 @@ mod text;
 mod themes;
 
 pub use color::Rgb;
+pub use digits::DigitError;
 pub use font::load as load_fonts;
 pub use label::{Label, LabelError};
 pub use notice::notice;

@@ -22,10 +22,10 @@ use crate::http::{self, Opening, Purpose, Ticket};
 use crate::net::capacity::Capacity;
 use crate::net::listen;
 use crate::net::open_files::{self, SpareFile};
-use crate::picture::{ThemeError, Themes};
 use crate::pictures::Pictures;
 use crate::room::{Keys, Limits, Rooms};
 use crate::settings::Settings;
+use crate::themes;
 
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 4 * 1024 * 1024;
@@ -78,7 +78,7 @@ impl Server {
             feeds: Feeds::new(Arc::clone(&pictures), Arc::clone(&fanout)),
             circles: Circles::new(),
             pictures,
-            themes: themes(config).map_err(io::Error::other)?,
+            themes: themes::load(config.themes.as_deref(), &config.font).map_err(io::Error::other)?,
             capacity: Capacity::new(most, config.max_per_address.map(usize::from)),
         };
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
@@ -117,12 +117,6 @@ impl Server {
             tracing::error!(%error, "the streams were not ended in order");
         }
     }
-}
-
-fn themes(config: &Config) -> Result<Themes, ThemeError> {
-    let mut themes = Themes::load(config.themes.as_deref())?;
-    config.font.iter().try_for_each(|font| themes.add_font(font))?;
-    Ok(themes)
 }
 
 fn cores() -> usize {

@@ -1,6 +1,6 @@
 //! The digits look: the number alone, as counters show it.
 
-mod folder;
+mod custom;
 mod odometer;
 mod pixel;
 mod seven_segment;
@@ -9,7 +9,8 @@ use super::drawing::Drawing;
 use super::shared::Shared;
 use super::{Rgb, Value};
 
-pub(super) use folder::Folder;
+pub(super) use custom::CustomDigits;
+pub use custom::DigitError;
 
 /// What the digits look alone needs to know.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -26,8 +27,8 @@ pub(super) enum Theme {
     Odometer,
     SevenSegment,
     Pixel,
-    /// The owner's own. It has the colours it has.
-    Folder(Shared<Folder>),
+    /// One that was added. Its colours are those of its pixels.
+    Custom(Shared<CustomDigits>),
 }
 
 /// One place of the counter.
@@ -50,7 +51,7 @@ impl Digits {
             Theme::Odometer => odometer::COLORS,
             Theme::SevenSegment => seven_segment::COLORS,
             Theme::Pixel => pixel::COLORS,
-            Theme::Folder(_) => return Self { theme, color: folder::DASH, ground: folder::DASH },
+            Theme::Custom(_) => return Self { theme, color: custom::DASH, ground: custom::DASH },
         };
         Self { theme, color: color.unwrap_or(own_color), ground: ground.unwrap_or(own_ground) }
     }
@@ -68,7 +69,7 @@ pub(super) fn draw(digits: &Digits, value: Value) -> Drawing<'_> {
         Theme::Odometer => odometer::draw(digits, &places),
         Theme::SevenSegment => seven_segment::draw(digits, &places),
         Theme::Pixel => pixel::draw(digits, &places),
-        Theme::Folder(folder) => folder.draw(&places),
+        Theme::Custom(custom) => custom.draw(&places),
     }
 }
 

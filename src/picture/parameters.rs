@@ -10,7 +10,7 @@ use super::number::Format;
 use super::plain::Plain;
 use super::shared::Shared;
 use super::style::Look;
-use super::themes::MOST_NAME;
+use super::themes::MAX_NAME;
 use super::{Label, Style, Themes};
 
 /// Collects the parameters of a style, from a query or a command line. Two ways to ask for one look give equal styles:
@@ -184,10 +184,10 @@ fn bad(parameter: &'static str, reason: impl fmt::Display) -> BadValue {
 
 /// A name that can only be looked up when all is there.
 fn named(parameter: &'static str, value: &str) -> Result<String, BadValue> {
-    if value.len() <= MOST_NAME {
+    if value.len() <= MAX_NAME {
         return Ok(value.to_ascii_lowercase());
     }
-    Err(bad(parameter, format_args!("its name has at most {MOST_NAME} letters")))
+    Err(bad(parameter, format_args!("its name has at most {MAX_NAME} letters")))
 }
 
 fn color(parameter: &'static str, value: &str) -> Result<Written, BadValue> {

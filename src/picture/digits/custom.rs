@@ -1,25 +1,23 @@
-//! Digits that the server's owner drew: ten PNG files in a folder.
+//! Digits that somebody else drew: ten PNG files.
 
-use std::io::{self, Cursor};
-use std::path::Path;
+use std::error::Error;
+use std::fmt;
+use std::io::Cursor;
 
 use bytes::Bytes;
 use png::{ColorType, Decoder, Limits, Transformations};
 
 use super::super::drawing::{Drawing, Image, rectangle};
-use super::super::themes::read_bounded;
-use super::super::{Raster, Rgb};
+use super::super::{Raster, Rgb, Themes};
 use super::Place;
 
 /// What stands for each digit at the end of a stream: a grey that is seen on white and on black.
 pub(super) const DASH: Rgb = Rgb::hex(0x808080);
-/// Bytes of the largest file.
-const MOST_BYTES: u64 = 64 << 10;
 /// Pixels of the longest side of a digit.
-const MOST_PIXELS: u32 = 64;
+const MAX_SIDE: u32 = 64;
 
 /// Ten digits of one height. The widest is as wide as each place of a picture.
-pub(in crate::picture) struct Folder {
+pub(in crate::picture) struct CustomDigits {
     digits: Vec<Digit>,
     width: u32,
     height: u32,
@@ -31,28 +29,33 @@ struct Digit {
     file: Bytes,
 }
 
-/// Why a digit can't be taken.
+/// Why a file can't be a digit.
 #[derive(Debug)]
-pub(in crate::picture) enum FolderError {
-    Io(io::Error),
-    NotPng(String),
-    TooLarge,
-    OtherHeight,
+#[non_exhaustive]
+pub enum DigitError {
+    /// It has more than [`Themes::MAX_DIGIT_BYTES`].
+    File,
+    /// It can't be decoded as PNG.
+    NotPng(Box<dyn Error + Send + Sync>),
+    /// A side has more than 64 pixels.
+    Size,
+    /// Another height than that of the digit 0.
+    Height,
 }
 
-impl Folder {
-    /// Reads `0.png` to `9.png`.
+impl CustomDigits {
+    /// Decodes the PNG files of the digits 0 to 9.
     ///
     /// # Errors
-    /// Names the first digit that can't be taken, and why.
-    pub(in crate::picture) fn read(dir: &Path) -> Result<Self, (u8, FolderError)> {
+    /// The first digit that can't be taken, and why.
+    pub(in crate::picture) fn decode(files: &[Vec<u8>; 10]) -> Result<Self, (u8, DigitError)> {
         let mut digits: Vec<Digit> = Vec::with_capacity(10);
-        for digit in 0..10 {
-            let read = Digit::read(&dir.join(format!("{digit}.png"))).map_err(|error| (digit, error))?;
-            if digits.first().is_some_and(|first| first.raster.height() != read.raster.height()) {
-                return Err((digit, FolderError::OtherHeight));
+        for (digit, file) in (0..).zip(files) {
+            let decoded = Digit::decode(file).map_err(|error| (digit, error))?;
+            if digits.first().is_some_and(|first| first.raster.height() != decoded.raster.height()) {
+                return Err((digit, DigitError::Height));
             }
-            digits.push(read);
+            digits.push(decoded);
         }
         let width = digits.iter().map(|digit| digit.raster.width()).max().unwrap_or(1);
         let height = digits.first().map_or(1, |digit| digit.raster.height());
@@ -89,23 +92,26 @@ impl Folder {
 }
 
 impl Digit {
-    fn read(path: &Path) -> Result<Self, FolderError> {
-        let raster = decode(&read_bounded(path, MOST_BYTES).map_err(FolderError::Io)?)?;
+    fn decode(file: &[u8]) -> Result<Self, DigitError> {
+        if file.len() > Themes::MAX_DIGIT_BYTES {
+            return Err(DigitError::File);
+        }
+        let raster = decode(file)?;
         Ok(Self { file: raster.encode(), raster })
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<Raster, FolderError> {
-    let wrong = |error: png::DecodingError| FolderError::NotPng(error.to_string());
+fn decode(bytes: &[u8]) -> Result<Raster, DigitError> {
+    let not_png = |error: png::DecodingError| DigitError::NotPng(error.into());
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 1 << 20 });
     decoder.set_transformations(Transformations::EXPAND | Transformations::ALPHA | Transformations::STRIP_16);
-    let mut reader = decoder.read_info().map_err(wrong)?;
+    let mut reader = decoder.read_info().map_err(not_png)?;
     let (width, height) = reader.info().size();
-    if width.max(height) > MOST_PIXELS {
-        return Err(FolderError::TooLarge);
+    if width.max(height) > MAX_SIDE {
+        return Err(DigitError::Size);
     }
     let mut pixels = vec![0; (width * height * 4) as usize];
-    let frame = reader.next_frame(&mut pixels).map_err(wrong)?;
+    let frame = reader.next_frame(&mut pixels).map_err(not_png)?;
     Ok(Raster::new(
         width,
         match frame.color_type {
@@ -121,13 +127,22 @@ fn decode(bytes: &[u8]) -> Result<Raster, FolderError> {
     ))
 }
 
-impl std::fmt::Display for FolderError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for DigitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => error.fmt(f),
+            Self::File => write!(f, "it has more than {} KiB", Themes::MAX_DIGIT_BYTES >> 10),
             Self::NotPng(error) => write!(f, "it is no PNG file that can be read: {error}"),
-            Self::TooLarge => write!(f, "a digit has at most {MOST_PIXELS} by {MOST_PIXELS} pixels"),
-            Self::OtherHeight => f.write_str("it is not as high as 0.png"),
+            Self::Size => write!(f, "a digit has at most {MAX_SIDE} by {MAX_SIDE} pixels"),
+            Self::Height => f.write_str("it is not as high as 0.png"),
+        }
+    }
+}
+
+impl Error for DigitError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotPng(error) => Some(&**error),
+            Self::File | Self::Size | Self::Height => None,
         }
     }
 }

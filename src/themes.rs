@@ -1,0 +1,164 @@
+//! Reads the themes of digits and the fonts that a server's owner adds, once at start.
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::picture::{ThemeError, Themes};
+
+/// A file or folder that can't be taken, and why.
+#[derive(Debug)]
+pub(crate) struct LoadError {
+    path: PathBuf,
+    cause: Box<dyn Error + Send + Sync>,
+}
+
+/// The digits in the folders of `dir`, `NAME/0.png` to `NAME/9.png`, and the fonts, named as their files without the
+/// extension.
+pub(crate) fn load(dir: Option<&Path>, fonts: &[PathBuf]) -> Result<Themes, LoadError> {
+    let mut themes = Themes::default();
+    if let Some(dir) = dir {
+        for folder in folders(dir).map_err(|error| LoadError::new(dir, error))? {
+            add_digits(&mut themes, &folder)?;
+        }
+    }
+    for file in fonts {
+        let bytes = read(file, Themes::MAX_FONT_BYTES)?;
+        themes.add_font(text(file.file_stem()), bytes).map_err(|error| LoadError::new(file, error))?;
+    }
+    Ok(themes)
+}
+
+/// The folders in `dir`, sorted, without the hidden ones.
+fn folders(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn add_digits(themes: &mut Themes, folder: &Path) -> Result<(), LoadError> {
+    let path = |digit: u8| folder.join(format!("{digit}.png"));
+    let mut files = [const { Vec::new() }; 10];
+    for (digit, file) in (0..).zip(&mut files) {
+        *file = read(&path(digit), Themes::MAX_DIGIT_BYTES)?;
+    }
+    themes.add_digits(text(folder.file_name()), &files).map_err(|error| match error {
+        ThemeError::Digit(digit, error) => LoadError::new(&path(digit), error),
+        error => LoadError::new(folder, error),
+    })
+}
+
+/// The bytes of a file; of one that is too large, one byte more than `max`, which is enough for it to be refused.
+fn read(path: &Path, max: usize) -> Result<Vec<u8>, LoadError> {
+    let read = || {
+        // Opening a pipe would wait for a writer.
+        if !path.metadata()?.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        let mut bytes = Vec::new();
+        File::open(path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|error| LoadError::new(path, error))
+}
+
+/// A file's name; one that is not UTF-8 is empty, and so no name for a theme.
+fn text(name: Option<&OsStr>) -> &str {
+    name.and_then(OsStr::to_str).unwrap_or_default()
+}
+
+impl LoadError {
+    fn new(path: &Path, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { path: path.to_owned(), cause: cause.into() }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "can't take {}: {}", self.path.display(), self.cause)
+    }
+}
+
+impl Error for LoadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::{TempDir, tempdir};
+
+    use super::*;
+
+    #[test]
+    fn folders_of_digits_and_fonts_are_named_by_their_files() {
+        let dir = theme("Mine");
+        fs::create_dir(dir.path().join(".hidden")).unwrap();
+        let themes = load(Some(dir.path()), &[FONT.into()]).unwrap();
+        assert_eq!(themes.theme_names().last(), Some(&"mine"));
+        assert_eq!(themes.font_names(), ["dejavusans-bold-subset"]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_taken_is_refused_by_name() {
+        let refusal = |name: &str, spoil: &dyn Fn(&Path)| {
+            let dir = theme(name);
+            spoil(&dir.path().join(name));
+            load(Some(dir.path()), &[]).unwrap_err().to_string()
+        };
+        let missing = refusal("mine", &|dir| fs::remove_file(dir.join("7.png")).unwrap());
+        assert!(missing.contains("mine/7.png: No such file"), "{missing}");
+        let text = refusal("mine", &|dir| fs::write(dir.join("3.png"), "no picture").unwrap());
+        assert!(text.contains("mine/3.png: it is no PNG file"), "{text}");
+        let long = refusal("mine", &|dir| fs::write(dir.join("2.png"), vec![0; 1 << 20]).unwrap());
+        assert!(long.contains("2.png: it has more than 64 KiB"), "{long}");
+        let device = refusal("mine", &|dir| {
+            fs::remove_file(dir.join("2.png")).unwrap();
+            symlink("/dev/zero", dir.join("2.png")).unwrap();
+        });
+        assert!(device.contains("2.png: it is not a file"), "{device}");
+        let taken = refusal("pixel", &|_| ());
+        assert!(taken.ends_with("pixel: a theme of the program's own has this name"), "{taken}");
+        let nowhere = load(Some(Path::new("/nonexistent")), &[]).unwrap_err();
+        assert!(nowhere.to_string().contains("can't take /nonexistent: No such file"), "{nowhere}");
+        assert!(nowhere.source().is_some_and(|cause| cause.is::<io::Error>()));
+    }
+
+    #[test]
+    fn a_font_that_cannot_be_taken_is_refused_by_name() {
+        let twice = load(None, &[FONT.into(), FONT.into()]).unwrap_err().to_string();
+        assert!(twice.contains("another font has this name"), "{twice}");
+        let dir = tempdir().unwrap();
+        let (text, large) = (dir.path().join("text.ttf"), dir.path().join("large.ttf"));
+        fs::write(&text, "no font").unwrap();
+        let refusal = load(None, &[text]).unwrap_err().to_string();
+        assert!(refusal.starts_with("can't take ") && refusal.contains("text.ttf: "), "{refusal}");
+        File::create(&large).unwrap().set_len(9 << 20).unwrap();
+        assert!(load(None, &[large]).unwrap_err().to_string().contains("it has more than 8192 KiB"));
+    }
+
+    const FONT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fonts/DejaVuSans-Bold-subset.ttf");
+
+    /// A folder that holds one theme. Any picture of at most 64 pixels is a digit.
+    fn theme(name: &str) -> TempDir {
+        let dir = tempdir().unwrap();
+        fs::create_dir(dir.path().join(name)).unwrap();
+        for digit in 0..10 {
+            fs::write(dir.path().join(format!("{name}/{digit}.png")), crate::picture::clear_pixel()).unwrap();
+        }
+        dir
+    }
+}
