@@ -1,17 +1,14 @@
 //! What viewers tell each other: where in the page they are, and messages. Off unless it is asked for.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::client::Client;
-use common::page::{OPENING, Page};
-use common::request;
-use common::server::{TestServer, config};
 use onlookers::config::{Config, File};
 use serde_json::{Value, json};
+
+use crate::common::client::Client;
+use crate::common::page::{OPENING, Page};
+use crate::common::request;
+use crate::common::server::{TestServer, config};
 
 const ROOM: &str = "example.com/posts/1";
 const PATH: &str = "/posts/1";

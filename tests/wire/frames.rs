@@ -1,16 +1,13 @@
 //! WebSockets on the wire: what a page may send, in whatever pieces, and how a connection ends.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::client::{Client, End};
-use common::page::{BINARY, PING, PONG, Page, TEXT, frame, opening};
-use common::server::{TestServer, config};
 use onlookers::config::Config;
 use serde_json::json;
+
+use crate::common::client::{Client, End};
+use crate::common::page::{BINARY, PING, PONG, Page, TEXT, frame, opening};
+use crate::common::server::{TestServer, config};
 
 const ROOM: &str = "example.com/posts/1";
 const PATH: &str = "/posts/1";

@@ -1,16 +1,13 @@
 //! Where in a page its readers are, as far as their browsers have loaded the marks on it.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::net::SocketAddr;
 
-use common::client::{Client, Response};
-use common::request;
-use common::server::TestServer;
-use common::viewer::Viewer;
 use onlookers::picture::Strip;
+
+use crate::common::client::{Client, Response};
+use crate::common::request;
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
 
 const PAGE: &str = "Referer: https://example.com/posts/1";
 const ANN: &str = "User-Agent: Ann";

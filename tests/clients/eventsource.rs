@@ -1,16 +1,12 @@
 //! Server-sent events, judged by an independent client: the npm package eventsource.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-mod npm;
-
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use common::listener::Listener;
-use common::server::TestServer;
+use crate::common::listener::Listener;
+use crate::common::server::TestServer;
+use crate::npm;
 
 const EVENTSOURCE: &str = "eventsource@3.0.7";
 

@@ -1,13 +1,9 @@
 //! Who may embed the picture, and the pages that this server itself shows.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
-use common::client::{Client, get};
-use common::request;
-use common::server::TestServer;
-use common::viewer::Viewer;
+use crate::common::client::{Client, get};
+use crate::common::request;
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
 
 #[test]
 fn looking_at_the_picture_itself_is_refused_and_says_how_to_embed_it() {

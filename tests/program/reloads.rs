@@ -1,18 +1,15 @@
 //! Viewers come, go and go on to other pages while the settings change under them: the counts are those of a model.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::collections::HashSet;
 use std::time::Instant;
 
-use common::client::{Client, get};
-use common::request;
-use common::server::{TestServer, config};
-use common::viewer::Viewer;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::common::client::{Client, get};
+use crate::common::server::{TestServer, config};
+use crate::common::viewer::Viewer;
+use crate::common::{DEADLINE, request};
 
 const PAGES: [&str; 3] = ["/a", "/b", "/c"];
 
@@ -118,7 +115,7 @@ impl Model {
             let (expected, started) = (self.expected(number), Instant::now());
             while self.said_of(page) != expected {
                 let said = self.said_of(page);
-                assert!(started.elapsed() < common::DEADLINE, "{page}: {said}, and not {expected}");
+                assert!(started.elapsed() < DEADLINE, "{page}: {said}, and not {expected}");
             }
         }
     }

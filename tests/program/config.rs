@@ -1,21 +1,18 @@
 //! onlookers.toml: the example, what is set for one site, and reading it again while streams are open.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
 use std::process::{ChildStderr, Stdio};
 
-use common::client::Client;
-use common::program::{Program, onlookers};
-use common::request;
-use common::viewer::Viewer;
 use onlookers::config::File;
 use onlookers::picture::{Label, Style, Value, render};
 use rustix::process::Signal;
+
+use crate::common::client::Client;
+use crate::common::program::{Program, onlookers};
+use crate::common::request;
+use crate::common::viewer::Viewer;
 
 /// A file of this test's own, gone with it.
 struct TempFile(PathBuf);
@@ -65,7 +62,7 @@ fn status(program: &Program, line: &str, site: &str) -> u16 {
 
 #[test]
 fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
-    let example = include_str!("../onlookers.toml");
+    let example = include_str!("../../onlookers.toml");
     let lines = example.lines().map(|line| match line.strip_prefix('#') {
         // Prose has a space behind its sign.
         Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,

@@ -1,15 +1,11 @@
 //! Pages within sites, visitors, and who isn't counted, on the wire.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::net::SocketAddr;
 
-use common::client::Client;
-use common::request;
-use common::server::TestServer;
-use common::viewer::Viewer;
+use crate::common::client::Client;
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
+use crate::common::{DEADLINE, request};
 
 /// A viewer of the picture with that query, on a page of example.com.
 fn view(address: SocketAddr, query: &str, headers: &[&str]) -> Viewer {
@@ -230,6 +226,6 @@ fn a_page_or_a_site_too_many_gets_a_picture_and_503_and_nobody_is_put_out() {
 fn wait_for_pages(address: SocketAddr, site: &str, pages: usize) {
     let started = std::time::Instant::now();
     while top(address, site)["pages"].as_array().unwrap().len() != pages {
-        assert!(started.elapsed() < common::DEADLINE, "{site} hasn't {pages} pages");
+        assert!(started.elapsed() < DEADLINE, "{site} hasn't {pages} pages");
     }
 }

@@ -1,9 +1,5 @@
 //! Behind a real nginx, configured as the README says: it passes each picture on at once, and tells when a page has gone.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
@@ -11,12 +7,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::DEADLINE;
-use common::listener::Listener;
-use common::page::{Page, frame, opening};
-use common::parts::png_of;
-use common::server::TestServer;
-use common::viewer::Viewer;
+use crate::common::DEADLINE;
+use crate::common::listener::Listener;
+use crate::common::page::{Page, frame, opening};
+use crate::common::parts::png_of;
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
 
 /// nginx, listening on a socket in a folder of its own; killed and cleared away when dropped.
 struct Nginx {
@@ -28,7 +24,7 @@ impl Nginx {
     fn before(server: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
-        let readme = include_str!("../README.md");
+        let readme = include_str!("../../README.md");
         let location =
             readme.lines().find(|line| line.contains("location / {")).expect("the README's nginx line");
         let upgrade = readme.lines().find(|line| line.contains("proxy_set_header Upgrade"));

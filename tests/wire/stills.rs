@@ -1,18 +1,15 @@
 //! Stills: for those who take no stream, and for those who ask for one.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use common::client::{Client, Response};
-use common::parts::{count_on, png_of};
-use common::request;
-use common::server::TestServer;
-use common::viewer::Viewer;
 use onlookers::picture::notice;
+
+use crate::common::client::{Client, Response};
+use crate::common::parts::{count_on, png_of};
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
+use crate::common::{DEADLINE, request};
 
 const CAMO: &str = "User-Agent: github-camo (876de43e)";
 const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0";
@@ -105,7 +102,7 @@ fn a_still_without_a_referer_is_of_the_site_named_or_the_one_or_all() {
     ];
     let _one = [Viewer::join_site(one.address, "a.example")];
     let settled = |address, target: &str, wanted: u64| {
-        let deadline = std::time::Instant::now() + common::DEADLINE;
+        let deadline = std::time::Instant::now() + DEADLINE;
         while count_on(&ask(address, target, &[CAMO]).body) != wanted {
             assert!(std::time::Instant::now() < deadline, "{target} doesn't come to {wanted}");
         }

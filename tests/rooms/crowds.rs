@@ -1,19 +1,15 @@
 //! Many viewers at once: they come in a storm, and half of them are killed, or vanish without a word.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::client::Client;
-use common::crowd::{Crowd, be_a_crowd};
-use common::page::{Page, opening};
-use common::server::TestServer;
-use common::view_of;
-use common::viewer::Viewer;
+use crate::common::client::Client;
+use crate::common::crowd::{Crowd, be_a_crowd};
+use crate::common::page::{Page, opening};
+use crate::common::server::TestServer;
+use crate::common::view_of;
+use crate::common::viewer::Viewer;
 
 #[test]
 fn two_thousand_join_in_two_seconds_and_get_at_most_eight_frames_each() {
@@ -100,7 +96,7 @@ fn show_all(viewers: &mut [Viewer], count: u64) {
 #[test]
 fn half_of_a_thousand_killed_are_uncounted_within_a_second() {
     let server = TestServer::start(&[]);
-    let mut crowd = Crowd::start(&[], "as_a_crowd", server.address, 500);
+    let mut crowd = Crowd::start(&[], "crowds::as_a_crowd", server.address, 500);
     let mut viewers: Vec<Viewer> = (0..500).map(|_| Viewer::join(server.address)).collect();
     crowd.wait_until_in();
     show_all(&mut viewers, 1000);
@@ -117,7 +113,8 @@ fn half_of_a_thousand_killed_are_uncounted_within_a_second() {
 fn half_of_a_thousand_who_vanish_without_a_word_are_uncounted_within_30_s() {
     let net = Net::new();
     let server = TestServer::start(&["--listen", &format!("{}:0", net.here)]);
-    let mut crowd = Crowd::start(&["ip", "netns", "exec", &net.name], "as_a_crowd", server.address, 500);
+    let mut crowd =
+        Crowd::start(&["ip", "netns", "exec", &net.name], "crowds::as_a_crowd", server.address, 500);
     crowd.wait_until_in();
     let mut viewers: Vec<Viewer> = (0..500).map(|_| Viewer::join(server.address)).collect();
     show_all(&mut viewers, 1000);
@@ -155,7 +152,8 @@ fn who_vanishes_for_twelve_seconds_stays_in() {
 fn quiet_with_ten_far_away() -> (Net, TestServer, Crowd, Viewer) {
     let net = Net::new();
     let server = TestServer::quiet(&["--listen", &format!("{}:0", net.here)]);
-    let mut crowd = Crowd::start(&["ip", "netns", "exec", &net.name], "as_a_crowd", server.address, 10);
+    let mut crowd =
+        Crowd::start(&["ip", "netns", "exec", &net.name], "crowds::as_a_crowd", server.address, 10);
     crowd.wait_until_in();
     let mut viewer = Viewer::join(server.address);
     viewer.wait_for(11);

@@ -1,19 +1,16 @@
 //! The ways that frames get into many sockets: each shows everybody the right number, also where the kernel refuses.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
 
 use std::io;
 use std::thread;
 
-use common::client::Client;
-use common::server::{TestServer, config};
-use common::view_of;
-use common::viewer::Viewer;
 use onlookers::picture::{Label, Style, Value, render};
 use onlookers::server::Server;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+
+use crate::common::client::Client;
+use crate::common::server::{TestServer, config};
+use crate::common::view_of;
+use crate::common::viewer::Viewer;
 
 const VIEWERS: usize = 50;
 

@@ -1,17 +1,13 @@
 //! `/onlookers.js`: how it is served, how small it is, and that it is ready for the npm registry.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-mod npm;
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::client::get;
-use common::server::TestServer;
+use crate::common::client::get;
+use crate::common::server::TestServer;
+use crate::npm;
 
 const TYPESCRIPT: &str = "typescript@5.9.3";
 
@@ -63,7 +59,7 @@ fn the_module_is_at_most_2_kb_compressed() {
 
 #[test]
 fn it_asks_for_what_its_attributes_say_and_comes_back_ever_later() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/module/retries.mjs");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/retries.mjs");
     let mut node = Command::new("node");
     npm::run(node.arg(script).arg(folder().join("onlookers.js")), "node must be installed; the module");
 }

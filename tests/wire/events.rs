@@ -1,16 +1,12 @@
 //! Server-sent events on the wire: for whom, and byte for byte what.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::client::{Client, End, Response, get};
-use common::listener::{Count, Listener};
-use common::request;
-use common::server::TestServer;
-use common::viewer::Viewer;
+use crate::common::client::{Client, End, Response, get};
+use crate::common::listener::{Count, Listener};
+use crate::common::request;
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
 
 const PAGE: &str = "/events/example.com/posts/1";
 const SITE: &str = "/events/example.com";

@@ -1,15 +1,11 @@
 //! Requests good and bad, and the answers that interface and browsers count on: never a hang, never a panic.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::client::{Client, End, Response, get};
-use common::server::TestServer;
-use common::viewer::Viewer;
-use common::{DEADLINE, request, view_of};
+use crate::common::client::{Client, End, Response, get};
+use crate::common::server::{TestServer, config};
+use crate::common::viewer::Viewer;
+use crate::common::{DEADLINE, request, view_of};
 
 const FROM_PAGE: &str = "Referer: https://example.com/posts/1?a=b";
 
@@ -219,7 +215,7 @@ fn one_address_may_have_so_many_and_others_still_come_in() {
 #[tokio::test(start_paused = true)]
 async fn a_head_that_takes_longer_than_10_s_is_hung_up_on_however_it_dribbles() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let server = onlookers::server::Server::bind(&common::server::config(&[])).unwrap();
+    let server = onlookers::server::Server::bind(&config(&[])).unwrap();
     let address = server.addresses().unwrap()[0];
     tokio::spawn(server.run(std::future::pending()));
     for (first, dribble) in

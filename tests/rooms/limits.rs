@@ -1,15 +1,11 @@
 //! At the end of what the system gives: newcomers are told so, and those inside stay.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::process::Command;
 
-use common::client::{Client, End, Response};
-use common::program::{Program, bare, onlookers};
-use common::view_of;
-use common::viewer::Viewer;
+use crate::common::client::{Client, End, Response};
+use crate::common::program::{Program, bare, onlookers};
+use crate::common::viewer::Viewer;
+use crate::common::{DEADLINE, view_of};
 
 /// The program with so many open files, and no other limit in the way.
 fn with_files(files: u32) -> Program {
@@ -101,7 +97,7 @@ fn no_file_is_kept_for_those_who_have_gone() {
     drop(viewers);
     let started = std::time::Instant::now();
     while files() > 40 {
-        assert!(started.elapsed() < common::DEADLINE, "{} files are still open", files());
+        assert!(started.elapsed() < DEADLINE, "{} files are still open", files());
         std::thread::yield_now();
     }
 }

@@ -1,15 +1,12 @@
 //! WebSockets: who may open one, and what a page is told.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
-use common::client::{Client, get};
-use common::page::{self, OPENING, Page, TEXT, counts, opening};
-use common::request;
-use common::server::TestServer;
-use common::viewer::Viewer;
 use serde_json::json;
+
+use crate::common::client::{Client, get};
+use crate::common::page::{self, OPENING, Page, TEXT, counts, opening};
+use crate::common::request;
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
 
 const ROOM: &str = "example.com/posts/1";
 const PATH: &str = "/posts/1";

@@ -1,17 +1,14 @@
 //! Bytes that no browser sends: whatever comes, the server answers or hangs up, and goes on.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::client::Client;
-use common::server::TestServer;
-use common::viewer::Viewer;
-use common::{request, view_of};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+
+use crate::common::client::Client;
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
+use crate::common::{request, view_of};
 
 /// How a hostile request is made.
 #[derive(Clone, Debug)]

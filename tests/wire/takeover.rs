@@ -1,17 +1,13 @@
 //! Pins what the takeover relies on: hyper documents `into_parts` for connections that are done, and here it is called
 //! for one whose answer was never given. When one of these fails after an update of hyper, its version has to stay.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::io::Write;
 use std::thread::JoinHandle;
 
-use common::client::{Client, End};
-use common::server::TestServer;
-use common::viewer::Viewer;
-use common::{request, view_of};
+use crate::common::client::{Client, End};
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
+use crate::common::{request, view_of};
 
 /// So many bytes may come behind the request; a browser sends none.
 const MOST_JUNK: usize = 64 * 1024;

@@ -1,19 +1,16 @@
 //! Viewers that read slowly, read nothing, hang up or vanish: none of them holds up another, and none stays counted.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use common::client::{Client, End};
-use common::parts::{BEHIND, BETWEEN, read_png};
-use common::server::{TestServer, config};
-use common::viewer::Viewer;
-use common::{DEADLINE, view_of};
 use onlookers::config::Config;
 use onlookers::picture::{Label, Style, Value, render};
+
+use crate::common::client::{Client, End};
+use crate::common::parts::{BEHIND, BETWEEN, read_png};
+use crate::common::server::{TestServer, config};
+use crate::common::viewer::Viewer;
+use crate::common::{DEADLINE, view_of};
 
 /// Text that makes large pictures: some 2 KB each.
 const LABEL: &str = "QGSR&@%8965320CBDOPagesqdbpßäöüéèàçñåæøœQGSR&@%8965320CBDOPagesq";

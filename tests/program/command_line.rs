@@ -1,20 +1,17 @@
 //! The program as people start it: what it prints, how it refuses, how it ends.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::process::Output;
 
 use clap::CommandFactory;
-use common::client::Client;
-use common::parts::png_of;
-use common::program::{Program, onlookers};
-use common::view_of;
-use common::viewer::Viewer;
 use onlookers::config::Cli;
 use onlookers::picture::{Label, Style, Value, render};
 use rustix::process::Signal;
+
+use crate::common::client::Client;
+use crate::common::parts::png_of;
+use crate::common::program::{Program, onlookers};
+use crate::common::view_of;
+use crate::common::viewer::Viewer;
 
 fn run(args: &[&str]) -> Output {
     onlookers().args(args).output().unwrap()

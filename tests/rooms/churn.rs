@@ -1,7 +1,5 @@
 //! An hour of random coming and going on busy sites, faster than real: nothing in the counting knows a clock.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,16 +1,12 @@
 //! The stream, byte for byte: what Chromium, Firefox and WebKit need to see to paint each count at once.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
 use std::time::Instant;
 
-use common::client::{Client, End};
-use common::parts::{BETWEEN, png_of, read_png};
-use common::server::TestServer;
-use common::viewer::Viewer;
-use common::{DEADLINE, request, view_of};
+use crate::common::client::{Client, End};
+use crate::common::parts::{BETWEEN, png_of, read_png};
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
+use crate::common::{DEADLINE, request, view_of};
 
 /// The answer's head. Proxies and browsers read all of it; so a change of any byte is to be on purpose.
 const HEAD: &str = "HTTP/1.1 200 OK\r\n\

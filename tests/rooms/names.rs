@@ -1,14 +1,10 @@
 //! Names of pages that nobody has open, thrown at the server by the ten thousand: it keeps none of them. A million is
 //! what `cargo bench --bench room` throws.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
-
-mod common;
-
-use common::client::Client;
-use common::program::Program;
-use common::request;
-use common::viewer::Viewer;
+use crate::common::client::Client;
+use crate::common::program::Program;
+use crate::common::request;
+use crate::common::viewer::Viewer;
 
 /// Everything that takes a name, and with what status it answers.
 const ASKED: [(&str, u16); 8] = [

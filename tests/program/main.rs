@@ -1,0 +1,11 @@
+//! The program as people start it, and its configuration.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod command_line;
+mod config;
+mod memory;
+mod reloads;

@@ -1,0 +1,15 @@
+//! Counting over HTTP: sites, pages, visitors and readers, how many of them there may be, and who may ask.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod churn;
+mod crowds;
+mod gate;
+mod limits;
+mod names;
+mod pages;
+mod presence;
+mod reading;

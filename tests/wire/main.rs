@@ -1,0 +1,18 @@
+//! The bytes on the wire: streams of pictures, server-sent events, WebSockets and stills, and every request for them.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod events;
+mod frames;
+mod hostile;
+mod requests;
+#[cfg(target_os = "linux")]
+mod sends;
+mod stills;
+mod stream;
+mod takeover;
+mod viewers;
+mod websocket;
