@@ -42,7 +42,7 @@ mod http;
 
 mod circle;
 pub mod feed;
-pub mod picture;
+pub use onlookers_picture as picture;
 pub mod pictures;
 
 pub mod delivery;

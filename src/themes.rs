@@ -150,7 +150,8 @@ mod tests {
         assert!(load(None, &[large]).unwrap_err().to_string().contains("it has more than 8192 KiB"));
     }
 
-    const FONT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fonts/DejaVuSans-Bold-subset.ttf");
+    const FONT: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/crates/picture/fonts/DejaVuSans-Bold-subset.ttf");
 
     /// A folder that holds one theme. Any picture of at most 64 pixels is a digit.
     fn theme(name: &str) -> TempDir {

@@ -1,0 +1,129 @@
+//! Badges: label and message side by side, sized and coloured as badge services do it (the npm package badge-maker
+//! 6.0.0, `lib/badge-renderers.js`, is the source of every measure here and in the files of the single looks).
+
+mod flat;
+mod flat_square;
+mod for_the_badge;
+mod lettering;
+mod plastic;
+mod social;
+mod widths;
+
+use crate::drawing::Drawing;
+use crate::font::Typeface;
+use crate::shared::Shared;
+use crate::text::Line;
+use crate::{Rgb, Style, Value};
+use lettering::Lettering;
+
+/// What a badge alone needs to know.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Badge {
+    pub(crate) kind: Kind,
+    /// Behind the message.
+    pub(crate) color: Rgb,
+    /// Behind the label. Without one a badge with no label has no left half.
+    pub(crate) label_color: Option<Rgb>,
+    /// DejaVu Sans unless another was added and asked for.
+    pub(crate) font: Option<Shared<Typeface>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Kind {
+    Flat,
+    FlatSquare,
+    Plastic,
+    ForTheBadge,
+    Social,
+}
+
+/// Behind a message unless another colour is asked for.
+pub(crate) const BRIGHT_GREEN: Rgb = Rgb::hex(0x44bb00);
+/// Behind a label unless another colour is asked for.
+pub(crate) const GREY: Rgb = Rgb::hex(0x555555);
+/// Behind the dash at the end of a stream: badge services' "inactive".
+const INACTIVE: Rgb = Rgb::hex(0x939393);
+/// Digits for which there is room at least: 9, 10, 99 and 100 give badges of one width.
+const ROOM: u32 = 3;
+
+pub(crate) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
+    match badge.kind {
+        Kind::Flat => flat::draw(badge, style, value),
+        Kind::FlatSquare => flat_square::draw(badge, style, value),
+        Kind::Plastic => plastic::draw(badge, style, value),
+        Kind::ForTheBadge => for_the_badge::draw(badge, style, value),
+        Kind::Social => social::draw(badge, style, value),
+    }
+}
+
+/// What flat, flat-square and plastic badges have in common: two halves with a text in each.
+struct Halves<'a> {
+    lettering: Lettering<'a>,
+    label: String,
+    message: String,
+    /// Pixels that the message takes, or one as long as there must be room for.
+    room: u32,
+    /// Pixels.
+    label_width: u32,
+    /// The widths of the halves, in pixels. There may be no left one.
+    left: u32,
+    right: u32,
+    /// Behind the label, and behind the message.
+    colors: (Rgb, Rgb),
+}
+
+/// Pixels before and after a text.
+const PADDING: u32 = 5;
+
+impl<'a> Halves<'a> {
+    fn new(badge: &'a Badge, style: &Style, value: Value) -> Self {
+        let lettering = Lettering::normal(badge.font.as_deref());
+        let label = style.label.as_str().to_owned();
+        let (message, sample) = messages(style, value);
+        let label_width = if label.is_empty() { 0 } else { lettering.odd_width(&label) };
+        let room = lettering.odd_width(&message).max(lettering.odd_width(&sample));
+        let has_left = !label.is_empty() || badge.label_color.is_some();
+        let left = if has_left { label_width + 2 * PADDING } else { 0 };
+        let colors = (badge.label_color.unwrap_or(GREY), color(badge, value));
+        Self { lettering, label, message, room, label_width, left, right: room + 2 * PADDING, colors }
+    }
+
+    fn width(&self) -> u32 {
+        self.left + self.right
+    }
+
+    /// Both texts, with their shadows if they have one.
+    fn letter(&self, drawing: &mut Drawing<'a>, baseline: u32, shadows: bool) {
+        let start = PADDING + 1;
+        let label = self.lettering.spread(start as f32, &self.label, self.label_width as f32);
+        push(drawing, label, baseline, self.colors.0, shadows);
+        let start = if self.left > 0 { self.left - 1 } else { 0 } + PADDING;
+        let message = self.lettering.centred(start as f32, &self.message, self.room as f32);
+        push(drawing, message, baseline, self.colors.1, shadows);
+    }
+}
+
+/// Puts a text on its ground.
+fn push<'a>(drawing: &mut Drawing<'a>, line: Line<'a>, baseline: u32, ground: Rgb, shadow: bool) {
+    let (ink, shade) = on(ground);
+    drawing.shaded(line, baseline, ink, shadow.then_some(shade));
+}
+
+/// The colours of a text and its shadow on a ground: white on what is dark, else dark grey (badge-maker's
+/// `colorsForBackground`).
+fn on(ground: Rgb) -> (Rgb, Rgb) {
+    if ground.brightness() <= 0.69 {
+        (Rgb::hex(0xffffff), Rgb::hex(0x010101))
+    } else {
+        (Rgb::hex(0x333333), Rgb::hex(0xcccccc))
+    }
+}
+
+fn color(badge: &Badge, value: Value) -> Rgb {
+    if value == Value::Ended { INACTIVE } else { badge.color }
+}
+
+/// The message, and one that is as long as there must be room for.
+fn messages(style: &Style, value: Value) -> (String, String) {
+    (style.message(value), style.message(Value::largest(ROOM)))
+}

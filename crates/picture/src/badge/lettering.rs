@@ -1,0 +1,82 @@
+//! Text in badges: in a font that everybody may use, as wide as the font that badge services measure with.
+
+use super::widths::{FIRST, HELVETICA_BOLD, VERDANA, VERDANA_BOLD};
+use crate::font::{Face, Typeface};
+use crate::text::Line;
+
+/// A font to draw with, and one to measure with.
+#[derive(Clone, Copy)]
+pub(super) struct Lettering<'a> {
+    face: Face<'a>,
+    /// Hundredths of a pixel. An added font is measured by itself.
+    widths: Option<&'static [u16]>,
+    /// What the widths are to be multiplied with.
+    scale: f32,
+    /// Pixels after each character.
+    gap: f32,
+}
+
+impl<'a> Lettering<'a> {
+    /// Verdana at 11 pixels.
+    pub(super) fn normal(font: Option<&'a Typeface>) -> Self {
+        Self::new(Face::dejavu(11.0), &VERDANA, font)
+    }
+
+    /// Verdana at 10 pixels, wide apart.
+    pub(super) fn wide(font: Option<&'a Typeface>) -> Self {
+        Self { scale: 10.0 / 11.0, gap: GAP, ..Self::new(Face::dejavu(10.0), &VERDANA, font) }
+    }
+
+    /// Verdana Bold at 10 pixels, wide apart.
+    pub(super) fn wide_bold(font: Option<&'a Typeface>) -> Self {
+        Self { gap: GAP, ..Self::new(Face::bold(10.0), &VERDANA_BOLD, font) }
+    }
+
+    /// Helvetica Bold at 11 pixels. DejaVu Sans has larger letters, so that 10 pixels look the same.
+    pub(super) fn social(font: Option<&'a Typeface>) -> Self {
+        Self::new(Face::condensed(10.0), &HELVETICA_BOLD, font)
+    }
+
+    fn new(face: Face<'a>, widths: &'static [u16], font: Option<&'a Typeface>) -> Self {
+        let added = |font| Face::with_capitals(font, face.px * 0.729);
+        let widths = font.is_none().then_some(widths);
+        Self { face: font.map_or(face, added), widths, scale: 1.0, gap: 0.0 }
+    }
+
+    fn width(&self, text: &str) -> f32 {
+        text.chars().map(|c| self.width_of(c)).sum()
+    }
+
+    fn width_of(&self, c: char) -> f32 {
+        let known = || {
+            let place = u32::from(c).checked_sub(u32::from(FIRST))?;
+            self.widths?.get(place as usize).filter(|&&width| width > 0)
+        };
+        known().map_or_else(|| self.face.advance(c), |&width| f32::from(width) / 100.0 * self.scale)
+    }
+
+    /// Whole pixels, and an odd number of them: so badge services keep texts on the grid.
+    pub(super) fn odd_width(&self, text: &str) -> u32 {
+        self.width(text) as u32 | 1
+    }
+
+    /// Whole pixels, and the gaps between the letters.
+    pub(super) fn gapped_width(&self, text: &str) -> f32 {
+        self.width(text).floor() + self.gap * text.chars().count() as f32
+    }
+
+    /// `text` from `x` on, its letters apart so that it takes `width` pixels.
+    pub(super) fn spread(&self, x: f32, text: &str, width: f32) -> Line<'a> {
+        let extra = (width - self.face.width(text)) / text.chars().count().max(1) as f32;
+        Line::at(x, self.face).spaced(text, extra)
+    }
+
+    /// `text` in the middle of `room` pixels from `x` on.
+    pub(super) fn centred(&self, x: f32, text: &str, room: f32) -> Line<'a> {
+        let width = self.width(text) + self.gap * text.chars().count() as f32;
+        self.spread(x + ((room - width) / 2.0).max(0.0), text, width)
+    }
+}
+
+/// Pixels between the letters of for-the-badge.
+const GAP: f32 = 1.25;

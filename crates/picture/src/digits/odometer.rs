@@ -1,0 +1,52 @@
+//! `theme=odometer`: wheels behind a window, lit from the front.
+
+use super::{Digits, Place};
+use crate::Rgb;
+use crate::drawing::{Drawing, Fill, Ink, rectangle, rounded};
+use crate::font::Face;
+use crate::text::Line;
+
+/// Of the digits, and of the wheels.
+pub(super) const COLORS: (Rgb, Rgb) = (Rgb::hex(0xffffff), Rgb::hex(0x333333));
+const FRAME: Rgb = Rgb::hex(0x101010);
+/// The width of a wheel and the line beside it, whole so that each digit has the same pixels in each place.
+const WHEEL: f32 = 18.0;
+const HEIGHT: u32 = 30;
+/// Pixels around the wheels.
+const EDGE: f32 = 2.0;
+const SIZE: f32 = 19.0;
+const BASELINE: u32 = 22;
+
+pub(super) fn draw<'a>(digits: &Digits, places: &[Place]) -> Drawing<'a> {
+    let width = WHEEL * places.len() as f32 - 1.0 + 2.0 * EDGE;
+    let mut drawing = Drawing::new(width as u32, HEIGHT);
+    drawing.fill(rounded(0.0, 0.0, width, HEIGHT as f32, (3.0, 3.0)), FRAME);
+    for i in 0..places.len() {
+        let wheel = || rectangle(EDGE + WHEEL * i as f32, EDGE, WHEEL - 1.0, HEIGHT as f32 - 2.0 * EDGE);
+        drawing.fill(wheel(), digits.ground);
+        drawing.fill(wheel(), light());
+    }
+    let text: String = places.iter().map(painted).collect();
+    drawing.text(Line::at(EDGE - 0.5, Face::bold(SIZE)).cells(WHEEL, &text), BASELINE, digits.color);
+    drawing
+}
+
+/// A wheel turns away above and below.
+fn light() -> Fill {
+    let stop = |at, rgb, alpha| (at, Ink { rgb: Rgb::hex(rgb), alpha });
+    Fill::Down(vec![
+        stop(0.0, 0, 0.8),
+        stop(0.3, 0, 0.0),
+        stop(0.31, 0xffffff, 0.12),
+        stop(0.6, 0, 0.0),
+        stop(1.0, 0, 0.8),
+    ])
+}
+
+fn painted(place: &Place) -> char {
+    match place {
+        Place::Digit(digit) => char::from(b'0' + digit),
+        Place::Unused => '0',
+        Place::Dash => '–',
+    }
+}

@@ -1,0 +1,54 @@
+//! `theme=pixel`: digits of five by seven squares, as on old displays.
+
+use super::{Digits, Place};
+use crate::Rgb;
+use crate::drawing::{Drawing, rectangle, rounded};
+
+/// Of the squares, and of the ground.
+pub(super) const COLORS: (Rgb, Rgb) = (Rgb::hex(0x33ff66), Rgb::hex(0x0b1f12));
+const SQUARE: f32 = 3.0;
+/// A digit and the column beside it.
+const CELL: f32 = 6.0 * SQUARE;
+const HEIGHT: u32 = 29;
+/// Pixels around the digits.
+const EDGE: f32 = 4.0;
+
+/// Rows from top to foot; the highest of five bits is the leftmost square.
+const DIGITS: [[u8; 7]; 10] = [
+    [0b01110, 0b10001, 0b10011, 0b10101, 0b11001, 0b10001, 0b01110],
+    [0b00100, 0b01100, 0b00100, 0b00100, 0b00100, 0b00100, 0b01110],
+    [0b01110, 0b10001, 0b00001, 0b00010, 0b00100, 0b01000, 0b11111],
+    [0b11111, 0b00010, 0b00100, 0b00010, 0b00001, 0b10001, 0b01110],
+    [0b00010, 0b00110, 0b01010, 0b10010, 0b11111, 0b00010, 0b00010],
+    [0b11111, 0b10000, 0b11110, 0b00001, 0b00001, 0b10001, 0b01110],
+    [0b00110, 0b01000, 0b10000, 0b11110, 0b10001, 0b10001, 0b01110],
+    [0b11111, 0b00001, 0b00010, 0b00100, 0b01000, 0b01000, 0b01000],
+    [0b01110, 0b10001, 0b10001, 0b01110, 0b10001, 0b10001, 0b01110],
+    [0b01110, 0b10001, 0b10001, 0b01111, 0b00001, 0b00010, 0b01100],
+];
+const DASH: [u8; 7] = [0, 0, 0, 0b01110, 0, 0, 0];
+
+pub(super) fn draw<'a>(digits: &Digits, places: &[Place]) -> Drawing<'a> {
+    let width = CELL * places.len() as f32 - SQUARE + 2.0 * EDGE;
+    let mut drawing = Drawing::new(width as u32, HEIGHT);
+    drawing.fill(rounded(0.0, 0.0, width, HEIGHT as f32, (3.0, 3.0)), digits.ground);
+    for (i, place) in places.iter().enumerate() {
+        let rows = match place {
+            Place::Digit(digit) => DIGITS[usize::from(digit % 10)],
+            Place::Unused => [0; 7],
+            Place::Dash => DASH,
+        };
+        squares(&mut drawing, EDGE + CELL * i as f32, rows, digits.color);
+    }
+    drawing
+}
+
+fn squares(drawing: &mut Drawing, left: f32, rows: [u8; 7], ink: Rgb) {
+    for (y, row) in rows.into_iter().enumerate() {
+        for x in (0..5).filter(|x| row >> (4 - x) & 1 == 1) {
+            let place = (left + SQUARE * x as f32, EDGE + SQUARE * y as f32);
+            // A line of the ground between squares shows that they are squares.
+            drawing.fill(rectangle(place.0, place.1, SQUARE - 0.5, SQUARE - 0.5), ink);
+        }
+    }
+}

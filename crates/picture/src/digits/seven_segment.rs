@@ -1,0 +1,77 @@
+//! `theme=seven-segment`: glowing bars, and the dark ones between.
+
+use tiny_skia::Path;
+
+use super::{Digits, Place};
+use crate::Rgb;
+use crate::drawing::{Drawing, Ink, polygon, rounded};
+
+/// Of the bars that glow, and of the ground.
+pub(super) const COLORS: (Rgb, Rgb) = (Rgb::hex(0xff4136), Rgb::hex(0x1a0b0a));
+const CELL: f32 = 18.0;
+const HEIGHT: u32 = 30;
+/// Pixels before the first digit and after the last.
+const EDGE: f32 = 3.0;
+/// How much of its light a dark bar has.
+const DARK: f32 = 0.15;
+
+/// Which bars glow: the lowest bit is the top one, then clockwise, the last is the middle.
+const GLOW: [u8; 10] = [0x3f, 0x06, 0x5b, 0x4f, 0x66, 0x6d, 0x7d, 0x07, 0x7f, 0x6f];
+const MIDDLE: u8 = 0x40;
+
+/// Where bars end, from the upper left of a digit's cell.
+const LEFT: f32 = 3.5;
+const RIGHT: f32 = 14.5;
+const TOP: f32 = 4.5;
+const HALF: f32 = 15.0;
+const FOOT: f32 = 25.5;
+const BARS: [((f32, f32), (f32, f32)); 7] = [
+    ((LEFT, TOP), (RIGHT, TOP)),
+    ((RIGHT, TOP), (RIGHT, HALF)),
+    ((RIGHT, HALF), (RIGHT, FOOT)),
+    ((LEFT, FOOT), (RIGHT, FOOT)),
+    ((LEFT, HALF), (LEFT, FOOT)),
+    ((LEFT, TOP), (LEFT, HALF)),
+    ((LEFT, HALF), (RIGHT, HALF)),
+];
+
+pub(super) fn draw<'a>(digits: &Digits, places: &[Place]) -> Drawing<'a> {
+    let width = CELL * places.len() as f32 + 2.0 * EDGE;
+    let mut drawing = Drawing::new(width as u32, HEIGHT);
+    drawing.fill(rounded(0.0, 0.0, width, HEIGHT as f32, (3.0, 3.0)), digits.ground);
+    for (i, place) in places.iter().enumerate() {
+        let glow = glow(*place);
+        for (bit, (from, to)) in BARS.into_iter().enumerate() {
+            let alpha = if glow >> bit & 1 == 1 { 1.0 } else { DARK };
+            drawing.fill(bar(EDGE + CELL * i as f32, from, to), Ink { rgb: digits.color, alpha });
+        }
+    }
+    drawing
+}
+
+fn glow(place: Place) -> u8 {
+    match place {
+        Place::Digit(digit) => GLOW[usize::from(digit % 10)],
+        Place::Unused => 0,
+        Place::Dash => MIDDLE,
+    }
+}
+
+/// A bar with pointed ends, three pixels thick, a hair short of the corners.
+fn bar(left: f32, from: (f32, f32), to: (f32, f32)) -> Path {
+    let (thick, hair) = (1.5, 0.5);
+    // Along the bar, and across it.
+    let (x, y) = if from.1 == to.1 { (1.0, 0.0) } else { (0.0, 1.0) };
+    let at = |end: (f32, f32), along: f32, across: f32| {
+        (left + end.0 + x * along + y * across, end.1 + y * along + x * across)
+    };
+    let inner = hair + thick;
+    polygon(&[
+        at(from, hair, 0.0),
+        at(from, inner, -thick),
+        at(to, -inner, -thick),
+        at(to, -hair, 0.0),
+        at(to, -inner, thick),
+        at(from, inner, thick),
+    ])
+}

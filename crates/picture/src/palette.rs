@@ -1,0 +1,86 @@
+//! Fewer colours, for a shorter file.
+
+/// Colours that a picture of several layers keeps at scale 1. Each costs three bytes of the file and makes its pixels
+/// longer. Larger pictures have more steps in their gradients.
+const MOST: usize = 48;
+
+/// Replaces colours by others of the picture, so that at most [`MOST`] are left for each unit of `scale`. Those stay
+/// that cover much, and those that are unlike any other. A ground is off by at most 12 steps of 255 then. To keep it
+/// as it is, it would have to count for so much that letters grow rough and files an eighth longer.
+pub(crate) fn reduce(pixels: &mut [[u8; 4]], scale: u8) {
+    let most = MOST * usize::from(scale);
+    let colors = tally(pixels);
+    if colors.len() <= most {
+        return;
+    }
+    let nearest = choose(&colors, most);
+    for run in pixels.chunk_by_mut(|a, b| a == b) {
+        if let Ok(i) = colors.binary_search_by_key(&run[0], |color| color.0) {
+            run.fill(nearest[i]);
+        }
+    }
+}
+
+/// Colours and how many pixels have each, sorted by colour.
+fn tally(pixels: &[[u8; 4]]) -> Vec<([u8; 4], u32)> {
+    let mut runs: Vec<_> = pixels.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32)).collect();
+    runs.sort_unstable();
+    runs.dedup_by(|run, first| {
+        let same = run.0 == first.0;
+        first.1 += if same { run.1 } else { 0 };
+        same
+    });
+    runs
+}
+
+/// For each colour the one that takes its place: again and again the one is chosen that is seen to be worst off.
+fn choose(colors: &[([u8; 4], u32)], most: usize) -> Vec<[u8; 4]> {
+    let mut nearest = vec![(u32::MAX, [0; 4]); colors.len()];
+    let mut next = colors.iter().enumerate().max_by_key(|(_, color)| color.1).map_or(0, |(i, _)| i);
+    for _ in 0..most {
+        let chosen = colors[next].0;
+        for (near, color) in nearest.iter_mut().zip(colors) {
+            let distance = distance(chosen, color.0);
+            if distance < near.0 {
+                *near = (distance, chosen);
+            }
+        }
+        let weight = |pixels: u32| u64::from(pixels) * u64::from(pixels.isqrt());
+        let loss = |i: &usize| u64::from(nearest[*i].0) * weight(colors[*i].1);
+        next = (0..colors.len()).max_by_key(loss).unwrap_or_default();
+    }
+    nearest.into_iter().map(|near| near.1).collect()
+}
+
+/// How unlike two colours look, squared. A pixel's colour counts as much as it covers.
+fn distance(a: [u8; 4], b: [u8; 4]) -> u32 {
+    let part = |c: [u8; 4], i: usize| i32::from(c[i]) * i32::from(c[3]) / 255;
+    let channel = |i: usize| (part(a, i) - part(b, i)).pow(2);
+    let alpha = (i32::from(a[3]) - i32::from(b[3])).pow(2);
+    (2 * channel(0) + 4 * channel(1) + channel(2) + 3 * alpha) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_colours_stay_as_they_are() {
+        let mut pixels: Vec<[u8; 4]> = (0..MOST as u8).map(|i| [i, 0, 0, 255]).collect();
+        let before = pixels.clone();
+        reduce(&mut pixels, 1);
+        assert_eq!(pixels, before);
+    }
+
+    #[test]
+    fn many_colours_become_few_and_near() {
+        let mut pixels: Vec<[u8; 4]> = (0..=255).map(|i| [i, 255 - i, 0, 255]).collect();
+        pixels.extend([[0, 0, 255, 255]]);
+        let before = pixels.clone();
+        reduce(&mut pixels, 1);
+        assert!(tally(&pixels).len() <= MOST);
+        let off = |(a, b): (&[u8; 4], &[u8; 4])| (0..4).all(|i| a[i].abs_diff(b[i]) <= 8);
+        assert!(pixels.iter().zip(&before).all(off), "{pixels:?}");
+        assert_eq!(pixels.last(), before.last());
+    }
+}

@@ -1,0 +1,289 @@
+//! Styles, as parameters ask for them.
+
+use std::fmt;
+
+use crate::badge::{self, Badge, Kind};
+use crate::color::Written;
+use crate::digits::{Digits, Theme};
+use crate::font::Typeface;
+use crate::number::Format;
+use crate::plain::Plain;
+use crate::shared::Shared;
+use crate::style::Look;
+use crate::themes::MAX_NAME;
+use crate::{Label, Style, Themes};
+
+/// Collects the parameters of a style, from a query or a command line. Two ways to ask for one look give equal styles:
+/// what does not concern a look is left out, and colours are numbers.
+#[derive(Clone, Debug, Default)]
+pub struct StyleBuilder {
+    label: Label,
+    look: Option<Name>,
+    color: Option<Written>,
+    label_color: Option<Written>,
+    theme: Option<String>,
+    font: Option<String>,
+    scale: Scale,
+    format: Format,
+    peak: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Name {
+    Plain,
+    Badge(Kind),
+    Digits,
+}
+
+const NAMES: [(&str, Name); 7] = [
+    ("plain", Name::Plain),
+    ("flat", Name::Badge(Kind::Flat)),
+    ("flat-square", Name::Badge(Kind::FlatSquare)),
+    ("plastic", Name::Badge(Kind::Plastic)),
+    ("for-the-badge", Name::Badge(Kind::ForTheBadge)),
+    ("social", Name::Badge(Kind::Social)),
+    ("digits", Name::Digits),
+];
+
+/// Pixels of the file to a pixel of the page, each way.
+#[derive(Clone, Copy, Debug)]
+struct Scale(u8);
+
+/// A parameter of a style that can't be what it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadValue {
+    /// The parameter's name.
+    pub parameter: &'static str,
+    /// Why, or what it can be. Holds nothing of what was asked.
+    pub reason: String,
+}
+
+impl StyleBuilder {
+    /// What [`Style::default`] is, with `label` unless another is asked for.
+    #[must_use]
+    pub fn new(label: Label) -> Self {
+        Self { label, ..Self::default() }
+    }
+
+    /// What a badge is that nobody asked to be otherwise: flat.
+    #[must_use]
+    pub fn flat(label: Label) -> Self {
+        Self { look: Some(Name::Badge(Kind::Flat)), ..Self::new(label) }
+    }
+
+    /// Takes a parameter. `Ok(false)` if `name` is none of a style's.
+    ///
+    /// # Errors
+    /// When the value is none that the parameter can have. What it was before stays.
+    pub fn take(&mut self, name: &str, value: &str) -> Result<bool, BadValue> {
+        match name {
+            "label" => self.label = Label::new(value).map_err(|error| bad("label", error))?,
+            "style" => self.look = Some(one_of("style", value, &NAMES)?),
+            "color" => self.color = Some(color("color", value)?),
+            "labelColor" => self.label_color = Some(color("labelColor", value)?),
+            "theme" => self.theme = Some(named("theme", value)?),
+            "font" => self.font = Some(named("font", value)?),
+            "scale" => self.scale = Scale(one_of("scale", value, &[("1", 1), ("2", 2), ("3", 3), ("4", 4)])?),
+            "format" => self.format = one_of("format", value, &Format::NAMES)?,
+            "peak" => self.peak = one_of("peak", value, &[("0", false), ("1", true)])?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The style that was asked for.
+    ///
+    /// # Errors
+    /// When parameters name what `themes` don't have, or don't go together.
+    pub fn build(self, themes: &Themes) -> Result<Style, BadValue> {
+        let theme = self.theme(themes)?;
+        let font = self.font(themes)?;
+        let look = match (self.look, theme) {
+            (None | Some(Name::Plain), Ground::Page { dark }) => Look::Plain(self.plain(dark, font)),
+            (Some(Name::Badge(kind)), Ground::Page { .. }) => Look::Badge(self.badge(kind, font)),
+            (Some(Name::Digits), Ground::Page { .. }) => Look::Digits(self.digits(Theme::Odometer)),
+            (None | Some(Name::Digits), Ground::Own(theme)) => Look::Digits(self.digits(theme)),
+            (Some(_), Ground::Own(_)) => return Err(bad("theme", "this one is for style=digits")),
+        };
+        // Badge services cut spaces off.
+        let label = if matches!(look, Look::Badge(_)) { self.label.trimmed() } else { self.label };
+        // Digits are nothing but digits.
+        let others = !matches!(look, Look::Digits(_));
+        let format = if others { self.format } else { Format::default() };
+        Ok(Style { look, label, scale: self.scale.0, format, peak: self.peak && others })
+    }
+
+    fn theme(&self, themes: &Themes) -> Result<Ground, BadValue> {
+        match self.theme.as_deref() {
+            None | Some("light") => Ok(Ground::Page { dark: false }),
+            Some("dark") => Ok(Ground::Page { dark: true }),
+            Some(name) => themes
+                .digits(name)
+                .map(Ground::Own)
+                .ok_or_else(|| bad("theme", format_args!("it can be {}", themes.theme_names().join(", ")))),
+        }
+    }
+
+    fn font(&self, themes: &Themes) -> Result<Option<Shared<Typeface>>, BadValue> {
+        let Some(name) = &self.font else {
+            return Ok(None);
+        };
+        let unknown = || match themes.font_names().join(", ").as_str() {
+            "" => bad("font", "no font was added to this server"),
+            names => bad("font", format_args!("it can be {names}")),
+        };
+        themes.font(name).map(Some).ok_or_else(unknown)
+    }
+
+    fn plain(&self, dark: bool, font: Option<Shared<Typeface>>) -> Plain {
+        let default = if dark { Plain::DARK } else { Plain::LIGHT };
+        Plain { ink: self.color.map_or(default, |color| color.css), font }
+    }
+
+    fn badge(&self, kind: Kind, font: Option<Shared<Typeface>>) -> Badge {
+        // The colours of a social badge are always the same.
+        let color = self.color.filter(|_| kind != Kind::Social);
+        let label_color = self.label_color.filter(|_| kind != Kind::Social).map(|color| color.badge);
+        // Where there is no label, a colour for it makes an empty left half.
+        let has_label = !self.label.as_str().trim().is_empty() || kind == Kind::ForTheBadge;
+        Badge {
+            kind,
+            color: color.map_or(badge::BRIGHT_GREEN, |color| color.badge),
+            label_color: label_color.filter(|&color| color != badge::GREY || !has_label),
+            font,
+        }
+    }
+
+    fn digits(&self, theme: Theme) -> Digits {
+        let css = |color: Option<Written>| color.map(|color| color.css);
+        Digits::new(theme, css(self.color), css(self.label_color))
+    }
+}
+
+/// What a theme says: what the page around the picture is like, or what the digits are.
+enum Ground {
+    Page { dark: bool },
+    Own(Theme),
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+fn one_of<T: Copy>(parameter: &'static str, value: &str, names: &[(&str, T)]) -> Result<T, BadValue> {
+    let found = names.iter().find(|(name, _)| *name == value).map(|(_, meaning)| *meaning);
+    let list = || names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    found.ok_or_else(|| bad(parameter, format_args!("it can be {}", list())))
+}
+
+fn bad(parameter: &'static str, reason: impl fmt::Display) -> BadValue {
+    BadValue { parameter, reason: reason.to_string() }
+}
+
+/// A name that can only be looked up when all is there.
+fn named(parameter: &'static str, value: &str) -> Result<String, BadValue> {
+    if value.len() <= MAX_NAME {
+        return Ok(value.to_ascii_lowercase());
+    }
+    Err(bad(parameter, format_args!("its name has at most {MAX_NAME} letters")))
+}
+
+fn color(parameter: &'static str, value: &str) -> Result<Written, BadValue> {
+    let names = "a colour's name (green, brightgreen, cornflowerblue) or 3 or 6 hex digits without #";
+    Written::parse(value).ok_or_else(|| bad(parameter, format_args!("it can be {names}")))
+}
+
+impl fmt::Display for BadValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bad {}: {}", self.parameter, self.reason)
+    }
+}
+
+impl std::error::Error for BadValue {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn style(query: &str) -> Result<Style, BadValue> {
+        let mut builder = StyleBuilder::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            builder.take(&name, &value)?;
+        }
+        builder.build(&Themes::default())
+    }
+
+    #[test]
+    fn nothing_asked_for_is_the_default() {
+        assert_eq!(style(""), Ok(Style::default()));
+        assert_eq!(style("x=1&page=/a&Label=no"), Ok(Style::default()));
+        assert_eq!(style("style=plain&scale=1&peak=0&theme=light&format=1234&label=Users+online"), style(""));
+    }
+
+    #[test]
+    fn two_spellings_of_one_look_are_equal() {
+        for (one, other) in [
+            ("color=green&x=1", "x=2&color=008000"),
+            ("color=080&label=Readers", "label=Readers&color=%23008800"),
+            ("style=flat", "style=flat&color=success&theme=dark"),
+            ("style=flat&color=green", "color=67AC09&style=flat"),
+            ("style=flat", "style=plastic&style=flat&color=4b0"),
+            ("style=flat&label=Readers", "style=flat&label=+Readers+&labelColor=grey"),
+            ("style=social", "style=social&color=red&labelColor=blue"),
+            ("style=digits", "theme=odometer&peak=1&format=1.2k"),
+            ("color=red&theme=dark", "color=f00"),
+            ("labelColor=red", "labelColor=blue"),
+        ] {
+            assert_eq!(style(one).unwrap(), style(other).unwrap(), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn other_looks_are_other_styles() {
+        let looks = "style=plain style=flat style=flat-square style=plastic style=for-the-badge style=social \
+            style=digits theme=pixel theme=seven-segment theme=dark scale=2 peak=1 format=1.2k format=1,234 color=red \
+            label=Readers style=flat&labelColor=red style=flat&label= style=flat&label=&labelColor=555 style=flat&color=red";
+        let styles: std::collections::HashSet<Style> =
+            looks.split_whitespace().map(|look| style(look).unwrap()).collect();
+        assert_eq!(styles.len(), looks.split_whitespace().count());
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_by_name_and_not_repeated() {
+        for query in [
+            "label=%00",
+            "style=flatter",
+            "style=",
+            "color=gr%C3%BCn",
+            "color=12345",
+            "labelColor=nonsense",
+            "scale=0",
+            "scale=5",
+            "scale=2.0",
+            "scale=%2B2",
+            "scale=99999999999999999999",
+            "theme=nonsense",
+            "format=1.234",
+            "peak=yes",
+            "font=nonsense",
+            "style=flat&theme=pixel",
+            "font=%F0%9F%92%A9",
+            "theme=Nonsense%3Cscript%3E",
+        ] {
+            let refusal = style(query).unwrap_err();
+            let name = query.rsplit('&').next().unwrap().split('=').next().unwrap();
+            assert_eq!(refusal.parameter, name, "{query}");
+            let said = refusal.to_string();
+            assert!(
+                said.starts_with(&format!("bad {name}: ")) && !said.contains("nonsense"),
+                "{query}: {said}"
+            );
+        }
+        for name in ["label", "style", "color", "labelColor", "scale", "theme", "format", "peak", "font"] {
+            let refusal = style(&format!("{name}={}", "9".repeat(1 << 16))).unwrap_err().to_string();
+            assert!(refusal.len() < 200, "{refusal:.300}");
+        }
+    }
+}

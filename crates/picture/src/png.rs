@@ -1,0 +1,126 @@
+//! Pixels to the bytes of a PNG file. docs/png.md says what else was tried.
+
+use bytes::Bytes;
+use png::{BitDepth, ColorType, DeflateCompression, Encoder, EncodingError, Filter};
+
+use crate::Raster;
+
+pub(crate) fn encode(raster: &Raster) -> Bytes {
+    let mut file = Vec::with_capacity(1024);
+    let colors = palette(raster);
+    let written = if colors.len() <= 256 {
+        write_indexed(raster, &colors, &mut file)
+    } else {
+        write_rgba(raster, &mut file)
+    };
+    written.expect("a Vec takes all there is, and a raster is never empty");
+    file.into()
+}
+
+/// No filter: letters are few values in equal stripes, which deflate finds by itself and a filter breaks up.
+fn write_indexed(raster: &Raster, colors: &[[u8; 4]], file: &mut Vec<u8>) -> Result<(), EncodingError> {
+    let mut encoder = encoder(raster, file);
+    let mut pixels = indices(raster, colors);
+    if colors.len() <= 16 {
+        encoder.set_depth(BitDepth::Four);
+        pixels = pack(&pixels, raster.width() as usize);
+    }
+    encoder.set_color(ColorType::Indexed);
+    encoder.set_palette(colors.iter().flat_map(|c| [c[0], c[1], c[2]]).collect::<Vec<u8>>());
+    let alphas: Vec<u8> = colors.iter().map(|c| c[3]).take_while(|&alpha| alpha < 255).collect();
+    if !alphas.is_empty() {
+        encoder.set_trns(alphas);
+    }
+    encoder.set_filter(Filter::NoFilter);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&pixels)?;
+    writer.finish()
+}
+
+/// Two pixels to the byte, each row from a byte of its own. The file is as long as with a byte to the pixel, but
+/// deflate has half as much to look through.
+fn pack(indices: &[u8], width: usize) -> Vec<u8> {
+    let pair = |pair: &[u8]| pair[0] << 4 | pair.get(1).copied().unwrap_or_default();
+    indices.chunks_exact(width).flat_map(|row| row.chunks(2).map(pair)).collect()
+}
+
+fn write_rgba(raster: &Raster, file: &mut Vec<u8>) -> Result<(), EncodingError> {
+    let mut encoder = encoder(raster, file);
+    encoder.set_color(ColorType::Rgba);
+    encoder.set_filter(Filter::Adaptive);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(raster.pixels().as_flattened())?;
+    writer.finish()
+}
+
+fn encoder<'a>(raster: &Raster, file: &'a mut Vec<u8>) -> Encoder<'a, &'a mut Vec<u8>> {
+    let mut encoder = Encoder::new(file, raster.width(), raster.height());
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_deflate_compression(DeflateCompression::Level(9));
+    encoder
+}
+
+/// The colours of the raster, the clearest first: the list of alphas need not name those that are opaque, when they
+/// are the last.
+fn palette(raster: &Raster) -> Vec<[u8; 4]> {
+    // Most neighbours are equal, so there is less to sort than pixels.
+    let mut colors: Vec<_> = raster.pixels().chunk_by(|a, b| a == b).map(|run| run[0]).collect();
+    colors.sort_unstable_by_key(key);
+    colors.dedup();
+    colors
+}
+
+fn indices(raster: &Raster, colors: &[[u8; 4]]) -> Vec<u8> {
+    let mut indices = Vec::with_capacity(raster.pixels().len());
+    for run in raster.pixels().chunk_by(|a, b| a == b) {
+        let index = colors.binary_search_by_key(&key(&run[0]), key).unwrap_or_default();
+        indices.resize(indices.len() + run.len(), index as u8);
+    }
+    indices
+}
+
+fn key(&[red, green, blue, alpha]: &[u8; 4]) -> [u8; 4] {
+    [alpha, red, green, blue]
+}
+
+#[cfg(test)]
+mod tests {
+    use tiny_skia::{Mask, Pixmap};
+
+    use super::*;
+
+    #[test]
+    fn what_was_encoded_is_decoded() {
+        for (width, colors) in [(20, 8), (21, 16), (21, 17), (1, 1)] {
+            let mut mask = Mask::new(width, 3).unwrap();
+            mask.data_mut()
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, coverage)| *coverage = (i % colors) as u8 * 15);
+            assert_round_trip(&Raster::of_ink(&mask, [9, 8, 7, 255]), ColorType::Indexed);
+        }
+    }
+
+    #[test]
+    fn pictures_without_transparency_and_with_many_colours_are_files_too() {
+        let mut pixmap = Pixmap::new(30, 30).unwrap();
+        pixmap.data_mut().fill(255);
+        assert_round_trip(&Raster::from(pixmap.clone()), ColorType::Indexed);
+        for (i, pixel) in pixmap.data_mut().chunks_exact_mut(4).enumerate() {
+            pixel[..2].copy_from_slice(&(i as u16).to_be_bytes());
+        }
+        assert_round_trip(&Raster::from(pixmap), ColorType::Rgba);
+    }
+
+    fn assert_round_trip(raster: &Raster, color: ColorType) {
+        let file = encode(raster);
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(&file));
+        assert_eq!(decoder.read_header_info().unwrap().color_type, color);
+        decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::ALPHA);
+        let mut reader = decoder.read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let frame = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((frame.width, frame.height), (raster.width(), raster.height()));
+        assert!(pixels == raster.pixels().as_flattened());
+    }
+}

@@ -1,0 +1,179 @@
+//! Where in a page its readers are, as a strip that runs along the page.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+
+use crate::Raster;
+
+/// Pixels along the strip from one cell to the next: a mark and the gap behind it.
+const PITCH: usize = 4;
+const GAP: usize = 1;
+
+/// A grey that is seen on light and on dark pages.
+const TRACK: [u8; 4] = [127, 127, 127, 72];
+
+/// The mark of one reader, and those of ever more: each stands for up to twice as many as the one before. From badge
+/// services' green to their red, which people know how to read.
+const HEAT: [[u8; 4]; 6] = [
+    [0x44, 0xbb, 0x00, 255],
+    [0x95, 0xb9, 0x1a, 255],
+    [0xd8, 0xb8, 0x00, 255],
+    [0xea, 0x91, 0x1a, 255],
+    [0xea, 0x72, 0x33, 255],
+    [0xdd, 0x43, 0x43, 255],
+];
+
+/// The size of a strip. Its longer side runs along the page, from the left or from the top.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Strip {
+    width: u16,
+    height: u16,
+}
+
+/// A size that no strip has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BadStrip;
+
+/// How many readers there are in each cell of a strip, as far as that is to be seen: 0 for none, otherwise one more than
+/// the place in `HEAT`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Heat(Vec<u8>);
+
+impl Strip {
+    /// The longest side, in pixels.
+    pub const LONGEST: u16 = 2000;
+    /// The longest that the shorter side may be, in pixels.
+    pub const WIDEST: u16 = 100;
+    /// The shortest side, in pixels.
+    pub const SHORTEST: u16 = 4;
+
+    /// A strip of that many pixels.
+    ///
+    /// # Errors
+    /// [`BadStrip`], if the longer side has more than 2000 or the shorter one not 4 to 100.
+    pub fn new(width: u16, height: u16) -> Result<Self, BadStrip> {
+        let (shorter, longer) = (width.min(height), width.max(height));
+        if longer > Self::LONGEST || !(Self::SHORTEST..=Self::WIDEST).contains(&shorter) {
+            return Err(BadStrip);
+        }
+        Ok(Self { width, height })
+    }
+
+    /// Pixels.
+    pub fn width(self) -> u16 {
+        self.width
+    }
+
+    /// Pixels.
+    pub fn height(self) -> u16 {
+        self.height
+    }
+
+    /// Where the readers are, each from 0 (the page's beginning) to 1 (its end).
+    pub fn heat(self, positions: impl IntoIterator<Item = f32>) -> Heat {
+        let mut readers = vec![0_u32; self.length().div_ceil(PITCH)];
+        let last = readers.len() - 1;
+        for position in positions {
+            readers[((position * last as f32).round() as usize).min(last)] += 1;
+        }
+        Heat(readers.into_iter().map(level).collect())
+    }
+
+    /// The strip as a PNG file.
+    pub fn paint(self, heat: &Heat) -> Bytes {
+        let along: Vec<_> = (0..self.length()).map(|at| color(heat, at)).collect();
+        let (width, height) = (usize::from(self.width), usize::from(self.height));
+        let pixels = if self.is_horizontal() {
+            along.repeat(height)
+        } else {
+            along.iter().flat_map(|&color| std::iter::repeat_n(color, width)).collect()
+        };
+        Raster::new(u32::from(self.width), pixels).encode()
+    }
+
+    fn is_horizontal(self) -> bool {
+        self.width >= self.height
+    }
+
+    fn length(self) -> usize {
+        usize::from(self.width.max(self.height))
+    }
+}
+
+impl Default for Strip {
+    /// 200×12 pixels.
+    fn default() -> Self {
+        Self { width: 200, height: 12 }
+    }
+}
+
+/// A PNG file of one pixel that doesn't show: the answer to who asks in order to have asked.
+#[must_use]
+pub fn clear_pixel() -> Bytes {
+    static PIXEL: LazyLock<Bytes> = LazyLock::new(|| Raster::new(1, vec![[0; 4]]).encode());
+    PIXEL.clone()
+}
+
+/// 1 for one reader, 2 for two, 3 for three and four, and so on, doubling.
+fn level(readers: u32) -> u8 {
+    let doublings = |readers: u32| readers.next_power_of_two().ilog2() as u8;
+    if readers == 0 { 0 } else { (1 + doublings(readers)).min(HEAT.len() as u8) }
+}
+
+fn color(heat: &Heat, at: usize) -> [u8; 4] {
+    let level = heat.0.get(at / PITCH).map_or(0, |&level| usize::from(level));
+    if level == 0 || at % PITCH >= PITCH - GAP { TRACK } else { HEAT[level - 1] }
+}
+
+impl fmt::Display for BadStrip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "no strip: the longer side has at most {} pixels, the shorter one {} to {}",
+            Strip::LONGEST,
+            Strip::SHORTEST,
+            Strip::WIDEST
+        )
+    }
+}
+
+impl std::error::Error for BadStrip {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heat(positions: &[f32]) -> Vec<u8> {
+        Strip::new(17, 4).unwrap().heat(positions.iter().copied()).0
+    }
+
+    #[test]
+    fn each_reader_is_where_they_are() {
+        assert_eq!(heat(&[]), [0, 0, 0, 0, 0]);
+        assert_eq!(heat(&[0.0, 0.5, 1.0]), [1, 0, 1, 0, 1]);
+        assert_eq!(heat(&[0.2, 0.3]), [0, 2, 0, 0, 0]);
+        // Whatever comes in, nothing panics.
+        assert_eq!(heat(&[f32::NAN, f32::INFINITY, -3.0]), [2, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn it_grows_hotter_with_each_doubling() {
+        let levels = [0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33, u32::MAX >> 1].map(level);
+        assert_eq!(levels, [0, 1, 2, 3, 3, 4, 4, 5, 5, 6, 6, 6, 6]);
+    }
+
+    #[test]
+    fn the_longer_side_runs_along_the_page() {
+        for (width, height) in [(200, 12), (12, 200), (2000, 100), (4, 4)] {
+            let strip = Strip::new(width, height).unwrap();
+            let file = strip.paint(&strip.heat([0.5]));
+            let side = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().unwrap());
+            assert_eq!((side(16), side(20)), (u32::from(width), u32::from(height)));
+        }
+        for (width, height) in [(2001, 12), (12, 2001), (101, 101), (3, 100), (0, 0)] {
+            assert_eq!(Strip::new(width, height), Err(BadStrip));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Which picture is asked for.
+
+use std::collections::BTreeSet;
+
+use crate::badge::{self, Badge};
+use crate::digits::{self, Digits};
+use crate::drawing::{Drawing, Part};
+use crate::number::Format;
+use crate::plain::{self, Plain};
+use crate::text::Line;
+use crate::{Label, Rgb, Value};
+
+/// How a count is to look. Two equal styles give the same picture, so a style is the key of feeds and caches.
+/// Cheap to clone. [`StyleBuilder`](crate::StyleBuilder) makes one of parameters.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Style {
+    pub(crate) look: Look,
+    pub(crate) label: Label,
+    /// Pixels of the file to a pixel of the page, each way.
+    pub(crate) scale: u8,
+    pub(crate) format: Format,
+    pub(crate) peak: bool,
+}
+
+/// The family of pictures that a style belongs to; each has a file of its own, and knows what only it needs.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Look {
+    Plain(Plain),
+    Badge(Badge),
+    Digits(Digits),
+}
+
+impl Style {
+    /// Green letters on nothing, 200×30 pixels or wider: "Users online: 42".
+    #[must_use]
+    pub fn plain(label: Label) -> Self {
+        let look = Look::Plain(Plain::default());
+        Self { look, label, scale: 1, format: Format::default(), peak: false }
+    }
+
+    /// What `value` looks like: both PNG and SVG are made of it.
+    pub(crate) fn draw(&self, value: Value) -> Drawing<'_> {
+        match &self.look {
+            Look::Plain(plain) => plain::draw(plain, self, value),
+            Look::Badge(badge) => badge::draw(badge, self, value),
+            Look::Digits(digits) => digits::draw(digits, value),
+        }
+    }
+
+    /// Width and height of the picture on the page, in pixels. The file has [`Style::scale`] times as many each way.
+    #[must_use]
+    pub fn size(&self, value: Value) -> (u32, u32) {
+        let drawing = self.draw(value);
+        (drawing.width, drawing.height)
+    }
+
+    /// The words beside the number.
+    #[must_use]
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// The number as this style writes it: `1234`, `1.2k`, `42 (peak 97)`; an en dash at the end of a stream.
+    #[must_use]
+    pub fn message(&self, value: Value) -> String {
+        self.format.message(value, self.peak)
+    }
+
+    /// The colour behind the number of a badge, else that of the number itself.
+    #[must_use]
+    pub fn color(&self) -> Rgb {
+        match &self.look {
+            Look::Plain(plain) => plain.ink,
+            Look::Badge(badge) => badge.color,
+            Look::Digits(digits) => digits.color,
+        }
+    }
+
+    /// The characters of the label and the message that the style's font has no glyph for, in ascending order. Each is
+    /// painted as the font's box.
+    #[must_use]
+    pub fn missing_glyphs(&self, value: Value) -> BTreeSet<char> {
+        let drawing = self.draw(value);
+        let lines = drawing.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(&text.line),
+            Part::Shape(..) | Part::Image(_) => None,
+        });
+        lines.flat_map(Line::missing_glyphs).collect()
+    }
+
+    /// Whether the picture has room for a peak: then it wants a [`Value::Peak`].
+    #[must_use]
+    pub fn shows_peak(&self) -> bool {
+        self.peak
+    }
+
+    /// Pixels of the file to a pixel of the page, each way: 1 to 4.
+    #[must_use]
+    pub fn scale(&self) -> u8 {
+        self.scale
+    }
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self::plain(Label::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_without_a_glyph_are_named_once() {
+        let style = Style::plain(Label::new("在线 viewers 在").unwrap());
+        assert_eq!(style.missing_glyphs(Value::Count(7)), BTreeSet::from(['在', '线']));
+        assert_eq!(Style::default().missing_glyphs(Value::Ended), BTreeSet::new());
+    }
+}

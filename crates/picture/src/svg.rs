@@ -1,0 +1,223 @@
+//! A drawing becomes a vector picture.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tiny_skia::{Path, PathSegment};
+use ttf_parser::{GlyphId, OutlineBuilder};
+
+use crate::drawing::{Drawing, Fill, Image, Ink, Part, Text};
+use crate::paint::{BLUR, BLURRED, SHADOW};
+use crate::text::Line;
+use crate::{Style, Value};
+
+/// An SVG file that looks like the PNG at scale 1, and is as large on the page. Letters are outlines, so that it looks
+/// the same where the fonts are missing; its title is what a screen reader reads.
+#[must_use]
+pub fn svg(style: &Style, value: Value) -> String {
+    let drawing = style.draw(value);
+    let (width, height) = (drawing.width, drawing.height);
+    let title = escaped(&title(style, value));
+    let mut svg = format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" aria-label="{title}"><title>{title}</title>"#
+    );
+    Writer { drawing: &drawing, to: &mut svg, ids: 0 }.all();
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// What somebody hears who can't see the picture.
+fn title(style: &Style, value: Value) -> String {
+    let number = match value {
+        Value::Ended => "no number".to_owned(),
+        _ => style.message(value),
+    };
+    match style.label().as_str() {
+        "" => number,
+        label => format!("{label}: {number}"),
+    }
+}
+
+/// The text as XML takes it, also within quotes. Two characters that no XML may hold are replaced.
+fn escaped(text: &str) -> String {
+    let mut xml = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => xml.push_str("&amp;"),
+            '<' => xml.push_str("&lt;"),
+            '>' => xml.push_str("&gt;"),
+            '"' => xml.push_str("&quot;"),
+            '\u{fffe}' | '\u{ffff}' => xml.push('\u{fffd}'),
+            c => xml.push(c),
+        }
+    }
+    xml
+}
+
+struct Writer<'a> {
+    drawing: &'a Drawing<'a>,
+    to: &'a mut String,
+    /// How many have been given.
+    ids: u32,
+}
+
+impl Writer<'_> {
+    fn all(&mut self) {
+        let drawing = self.drawing;
+        let pale = drawing.alpha < 255;
+        if pale {
+            self.put(format_args!(r#"<g opacity="{}">"#, short(f32::from(drawing.alpha) / 255.0)));
+        }
+        for part in &drawing.parts {
+            match part {
+                Part::Shape(path, fill) => self.shape(path, fill),
+                Part::Text(text) => self.text(text),
+                Part::Image(image) => self.image(image),
+            }
+        }
+        if pale {
+            self.to.push_str("</g>");
+        }
+    }
+
+    fn put(&mut self, text: std::fmt::Arguments) {
+        self.to.write_fmt(text).expect("a String takes all there is");
+    }
+
+    fn id(&mut self) -> u32 {
+        self.ids += 1;
+        self.ids
+    }
+
+    fn shape(&mut self, path: &Path, fill: &Fill) {
+        let outline = outline(path);
+        match fill {
+            Fill::Solid(ink) => {
+                self.put(format_args!(r#"<path d="{outline}"{}/>"#, attributes("fill", *ink)))
+            }
+            Fill::Down(stops) => {
+                let id = self.id();
+                let height = self.drawing.height;
+                self.put(format_args!(
+                    r#"<linearGradient id="g{id}" gradientUnits="userSpaceOnUse" x2="0" y2="{height}">"#
+                ));
+                for (at, ink) in stops {
+                    let ink = attributes("stop", *ink);
+                    self.put(format_args!(r#"<stop offset="{}"{ink}/>"#, short(*at)));
+                }
+                self.put(format_args!(r#"</linearGradient><path d="{outline}" fill="url(#g{id})"/>"#));
+            }
+        }
+    }
+
+    fn text(&mut self, text: &Text) {
+        let outline = letters(&text.line, text.baseline as f32);
+        let ink = attributes("fill", text.ink.into());
+        let Some(shadow) = text.shadow else {
+            return self.put(format_args!(r#"<path{ink} d="{outline}"/>"#));
+        };
+        let id = self.id();
+        self.put(format_args!(r##"<filter id="b{id}"><feGaussianBlur stdDeviation="{BLUR}"/></filter>"##));
+        self.put(format_args!(r##"<defs><path id="t{id}" d="{outline}"/></defs><g fill="#{shadow}">"##));
+        self.put(format_args!(r##"<use href="#t{id}" y="1" fill-opacity="{SHADOW}"/>"##));
+        self.put(format_args!(
+            r##"<use href="#t{id}" y="1" fill-opacity="{BLURRED}" filter="url(#b{id})"/></g>"##
+        ));
+        self.put(format_args!(r##"<use href="#t{id}"{ink}/>"##));
+    }
+
+    fn image(&mut self, image: &Image) {
+        let (x, y, width) = (image.x, image.y, image.width);
+        let height = image.pixels.len() as u32 / width.max(1);
+        let file = STANDARD.encode(image.file);
+        self.put(format_args!(
+            r#"<image x="{x}" y="{y}" width="{width}" height="{height}" style="image-rendering:pixelated" href="data:image/png;base64,{file}"/>"#
+        ));
+    }
+}
+
+/// The attributes for the ink of a `fill` or a `stop`.
+fn attributes(name: &str, Ink { rgb, alpha }: Ink) -> String {
+    let color = if name == "stop" { "stop-color" } else { name };
+    let opacity = if alpha < 1.0 { format!(r#" {name}-opacity="{}""#, short(alpha)) } else { String::new() };
+    format!(r##" {color}="#{rgb}"{opacity}"##)
+}
+
+/// Hundredths are finer than any screen.
+fn short(number: f32) -> f32 {
+    (number * 100.0).round() / 100.0
+}
+
+fn outline(path: &Path) -> String {
+    let mut pen = Pen { to: String::new(), x: 0.0, y: 0.0, scale: 1.0, up: 1.0 };
+    for segment in path.segments() {
+        match segment {
+            PathSegment::MoveTo(p) => pen.move_to(p.x, p.y),
+            PathSegment::LineTo(p) => pen.line_to(p.x, p.y),
+            PathSegment::QuadTo(a, p) => pen.quad_to(a.x, a.y, p.x, p.y),
+            PathSegment::CubicTo(a, b, p) => pen.curve_to(a.x, a.y, b.x, b.y, p.x, p.y),
+            PathSegment::Close => pen.close(),
+        }
+    }
+    pen.to
+}
+
+/// The outlines of all letters of a line that stands on `baseline`.
+fn letters(line: &Line, baseline: f32) -> String {
+    let (face, glyphs) = line.glyphs();
+    // fontdue has read the same file.
+    let Ok(font) = ttf_parser::Face::parse(&face.typeface.file, 0) else {
+        return String::new();
+    };
+    let scale = face.px / f32::from(font.units_per_em());
+    let mut pen = Pen { to: String::new(), x: 0.0, y: baseline, scale, up: -1.0 };
+    for &(c, x) in glyphs {
+        pen.x = x;
+        font.outline_glyph(font.glyph_index(c).unwrap_or(GlyphId(0)), &mut pen);
+    }
+    pen.to
+}
+
+/// Writes outlines as SVG does, moved and scaled.
+struct Pen {
+    to: String,
+    x: f32,
+    y: f32,
+    scale: f32,
+    /// -1 for fonts, whose y grows upwards.
+    up: f32,
+}
+
+impl Pen {
+    fn put(&mut self, command: char, points: &[(f32, f32)]) {
+        self.to.push(command);
+        for (i, (x, y)) in points.iter().enumerate() {
+            let space = if i == 0 { "" } else { " " };
+            let (x, y) = (short(self.x + x * self.scale), short(self.y + y * self.scale * self.up));
+            write!(self.to, "{space}{x} {y}").expect("a String takes all there is");
+        }
+    }
+}
+
+impl OutlineBuilder for Pen {
+    fn move_to(&mut self, x: f32, y: f32) {
+        self.put('M', &[(x, y)]);
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        self.put('L', &[(x, y)]);
+    }
+
+    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
+        self.put('Q', &[(x1, y1), (x, y)]);
+    }
+
+    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
+        self.put('C', &[(x1, y1), (x2, y2), (x, y)]);
+    }
+
+    fn close(&mut self) {
+        self.to.push('Z');
+    }
+}

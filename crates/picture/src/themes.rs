@@ -1,0 +1,142 @@
+//! Fonts and digits that are added to the built-in ones.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+
+use crate::digits::{CustomDigits, DigitError, Theme};
+use crate::font::Typeface;
+use crate::shared::Shared;
+
+/// The themes of digits and the fonts that a style can name: the built-in themes, and what was added.
+#[derive(Clone, Debug, Default)]
+pub struct Themes {
+    digits: BTreeMap<String, Shared<CustomDigits>>,
+    fonts: BTreeMap<String, Shared<Typeface>>,
+}
+
+/// Why digits or a font can't be added.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ThemeError {
+    /// The name is not 1 to 32 ASCII letters, digits and hyphens, so it couldn't stand in a URL as it is.
+    Name,
+    /// A built-in theme has this name.
+    BuiltIn,
+    /// [`Themes::MAX_DIGITS`] themes of digits were added already.
+    TooManyDigits,
+    /// [`Themes::MAX_FONTS`] fonts were added already.
+    TooManyFonts,
+    /// Another font has this name.
+    FontName,
+    /// The font has more than [`Themes::MAX_FONT_BYTES`].
+    FontSize,
+    /// The font can't be parsed; the parser's reason.
+    Font(&'static str),
+    /// The file of this digit, 0 to 9, can't be taken.
+    Digit(u8, DigitError),
+}
+
+/// Bytes of the longest name.
+pub(crate) const MAX_NAME: usize = 32;
+
+impl Themes {
+    /// How many themes of digits can be added.
+    pub const MAX_DIGITS: usize = 32;
+    /// How many fonts can be added.
+    pub const MAX_FONTS: usize = 8;
+    /// Bytes of the largest PNG file of a digit.
+    pub const MAX_DIGIT_BYTES: usize = 64 << 10;
+    /// Bytes of the largest font: those of one script are far smaller, and all glyphs are parsed when it is added.
+    pub const MAX_FONT_BYTES: usize = 8 << 20;
+
+    /// Adds digits, which `theme=NAME` asks for: the PNG files of 0 to 9, each of at most 64 KiB and 64×64 pixels, all
+    /// of one height. Replaces digits of the same name, which is taken in lower case.
+    ///
+    /// # Errors
+    /// When the name is bad or a built-in theme's, a file can't be a digit, or there are too many themes.
+    pub fn add_digits(&mut self, name: &str, files: &[Vec<u8>; 10]) -> Result<(), ThemeError> {
+        let name = checked(name)?;
+        if self.theme_names().contains(&&*name) && !self.digits.contains_key(&name) {
+            return Err(ThemeError::BuiltIn);
+        }
+        if self.digits.len() == Self::MAX_DIGITS {
+            return Err(ThemeError::TooManyDigits);
+        }
+        let digits = CustomDigits::decode(files).map_err(|(digit, error)| ThemeError::Digit(digit, error))?;
+        self.digits.insert(name, Shared::new(digits));
+        Ok(())
+    }
+
+    /// Adds a font (TrueType or OpenType, at most 8 MiB), which `font=NAME` asks for. The name is taken in lower case.
+    ///
+    /// # Errors
+    /// When the name is bad or taken, the file is too large or no font, or there are too many fonts.
+    pub fn add_font(&mut self, name: &str, file: Vec<u8>) -> Result<(), ThemeError> {
+        let name = checked(name)?;
+        if file.len() > Self::MAX_FONT_BYTES {
+            return Err(ThemeError::FontSize);
+        }
+        let typeface = Typeface::parse(file.into()).map_err(ThemeError::Font)?;
+        if self.fonts.len() == Self::MAX_FONTS {
+            return Err(ThemeError::TooManyFonts);
+        }
+        match self.fonts.insert(name, Shared::new(typeface)) {
+            None => Ok(()),
+            Some(_) => Err(ThemeError::FontName),
+        }
+    }
+
+    pub(crate) fn digits(&self, name: &str) -> Option<Theme> {
+        let built_in = Theme::NAMES.into_iter().find(|theme| theme.0 == name).map(|theme| theme.1);
+        built_in.or_else(|| self.digits.get(name).cloned().map(Theme::Custom))
+    }
+
+    pub(crate) fn font(&self, name: &str) -> Option<Shared<Typeface>> {
+        self.fonts.get(name).cloned()
+    }
+
+    /// The names that `theme=` takes.
+    #[must_use]
+    pub fn theme_names(&self) -> Vec<&str> {
+        let built_in = Theme::NAMES.iter().map(|theme| theme.0);
+        ["light", "dark"].into_iter().chain(built_in).chain(self.digits.keys().map(String::as_str)).collect()
+    }
+
+    /// The names that `font=` takes.
+    #[must_use]
+    pub fn font_names(&self) -> Vec<&str> {
+        self.fonts.keys().map(String::as_str).collect()
+    }
+}
+
+/// A name that can stand in a URL as it is, in lower case.
+fn checked(name: &str) -> Result<String, ThemeError> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let fits = (1..=MAX_NAME).contains(&name.len());
+    if fits && name.chars().all(fine) { Ok(name.to_ascii_lowercase()) } else { Err(ThemeError::Name) }
+}
+
+impl fmt::Display for ThemeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => write!(f, "its name can have at most {MAX_NAME} letters, digits and hyphens"),
+            Self::BuiltIn => f.write_str("a theme of the program's own has this name"),
+            Self::TooManyDigits => write!(f, "there are more than {} themes", Themes::MAX_DIGITS),
+            Self::TooManyFonts => write!(f, "there are more than {} fonts", Themes::MAX_FONTS),
+            Self::FontName => f.write_str("another font has this name"),
+            Self::FontSize => write!(f, "it has more than {} KiB", Themes::MAX_FONT_BYTES >> 10),
+            Self::Font(reason) => f.write_str(reason),
+            Self::Digit(digit, error) => write!(f, "digit {digit}: {error}"),
+        }
+    }
+}
+
+impl Error for ThemeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Digit(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}
