@@ -14,7 +14,7 @@ use onlookers::delivery::{Fanout, FanoutOptions};
 use onlookers::feed::{Feeds, View};
 use onlookers::picture::{Label, Style};
 use onlookers::pictures::Pictures;
-use onlookers::room::{Counting, Limits, Presence, RoomName, Rooms, Site};
+use onlookers::room::{Counting, Limits, CountGuard, RoomName, Rooms, Site};
 use tokio::runtime::{Builder, Runtime};
 use town::{Moment, Pages, Town};
 
@@ -31,7 +31,7 @@ fn room_name() -> RoomName {
     RoomName::site(Site::of_url("https://example.com/").expect("a site's URL"))
 }
 
-fn crowd(rooms: &Rooms, viewers: usize) -> Vec<Presence> {
+fn crowd(rooms: &Rooms, viewers: usize) -> Vec<CountGuard> {
     (0..viewers).map(|_| rooms.join(&room_name(), None).expect("room for one more")).collect()
 }
 
@@ -82,7 +82,7 @@ fn publishing(criterion: &mut Criterion) {
         let crowd = crowd(&rooms, viewers);
         let feed = feeds.open(
             &crowd[0].room(),
-            View::Count { counting: Counting::Pages, style: Style::plain(Label::default()) },
+            View::Count { counting: Counting::Tabs, style: Style::plain(Label::default()) },
         );
         group.bench_function(BenchmarkId::from_parameter(viewers), |bencher| {
             bencher.iter(|| {

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use crate::delivery::websocket::{Outbox, frame};
 use crate::feed::pace::Pace;
-use crate::room::registry::{Held, Registry};
+pub(crate) use crate::room::ViewerId;
+use crate::room::registry::{Entry, Registry};
 use crate::room::{EntryObserver, RoomName, RoomRef};
 pub(crate) use attendance::Attendance;
 use batch::{Batch, Sealed};
@@ -26,7 +27,7 @@ use members::{Listener, Members};
 use notices::Notices;
 pub(crate) use talk::NotSaid;
 use talk::{Message, Talk};
-pub(crate) use telling::{Telling, ViewerId};
+pub(crate) use telling::Telling;
 use told::Told;
 
 mod attendance;
@@ -44,7 +45,7 @@ const MOST_READERS: usize = 100;
 const REST: u32 = 4;
 
 /// A circle that somebody holds; the last holder to go takes it along.
-pub(crate) type CircleRef = Arc<Held<CircleKey, Circle>>;
+pub(crate) type CircleRef = Arc<Entry<CircleKey, Circle>>;
 
 /// What makes two viewers hear the same.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -86,7 +87,7 @@ impl Circles {
         let circle = self.circles.open(&key, || (key.clone(), Circle::new(Arc::clone(room), telling)));
         circle.driver.get_or_init(|| {
             let weak = Arc::downgrade(&circle);
-            room.watch(weak.clone());
+            room.observe(weak.clone());
             tokio::spawn(drive(weak, Arc::clone(&circle.news), telling.shortest_gap())).abort_handle()
         });
         circle
@@ -94,12 +95,12 @@ impl Circles {
 
     /// A name for a viewer that nobody has had and that says nothing of them: a number, hashed with a key of this process.
     pub(crate) fn new_id(&self) -> ViewerId {
-        ViewerId(self.ids.hash_one(self.next_id.fetch_add(1, Ordering::Relaxed)))
+        ViewerId::new(self.ids.hash_one(self.next_id.fetch_add(1, Ordering::Relaxed)))
     }
 }
 
 /// Tells a circle of its room's changes, for as long as the circle has members.
-async fn drive(circle: Weak<Held<CircleKey, Circle>>, news: Arc<Notify>, shortest_gap: Duration) {
+async fn drive(circle: Weak<Entry<CircleKey, Circle>>, news: Arc<Notify>, shortest_gap: Duration) {
     let mut pace = Pace::new(Instant::now());
     let mut cost = Duration::ZERO;
     loop {
@@ -114,7 +115,7 @@ async fn drive(circle: Weak<Held<CircleKey, Circle>>, news: Arc<Notify>, shortes
 }
 
 /// Passes on what members say to each other, as long as there are any. A large room is told less often.
-async fn pass_on(circle: Weak<Held<CircleKey, Circle>>, talk: Arc<Talk>) {
+async fn pass_on(circle: Weak<Entry<CircleKey, Circle>>, talk: Arc<Talk>) {
     let mut next = Instant::now();
     loop {
         talk.said().await;
@@ -187,8 +188,8 @@ impl Circle {
     fn news(&self, id: ViewerId, told: &Bytes, mut now: Vec<u8>) -> Bytes {
         let readers =
             if self.telling == Telling::Counts { self.room.readers(MOST_READERS) } else { Vec::new() };
-        for (reader_id, reader) in readers.iter().filter(|(reader_id, _)| *reader_id != id.into()) {
-            frame::put_text(&mut now, &talk::presence(&self.name, (*reader_id).into(), reader));
+        for (reader_id, reader) in readers.iter().filter(|(reader_id, _)| *reader_id != id) {
+            frame::put_text(&mut now, &talk::presence(&self.name, *reader_id, reader));
         }
         // What all were told last is shared; a copy of one's own is made only for what is more.
         if *told == now { told.clone() } else { now.into() }
@@ -241,7 +242,7 @@ impl Circle {
         told.update(self.frame_of_now(), &mut batch);
         drop(told);
         for notice in notices {
-            let name = notice.by().and_then(|id| self.room.reader(id.into())?.name);
+            let name = notice.by().and_then(|id| self.room.reader(id)?.name);
             batch.add_text(notice.by(), &notice.text(&self.name, name));
         }
         batch
@@ -253,7 +254,7 @@ impl Circle {
         for id in moved {
             // Under this lock nobody leaves unnoticed whom the others are told of here.
             let mut notices = self.notices();
-            let Some(reader) = self.room.reader(id.into()) else { continue };
+            let Some(reader) = self.room.reader(id) else { continue };
             notices.knows(id);
             batch.add_text(Some(id), &talk::presence(&self.name, id, &reader));
         }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::delivery::Fanout;
 use crate::pictures::Pictures;
-use crate::room::registry::{Held, Registry};
+use crate::room::registry::{Entry, Registry};
 use crate::room::{EntryObserver, RoomRef};
 pub use view::View;
 
@@ -21,7 +21,7 @@ pub(crate) mod pace;
 mod view;
 
 /// A feed that somebody holds; the last holder to go takes it along.
-pub type FeedRef = Arc<Held<(), Feed>>;
+pub type FeedRef = Arc<Entry<(), Feed>>;
 
 /// All feeds that have viewers.
 pub struct Feeds {
@@ -76,8 +76,8 @@ impl Feeds {
             ((), self.make(room, view.clone()))
         });
         if is_new {
-            let watcher: Weak<Held<(), Feed>> = Arc::downgrade(&feed);
-            room.watch(watcher);
+            let watcher: Weak<Entry<(), Feed>> = Arc::downgrade(&feed);
+            room.observe(watcher);
             // The room may have changed since the feed was made.
             look(&feed);
         }
@@ -118,7 +118,7 @@ fn look(feed: &FeedRef) {
 }
 
 /// Publishes a feed at its pace until it shows what there is to be seen.
-async fn drive(feed: Weak<Held<(), Feed>>) {
+async fn drive(feed: Weak<Entry<(), Feed>>) {
     while let Some(turn) = feed.upgrade().and_then(|feed| feed.turn()) {
         tokio::time::sleep_until(turn).await;
         let Some(feed) = feed.upgrade() else { return };

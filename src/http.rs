@@ -12,7 +12,7 @@ use crate::delivery::{self, takeover::Answer};
 use crate::feed::FeedRef;
 use crate::gate::{Claim, Refusal};
 use crate::net::capacity::Permit;
-use crate::room::Presence;
+use crate::room::CountGuard;
 pub(crate) use websocket::Opening;
 
 mod answers;
@@ -64,7 +64,7 @@ pub(crate) struct Ticket {
     /// See [`Newcomer::opening`](crate::delivery::Newcomer).
     pub(crate) opening: delivery::Opening,
     pub(crate) feed: FeedRef,
-    pub(crate) presence: Option<Presence>,
+    pub(crate) presence: Option<CountGuard>,
     pub(crate) permit: Permit,
     /// Whether the viewer is one of those that [`Newcomer::hangs_up_late`](crate::delivery::Newcomer) speaks of.
     pub(crate) hangs_up_late: bool,

@@ -20,7 +20,7 @@
 //! - `http`: the routes; one match on method and path.
 //! - [`gate`]: who may embed. From what a request says of itself to an [`Admission`](gate::Admission) or a
 //!   [`Refusal`](gate::Refusal).
-//! - [`room`]: those who share a count. A [`Presence`](room::Presence) is the only thing that changes one.
+//! - [`room`]: those who share a count. A [`CountGuard`](room::CountGuard) is the only thing that changes one.
 //! - [`feed`]: one room in one representation; paces, encodes once for everyone, keeps only the newest frame.
 //! - `circle`: for WebSockets what a feed is for pictures; tells each room's viewers of each other, too.
 //! - [`picture`]: style and count give pixels, then PNG bytes; pure functions. [`pictures`] is their bounded cache. Pages

@@ -10,7 +10,7 @@ use onlookers::delivery::Fanout;
 use onlookers::feed::{FeedRef, Feeds, View};
 use onlookers::picture::{Label, Style};
 use onlookers::pictures::Pictures;
-use onlookers::room::{Counting, Keys, Limits, Page, PageQuery, Presence, RoomName, Rooms, Site};
+use onlookers::room::{Counting, Keys, Limits, Page, PageQuery, CountGuard, RoomName, Rooms, Site};
 use onlookers::server::Server;
 use tokio::sync::oneshot;
 
@@ -33,7 +33,7 @@ pub(crate) async fn print(fanout: &Arc<Fanout>) {
     let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::clone(fanout));
     let keys = Keys::new().expect("randomness");
     // The feed goes first, as with a viewer in the fan-out: nobody is left to be shown that they have gone.
-    let mut crowd: Vec<(FeedRef, Presence)> = Vec::with_capacity(ROOMS as usize);
+    let mut crowd: Vec<(FeedRef, CountGuard)> = Vec::with_capacity(ROOMS as usize);
     let before = resident();
     let mut most = Vec::new();
     for _ in 0..2 {
@@ -50,7 +50,7 @@ pub(crate) async fn print(fanout: &Arc<Fanout>) {
     }
     println!(
         "{ROOMS} rooms of one viewer each, without sockets: {:.0} bytes a room beyond its viewer; {:+.0} when as many come anew",
-        most[0] - size_of::<(FeedRef, Presence)>() as f64,
+        most[0] - size_of::<(FeedRef, CountGuard)>() as f64,
         most[1] - most[0],
     );
 }
@@ -89,13 +89,13 @@ pub(crate) fn print_served() {
     let _ = runtime.block_on(serving);
 }
 
-fn open(rooms: &Rooms, feeds: &Feeds, keys: &Keys, number: u32) -> (FeedRef, Presence) {
+fn open(rooms: &Rooms, feeds: &Feeds, keys: &Keys, number: u32) -> (FeedRef, CountGuard) {
     let site: Site = format!("site-{}.example", number / PAGES_A_SITE).parse().expect("a site's name");
     let page =
         Page::new(&format!("/posts/{}", number % PAGES_A_SITE), PageQuery::Drop).expect("a page's name");
     let visitor = keys.visitor(&site, IpAddr::V4(number.into()), b"Mozilla/5.0");
     let presence = rooms.join(&RoomName::page(site, page), Some(&visitor)).expect("room for one more");
-    let view = View::Count { counting: Counting::Pages, style: Style::plain(Label::default()) };
+    let view = View::Count { counting: Counting::Tabs, style: Style::plain(Label::default()) };
     let feed = feeds.open(&presence.room(), view);
     (feed, presence)
 }

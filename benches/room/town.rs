@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use onlookers::room::{Keys, Limits, Page, PageQuery, Presence, RoomName, Rooms, Site, Visitor};
+use onlookers::room::{CountGuard, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site, Visitor};
 
 /// Each has as many pages as any other.
 const SITES: u32 = 200;
@@ -32,8 +32,8 @@ pub(crate) enum Moment {
 pub(crate) struct Town {
     rooms: Rooms,
     keys: Keys,
-    people: Vec<Presence>,
-    guests: VecDeque<Presence>,
+    people: Vec<CountGuard>,
+    guests: VecDeque<CountGuard>,
     /// How many guests there ever were.
     came: u32,
 }
@@ -72,7 +72,7 @@ impl Town {
     /// Some come, and those who came first go.
     fn turn(&mut self, pages: Pages, moment: Moment) -> Duration {
         let joined = self.party(pages);
-        let leaving: Vec<Presence> = self.guests.drain(..PARTY).collect();
+        let leaving: Vec<CountGuard> = self.guests.drain(..PARTY).collect();
         let started = Instant::now();
         drop(leaving);
         match moment {
@@ -111,7 +111,7 @@ impl Town {
         (RoomName::page(site, page), visitor)
     }
 
-    fn join(&self, (name, visitor): &(RoomName, Visitor)) -> Presence {
+    fn join(&self, (name, visitor): &(RoomName, Visitor)) -> CountGuard {
         self.rooms.join(name, Some(visitor)).expect("room for one more")
     }
 }

@@ -2,13 +2,13 @@
 
 use super::notices::Notices;
 use super::{CircleRef, Telling, ViewerId};
-use crate::room::{NoRoom, Presence};
+use crate::room::{CountGuard, LimitReached};
 
 /// Being there for the others of a circle: making it tells them of a join, dropping it of a leave.
 pub(crate) struct Attendance {
     circle: CircleRef,
     id: ViewerId,
-    presence: Option<Presence>,
+    presence: Option<CountGuard>,
 }
 
 impl Attendance {
@@ -16,12 +16,12 @@ impl Attendance {
     /// count that the viewer is in: so the word goes in before the count changes.
     ///
     /// # Errors
-    /// [`NoRoom`], if `enter` says so.
+    /// [`LimitReached`], if `enter` says so.
     pub(crate) fn new(
         circle: CircleRef,
         id: ViewerId,
-        enter: Option<impl FnOnce() -> Result<Presence, NoRoom>>,
-    ) -> Result<Self, NoRoom> {
+        enter: Option<impl FnOnce() -> Result<CountGuard, LimitReached>>,
+    ) -> Result<Self, LimitReached> {
         let mut attendance = Self { circle, id, presence: None };
         if let Some(enter) = enter {
             attendance.announce(Notices::joins);
@@ -41,7 +41,7 @@ impl Attendance {
         }
     }
 
-    pub(crate) fn presence(&mut self) -> Option<&mut Presence> {
+    pub(crate) fn presence(&mut self) -> Option<&mut CountGuard> {
         self.presence.as_mut()
     }
 }

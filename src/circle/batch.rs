@@ -83,11 +83,11 @@ mod tests {
     fn everyone_gets_all_but_what_is_their_own() {
         let mut batch = Batch::default();
         for (by, frame) in [(None, "a"), (Some(1), "b"), (Some(2), "c"), (Some(1), "d")] {
-            batch.add(by.map(ViewerId), frame.as_bytes());
+            batch.add(by.map(ViewerId::new), frame.as_bytes());
         }
         let batch = batch.seal();
         for (id, wanted) in [(1, "ac"), (2, "abd"), (3, "abcd")] {
-            assert_eq!(batch.of(ViewerId(id)), wanted);
+            assert_eq!(batch.of(ViewerId::new(id)), wanted);
         }
     }
 }

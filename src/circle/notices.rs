@@ -104,8 +104,8 @@ impl Notice {
 mod tests {
     use super::*;
 
-    const A: ViewerId = ViewerId(1);
-    const B: ViewerId = ViewerId(2);
+    const A: ViewerId = ViewerId::new(1);
+    const B: ViewerId = ViewerId::new(2);
 
     #[test]
     fn a_join_and_a_leave_are_told_once() {
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_burst_tells_of_the_newest_and_forgets_nobody_who_is_known() {
         let mut notices = Notices::default();
-        let ids: Vec<_> = (0..100).map(ViewerId).collect();
+        let ids: Vec<_> = (0..100).map(ViewerId::new).collect();
         let tell = |notices: &mut Notices| {
             ids.iter().for_each(|id| notices.joins(*id));
             notices.take()
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(notices.take().len(), MOST);
         ids.iter().for_each(|id| notices.leaves(*id));
         // 64 were known, and nobody new is until they have gone.
-        notices.joins(ViewerId(1000));
+        notices.joins(ViewerId::new(1000));
         for _ in 0..2 {
             let told = notices.take();
             assert!(
@@ -148,6 +148,6 @@ mod tests {
                 "{told:?}"
             );
         }
-        assert_eq!(notices.take(), [Notice::Join(ViewerId(1000))]);
+        assert_eq!(notices.take(), [Notice::Join(ViewerId::new(1000))]);
     }
 }

@@ -172,11 +172,11 @@ mod tests {
     fn who_moves_often_is_told_of_once_and_all_have_their_turn() {
         let talk = Talk::default();
         for _ in 0..3 {
-            (0..40).for_each(|id| talk.moved(ViewerId(id)));
+            (0..40).for_each(|id| talk.moved(ViewerId::new(id)));
         }
-        let ids = |range: std::ops::Range<u64>| range.map(ViewerId).collect::<Vec<_>>();
+        let ids = |range: std::ops::Range<u64>| range.map(ViewerId::new).collect::<Vec<_>>();
         assert_eq!(talk.take().0, ids(0..32));
-        talk.moved(ViewerId(0));
+        talk.moved(ViewerId::new(0));
         assert_eq!(talk.take().0, [ids(32..40), ids(0..1)].concat());
         assert!(talk.lock().is_empty());
     }
@@ -185,7 +185,7 @@ mod tests {
     fn messages_wait_in_order_and_within_bounds() {
         let talk = Talk::default();
         let data = Value::String("x".repeat(3000));
-        let say = || talk.say(&room(), ViewerId(1), &data);
+        let say = || talk.say(&room(), ViewerId::new(1), &data);
         let said = (0..100).take_while(|_| say().is_ok()).count();
         assert_eq!((said, say()), (21, Err(NotSaid::Busy)));
         assert_eq!(talk.take().1.len(), 2);
@@ -197,6 +197,6 @@ mod tests {
     #[test]
     fn what_grows_beyond_measure_when_it_is_written_again_is_not_passed_on() {
         let data = serde_json::from_str(&format!("[1e15{}]", ",1e15".repeat(800))).unwrap();
-        assert_eq!(Talk::default().say(&room(), ViewerId(1), &data), Err(NotSaid::TooLong));
+        assert_eq!(Talk::default().say(&room(), ViewerId::new(1), &data), Err(NotSaid::TooLong));
     }
 }

@@ -1,12 +1,11 @@
 //! What a circle is told, in the words of the protocol.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
 use crate::feed::message;
-use crate::room::{Page, ReaderId, Room, RoomName};
+use crate::room::{Page, Room, RoomName};
 
 /// What the members of a circle hear of their room.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -18,10 +17,6 @@ pub(crate) enum Telling {
     /// A site's pages by viewers: so many of them.
     Top { rows: u8 },
 }
-
-/// By what name the others know a viewer: of one connection, and of nothing else of theirs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct ViewerId(pub(super) u64);
 
 #[derive(Serialize)]
 #[serde(tag = "type")]
@@ -53,7 +48,7 @@ impl Telling {
     /// What there is to be told of `room` now.
     pub(super) fn say(self, name: &RoomName, room: &Room) -> String {
         match self {
-            Self::Number => room.counts().pages.to_string(),
+            Self::Number => room.counts().tabs.to_string(),
             Self::Counts => message::count(name, room.counts()),
             Self::Top { rows } => {
                 let row = |(page, count)| Row { page, count };
@@ -66,28 +61,4 @@ impl Telling {
 /// Strings, numbers and lists can't fail to be written.
 pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
-}
-
-impl fmt::Display for ViewerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl From<ViewerId> for ReaderId {
-    fn from(ViewerId(id): ViewerId) -> Self {
-        Self(id)
-    }
-}
-
-impl From<ReaderId> for ViewerId {
-    fn from(ReaderId(id): ReaderId) -> Self {
-        Self(id)
-    }
-}
-
-impl Serialize for ViewerId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }

@@ -57,26 +57,26 @@ mod tests {
         let mut batch = Batch::default();
         told.update(now.into(), &mut batch);
         let batch = batch.seal();
-        [1, 2, 3].map(|id| batch.of(ViewerId(id)))
+        [1, 2, 3].map(|id| batch.of(ViewerId::new(id)))
     }
 
     #[test]
     fn who_was_told_when_they_came_is_not_told_the_same_again() {
         let mut told = Told::new("0".into());
-        assert_eq!(told.greet(ViewerId(1), b"0"), 0);
-        told.greet(ViewerId(2), b"1");
+        assert_eq!(told.greet(ViewerId::new(1), b"0"), 0);
+        told.greet(ViewerId::new(2), b"1");
         assert_eq!(next(&mut told, "1"), ["1", "", "1"]);
-        assert_eq!(told.greet(ViewerId(3), b"1"), 1);
+        assert_eq!(told.greet(ViewerId::new(3), b"1"), 1);
         assert_eq!(next(&mut told, "2"), ["2", "2", "2"]);
     }
 
     #[test]
     fn who_was_told_something_else_is_told() {
         let mut told = Told::new("0".into());
-        told.greet(ViewerId(1), b"1");
-        told.greet(ViewerId(2), b"2");
+        told.greet(ViewerId::new(1), b"1");
+        told.greet(ViewerId::new(2), b"2");
         assert_eq!(next(&mut told, "2"), ["2", "", "2"]);
-        told.greet(ViewerId(3), b"3");
+        told.greet(ViewerId::new(3), b"3");
         assert_eq!(next(&mut told, "4"), ["4", "4", "4"]);
         assert_eq!(next(&mut told, "3"), ["3", "3", "3"]);
     }
@@ -85,7 +85,7 @@ mod tests {
     fn a_storm_of_newcomers_is_not_kept_in_mind() {
         let mut told = Told::new("0".into());
         for id in 0..100 {
-            told.greet(ViewerId(id), b"1");
+            told.greet(ViewerId::new(id), b"1");
         }
         assert_eq!(told.ahead.1.len(), MOST_AHEAD);
     }

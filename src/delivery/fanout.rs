@@ -14,7 +14,7 @@ use super::Opening;
 use crate::config::FanoutSends;
 use crate::feed::{FeedId, FeedRef};
 use crate::net::capacity::Permit;
-use crate::room::Presence;
+use crate::room::CountGuard;
 use worker::Worker;
 
 mod repaint;
@@ -53,7 +53,7 @@ pub(crate) struct Newcomer {
     pub(crate) opening: Opening,
     pub(crate) feed: FeedRef,
     /// `None` for one who only looks.
-    pub(crate) presence: Option<Presence>,
+    pub(crate) presence: Option<CountGuard>,
     pub(crate) permit: Permit,
     /// Whether its browser hangs up only at the second frame that comes for a page that has gone, as Firefox does; it is
     /// repainted twice as often, so that its visitors are uncounted within one repaint like others.

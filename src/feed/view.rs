@@ -112,7 +112,7 @@ fn mark_of(value: Value) -> Mark {
 }
 
 fn mark_of_both(counts: Counts) -> Mark {
-    both(counts.pages, counts.visitors)
+    both(counts.tabs, counts.visitors)
 }
 
 /// Neither comes near 2^32: each is a connection.

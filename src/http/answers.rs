@@ -12,7 +12,7 @@ use super::query::BadQuery;
 use crate::gate::Refusal;
 use crate::net::capacity::CapacityError;
 use crate::picture::notice;
-use crate::room::NoRoom;
+use crate::room::LimitReached;
 
 /// What the routes understand.
 const METHODS: &str = "GET, HEAD, OPTIONS";
@@ -142,7 +142,7 @@ fn too_many(no_place: &NoPlace) -> &'static str {
     match no_place {
         NoPlace::Capacity(CapacityError::Total) => "Too many viewers",
         NoPlace::Capacity(CapacityError::Address) => "Too many pages open",
-        NoPlace::Room(NoRoom::Sites) => "Too many sites",
-        NoPlace::Room(NoRoom::Pages) => "Too many pages",
+        NoPlace::Room(LimitReached::Sites) => "Too many sites",
+        NoPlace::Room(LimitReached::Pages) => "Too many pages",
     }
 }

@@ -16,7 +16,7 @@ use crate::feed::View;
 use crate::gate::Refusal;
 use crate::net::capacity::{CapacityError, Permit};
 use crate::picture::{Style, StyleBuilder};
-use crate::room::{NoRoom, Page, Presence, RoomName, RoomRef, Site, Visitor};
+use crate::room::{LimitReached, Page, CountGuard, RoomName, RoomRef, Site, Visitor};
 use crate::settings::Settings;
 
 /// The page that stands for whichever the picture is on.
@@ -26,7 +26,7 @@ const AUTO: &str = "auto";
 #[derive(Debug)]
 pub(super) enum NoPlace {
     Capacity(CapacityError),
-    Room(NoRoom),
+    Room(LimitReached),
 }
 
 pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
@@ -126,7 +126,7 @@ impl App {
         settings: &Settings,
         room: &RoomName,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
-    ) -> Result<(Permit, Option<Presence>), NoPlace> {
+    ) -> Result<(Permit, Option<CountGuard>), NoPlace> {
         let address = settings.proxies.visitor(peer, &request.headers);
         let permit = self.capacity.acquire(address).map_err(NoPlace::Capacity)?;
         if query.peek || ignore::is_ignored(&settings.ignore, address, &request.headers) {
@@ -144,7 +144,12 @@ impl App {
         }
     }
 
-    fn join(&self, room: &RoomName, headers: &HeaderMap, address: IpAddr) -> Result<Presence, NoRoom> {
+    fn join(
+        &self,
+        room: &RoomName,
+        headers: &HeaderMap,
+        address: IpAddr,
+    ) -> Result<CountGuard, LimitReached> {
         self.rooms.join(room, self.visitor(room.of_site(), headers, address).as_ref())
     }
 

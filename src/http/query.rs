@@ -151,7 +151,7 @@ impl<'a> Query<'a> {
             }
             "count" => {
                 self.counting =
-                    one_of("count", &value, &[("pages", Counting::Pages), ("visitors", Counting::Visitors)])?;
+                    one_of("count", &value, &[("pages", Counting::Tabs), ("visitors", Counting::Visitors)])?;
             }
             "refresh" => self.refresh = Some(embed::refresh(&value)?),
             "rows" => self.rows = Some(rows("rows", &value)?),

@@ -185,7 +185,7 @@ impl App {
     fn png(&self, shown: &Shown, query: &Query<'_>, style: &Style) -> Bytes {
         let numbers = match shown {
             Shown::Room(room) => self.numbers_of(room),
-            Shown::Everyone => Numbers { now: self.rooms.everyone(), peak: self.rooms.everyone() },
+            Shown::Everyone => Numbers { now: self.rooms.totals(), peak: self.rooms.totals() },
         };
         self.pictures.png(style, value(numbers, query, style))
     }
@@ -210,8 +210,8 @@ impl Shown {
 }
 
 impl From<Counts> for Both {
-    fn from(Counts { pages, visitors }: Counts) -> Self {
-        Self { pages, visitors }
+    fn from(Counts { tabs, visitors }: Counts) -> Self {
+        Self { pages: tabs, visitors }
     }
 }
 

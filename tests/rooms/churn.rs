@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use onlookers::room::{Counts, Keys, Limits, Page, PageQuery, Presence, RoomName, Rooms, Site, Visitor};
+use onlookers::room::{CountGuard, Counts, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site, Visitor};
 
 const SITES: u32 = 5;
 const PAGES: u32 = 200;
@@ -35,7 +35,7 @@ fn after_an_hour_of_churn_every_number_is_right() {
     town.check(&format!("{SEED}={seed}, at the end"));
     assert!(town.went > 150_000, "{} have gone", town.went);
     drop(town);
-    assert!(rooms.is_empty() && rooms.everyone() == Counts::default(), "{SEED}={seed}: something is left");
+    assert!(rooms.is_empty() && rooms.totals() == Counts::default(), "{SEED}={seed}: something is left");
 }
 
 fn now() -> u64 {
@@ -54,7 +54,7 @@ struct Town<'a> {
     rooms: &'a Rooms,
     keys: Keys,
     random: Random,
-    here: HashMap<u64, (Open, Presence)>,
+    here: HashMap<u64, (Open, CountGuard)>,
     /// When each of them goes.
     leaving: BinaryHeap<Reverse<(u32, u64)>>,
     peaks: HashMap<u32, Counts>,
@@ -127,7 +127,7 @@ impl<'a> Town<'a> {
     fn note_peak(&mut self, site: u32) {
         let now = self.counts(&Self::site(site));
         let peak = self.peaks.entry(site).or_default();
-        *peak = Counts { pages: peak.pages.max(now.pages), visitors: peak.visitors.max(now.visitors) };
+        *peak = Counts { tabs: peak.tabs.max(now.tabs), visitors: peak.visitors.max(now.visitors) };
     }
 
     fn site(number: u32) -> RoomName {
@@ -148,14 +148,14 @@ impl<'a> Town<'a> {
             let name = Self::site(number);
             assert_eq!(self.counts(&name), expected, "{when}: site {number}");
             everyone = Counts {
-                pages: everyone.pages + expected.pages,
+                tabs: everyone.tabs + expected.tabs,
                 visitors: everyone.visitors + expected.visitors,
             };
             let Some(room) = self.rooms.find(&name) else { continue };
             assert_eq!(room.peak(), self.peaks[&number], "{when}: peak of site {number}");
             self.check_pages(&name, &here, &room.top(usize::MAX), when);
         }
-        assert_eq!(self.rooms.everyone(), everyone, "{when}: everyone");
+        assert_eq!(self.rooms.totals(), everyone, "{when}: everyone");
         let pages: HashSet<(u32, u32)> = self.here.values().map(|(open, _)| (open.site, open.page)).collect();
         let sites: HashSet<u32> = pages.iter().map(|(site, _)| *site).collect();
         assert_eq!(self.rooms.len(), pages.len() + sites.len(), "{when}: rooms");
@@ -171,7 +171,7 @@ impl<'a> Town<'a> {
         for (page, open) in pages {
             let name = Page::new(&format!("/{page}"), PageQuery::Drop).unwrap();
             let expected = count(open.into_iter());
-            assert_eq!(ranked[name.as_str()], expected.pages, "{when}: {name} in the ranking of {site}");
+            assert_eq!(ranked[name.as_str()], expected.tabs, "{when}: {name} in the ranking of {site}");
             let room = RoomName::page(site.of_site().clone(), name);
             assert_eq!(self.counts(&room), expected, "{when}: {room}");
         }
@@ -180,7 +180,7 @@ impl<'a> Town<'a> {
 
 fn count<'o>(here: impl Iterator<Item = &'o Open> + Clone) -> Counts {
     let visitors: HashSet<u32> = here.clone().map(|open| open.visitor).collect();
-    Counts { pages: here.count() as u64, visitors: visitors.len() as u64 }
+    Counts { tabs: here.count() as u64, visitors: visitors.len() as u64 }
 }
 
 /// Numbers that look random and are the same for the same seed (splitmix64).

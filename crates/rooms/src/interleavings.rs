@@ -38,16 +38,16 @@ fn who_comes_and_goes_leaves_nothing() {
                 let presence = rooms.join(&page("a.example", path), Some(&visitor)).unwrap();
                 let whole = rooms.open(&RoomName::site("a.example".parse().unwrap()));
                 let (here, site) = (presence.room().counts(), whole.counts());
-                assert!(here.pages >= 1 && here.visitors == 1, "{here:?}");
-                assert!(site.pages >= 1 && site.visitors == 1, "{site:?}");
+                assert!(here.tabs >= 1 && here.visitors == 1, "{here:?}");
+                assert!(site.tabs >= 1 && site.visitors == 1, "{site:?}");
             }
         }));
-        assert!(rooms.is_empty() && rooms.everyone() == Counts::default());
+        assert!(rooms.is_empty() && rooms.totals() == Counts::default());
     });
 }
 
 /// Whoever gets in is alone there, or another got in who had no place.
-fn alone(inside: &AtomicUsize, joined: Result<Presence, NoRoom>) {
+fn alone(inside: &AtomicUsize, joined: Result<CountGuard, LimitReached>) {
     let Ok(presence) = joined else { return };
     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
     inside.fetch_sub(1, Ordering::SeqCst);
@@ -66,7 +66,7 @@ fn the_last_place_is_taken_once() {
                 let (rooms, inside) = (Arc::clone(&rooms), Arc::clone(&inside));
                 move || alone(&inside, rooms.join(&name, None))
             }));
-            assert!(rooms.is_empty() && rooms.everyone() == Counts::default());
+            assert!(rooms.is_empty() && rooms.totals() == Counts::default());
             assert!(rooms.join(&names[0], None).is_ok(), "a place was lost");
         });
     }
@@ -94,8 +94,8 @@ fn who_looks_at_a_room_shares_it_also_while_the_last_one_goes() {
 
 struct Bell(Mutex<mpsc::Sender<()>>);
 
-impl Watch for Bell {
-    fn changed(self: Arc<Self>) {
+impl Observer for Bell {
+    fn on_change(self: Arc<Self>) {
         // Nobody hears it once its thread has heard what it waited for.
         let _ = self.0.lock().unwrap().send(());
     }
@@ -111,11 +111,11 @@ fn the_last_change_is_always_heard() {
         let listeners = [room, whole].map(|room| {
             let (news, heard) = mpsc::channel();
             let bell = Arc::new(Bell(Mutex::new(news)));
-            let watcher: Weak<Bell> = Arc::downgrade(&bell);
-            room.watch(watcher);
+            let observer: Weak<Bell> = Arc::downgrade(&bell);
+            room.observe(observer);
             thread::spawn(move || {
                 let _bell = bell;
-                while room.counts().pages < 2 {
+                while room.counts().tabs < 2 {
                     heard.recv().unwrap();
                 }
             })

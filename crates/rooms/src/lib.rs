@@ -3,37 +3,37 @@
 use std::hash::Hash;
 use std::time::Instant;
 
-pub use limits::{Limits, NoRoom};
+pub use guard::CountGuard;
+pub use limits::{LimitReached, Limits};
 pub use name::{RoomName, RoomNameError, Site, SiteError, canonical_host, split_port};
+pub use observers::{EntryObserver, Observer};
 pub use page::{Page, PageError, PageQuery};
-pub use presence::Presence;
-pub use readers::{NoName, NoPosition, Position, Reader, ReaderId, ReaderName, Reading};
+pub use readers::{NameError, Position, PositionError, Reader, ReaderGuard, ReaderName, ViewerId};
 pub use tally::{Counting, Counts};
 pub use visitor::{Keys, Visitor};
-pub use watchers::{EntryObserver, Watch};
 
 use siphasher::sip128::Hasher128;
 
 use crate::registry::{Id, Registry};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use observers::Observers;
 use pages::PageId;
-use reached::Early;
+use positions::EarlyMarks;
 use readers::Readers;
 use site::{SiteCounts, SiteRef};
-use state::State;
+use state::RoomState;
 use totals::Totals;
-use watchers::Watchers;
 
+mod guard;
 #[cfg(all(test, feature = "shuttle"))]
 mod interleavings;
-mod known;
 mod limits;
 mod name;
+mod observers;
 mod page;
 mod pages;
-mod presence;
+mod positions;
 mod ranking;
-mod reached;
 mod readers;
 pub mod registry;
 mod site;
@@ -46,7 +46,7 @@ mod tally;
 mod tests;
 mod totals;
 mod visitor;
-mod watchers;
+mod visitor_counts;
 
 /// A room that somebody looks at; the last to go takes it along.
 pub type RoomRef = Arc<Room>;
@@ -57,7 +57,7 @@ pub struct Rooms {
     sites: Arc<Registry<Site, SiteCounts>>,
     limits: Limits,
     totals: Arc<Totals>,
-    early: Early,
+    early: EarlyMarks,
 }
 
 /// A page or a whole site that is looked at: its counts, and a way to hear of their changes.
@@ -67,24 +67,24 @@ pub struct Rooms {
 pub struct Room {
     site: SiteRef,
     page: Option<(PageId, Page)>,
-    watchers: Mutex<Watchers>,
+    observers: Mutex<Observers>,
 }
 
 impl Rooms {
     /// No rooms yet.
     pub fn new(limits: Limits) -> Self {
-        Self { sites: Registry::new(), limits, totals: Arc::default(), early: Early::default() }
+        Self { sites: Registry::new(), limits, totals: Arc::default(), early: EarlyMarks::default() }
     }
 
     /// Joins the room of that name, which comes into being with its first visitor. One who isn't to be told apart
     /// (`None`) counts as a visitor of their own.
     ///
     /// # Errors
-    /// [`NoRoom`], if it would be one room too many.
-    pub fn join(&self, name: &RoomName, visitor: Option<&Visitor>) -> Result<Presence, NoRoom> {
+    /// [`LimitReached`], if it would be one room too many.
+    pub fn join(&self, name: &RoomName, visitor: Option<&Visitor>) -> Result<CountGuard, LimitReached> {
         let (id, page) = self.ids(name);
         let site = self.open_site(id, name);
-        let presence = Presence::new(site, page.zip(name.as_page()), visitor, &self.limits)?;
+        let presence = CountGuard::new(site, page.zip(name.as_page()), visitor, &self.limits)?;
         if let Some(visitor) = visitor {
             for position in self.early.take(name, visitor, Instant::now) {
                 presence.reach(visitor, position);
@@ -122,13 +122,13 @@ impl Rooms {
     }
 
     /// How many are in all rooms together; a visitor of two sites is two.
-    pub fn everyone(&self) -> Counts {
+    pub fn totals(&self) -> Counts {
         self.totals.counts()
     }
 
     /// How many rooms exist: pages, and the sites that they are of.
     pub fn len(&self) -> usize {
-        self.sites.held().iter().map(|site| 1 + site.lock().pages.len()).sum()
+        self.sites.entries().iter().map(|site| 1 + site.lock().pages.len()).sum()
     }
 
     /// Whether nobody is here at all.
@@ -158,12 +158,12 @@ impl Room {
     fn of(
         site: &SiteRef,
         page: Option<PageId>,
-        state: &mut State,
+        state: &mut RoomState,
         name: impl FnOnce() -> Option<Page>,
     ) -> RoomRef {
         state.room.upgrade().unwrap_or_else(|| {
             let page = page.zip(name());
-            let room = Arc::new(Self { site: Arc::clone(site), page, watchers: Mutex::default() });
+            let room = Arc::new(Self { site: Arc::clone(site), page, observers: Mutex::default() });
             state.room = Arc::downgrade(&room);
             room
         })
@@ -197,7 +197,7 @@ impl Room {
 
     /// The most that were here at once since somebody is here or looks, each number by itself.
     pub fn peak(&self) -> Counts {
-        self.look(State::peak)
+        self.look(RoomState::peak)
     }
 
     /// The pages of a whole site that most have open, at most so many, with how many have; none for a page.
@@ -207,32 +207,32 @@ impl Room {
 
     /// Where the readers are of whom that is known, in no order.
     pub fn positions(&self) -> Vec<Position> {
-        self.look(State::positions)
+        self.look(RoomState::positions)
     }
 
     /// Those readers, at most so many: who said it last comes first.
-    pub fn readers(&self, most: usize) -> Vec<(ReaderId, Reader)> {
+    pub fn readers(&self, most: usize) -> Vec<(ViewerId, Reader)> {
         self.look(|state| state.readers.as_ref().map(|readers| readers.newest(most)).unwrap_or_default())
     }
 
     /// One of them.
-    pub fn reader(&self, id: ReaderId) -> Option<Reader> {
+    pub fn reader(&self, id: ViewerId) -> Option<Reader> {
         self.look(|state| state.readers.as_ref()?.get(id).cloned())
     }
 
-    /// From now on `watcher` is told behind each change, for as long as somebody holds it. A change before this call isn't
+    /// From now on `observer` is told behind each change, for as long as somebody holds it. A change before this call isn't
     /// told.
-    pub fn watch(&self, watcher: Weak<dyn Watch>) {
-        self.watchers().add(watcher);
+    pub fn observe(&self, observer: Weak<dyn Observer>) {
+        self.observers().add(observer);
     }
 
     /// Has all who watch look. The site's lock must be free.
-    fn stir(&self) {
-        self.watchers().stir();
+    fn notify(&self) {
+        self.observers().notify();
     }
 
-    fn watchers(&self) -> MutexGuard<'_, Watchers> {
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn observers(&self) -> MutexGuard<'_, Observers> {
+        self.observers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change_readers(&self, change: impl FnOnce(&mut Readers)) {
@@ -246,7 +246,7 @@ impl Room {
         self.page.as_ref().map(|(id, _)| *id)
     }
 
-    fn look<R: Default>(&self, look: impl FnOnce(&State) -> R) -> R {
+    fn look<R: Default>(&self, look: impl FnOnce(&RoomState) -> R) -> R {
         self.site.lock().state(self.id()).map(look).unwrap_or_default()
     }
 }

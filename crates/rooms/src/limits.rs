@@ -13,7 +13,7 @@ pub struct Limits {
 
 /// Why there is no room for a newcomer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoRoom {
+pub enum LimitReached {
     /// There are as many sites as there may be.
     Sites,
     /// The site has as many pages as it may have.
@@ -26,7 +26,7 @@ impl Default for Limits {
     }
 }
 
-impl fmt::Display for NoRoom {
+impl fmt::Display for LimitReached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sites => "too many sites",
@@ -35,4 +35,4 @@ impl fmt::Display for NoRoom {
     }
 }
 
-impl std::error::Error for NoRoom {}
+impl std::error::Error for LimitReached {}

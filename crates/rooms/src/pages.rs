@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use super::RoomRef;
 use super::page::Page;
 use super::ranking::{Ranking, Row};
-use super::state::State;
+use super::state::RoomState;
 use crate::table::{Hashed, Table};
 
 /// What a page is known by: 96 bits of a keyed hash. Two pages with the same are not to be expected (of a million, once in
@@ -35,7 +35,7 @@ struct Entry {
     id: PageId,
     /// Its place in the ranking, while somebody has it open.
     row: Option<Row>,
-    state: State,
+    state: RoomState,
 }
 
 impl PageId {
@@ -58,12 +58,12 @@ impl Hashed for Entry {
 
 impl Entry {
     fn new(id: PageId) -> Self {
-        Self { id, row: None, state: State::default() }
+        Self { id, row: None, state: RoomState::default() }
     }
 
     /// Whether nobody has it open or looks at it.
     fn is_idle(&self) -> bool {
-        self.state.tally.pages() == 0 && self.state.room.strong_count() == 0
+        self.state.tally.tabs() == 0 && self.state.room.strong_count() == 0
     }
 }
 
@@ -80,7 +80,7 @@ impl Pages {
 
     /// Whether somebody has that one open.
     pub(super) fn is_open(&self, id: PageId) -> bool {
-        self.get(id).is_some_and(|state| state.tally.pages() > 0)
+        self.get(id).is_some_and(|state| state.tally.tabs() > 0)
     }
 
     /// That page is about to be looked for.
@@ -88,16 +88,16 @@ impl Pages {
         self.table.expect(id.hash());
     }
 
-    pub(super) fn get(&self, id: PageId) -> Option<&State> {
+    pub(super) fn get(&self, id: PageId) -> Option<&RoomState> {
         self.table.find(id.hash(), |entry| entry.id == id).map(|entry| &entry.state)
     }
 
-    pub(super) fn get_mut(&mut self, id: PageId) -> Option<&mut State> {
+    pub(super) fn get_mut(&mut self, id: PageId) -> Option<&mut RoomState> {
         self.table.find_mut(id.hash(), |entry| entry.id == id).map(|entry| &mut entry.state)
     }
 
     /// A page that somebody is going to look at.
-    pub(super) fn look_at(&mut self, id: PageId) -> &mut State {
+    pub(super) fn look_at(&mut self, id: PageId) -> &mut RoomState {
         &mut entry(&mut self.table, id).state
     }
 
@@ -109,11 +109,11 @@ impl Pages {
     }
 
     /// Changes the counts of a page, puts it where it belongs now, and returns the room that it is watched through.
-    pub(super) fn change(&mut self, id: PageId, change: impl FnOnce(&mut State)) -> Option<RoomRef> {
+    pub(super) fn change(&mut self, id: PageId, change: impl FnOnce(&mut RoomState)) -> Option<RoomRef> {
         let entry = self.table.find_mut(id.hash(), |entry| entry.id == id)?;
-        let before = entry.state.tally.pages();
+        let before = entry.state.tally.tabs();
         change(&mut entry.state);
-        let now = entry.state.tally.pages();
+        let now = entry.state.tally.tabs();
         let (room, is_idle) = (entry.state.room.upgrade(), entry.is_idle());
         let row = if now == 0 { entry.row.take() } else { entry.row };
         if let (Some(row), Some(ranking)) = (row, &mut self.ranking) {
@@ -153,12 +153,12 @@ fn entry(table: &mut Table<Entry>, id: PageId) -> &mut Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Presence;
+    use crate::CountGuard;
 
     /// A table is up to two thirds empty, and a presence is kept for each viewer.
     #[test]
     fn a_page_and_a_presence_are_small() {
         assert!(size_of::<Option<Entry>>() <= 104, "{}", size_of::<Option<Entry>>());
-        assert!(size_of::<Option<Presence>>() <= 40, "{}", size_of::<Option<Presence>>());
+        assert!(size_of::<Option<CountGuard>>() <= 40, "{}", size_of::<Option<CountGuard>>());
     }
 }

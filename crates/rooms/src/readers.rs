@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::RoomRef;
 
@@ -31,20 +31,20 @@ pub struct ReaderName(Arc<str>);
 
 /// A number that cannot be a position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NoPosition;
+pub struct PositionError;
 
 /// A text that cannot be a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoName {
+pub enum NameError {
     /// None, or more than 32 characters.
     Length,
     /// A character that isn't to be seen.
     Control,
 }
 
-/// Tells the readers of a room apart.
+/// The public id of one connection: it tells viewers apart, and says nothing of them. As text, 16 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ReaderId(pub u64);
+pub struct ViewerId(u64);
 
 /// Somebody who says where they are.
 #[derive(Clone, PartialEq, Debug)]
@@ -61,19 +61,19 @@ pub struct Reader {
 
 /// The readers of one room. A room has none of these until somebody says where they are.
 #[derive(Default, Debug)]
-pub(super) struct Readers(HashMap<ReaderId, Reader>);
+pub(super) struct Readers(HashMap<ViewerId, Reader>);
 
 /// Being somewhere in a page; dropping it takes the reader out of the room.
 #[derive(Debug)]
 #[must_use = "dropping it takes the reader out"]
-pub struct Reading {
+pub struct ReaderGuard {
     room: RoomRef,
-    id: ReaderId,
+    id: ViewerId,
 }
 
-impl Reading {
+impl ReaderGuard {
     /// Somebody is in `room` who may say where. Nobody else there may have the same `id`.
-    pub fn new(room: RoomRef, id: ReaderId) -> Self {
+    pub fn new(room: RoomRef, id: ViewerId) -> Self {
         Self { room, id }
     }
 
@@ -93,7 +93,7 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for ReaderGuard {
     fn drop(&mut self) {
         self.room.change_readers(|readers| drop(readers.0.remove(&self.id)));
     }
@@ -104,12 +104,12 @@ impl Readers {
         self.0.is_empty()
     }
 
-    pub(super) fn get(&self, id: ReaderId) -> Option<&Reader> {
+    pub(super) fn get(&self, id: ViewerId) -> Option<&Reader> {
         self.0.get(&id)
     }
 
     /// Those who said it last, at most so many.
-    pub(super) fn newest(&self, most: usize) -> Vec<(ReaderId, Reader)> {
+    pub(super) fn newest(&self, most: usize) -> Vec<(ViewerId, Reader)> {
         let mut readers: Vec<_> = self.0.iter().collect();
         readers.sort_unstable_by_key(|(id, reader)| (Reverse(reader.updated_at), **id));
         readers.truncate(most);
@@ -125,6 +125,25 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
+impl ViewerId {
+    /// The id of that number.
+    pub const fn new(id: u64) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for ViewerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Serialize for ViewerId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl Position {
     /// The number itself, 0 to 1.
     pub fn get(self) -> f32 {
@@ -133,21 +152,21 @@ impl Position {
 }
 
 impl TryFrom<f32> for Position {
-    type Error = NoPosition;
+    type Error = PositionError;
 
-    fn try_from(position: f32) -> Result<Self, NoPosition> {
-        if (0.0..=1.0).contains(&position) { Ok(Self(position)) } else { Err(NoPosition) }
+    fn try_from(position: f32) -> Result<Self, PositionError> {
+        if (0.0..=1.0).contains(&position) { Ok(Self(position)) } else { Err(PositionError) }
     }
 }
 
 impl TryFrom<String> for ReaderName {
-    type Error = NoName;
+    type Error = NameError;
 
-    fn try_from(name: String) -> Result<Self, NoName> {
+    fn try_from(name: String) -> Result<Self, NameError> {
         if !(1..=LONGEST_NAME).contains(&name.chars().count()) {
-            Err(NoName::Length)
+            Err(NameError::Length)
         } else if name.chars().any(|c| c.is_control() || TURNING.contains(&c)) {
-            Err(NoName::Control)
+            Err(NameError::Control)
         } else {
             Ok(Self(name.into()))
         }
@@ -160,13 +179,13 @@ impl From<ReaderName> for String {
     }
 }
 
-impl fmt::Display for NoPosition {
+impl fmt::Display for PositionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a position is a number from 0 to 1")
     }
 }
 
-impl fmt::Display for NoName {
+impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Length => "a name has 1 to 32 characters",
@@ -175,8 +194,8 @@ impl fmt::Display for NoName {
     }
 }
 
-impl std::error::Error for NoPosition {}
-impl std::error::Error for NoName {}
+impl std::error::Error for PositionError {}
+impl std::error::Error for NameError {}
 
 #[cfg(test)]
 mod tests {
@@ -197,15 +216,17 @@ mod tests {
         let rooms = Rooms::new(Limits::default());
         let room = rooms.open(&RoomName::site("example.com".parse().unwrap()));
         assert!(room.positions().is_empty() && room.look(|state| state.readers.is_none()));
-        let (one, other) =
-            (Reading::new(Arc::clone(&room), ReaderId(1)), Reading::new(Arc::clone(&room), ReaderId(2)));
+        let (one, other) = (
+            ReaderGuard::new(Arc::clone(&room), ViewerId(1)),
+            ReaderGuard::new(Arc::clone(&room), ViewerId(2)),
+        );
         one.at(at(0.25), named("Ann"));
         one.at(at(0.5), None);
         other.at(at(1.0), None);
         let mut positions = room.positions();
         positions.sort_by(|a, b| a.get().total_cmp(&b.get()));
         assert_eq!(positions, [at(0.5), at(1.0)]);
-        let reader = room.reader(ReaderId(1)).unwrap();
+        let reader = room.reader(ViewerId(1)).unwrap();
         assert_eq!((reader.position, reader.name), (at(0.5), named("Ann")));
         assert!(reader.joined_at <= reader.updated_at);
         assert_eq!(room.readers(1).len(), 1);
@@ -217,7 +238,7 @@ mod tests {
     fn who_listens_to_the_room_hears_of_them() {
         let rooms = Rooms::new(Limits::default());
         let room = rooms.open(&RoomName::site("example.com".parse().unwrap()));
-        let reading = Reading::new(Arc::clone(&room), ReaderId(1));
+        let reading = ReaderGuard::new(Arc::clone(&room), ViewerId(1));
         let listening = Arc::clone(&room);
         let hears = std::thread::spawn(move || until(&listening, |room| room.positions() == [at(0.75)]));
         reading.at(at(0.75), None);
@@ -229,13 +250,13 @@ mod tests {
     #[test]
     fn what_is_no_position_or_name_is_refused() {
         for position in [-0.1, 1.01, f32::NAN, f32::INFINITY] {
-            assert_eq!(Position::try_from(position), Err(NoPosition));
+            assert_eq!(Position::try_from(position), Err(PositionError));
         }
         for (name, why) in [
-            (String::new(), NoName::Length),
-            ("ü".repeat(33), NoName::Length),
-            ("a\nb".to_owned(), NoName::Control),
-            ("a\u{202e}b".to_owned(), NoName::Control),
+            (String::new(), NameError::Length),
+            ("ü".repeat(33), NameError::Length),
+            ("a\nb".to_owned(), NameError::Control),
+            ("a\u{202e}b".to_owned(), NameError::Control),
         ] {
             assert_eq!(ReaderName::try_from(name), Err(why));
         }

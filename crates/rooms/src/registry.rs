@@ -18,7 +18,7 @@ use crate::table::{Hashed, Table};
 /// Enough that joins on different cores seldom meet, few enough to walk through.
 const SHARDS: usize = 64;
 
-type Shard<K, V> = Mutex<Table<Entry<K, V>>>;
+type Shard<K, V> = Mutex<Table<Slot<K, V>>>;
 
 /// A map from keys to values that others hold.
 #[derive(Debug)]
@@ -44,12 +44,12 @@ impl Id {
 }
 
 #[derive(Debug)]
-struct Entry<K, V> {
+struct Slot<K, V> {
     id: Id,
-    held: Weak<Held<K, V>>,
+    entry: Weak<Entry<K, V>>,
 }
 
-impl<K, V> Hashed for Entry<K, V> {
+impl<K, V> Hashed for Slot<K, V> {
     fn hash(&self) -> u64 {
         self.id.place
     }
@@ -60,7 +60,7 @@ impl<K, V> Hashed for Entry<K, V> {
 /// In this order: what a join changes of a site lies together with the pointer's own counts.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Held<K, V> {
+pub struct Entry<K, V> {
     value: V,
     id: Id,
     key: K,
@@ -77,32 +77,32 @@ impl<K, V> Registry<K, V> {
     }
 
     /// The value of `key`, made by `make` if nobody holds one, with what is to be kept of the key.
-    pub fn open(self: &Arc<Self>, key: &impl Hash, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
+    pub fn open(self: &Arc<Self>, key: &impl Hash, make: impl FnOnce() -> (K, V)) -> Arc<Entry<K, V>> {
         self.open_by(self.id(key), make)
     }
 
     /// The same, by what the key is known by.
-    pub fn open_by(self: &Arc<Self>, id: Id, make: impl FnOnce() -> (K, V)) -> Arc<Held<K, V>> {
+    pub fn open_by(self: &Arc<Self>, id: Id, make: impl FnOnce() -> (K, V)) -> Arc<Entry<K, V>> {
         let mut shard = self.shard(id);
         if let Some(held) = find(&shard, id) {
             return held;
         }
         let (key, value) = make();
-        let held = Arc::new(Held { value, id, key, registry: Arc::clone(self) });
-        shard.insert(Entry { id, held: Arc::downgrade(&held) });
+        let held = Arc::new(Entry { value, id, key, registry: Arc::clone(self) });
+        shard.insert(Slot { id, entry: Arc::downgrade(&held) });
         held
     }
 
     /// The value that is known by that, if somebody holds one.
-    pub fn find_by(&self, id: Id) -> Option<Arc<Held<K, V>>> {
+    pub fn find_by(&self, id: Id) -> Option<Arc<Entry<K, V>>> {
         find(&self.shard(id), id)
     }
 
     /// All values that are held.
-    pub fn held(&self) -> Vec<Arc<Held<K, V>>> {
+    pub fn entries(&self) -> Vec<Arc<Entry<K, V>>> {
         let mut held = Vec::new();
         for shard in &self.shards {
-            held.extend(lock(shard).iter().filter_map(|entry| entry.held.upgrade()));
+            held.extend(lock(shard).iter().filter_map(|slot| slot.entry.upgrade()));
         }
         held
     }
@@ -128,16 +128,16 @@ impl<K, V> Registry<K, V> {
         self.len() == 0
     }
 
-    fn shard(&self, id: Id) -> MutexGuard<'_, Table<Entry<K, V>>> {
+    fn shard(&self, id: Id) -> MutexGuard<'_, Table<Slot<K, V>>> {
         lock(&self.shards[id.shard as usize % SHARDS])
     }
 }
 
 /// An entry that nobody holds any more doesn't count: its last holder is about to remove it.
-fn find<K, V>(shard: &Table<Entry<K, V>>, id: Id) -> Option<Arc<Held<K, V>>> {
+fn find<K, V>(shard: &Table<Slot<K, V>>, id: Id) -> Option<Arc<Entry<K, V>>> {
     let mut held = None;
-    shard.find(id.place, |entry| {
-        held = (entry.id == id).then(|| entry.held.upgrade()).flatten();
+    shard.find(id.place, |slot| {
+        held = (slot.id == id).then(|| slot.entry.upgrade()).flatten();
         held.is_some()
     });
     held
@@ -148,14 +148,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<K, V> Held<K, V> {
+impl<K, V> Entry<K, V> {
     /// Under which key it is found.
     pub fn key(&self) -> &K {
         &self.key
     }
 }
 
-impl<K, V> Deref for Held<K, V> {
+impl<K, V> Deref for Entry<K, V> {
     type Target = V;
 
     fn deref(&self) -> &V {
@@ -163,11 +163,11 @@ impl<K, V> Deref for Held<K, V> {
     }
 }
 
-impl<K, V> Drop for Held<K, V> {
+impl<K, V> Drop for Entry<K, V> {
     fn drop(&mut self) {
         let mut shard = self.registry.shard(self.id);
         // This very entry: between the last drop and this lock somebody may have opened the key anew.
-        shard.remove(self.id.place, |entry| ptr::eq(entry.held.as_ptr(), self));
+        shard.remove(self.id.place, |slot| ptr::eq(slot.entry.as_ptr(), self));
     }
 }
 

@@ -1,16 +1,16 @@
 //! What is known of a room, a page or a whole site, under its site's lock.
 
 use super::Room;
-use super::reached::Reached;
+use super::positions::FurthestPositions;
 use super::readers::{Position, Readers};
-use super::tally::{Counts, Tally, Who};
+use super::tally::{Counts, Identity, Tally};
 use super::visitor::Visitor;
 use crate::sync::Weak;
 
 /// In this order: what a join and a leave touch lies together.
 #[derive(Debug, Default)]
 #[repr(C)]
-pub(super) struct State {
+pub(super) struct RoomState {
     pub(super) tally: Tally,
     peak: Peak,
     /// Through which it is looked at, if it is.
@@ -18,30 +18,29 @@ pub(super) struct State {
     /// Only while somebody says where they are.
     pub(super) readers: Option<Box<Readers>>,
     /// Only while it is known of somebody how far they have come.
-    pub(super) reached: Option<Box<Reached>>,
+    pub(super) reached: Option<Box<FurthestPositions>>,
 }
 
 /// The most that were here at once, each number by itself; as small as what it is the most of.
 #[derive(Clone, Copy, Debug, Default)]
 struct Peak {
-    pages: u32,
+    tabs: u32,
     visitors: u32,
 }
 
-impl State {
+impl RoomState {
     /// The most that were here at once, each number by itself.
     pub(super) fn peak(&self) -> Counts {
-        Counts { pages: self.peak.pages.into(), visitors: self.peak.visitors.into() }
+        Counts { tabs: self.peak.tabs.into(), visitors: self.peak.visitors.into() }
     }
 
-    pub(super) fn add(&mut self, who: Who) {
+    pub(super) fn add(&mut self, who: Identity) {
         self.tally.add(who);
-        let Peak { pages, visitors } = self.peak;
-        self.peak =
-            Peak { pages: pages.max(self.tally.pages()), visitors: visitors.max(self.tally.visitors()) };
+        let Peak { tabs, visitors } = self.peak;
+        self.peak = Peak { tabs: tabs.max(self.tally.tabs()), visitors: visitors.max(self.tally.visitors()) };
     }
 
-    pub(super) fn turn(&mut self, who: Who, into: impl FnOnce(&Tally) -> Who) -> Who {
+    pub(super) fn turn(&mut self, who: Identity, into: impl FnOnce(&Tally) -> Identity) -> Identity {
         self.tally.remove(who);
         let other = into(&self.tally);
         self.add(other);
@@ -49,7 +48,7 @@ impl State {
         other
     }
 
-    pub(super) fn remove(&mut self, who: Who) {
+    pub(super) fn remove(&mut self, who: Identity) {
         self.tally.remove(who);
         self.forget_if_gone(who);
     }
@@ -77,8 +76,8 @@ impl State {
     }
 
     /// How far a visitor has come goes with their last page.
-    fn forget_if_gone(&mut self, who: Who) {
-        if let (Some(reached), Who::Known(mark)) = (&mut self.reached, who)
+    fn forget_if_gone(&mut self, who: Identity) {
+        if let (Some(reached), Identity::Known(mark)) = (&mut self.reached, who)
             && !self.tally.knows(&mark)
         {
             reached.forget(&mark);

@@ -1,13 +1,13 @@
-//! The numbers of one room: open pages, and the visitors behind them.
+//! The numbers of one room: open tabs, and the visitors behind them.
 
-use super::known::Known;
-use super::visitor::{Mark, Visitor};
+use super::visitor::{Visitor, VisitorHash};
+use super::visitor_counts::VisitorCounts;
 
 /// What there is to be counted, at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
-    /// Open pages.
-    pub pages: u64,
+    /// Open tabs.
+    pub tabs: u64,
     /// Distinct visitors; one who doesn't want to be told apart is another with each page.
     pub visitors: u64,
 }
@@ -15,9 +15,9 @@ pub struct Counts {
 /// Which of the two numbers is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Counting {
-    /// Open pages.
+    /// Open tabs.
     #[default]
-    Pages,
+    Tabs,
     /// Distinct visitors.
     Visitors,
 }
@@ -26,7 +26,7 @@ impl Counts {
     /// That one of the two.
     pub fn of(&self, counting: Counting) -> u64 {
         match counting {
-            Counting::Pages => self.pages,
+            Counting::Tabs => self.tabs,
             Counting::Visitors => self.visitors,
         }
     }
@@ -34,26 +34,26 @@ impl Counts {
 
 /// As whom a presence is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Who {
+pub(super) enum Identity {
     /// Under this mark, together with other pages of the same visitor.
-    Known(Mark),
+    Known(VisitorHash),
     /// As a visitor of its own.
-    Apart,
+    Anonymous,
 }
 
 /// The counting itself. Each page is an open connection, of which no machine has 2^32.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(super) struct Tally {
-    pages: u32,
+    tabs: u32,
     apart: u32,
-    known: Known,
+    known: VisitorCounts,
 }
 
 impl Tally {
-    /// Open pages alone.
-    pub(super) fn pages(&self) -> u32 {
-        self.pages
+    /// Open tabs alone.
+    pub(super) fn tabs(&self) -> u32 {
+        self.tabs
     }
 
     /// Distinct visitors alone; each has a page open.
@@ -62,15 +62,15 @@ impl Tally {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        Counts { pages: self.pages.into(), visitors: self.visitors().into() }
+        Counts { tabs: self.tabs.into(), visitors: self.visitors().into() }
     }
 
     /// As whom to count a visitor: under the mark they have here already, if that is of the day before.
-    pub(super) fn recognise(&self, visitor: Option<&Visitor>) -> Who {
-        let Some(visitor) = visitor else { return Who::Apart };
+    pub(super) fn identify(&self, visitor: Option<&Visitor>) -> Identity {
+        let Some(visitor) = visitor else { return Identity::Anonymous };
         match visitor.before {
-            Some(before) if self.known.contains(&before) => Who::Known(before),
-            _ => Who::Known(visitor.today),
+            Some(before) if self.known.contains(&before) => Identity::Known(before),
+            _ => Identity::Known(visitor.today),
         }
     }
 
@@ -80,29 +80,29 @@ impl Tally {
     }
 
     /// Whether the visitor with that mark is here.
-    pub(super) fn knows(&self, mark: &Mark) -> bool {
+    pub(super) fn knows(&self, mark: &VisitorHash) -> bool {
         self.known.contains(mark)
     }
 
     /// The mark under which a visitor is here, if they are.
-    pub(super) fn mark_of(&self, visitor: &Visitor) -> Option<Mark> {
+    pub(super) fn mark_of(&self, visitor: &Visitor) -> Option<VisitorHash> {
         let marks = [visitor.before, Some(visitor.today)];
         marks.into_iter().flatten().find(|mark| self.knows(mark))
     }
 
-    pub(super) fn add(&mut self, who: Who) {
-        self.pages += 1;
+    pub(super) fn add(&mut self, who: Identity) {
+        self.tabs += 1;
         match who {
-            Who::Apart => self.apart += 1,
-            Who::Known(mark) => self.known.add(mark),
+            Identity::Anonymous => self.apart += 1,
+            Identity::Known(mark) => self.known.add(mark),
         }
     }
 
-    pub(super) fn remove(&mut self, who: Who) {
-        self.pages -= 1;
+    pub(super) fn remove(&mut self, who: Identity) {
+        self.tabs -= 1;
         match who {
-            Who::Apart => self.apart -= 1,
-            Who::Known(mark) => self.known.remove(mark),
+            Identity::Anonymous => self.apart -= 1,
+            Identity::Known(mark) => self.known.remove(mark),
         }
     }
 }

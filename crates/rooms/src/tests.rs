@@ -25,12 +25,12 @@ fn rooms_come_and_go_with_their_presences() {
     let rooms = Rooms::new(Limits::default());
     let one = rooms.join(&site("example.com"), None).unwrap();
     let other = rooms.join(&site("example.com"), None).unwrap();
-    assert_eq!((one.room().counts().pages, rooms.len()), (2, 1));
+    assert_eq!((one.room().counts().tabs, rooms.len()), (2, 1));
     drop(one);
-    assert_eq!(other.room().counts().pages, 1);
+    assert_eq!(other.room().counts().tabs, 1);
     drop(other);
     assert!(rooms.is_empty());
-    assert_eq!(rooms.everyone(), Counts::default());
+    assert_eq!(rooms.totals(), Counts::default());
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_site_is_the_sum_of_its_pages() {
     let front = rooms.join(&page("example.com", "/"), None).unwrap();
     let _posts = [(), ()].map(|()| rooms.join(&page("example.com", "/posts"), None).unwrap());
     let whole = rooms.open(&site("example.com"));
-    assert_eq!((front.room().counts().pages, whole.counts().pages), (1, 3));
+    assert_eq!((front.room().counts().tabs, whole.counts().tabs), (1, 3));
     let names: Vec<_> = whole.top(9).into_iter().map(|(page, count)| (page.to_string(), count)).collect();
     assert_eq!(names, [("/posts".to_owned(), 2), ("/".to_owned(), 1)]);
 }
@@ -52,10 +52,10 @@ fn a_visitor_with_three_tabs_is_one_also_over_midnight() {
     let join = |path: &str, visitor: &Visitor| rooms.join(&page("example.com", path), Some(visitor)).unwrap();
     let (first, second, third) = (join("/a", &yesterday), join("/b", &today), join("/b", &today));
     let whole = rooms.open(&site("example.com"));
-    assert_eq!(whole.counts(), Counts { pages: 3, visitors: 1 });
-    assert_eq!(second.room().counts(), Counts { pages: 2, visitors: 1 });
+    assert_eq!(whole.counts(), Counts { tabs: 3, visitors: 1 });
+    assert_eq!(second.room().counts(), Counts { tabs: 2, visitors: 1 });
     drop((first, second));
-    assert_eq!(whole.counts(), Counts { pages: 1, visitors: 1 });
+    assert_eq!(whole.counts(), Counts { tabs: 1, visitors: 1 });
     drop(third);
     assert_eq!(whole.counts(), Counts::default());
 }
@@ -68,28 +68,28 @@ fn who_signs_in_is_one_visitor_everywhere_and_never_gone() {
     };
     let (mut first, mut second, mut third) = (join("/a", 1), join("/a", 2), join("/b", 3));
     let whole = rooms.open(&site("example.com"));
-    assert_eq!(whole.counts(), Counts { pages: 3, visitors: 3 });
+    assert_eq!(whole.counts(), Counts { tabs: 3, visitors: 3 });
     let signed_in = visitor(7, (false, false));
     for presence in [&mut first, &mut second, &mut third] {
         presence.identify(Some(&signed_in));
     }
-    assert_eq!(whole.counts(), Counts { pages: 3, visitors: 1 });
-    assert_eq!(first.room().counts(), Counts { pages: 2, visitors: 1 });
-    assert_eq!((rooms.everyone(), whole.peak()), (whole.counts(), Counts { pages: 3, visitors: 3 }));
+    assert_eq!(whole.counts(), Counts { tabs: 3, visitors: 1 });
+    assert_eq!(first.room().counts(), Counts { tabs: 2, visitors: 1 });
+    assert_eq!((rooms.totals(), whole.peak()), (whole.counts(), Counts { tabs: 3, visitors: 3 }));
     second.identify(None);
-    assert_eq!(whole.counts(), Counts { pages: 3, visitors: 2 });
+    assert_eq!(whole.counts(), Counts { tabs: 3, visitors: 2 });
     drop((first, second, third));
-    assert_eq!((whole.counts(), rooms.everyone()), (Counts::default(), Counts::default()));
+    assert_eq!((whole.counts(), rooms.totals()), (Counts::default(), Counts::default()));
 }
 
 #[test]
 fn one_room_too_many_is_refused_and_leaves_nothing() {
     let rooms = Rooms::new(Limits { sites: 1, pages_per_site: 1 });
     let inside = rooms.join(&page("a.example", "/"), None).unwrap();
-    assert_eq!(rooms.join(&page("a.example", "/b"), None).unwrap_err(), NoRoom::Pages);
-    assert_eq!(rooms.join(&page("b.example", "/"), None).unwrap_err(), NoRoom::Sites);
+    assert_eq!(rooms.join(&page("a.example", "/b"), None).unwrap_err(), LimitReached::Pages);
+    assert_eq!(rooms.join(&page("b.example", "/"), None).unwrap_err(), LimitReached::Sites);
     assert!(rooms.join(&page("a.example", "/"), None).is_ok());
-    assert_eq!((rooms.len(), inside.room().counts().pages), (2, 1));
+    assert_eq!((rooms.len(), inside.room().counts().tabs), (2, 1));
     drop(inside);
     assert!(rooms.is_empty() && rooms.join(&page("b.example", "/"), None).is_ok());
 }
@@ -99,7 +99,7 @@ fn a_room_that_is_looked_at_stays() {
     let rooms = Rooms::new(Limits::default());
     let looked_at = rooms.open(&site("example.com"));
     drop(rooms.join(&site("example.com"), None));
-    assert_eq!((looked_at.counts().pages, rooms.len()), (0, 1));
+    assert_eq!((looked_at.counts().tabs, rooms.len()), (0, 1));
     assert!(rooms.find(&site("example.org")).is_none());
 }
 
@@ -119,8 +119,8 @@ fn a_panic_leaves_no_ghost() {
 
 struct Bell(std::sync::mpsc::Sender<()>);
 
-impl Watch for Bell {
-    fn changed(self: Arc<Self>) {
+impl Observer for Bell {
+    fn on_change(self: Arc<Self>) {
         // Nobody listens any more once it has seen what it waited for.
         let _ = self.0.send(());
     }
@@ -130,8 +130,8 @@ impl Watch for Bell {
 pub(super) fn until(room: &RoomRef, is: impl Fn(&Room) -> bool) {
     let (news, heard) = std::sync::mpsc::channel();
     let bell = Arc::new(Bell(news));
-    let watcher: Weak<Bell> = Arc::downgrade(&bell);
-    room.watch(watcher);
+    let observer: Weak<Bell> = Arc::downgrade(&bell);
+    room.observe(observer);
     while !is(room) {
         heard.recv().unwrap();
     }
@@ -142,9 +142,9 @@ fn a_change_is_heard_even_if_it_came_before_the_listening() {
     let rooms = Rooms::new(Limits::default());
     let presence = rooms.join(&page("example.com", "/"), None).unwrap();
     let (room, whole) = (presence.room(), rooms.open(&site("example.com")));
-    until(&room, |room| room.counts().pages == 1);
+    until(&room, |room| room.counts().tabs == 1);
     let leaving = std::thread::spawn(move || drop(presence));
-    until(&room, |room| room.counts().pages == 0);
+    until(&room, |room| room.counts().tabs == 0);
     until(&whole, |room| room.counts().visitors == 0);
     assert_eq!(whole.counts(), Counts::default());
     leaving.join().unwrap();
@@ -199,7 +199,7 @@ struct Here {
     page: u8,
     visitor: Option<u8>,
     guise: Guise,
-    presence: Presence,
+    presence: CountGuard,
 }
 
 /// What the counts must be: everyone who is there, by page and by who they are taken for.
@@ -309,12 +309,12 @@ impl<'a> Model<'a> {
     fn expected(&self, in_room: impl Fn(u8) -> bool) -> Counts {
         let here = || self.here.iter().filter(|here| in_room(here.page));
         let visitors: HashSet<Guise> = here().map(|here| here.guise).collect();
-        Counts { pages: here().count() as u64, visitors: visitors.len() as u64 }
+        Counts { tabs: here().count() as u64, visitors: visitors.len() as u64 }
     }
 
     /// A site's open pages with their counts, most viewers first.
     fn ranking(&self, pages: std::ops::Range<u8>) -> Vec<u64> {
-        let mut counts: Vec<u64> = pages.map(|page| self.expected(|other| other == page).pages).collect();
+        let mut counts: Vec<u64> = pages.map(|page| self.expected(|other| other == page).tabs).collect();
         counts.retain(|count| *count > 0);
         counts.sort_by(|one, other| other.cmp(one));
         counts
@@ -344,18 +344,18 @@ proptest! {
             for (name, pages) in SITES {
                 let expected = model.expected(|page| pages.contains(&page));
                 prop_assert_eq!(counts(&site(name)), expected);
-                everyone.pages += expected.pages;
+                everyone.tabs += expected.tabs;
                 everyone.visitors += expected.visitors;
                 let top = rooms.find(&site(name)).map(|room| room.top(99)).unwrap_or_default();
                 for (page, count) in &top {
-                    prop_assert_eq!(counts(&RoomName::page(name.parse().unwrap(), page.clone())).pages, *count);
+                    prop_assert_eq!(counts(&RoomName::page(name.parse().unwrap(), page.clone())).tabs, *count);
                 }
                 prop_assert_eq!(top.into_iter().map(|(_, count)| count).collect::<Vec<_>>(), model.ranking(pages));
             }
-            prop_assert_eq!(rooms.everyone(), everyone);
+            prop_assert_eq!(rooms.totals(), everyone);
             prop_assert_eq!(rooms.len(), model.existing());
         }
         drop(model);
-        prop_assert!(rooms.is_empty() && rooms.everyone() == Counts::default());
+        prop_assert!(rooms.is_empty() && rooms.totals() == Counts::default());
     }
 }

@@ -13,13 +13,13 @@ use super::Site;
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
 /// What stands for a visitor of a site: 128 bits that say nothing without the day's key.
-pub(super) type Mark = [u8; 16];
+pub(super) type VisitorHash = [u8; 16];
 
 /// A visitor, as today's key has them, and as the day before's had.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Visitor {
-    pub(super) today: Mark,
-    pub(super) before: Option<Mark>,
+    pub(super) today: VisitorHash,
+    pub(super) before: Option<VisitorHash>,
 }
 
 /// The keys of today and of the day before. They are random, exist in memory only, and change at midnight, UTC; so
@@ -30,8 +30,8 @@ pub struct Keys(Mutex<TwoDays>);
 #[derive(Debug)]
 struct TwoDays {
     day: u64,
-    today: Mark,
-    before: Option<Mark>,
+    today: VisitorHash,
+    before: Option<VisitorHash>,
 }
 
 impl Keys {
@@ -63,7 +63,7 @@ impl Keys {
             keys.turn(day);
             (keys.today, keys.before)
         };
-        let mark = |key: &Mark| mark(key, who);
+        let mark = |key: &VisitorHash| mark(key, who);
         Visitor { today: mark(&today), before: before.as_ref().map(mark) }
     }
 }
@@ -84,7 +84,7 @@ impl TwoDays {
     }
 }
 
-fn mark(key: &Mark, who: &impl Hash) -> Mark {
+fn mark(key: &VisitorHash, who: &impl Hash) -> VisitorHash {
     let mut hasher = SipHasher24::new_with_key(key);
     // `hash` brings each field's length or end along, so that no two of them can be taken for one another.
     who.hash(&mut hasher);
@@ -95,7 +95,7 @@ pub(super) fn today() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / SECONDS_A_DAY)
 }
 
-fn random() -> io::Result<Mark> {
+fn random() -> io::Result<VisitorHash> {
     let mut key = [0; 16];
     let filled = rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty())?;
     if filled == key.len() { Ok(key) } else { Err(io::ErrorKind::UnexpectedEof.into()) }

@@ -12,7 +12,7 @@ use mio::{Interest, Registry, Token};
 use super::Newcomer;
 use crate::feed::FeedId;
 use crate::net::capacity::Permit;
-use crate::room::Presence;
+use crate::room::CountGuard;
 
 /// How many bytes a viewer may send behind its request before it is let go. A browser sends none.
 const MOST_JUNK: usize = 64 * 1024;
@@ -41,7 +41,7 @@ pub(super) struct Viewer {
     pub(super) feed: FeedId,
     /// Dropped before the presence: whoever hears that somebody has left can take the permit.
     _permit: Permit,
-    _presence: Option<Presence>,
+    _presence: Option<CountGuard>,
 }
 
 /// What a slow viewer still has to take.

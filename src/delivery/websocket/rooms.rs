@@ -10,7 +10,7 @@ use super::messages::Wrong;
 use super::outbox::Outbox;
 use crate::app::App;
 use crate::circle::{Attendance, Circle, MemberKey, Telling, ViewerId};
-use crate::room::{Keys, Position, ReaderName, Reading, RoomName, Site, Visitor};
+use crate::room::{Keys, Position, ReaderName, ReaderGuard, RoomName, Site, Visitor};
 
 /// In how many rooms one connection may be.
 const MOST: usize = 32;
@@ -32,7 +32,7 @@ pub(super) struct Rooms {
 /// A room that is heard of.
 struct Place {
     /// Where in it the reader is, if they say so. Goes before the leave is told.
-    reading: Option<Box<Reading>>,
+    reading: Option<Box<ReaderGuard>>,
     attendance: Attendance,
     member: MemberKey,
 }
@@ -131,7 +131,7 @@ impl Rooms {
         let Place { reading, attendance, .. } = self.named(room)?;
         attendance.presence().ok_or(Wrong::OnlyLooking)?;
         let circle = attendance.circle();
-        let begin = || Box::new(Reading::new(Arc::clone(circle.room()), id.into()));
+        let begin = || Box::new(ReaderGuard::new(Arc::clone(circle.room()), id));
         reading.get_or_insert_with(begin).at(at, name);
         Circle::moved(circle, id);
         Ok(())

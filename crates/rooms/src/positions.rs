@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::RoomName;
 use super::readers::Position;
-use super::visitor::{Mark, Visitor};
+use super::visitor::{Visitor, VisitorHash};
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How long a position waits for its visitor. A browser asks for the pictures of a page all at once, more or less.
@@ -17,17 +17,17 @@ const MOST: usize = 1024;
 
 /// The visitors of one room, each with the furthest position that is known. It goes with the visitor's last page.
 #[derive(Debug, Default)]
-pub(super) struct Reached(HashMap<Mark, Position>);
+pub(super) struct FurthestPositions(HashMap<VisitorHash, Position>);
 
-impl Reached {
-    pub(super) fn note(&mut self, mark: Mark, position: Position) {
+impl FurthestPositions {
+    pub(super) fn note(&mut self, mark: VisitorHash, position: Position) {
         let furthest = self.0.entry(mark).or_insert(position);
         if position > *furthest {
             *furthest = position;
         }
     }
 
-    pub(super) fn forget(&mut self, mark: &Mark) {
+    pub(super) fn forget(&mut self, mark: &VisitorHash) {
         self.0.remove(mark);
     }
 
@@ -42,7 +42,7 @@ impl Reached {
 
 /// Positions of visitors who have not been seen in the room yet: pictures of one page arrive in any order.
 #[derive(Debug, Default)]
-pub(super) struct Early {
+pub(super) struct EarlyMarks {
     any: AtomicBool,
     waiting: Mutex<VecDeque<Waiting>>,
 }
@@ -55,7 +55,7 @@ struct Waiting {
     position: Position,
 }
 
-impl Early {
+impl EarlyMarks {
     pub(super) fn keep(&self, room: &RoomName, visitor: &Visitor, position: Position, now: Instant) {
         let mut waiting = self.current(now);
         if waiting.len() >= MOST {
@@ -100,7 +100,7 @@ impl Early {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Keys, Limits, Rooms, Watch};
+    use super::super::{Keys, Limits, Observer, Rooms};
     use super::*;
     use crate::sync::{Arc, Weak};
 
@@ -138,8 +138,8 @@ mod tests {
     #[derive(Default)]
     struct Calls(std::sync::atomic::AtomicUsize);
 
-    impl Watch for Calls {
-        fn changed(self: Arc<Self>) {
+    impl Observer for Calls {
+        fn on_change(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -150,8 +150,8 @@ mod tests {
         let here = rooms.open(&name);
         let _ann = rooms.join(&name, Some(&visitor(b"Ann"))).unwrap();
         let calls = Arc::new(Calls::default());
-        let watcher: Weak<Calls> = Arc::downgrade(&calls);
-        here.watch(watcher);
+        let observer: Weak<Calls> = Arc::downgrade(&calls);
+        here.observe(observer);
         rooms.reach(&name, &visitor(b"Bob"), at(0.5));
         assert_eq!(calls.0.load(Ordering::SeqCst), 0);
         rooms.reach(&name, &visitor(b"Ann"), at(0.5));
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn nothing_waits_for_long_and_not_much_does() {
-        let (early, name, ann) = (Early::default(), room("a.example"), visitor(b"Ann"));
+        let (early, name, ann) = (EarlyMarks::default(), room("a.example"), visitor(b"Ann"));
         let start = Instant::now();
         early.keep(&name, &ann, at(0.5), start);
         assert!(early.take(&name, &ann, || start + PATIENCE + Duration::from_millis(1)).is_empty());

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::visitor::Mark;
+use super::visitor::VisitorHash;
 use crate::table::{Hashed, Table};
 
 /// So many visitors need no memory of their own: of a hundred thousand rooms nearly all have one.
@@ -10,36 +10,36 @@ const FEW: usize = 2;
 
 /// Each visitor here, with the number of their pages.
 #[derive(Debug)]
-pub(super) enum Known {
-    Few([Option<Visits>; FEW]),
-    Many(Table<Visits>),
+pub(super) enum VisitorCounts {
+    Few([Option<VisitorTabs>; FEW]),
+    Many(Table<VisitorTabs>),
 }
 
 /// A visitor, and how many pages they have open; none is none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Visits {
-    mark: Mark,
+pub(super) struct VisitorTabs {
+    mark: VisitorHash,
     pages: NonZeroU32,
 }
 
-impl Hashed for Visits {
+impl Hashed for VisitorTabs {
     fn hash(&self) -> u64 {
         hash(&self.mark)
     }
 }
 
 /// Marks are the output of a keyed hash already, and nobody outside can choose or guess one.
-fn hash(mark: &Mark) -> u64 {
+fn hash(mark: &VisitorHash) -> u64 {
     mark.first_chunk().map_or(0, |half| u64::from_le_bytes(*half))
 }
 
-impl Default for Known {
+impl Default for VisitorCounts {
     fn default() -> Self {
         Self::Few(Default::default())
     }
 }
 
-impl Known {
+impl VisitorCounts {
     /// How many visitors they are.
     pub(super) fn len(&self) -> usize {
         match self {
@@ -49,13 +49,13 @@ impl Known {
     }
 
     /// That mark is about to be looked for.
-    pub(super) fn expect(&self, mark: &Mark) {
+    pub(super) fn expect(&self, mark: &VisitorHash) {
         if let Self::Many(many) = self {
             many.expect(hash(mark));
         }
     }
 
-    pub(super) fn contains(&self, mark: &Mark) -> bool {
+    pub(super) fn contains(&self, mark: &VisitorHash) -> bool {
         match self {
             Self::Few(few) => few.iter().flatten().any(|visits| visits.mark == *mark),
             Self::Many(many) => many.find(hash(mark), |visits| visits.mark == *mark).is_some(),
@@ -63,15 +63,15 @@ impl Known {
     }
 
     /// One page more of this visitor's.
-    pub(super) fn add(&mut self, mark: Mark) {
+    pub(super) fn add(&mut self, mark: VisitorHash) {
         match self.find(&mark) {
             Some(visits) => visits.pages = visits.pages.saturating_add(1),
-            None => self.insert(Visits { mark, pages: NonZeroU32::MIN }),
+            None => self.insert(VisitorTabs { mark, pages: NonZeroU32::MIN }),
         }
     }
 
     /// One page less. A mark goes with its last page.
-    pub(super) fn remove(&mut self, mark: Mark) {
+    pub(super) fn remove(&mut self, mark: VisitorHash) {
         let Some(visits) = self.find(&mark) else { return };
         match NonZeroU32::new(visits.pages.get() - 1) {
             Some(pages) => visits.pages = pages,
@@ -79,14 +79,14 @@ impl Known {
         }
     }
 
-    fn find(&mut self, mark: &Mark) -> Option<&mut Visits> {
+    fn find(&mut self, mark: &VisitorHash) -> Option<&mut VisitorTabs> {
         match self {
             Self::Few(few) => few.iter_mut().flatten().find(|visits| visits.mark == *mark),
             Self::Many(many) => many.find_mut(hash(mark), |visits| visits.mark == *mark),
         }
     }
 
-    fn insert(&mut self, newcomer: Visits) {
+    fn insert(&mut self, newcomer: VisitorTabs) {
         match self {
             Self::Few(few) => match few.iter_mut().find(|place| place.is_none()) {
                 Some(place) => *place = Some(newcomer),
@@ -100,8 +100,8 @@ impl Known {
         }
     }
 
-    fn forget(&mut self, mark: &Mark) {
-        let is_this = |visits: &Visits| visits.mark == *mark;
+    fn forget(&mut self, mark: &VisitorHash) {
+        let is_this = |visits: &VisitorTabs| visits.mark == *mark;
         match self {
             Self::Few(few) => few
                 .iter_mut()
@@ -111,7 +111,7 @@ impl Known {
                 many.remove(hash(mark), is_this);
                 // At half of what a few may be, so that who comes and goes doesn't change it each time.
                 if many.len() <= FEW / 2 {
-                    let rest: Vec<Visits> = many.iter().copied().collect();
+                    let rest: Vec<VisitorTabs> = many.iter().copied().collect();
                     *self = Self::Few(std::array::from_fn(|place| rest.get(place).copied()));
                 }
             }
@@ -125,7 +125,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    fn mark(number: u8) -> Mark {
+    fn mark(number: u8) -> VisitorHash {
         let mut mark = [0; 16];
         // Half of them have the same hash.
         mark[usize::from(number % 2) * 8] = number;
@@ -134,17 +134,17 @@ mod tests {
 
     #[test]
     fn many_become_few_again() {
-        let mut known = Known::default();
+        let mut known = VisitorCounts::default();
         (1..=9).for_each(|number| known.add(mark(number)));
-        assert!(matches!(known, Known::Many(_)) && known.len() == 9);
+        assert!(matches!(known, VisitorCounts::Many(_)) && known.len() == 9);
         (1..=9).for_each(|number| known.remove(mark(number)));
-        assert!(matches!(known, Known::Few([None, None])));
+        assert!(matches!(known, VisitorCounts::Few([None, None])));
     }
 
     proptest! {
         #[test]
         fn it_knows_what_a_plain_map_knows(steps in prop::collection::vec((any::<bool>(), 0..5_u8), 0..100)) {
-            let mut known = Known::default();
+            let mut known = VisitorCounts::default();
             let mut plain: HashMap<u8, u32> = HashMap::new();
             for (comes, number) in steps {
                 if comes {

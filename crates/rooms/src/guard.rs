@@ -1,11 +1,11 @@
 //! Being counted.
 
-use super::limits::{Limits, NoRoom};
+use super::limits::{LimitReached, Limits};
 use super::page::Page;
 use super::pages::PageId;
 use super::readers::Position;
 use super::site::SiteRef;
-use super::tally::Who;
+use super::tally::Identity;
 use super::visitor::Visitor;
 use super::{Room, RoomRef};
 
@@ -13,24 +13,24 @@ use super::{Room, RoomRef};
 /// task or a lost socket can't leave a ghost.
 #[derive(Debug)]
 #[must_use = "dropping it leaves the room"]
-pub struct Presence {
+pub struct CountGuard {
     site: SiteRef,
     /// None if it is counted in the site alone.
     page: Option<PageId>,
-    who: Who,
+    who: Identity,
 }
 
-impl Presence {
+impl CountGuard {
     /// Joins a page of the site, or the site alone.
     ///
     /// # Errors
-    /// [`NoRoom`], if it would be one room too many.
+    /// [`LimitReached`], if it would be one room too many.
     pub(super) fn new(
         site: SiteRef,
         page: Option<(PageId, &Page)>,
         visitor: Option<&Visitor>,
         limits: &Limits,
-    ) -> Result<Self, NoRoom> {
+    ) -> Result<Self, LimitReached> {
         let who = site.enter(page, visitor, limits)?;
         Ok(Self { site, page: page.map(|(id, _)| id), who })
     }
@@ -51,7 +51,7 @@ impl Presence {
     }
 }
 
-impl Drop for Presence {
+impl Drop for CountGuard {
     fn drop(&mut self) {
         self.site.leave(self.page, self.who);
     }
