@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use onlookers::picture::{Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
-use onlookers::pictures::Pictures;
+use onlookers::feeds::Pictures;
 
 const STYLES: [&str; 9] = [
     "plain",

@@ -13,7 +13,7 @@ use onlookers::config::FanoutSends;
 use onlookers::delivery::{Fanout, FanoutOptions};
 use onlookers::feed::{Feeds, View};
 use onlookers::picture::{Label, Style};
-use onlookers::pictures::Pictures;
+use onlookers::feeds::Pictures;
 use onlookers::room::{Counting, Limits, CountGuard, RoomName, Rooms, Site};
 use tokio::runtime::{Builder, Runtime};
 use town::{Moment, Pages, Town};

@@ -2,12 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::circle::{Attendance, Circles, Telling, ViewerId};
-use crate::feed::Feeds;
+use crate::feeds::{Feeds, Membership, Pictures, Topic};
 use crate::net::capacity::Capacity;
 use crate::picture::Themes;
-use crate::pictures::Pictures;
-use crate::room::{Keys, NoRoom, RoomName, Rooms, Visitor};
+use crate::room::{Keys, LimitReached, RoomName, Rooms, ViewerId, Visitor};
 use crate::settings::Settings;
 
 /// Everything that requests are judged by and answered from.
@@ -16,7 +14,6 @@ pub(crate) struct App {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) feeds: Feeds,
-    pub(crate) circles: Circles,
     pub(crate) pictures: Arc<Pictures>,
     pub(crate) themes: Themes,
     pub(crate) capacity: Arc<Capacity>,
@@ -33,15 +30,22 @@ impl App {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
-    /// Subscribes a WebSocket to a room. With `visitor` it is counted there too: as that visitor, or by itself.
-    pub(crate) fn attend(
+    /// Makes a WebSocket a member of the group that receives `topic` of a room. With `visitor` it is counted in the room,
+    /// too: as that visitor, or by itself.
+    ///
+    /// # Errors
+    /// [`LimitReached`], if it would be one room too many.
+    pub(crate) fn join_group(
         &self,
         name: &RoomName,
-        telling: Telling,
+        topic: Topic,
         id: ViewerId,
         visitor: Option<Option<&Visitor>>,
-    ) -> Result<Attendance, NoRoom> {
-        let circle = self.circles.open(&self.rooms.open(name), telling);
-        Attendance::new(circle, id, visitor.map(|visitor| move || self.rooms.join(name, visitor)))
+    ) -> Result<Membership, LimitReached> {
+        let group = self.feeds.open_group(&self.rooms.open(name), topic);
+        match visitor {
+            Some(visitor) => Membership::counted(group, id, || self.rooms.join(name, visitor)),
+            None => Ok(Membership::observer(group, id)),
+        }
     }
 }

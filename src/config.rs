@@ -10,13 +10,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use ipnet::IpNet;
 
 use crate::gate::Pattern;
 use crate::picture::{BadValue, Label, Style, StyleBuilder, Themes};
 use crate::room::Site;
+use crate::transport::Sends;
 pub use file::{Audience, File, FileError, PagePattern, SiteSettings};
 
 mod file;
@@ -151,19 +152,7 @@ pub struct Config {
         default_value_t,
         hide = true
     )]
-    pub fanout_sends: FanoutSends,
-}
-
-/// How frames get into many sockets.
-#[derive(ValueEnum, Clone, Copy, Default, Debug)]
-pub enum FanoutSends {
-    /// By io_uring where the kernel allows it and it pays, else by a write each
-    #[default]
-    Auto,
-    /// Hundreds at a time, by io_uring; the server doesn't start without it
-    Ring,
-    /// By a write each
-    Write,
+    pub fanout_sends: Sends,
 }
 
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -8,12 +8,8 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response};
 
 use crate::app::App;
-use crate::delivery::{self, takeover::Answer};
-use crate::feed::FeedRef;
+use crate::transport::Answer;
 use crate::gate::{Claim, Refusal};
-use crate::net::capacity::Permit;
-use crate::room::CountGuard;
-pub(crate) use websocket::Opening;
 
 mod answers;
 mod clients;
@@ -49,29 +45,8 @@ const SAMPLE: &str = "/sample/";
 /// The body of an answer that is no stream.
 pub(crate) type Body = http_body_util::Full<Bytes>;
 
-/// What a socket is taken over for.
-pub(crate) enum Purpose {
-    /// To show a feed.
-    View(Ticket),
-    /// To send this, the head of a stream, and nothing more: HEAD.
-    Head(Bytes),
-    /// To talk over a WebSocket.
-    Talk(Box<Opening>),
-}
-
-/// Whoever has this is to see this feed and, unless they only peek, is being counted.
-pub(crate) struct Ticket {
-    /// See [`Newcomer::opening`](crate::delivery::Newcomer).
-    pub(crate) opening: delivery::Opening,
-    pub(crate) feed: FeedRef,
-    pub(crate) presence: Option<CountGuard>,
-    pub(crate) permit: Permit,
-    /// Whether the viewer is one of those that [`Newcomer::hangs_up_late`](crate::delivery::Newcomer) speaks of.
-    pub(crate) hangs_up_late: bool,
-}
-
 /// Answers a request that came from `peer`.
-pub(crate) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+pub(crate) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer {
     match (&request.method, request.uri.path()) {
         (&Method::GET | &Method::HEAD, "/") => Answer::Respond(demo::page(app, request)),
         (&Method::GET | &Method::HEAD, "/online.png") => online::answer(app, request, peer),

@@ -40,11 +40,11 @@ mod themes;
 pub mod gate;
 mod http;
 
-mod circle;
-pub mod feed;
+pub mod transport;
+
+pub mod feeds;
+
+pub mod wire;
+
 pub use onlookers_picture as picture;
-pub mod pictures;
-
-pub mod delivery;
-
 pub use onlookers_rooms as room;

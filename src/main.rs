@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
 use onlookers::picture::Value;
-use onlookers::pictures::Pictures;
+use onlookers::feeds::Pictures;
 use onlookers::server::{Control, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;

@@ -9,7 +9,7 @@ use onlookers::config::Cli;
 use onlookers::delivery::Fanout;
 use onlookers::feed::{FeedRef, Feeds, View};
 use onlookers::picture::{Label, Style};
-use onlookers::pictures::Pictures;
+use onlookers::feeds::Pictures;
 use onlookers::room::{Counting, Keys, Limits, Page, PageQuery, CountGuard, RoomName, Rooms, Site};
 use onlookers::server::Server;
 use tokio::sync::oneshot;

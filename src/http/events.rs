@@ -1,9 +1,7 @@
 //! `/events/example.com/posts/1`: a room's counts as server-sent events, for pages with scripts.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use hyper::header::{HeaderValue, ORIGIN, USER_AGENT};
 use hyper::http::request::Parts;
@@ -11,17 +9,15 @@ use hyper::{HeaderMap, Method, Response, StatusCode};
 
 use super::online::NoPlace;
 use super::query::{BadQuery, Query};
-use super::{Body, Purpose, Ticket, answers, claim, clients, cors, still};
+use super::{Body, answers, claim, clients, cors, still};
 use crate::app::App;
-use crate::delivery::takeover::Answer;
-use crate::delivery::{Opening, events};
-use crate::feed::View;
+use crate::transport::Answer;
+use crate::transport::{Grant, StreamGrant};
+use crate::wire::{Opening, events};
+use crate::feeds::View;
 use crate::gate::{Claim, Refusal};
 use crate::room::RoomName;
 use crate::settings::Settings;
-
-/// Between these two a client waits before it comes back, each another time: an outage isn't followed by everybody at once.
-const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
 
 /// Why there are no events.
 #[derive(Debug)]
@@ -33,7 +29,7 @@ enum Denied {
 }
 
 /// The stream, or its head; `path` is what stands behind `/events/`.
-pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr, path: &str) -> Answer<Purpose> {
+pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr, path: &str) -> Answer {
     let settings = app.settings();
     let (room, query) = match admit(&settings, request, path) {
         Ok(admitted) => admitted,
@@ -42,11 +38,11 @@ pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr, path: &str) -> An
     let origin = cors::origin(&request.headers);
     if request.method == Method::HEAD {
         let mut head = Vec::new();
-        events::write_head(&mut head, cors::fields(origin));
-        return Answer::TakeOver(Purpose::Head(head.into()));
+        events::write_head(&mut head, origin);
+        return Answer::Head(head.into());
     }
     match app.listener(&settings, &room, (&query, request, peer)) {
-        Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
+        Ok(grant) => Answer::TakeOver(Grant::Stream(grant)),
         Err(no_place) => Answer::Respond(with(cors::readable(origin), Denied::NoPlace(no_place).answer())),
     }
 }
@@ -96,26 +92,15 @@ impl App {
         settings: &Settings,
         room: &RoomName,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
-    ) -> Result<Ticket, NoPlace> {
+    ) -> Result<StreamGrant, NoPlace> {
         let (permit, presence) = self.place(settings, room, (query, request, peer))?;
         let feed = self.feeds.open(&self.shown(room, query), View::Events);
         // Firefox, too, hangs up at once when the page that listens has gone.
         // A copy of the Origin, which keeps nothing of the request itself in memory.
         let origin = cors::origin(&request.headers).map(Box::from);
-        let opening = Opening::For { origin, write: write_opening };
-        Ok(Ticket { opening, feed, presence, permit, hangs_up_late: false })
+        let opening = Opening::Events { origin };
+        Ok(StreamGrant { opening, feed, guard: presence, permit, hangs_up_late: false })
     }
-}
-
-fn write_opening(buffer: &mut Vec<u8>, origin: Option<&[u8]>) {
-    events::write_head(buffer, cors::fields(origin));
-    events::write_retry(buffer, retry());
-}
-
-fn retry() -> Duration {
-    let (least, most) = RETRY;
-    let span = (most - least).as_millis() as u64;
-    least + Duration::from_millis(RandomState::new().hash_one(()) % span)
 }
 
 fn with(fields: HeaderMap, mut answer: Response<Body>) -> Response<Body> {

@@ -8,21 +8,20 @@ use hyper::header::ORIGIN;
 use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-use super::Purpose;
 use super::denied::Denied;
-use super::websocket::{Opening, Wanted, admit, key, opened};
+use super::websocket::{Wanted, admit, key, opened};
 use crate::app::App;
-use crate::circle::Telling;
-use crate::delivery::takeover::Answer;
-use crate::delivery::websocket::Manner;
+use crate::feeds::Topic;
+use crate::transport::Answer;
+use crate::transport::{Format, WebSocketGrant};
 use crate::gate::Refusal;
 use crate::room::{Page, PageQuery, RoomName, Site};
 
-pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer {
     opened(judge(app, request, peer))
 }
 
-fn judge(app: &App, request: &Parts, peer: IpAddr) -> Result<Opening, Denied> {
+fn judge(app: &App, request: &Parts, peer: IpAddr) -> Result<WebSocketGrant, Denied> {
     let bad = |sentence: &str| Denied::Bad(sentence.to_owned());
     // What livecount's framework says to a request that opens no WebSocket.
     let key = key(request).map_err(|_| bad("This is a WebSocket: open it by livecount's script."))?;
@@ -34,9 +33,8 @@ fn judge(app: &App, request: &Parts, peer: IpAddr) -> Result<Opening, Denied> {
     let settings = app.settings();
     admit(&settings, &request.headers, &room)?;
     let wanted =
-        Wanted { room, peek: false, manner: Manner::Number, telling: Telling::Number, more: Vec::new() };
-    let guest = app.guest(&settings, wanted, request, peer).map_err(Denied::Full)?;
-    Ok(Opening { key, guest })
+        Wanted { room, peek: false, format: Format::Number, topic: Topic::Number, more: Vec::new() };
+    app.grant(&settings, key, wanted, (request, peer)).map_err(Denied::Full)
 }
 
 /// The widget puts the URL there as it is, so a plus sign is no space.

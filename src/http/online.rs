@@ -8,11 +8,12 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response};
 
 use super::query::{BadQuery, Query, Show};
-use super::{Body, Purpose, Ticket, answers, claim, clients, ignore, refused, still};
+use super::{Body, answers, claim, clients, ignore, refused, still};
 use crate::app::App;
-use crate::delivery::multipart;
-use crate::delivery::takeover::Answer;
-use crate::feed::View;
+use crate::transport::{Grant, StreamGrant};
+use crate::wire::{Opening, multipart};
+use crate::transport::Answer;
+use crate::feeds::View;
 use crate::gate::Refusal;
 use crate::net::capacity::{CapacityError, Permit};
 use crate::picture::{Style, StyleBuilder};
@@ -29,7 +30,7 @@ pub(super) enum NoPlace {
     Room(LimitReached),
 }
 
-pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer {
     let settings = app.settings();
     let query = match Query::parse(request.uri.query()) {
         Ok(query) => query,
@@ -60,10 +61,10 @@ pub(super) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose
         return Answer::Respond(redirect_to_unique(request));
     }
     if request.method == Method::HEAD {
-        return Answer::TakeOver(Purpose::Head(multipart::head()));
+        return Answer::Head(multipart::head());
     }
     match app.ticket(&settings, &room, style, (&query, request, peer)) {
-        Ok(ticket) => Answer::TakeOver(Purpose::View(ticket)),
+        Ok(grant) => Answer::TakeOver(Grant::Stream(grant)),
         Err(no_place) => {
             tracing::debug!(?no_place, %room, "no place for a viewer");
             Answer::Respond(answers::full(&no_place))
@@ -91,12 +92,12 @@ impl App {
         room: &RoomName,
         style: Style,
         (query, request, peer): (&Query<'_>, &Parts, IpAddr),
-    ) -> Result<Ticket, NoPlace> {
+    ) -> Result<StreamGrant, NoPlace> {
         let (permit, presence) = self.place(settings, room, (query, request, peer))?;
         let view = View::Count { counting: query.counting, style };
         let feed = self.feeds.open(&self.shown(room, query), view);
         let hangs_up_late = clients::hangs_up_late(&request.headers);
-        Ok(Ticket { opening: multipart::opening(), feed, presence, permit, hangs_up_late })
+        Ok(StreamGrant { opening: Opening::Pictures, feed, guard: presence, permit, hangs_up_late })
     }
 
     /// Shows a room to somebody whom that doesn't count.
@@ -106,9 +107,9 @@ impl App {
         room: &RoomName,
         view: View,
         (request, peer): (&Parts, IpAddr),
-    ) -> Answer<Purpose> {
+    ) -> Answer {
         if request.method == Method::HEAD {
-            return Answer::TakeOver(Purpose::Head(multipart::head()));
+            return Answer::Head(multipart::head());
         }
         let permit = match self.capacity.acquire(settings.proxies.visitor(peer, &request.headers)) {
             Ok(permit) => permit,
@@ -116,8 +117,7 @@ impl App {
         };
         let feed = self.feeds.open(&self.rooms.open(room), view);
         let hangs_up_late = clients::hangs_up_late(&request.headers);
-        let opening = multipart::opening();
-        Answer::TakeOver(Purpose::View(Ticket { opening, feed, presence: None, permit, hangs_up_late }))
+        Answer::TakeOver(Grant::Stream(StreamGrant { opening: Opening::Pictures, feed, guard: None, permit, hangs_up_late }))
     }
 
     /// A permit and, unless they only look, a presence in `room`.

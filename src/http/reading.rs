@@ -8,10 +8,10 @@ use hyper::{Method, Response, StatusCode};
 
 use super::online::{redirect_to_unique, room_name};
 use super::query::{BadQuery, Query};
-use super::{Body, Purpose, answers, claim, clients, ignore, refused};
+use super::{Body, answers, claim, clients, ignore, refused};
 use crate::app::App;
-use crate::delivery::takeover::Answer;
-use crate::feed::View;
+use crate::transport::Answer;
+use crate::feeds::View;
 use crate::gate::Refusal;
 use crate::picture::{Strip, clear_pixel};
 use crate::room::RoomName;
@@ -24,7 +24,7 @@ enum Denied {
 }
 
 /// The live strip. Whoever looks at it isn't counted by it.
-pub(super) fn picture(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+pub(super) fn picture(app: &App, request: &Parts, peer: IpAddr) -> Answer {
     let settings = app.settings();
     let judged = admit(&settings, request).and_then(|(room, query)| Ok((room, strip(&query)?, query.unique)));
     let (room, strip, unique) = match judged {

@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use super::online::redirect_to_unique;
 use super::query::{BadQuery, Query};
-use super::{Body, Purpose, answers, claim, refused};
+use super::{Body, answers, claim, refused};
 use crate::app::App;
 use crate::config::Audience;
-use crate::delivery::takeover::Answer;
-use crate::feed::View;
+use crate::transport::Answer;
+use crate::feeds::View;
 use crate::gate::Refusal;
 use crate::room::{RoomName, Site};
 
@@ -37,7 +37,7 @@ struct Row {
 }
 
 /// The live picture. Whoever looks at it isn't counted by it.
-pub(super) fn picture(app: &App, request: &Parts, peer: IpAddr) -> Answer<Purpose> {
+pub(super) fn picture(app: &App, request: &Parts, peer: IpAddr) -> Answer {
     let settings = app.settings();
     let query = match Query::parse(request.uri.query()) {
         Ok(query) => query,

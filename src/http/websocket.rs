@@ -12,35 +12,30 @@ use hyper::{HeaderMap, Method, Version};
 use super::denied::{Denied, VERSION};
 use super::online::NoPlace;
 use super::query::{Query, Show};
-use super::{Purpose, clients, ignore};
+use super::{clients, ignore};
 use crate::app::App;
-use crate::circle::Telling;
+use crate::feeds::Topic;
 use crate::config::Audience;
-use crate::delivery::takeover::Answer;
-use crate::delivery::websocket::{Guest, Key, Manner};
+use crate::transport::Answer;
+use crate::transport::{Format, Grant, Session, WebSocketGrant};
+use crate::wire::handshake::Key;
 use crate::gate::{Claim, Refusal};
 use crate::room::RoomName;
 use crate::settings::Settings;
 
-/// A request to open a WebSocket.
-pub(crate) struct Opening {
-    pub(crate) key: Key,
-    pub(crate) guest: Guest,
-}
-
 /// `path` is what stands behind `/ws/`.
-pub(super) fn answer(app: &App, request: &Parts, path: &str, peer: IpAddr) -> Answer<Purpose> {
+pub(super) fn answer(app: &App, request: &Parts, path: &str, peer: IpAddr) -> Answer {
     opened(judge(app, request, path, peer))
 }
 
-pub(super) fn opened(judged: Result<Opening, Denied>) -> Answer<Purpose> {
+pub(super) fn opened(judged: Result<WebSocketGrant, Denied>) -> Answer {
     match judged {
-        Ok(opening) => Answer::TakeOver(Purpose::Talk(Box::new(opening))),
+        Ok(grant) => Answer::TakeOver(Grant::WebSocket(Box::new(grant))),
         Err(denied) => Answer::Respond(denied.response()),
     }
 }
 
-fn judge(app: &App, request: &Parts, path: &str, peer: IpAddr) -> Result<Opening, Denied> {
+fn judge(app: &App, request: &Parts, path: &str, peer: IpAddr) -> Result<WebSocketGrant, Denied> {
     let key = key(request)?;
     let mut query = Query::parse(request.uri.query()).map_err(|bad| Denied::Bad(bad.to_string()))?;
     // A crawler that runs scripts is nobody who looks.
@@ -54,9 +49,8 @@ fn judge(app: &App, request: &Parts, path: &str, peer: IpAddr) -> Result<Opening
         return Err(Refusal::NotAllowed(room.of_site().clone()).into());
     }
     let more = more(&room, &query);
-    let wanted = Wanted { room, peek: query.peek, manner: Manner::Json, telling: Telling::Counts, more };
-    let guest = app.guest(&settings, wanted, request, peer).map_err(Denied::Full)?;
-    Ok(Opening { key, guest })
+    let wanted = Wanted { room, peek: query.peek, format: Format::Json, topic: Topic::Counts, more };
+    app.grant(&settings, key, wanted, (request, peer)).map_err(Denied::Full)
 }
 
 /// The key of a request that opens a WebSocket (RFC 6455, section 4.2.1).
@@ -100,45 +94,46 @@ pub(super) fn admit(settings: &Settings, headers: &HeaderMap, room: &RoomName) -
 }
 
 /// What else is told from the beginning, of the whole site: its ranking; its count, before that of the page.
-fn more(room: &RoomName, query: &Query<'_>) -> Vec<Telling> {
-    let site = (query.show == Some(Show::Site) && room.as_page().is_some()).then_some(Telling::Counts);
-    query.top.map(|rows| Telling::Top { rows }).into_iter().chain(site).collect()
+fn more(room: &RoomName, query: &Query<'_>) -> Vec<Topic> {
+    let site = (query.show == Some(Show::Site) && room.as_page().is_some()).then_some(Topic::Counts);
+    query.top.map(|rows| Topic::Top { rows }).into_iter().chain(site).collect()
 }
 
 /// What a WebSocket is wanted for.
 pub(super) struct Wanted {
     pub(super) room: RoomName,
     pub(super) peek: bool,
-    pub(super) manner: Manner,
-    pub(super) telling: Telling,
+    pub(super) format: Format,
+    pub(super) topic: Topic,
     /// What else it is to be told of the whole site.
-    pub(super) more: Vec<Telling>,
+    pub(super) more: Vec<Topic>,
 }
 
 impl App {
     /// Takes a permit and a place in the room.
-    pub(super) fn guest(
+    pub(super) fn grant(
         &self,
         settings: &Settings,
+        key: Key,
         wanted: Wanted,
-        request: &Parts,
-        peer: IpAddr,
-    ) -> Result<Guest, NoPlace> {
-        let Wanted { room, peek, manner, telling, more } = wanted;
+        (request, peer): (&Parts, IpAddr),
+    ) -> Result<WebSocketGrant, NoPlace> {
+        let Wanted { room, peek, format, topic, more } = wanted;
         let address = settings.proxies.visitor(peer, &request.headers);
         let permit = self.capacity.acquire(address).map_err(NoPlace::Capacity)?;
         let counted = !peek && !ignore::is_ignored(&settings.ignore, address, &request.headers);
         let visitor = self.visitor(room.of_site(), &request.headers, address);
-        let id = self.circles.new_id();
+        let id = self.feeds.new_viewer_id();
         let who = counted.then_some(visitor.as_ref());
-        let first = self.attend(&room, telling, id, who).map_err(NoPlace::Room)?;
+        let first = self.join_group(&room, topic, id, who).map_err(NoPlace::Room)?;
         // In the room's own spelling: another copy would be another piece of memory for each page.
-        let site = first.circle().room().site().clone();
-        let mut attends = vec![first];
-        for telling in more {
+        let site = first.group().room().site().clone();
+        let mut memberships = vec![first];
+        for topic in more {
             let whole = RoomName::site(site.clone());
-            attends.push(self.attend(&whole, telling, id, None).map_err(NoPlace::Room)?);
+            memberships.push(self.join_group(&whole, topic, id, None).map_err(NoPlace::Room)?);
         }
-        Ok(Guest { id, site, visitor, counted, manner, attends, permit })
+        let session = Session::new(id, site, visitor, counted);
+        Ok(WebSocketGrant { key, session, format, memberships, permit })
     }
 }

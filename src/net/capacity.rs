@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::room::sync::atomic::{AtomicUsize, Ordering};
-use crate::room::sync::{Arc, Mutex, PoisonError};
+use crate::room::sync::{Arc, Mutex};
 
 /// The permits that viewers may hold.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Capacity {
         // From here on dropping the permit returns it.
         let mut permit = Permit { capacity: Arc::clone(self), address: None };
         if let Some(limit) = self.limit_per_address {
-            let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut by_address = self.by_address.lock();
             let taken = by_address.entry(address).or_default();
             if *taken >= limit {
                 drop(by_address);
@@ -65,7 +65,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         self.capacity.taken.fetch_sub(1, Ordering::Relaxed);
         let Some(address) = self.address else { return };
-        let mut by_address = self.capacity.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_address = self.capacity.by_address.lock();
         if let Some(taken) = by_address.get_mut(&address) {
             *taken -= 1;
             if *taken == 0 {

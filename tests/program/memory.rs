@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use onlookers::picture::{StyleBuilder, Themes, Value};
-use onlookers::pictures::Pictures;
+use onlookers::feeds::Pictures;
 
 #[test]
 fn ten_thousand_random_styles_leave_memory_where_it_was() {

@@ -15,7 +15,7 @@ pub use visitor::{Keys, Visitor};
 use siphasher::sip128::Hasher128;
 
 use crate::registry::{Id, Registry};
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use crate::sync::{Arc, Mutex, MutexGuard, Weak};
 use observers::Observers;
 use pages::PageId;
 use positions::EarlyMarks;
@@ -232,7 +232,7 @@ impl Room {
     }
 
     fn observers(&self) -> MutexGuard<'_, Observers> {
-        self.observers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.observers.lock()
     }
 
     fn change_readers(&self, change: impl FnOnce(&mut Readers)) {

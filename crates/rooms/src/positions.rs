@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::RoomName;
 use super::readers::Position;
 use super::visitor::{Visitor, VisitorHash};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, MutexGuard};
 
 /// How long a position waits for its visitor. A browser asks for the pictures of a page all at once, more or less.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -90,7 +90,7 @@ impl EarlyMarks {
 
     /// Those that have not waited for too long.
     fn current(&self, now: Instant) -> MutexGuard<'_, VecDeque<Waiting>> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         while waiting.front().is_some_and(|early| now.duration_since(early.since) > PATIENCE) {
             waiting.pop_front();
         }

@@ -12,7 +12,7 @@ use std::ptr;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use crate::sync::{Arc, Mutex, MutexGuard, Weak};
 use crate::table::{Hashed, Table};
 
 /// Enough that joins on different cores seldom meet, few enough to walk through.
@@ -145,7 +145,7 @@ fn find<K, V>(shard: &Table<Slot<K, V>>, id: Id) -> Option<Arc<Entry<K, V>>> {
 
 /// A panic under the lock leaves a table that is whole: every change to it is one call.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 impl<K, V> Entry<K, V> {

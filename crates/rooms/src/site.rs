@@ -11,7 +11,7 @@ use super::totals::Totals;
 use super::visitor::Visitor;
 use super::{Room, RoomRef};
 use crate::registry::Entry;
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use crate::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// A site that somebody holds: who is in it, who looks at it, or at one of its pages.
 pub(super) type SiteRef = Arc<Entry<Site, SiteCounts>>;
@@ -121,7 +121,7 @@ impl SiteCounts {
 
     /// A panic under the lock would be in the arithmetic alone, which has none.
     pub(super) fn lock(&self) -> MutexGuard<'_, SiteState> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counted.lock()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use crate::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -59,7 +59,7 @@ impl Keys {
 
     fn marks_on(&self, day: u64, who: &impl Hash) -> Visitor {
         let (today, before) = {
-            let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut keys = self.0.lock();
             keys.turn(day);
             (keys.today, keys.before)
         };

@@ -1,0 +1,148 @@
+//! Feeds: what is sent of a room, made once for everybody who receives it.
+//!
+//! A [`Feed`] is a room in one representation: a style of picture, or server-sent events. It keeps only its newest frame.
+//! A [`Group`] is a feed for WebSockets: those of one room that receive the same messages, less what each has caused itself.
+//!
+//! In the order of the data's path:
+//!
+//! - `view`, `topic`: what a feed or a group shows of its room.
+//! - `channel`: what both have in common. After a change of the room, a task publishes at the pace of `pace`.
+//! - `feed`: the newest frame; `pictures`: PNG files already made.
+//! - `group`: `snapshot` has the room as its members know it, `roster` who comes and goes, `posts` positions and messages,
+//!   `batch` the bytes for all of them; `membership` is the guard of a member.
+//!
+//! The event loops that have subscribers take it from there ([`Publisher`]).
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+
+use crate::room::registry::{Entry, Registry};
+use crate::room::sync::{Arc, Weak};
+use crate::room::{EntryObserver, RoomRef, ViewerId};
+pub use batch::Batch;
+pub use channel::{FeedId, Publisher, Update};
+pub use feed::Feed;
+pub use group::Group;
+pub(crate) use group::{moved, post};
+pub(crate) use membership::Membership;
+pub use pictures::Pictures;
+pub use topic::Topic;
+pub use view::View;
+
+use channel::{Channel, Context, Source};
+
+mod batch;
+mod channel;
+mod feed;
+mod group;
+mod membership;
+mod pace;
+mod pictures;
+mod posts;
+mod roster;
+mod snapshot;
+mod topic;
+mod view;
+
+/// A feed that somebody holds; it goes with its last holder.
+pub type FeedRef = Arc<Entry<(), Feed>>;
+
+/// A group that somebody holds, likewise.
+pub type GroupRef = Arc<Entry<(), Group>>;
+
+/// All feeds and groups that somebody receives.
+pub struct Feeds {
+    /// By room and view, which make two viewers share a feed.
+    feeds: Arc<Registry<(), Feed>>,
+    /// By room and topic.
+    groups: Arc<Registry<(), Group>>,
+    context: Arc<Context>,
+    next_feed: AtomicU64,
+    next_viewer: AtomicU64,
+    viewer_ids: RandomState,
+}
+
+impl Feeds {
+    /// No feeds yet. They take their pictures from `pictures` and publish to `publisher`. Needs a tokio runtime, on which
+    /// they are driven.
+    pub fn new(pictures: Arc<Pictures>, publisher: Arc<dyn Publisher>) -> Self {
+        let (runtime, ended) = (Handle::current(), AtomicBool::new(false));
+        Self {
+            feeds: Registry::new(),
+            groups: Registry::new(),
+            context: Arc::new(Context { pictures, publisher, runtime, ended }),
+            next_feed: AtomicU64::new(0),
+            next_viewer: AtomicU64::new(0),
+            viewer_ids: RandomState::new(),
+        }
+    }
+
+    /// The feed of that view of `room`. The first caller paints its first frame.
+    pub fn open(&self, room: &RoomRef, view: View) -> FeedRef {
+        let mut is_new = false;
+        let feed = self.feeds.open(&(room.name(), &view), || {
+            is_new = true;
+            ((), Feed::new(self.new_channel(), Arc::clone(room), view.clone()))
+        });
+        feed.paint_first();
+        if is_new {
+            observe(room, &feed);
+        }
+        feed
+    }
+
+    /// The group of the WebSockets that receive `topic` of `room`.
+    pub fn open_group(&self, room: &RoomRef, topic: Topic) -> GroupRef {
+        let mut is_new = false;
+        let group = self.groups.open(&(room.name(), topic), || {
+            is_new = true;
+            ((), Group::new(self.new_channel(), Arc::clone(room), topic))
+        });
+        if is_new {
+            group.start();
+            observe(room, &group);
+        }
+        group
+    }
+
+    /// An id for a viewer that nobody has had and that says nothing of it: a number, hashed with a key of this process.
+    pub fn new_viewer_id(&self) -> ViewerId {
+        ViewerId::new(self.viewer_ids.hash_one(self.next_viewer.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Replaces every feed's frame by the last one of a stream; nothing is published after that. After `deadline` no more
+    /// pictures are painted: the remaining feeds end with the frame that they have. Blocks while it paints.
+    pub fn end(&self, deadline: Instant) {
+        self.context.ended.store(true, Ordering::SeqCst);
+        for feed in self.feeds.entries() {
+            feed.end(deadline);
+        }
+    }
+
+    fn new_channel(&self) -> Channel {
+        let id = FeedId(self.next_feed.fetch_add(1, Ordering::Relaxed));
+        Channel::new(id, Arc::clone(&self.context))
+    }
+}
+
+/// Has a new feed or group follow its room, which may have changed since it was made.
+fn observe<S: Source + EntryObserver<()>>(room: &RoomRef, source: &Arc<Entry<(), S>>) {
+    let observer: Weak<Entry<(), S>> = Arc::downgrade(source);
+    room.observe(observer);
+    channel::wake(source);
+}
+
+impl EntryObserver<()> for Feed {
+    fn on_change(feed: FeedRef) {
+        channel::wake(&feed);
+    }
+}
+
+impl EntryObserver<()> for Group {
+    fn on_change(group: GroupRef) {
+        channel::wake(&group);
+    }
+}

@@ -1,0 +1,156 @@
+//! What feeds and groups have in common: subscribers, a pace, and a task that publishes while there are changes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::pace::Pace;
+use super::{Batch, Pictures};
+use crate::room::registry::Entry;
+use crate::room::sync::{Arc, Mutex, Weak};
+
+/// Tells the feeds and groups of this process apart; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FeedId(pub(super) u64);
+
+/// Receives what is published: the event loops.
+pub trait Publisher: Send + Sync + 'static {
+    /// Each event loop whose bit is set in `loops` has subscribers of `feed`, and has to send them `update`.
+    fn publish(&self, loops: u64, feed: FeedId, update: Update);
+}
+
+/// Discards everything: for benches and tests of feeds alone.
+impl Publisher for () {
+    fn publish(&self, _: u64, _: FeedId, _: Update) {}
+}
+
+/// What there is to send.
+#[derive(Clone, Debug)]
+pub enum Update {
+    /// The feed has a new frame: [`Feed::newest`](super::Feed::newest).
+    Newest,
+    /// These messages of a group.
+    Batch(Arc<Batch>),
+}
+
+/// What all feeds and groups of a server share.
+pub(super) struct Context {
+    pub(super) pictures: Arc<Pictures>,
+    pub(super) publisher: Arc<dyn Publisher>,
+    pub(super) runtime: Handle,
+    /// Whether the server stops: streams get their last frame.
+    pub(super) ended: AtomicBool,
+}
+
+/// One feed's or group's connection to its subscribers.
+pub(super) struct Channel {
+    id: FeedId,
+    pub(super) context: Arc<Context>,
+    /// The event loops that have subscribers, a bit each.
+    loops: AtomicU64,
+    /// How long it took to make and to send the last update, over all loops, in nanoseconds.
+    cost: AtomicU64,
+    pace: Mutex<Pace>,
+    /// Whether a task publishes its changes at the moment.
+    driven: AtomicBool,
+}
+
+/// Something that has a channel.
+pub(super) trait Source: Send + Sync + 'static {
+    fn channel(&self) -> &Channel;
+
+    /// Whether there is something to publish.
+    fn has_changed(&self) -> bool;
+
+    /// When it may be published.
+    fn due(&self, now: Instant) -> Instant;
+
+    /// Publishes what is due at `now`.
+    fn publish_due(&self, now: Instant);
+}
+
+impl Channel {
+    pub(super) fn new(id: FeedId, context: Arc<Context>) -> Self {
+        let pace = Mutex::new(Pace::new(Instant::now()));
+        let (loops, cost, driven) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        Self { id, context, loops, cost, pace, driven }
+    }
+
+    pub(super) fn id(&self) -> FeedId {
+        self.id
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.context.ended.load(Ordering::SeqCst)
+    }
+
+    /// Event loop `number` gets each update from now on.
+    pub(super) fn subscribe(&self, number: u32) {
+        self.loops.fetch_or(1 << number, Ordering::SeqCst);
+    }
+
+    /// Event loop `number` has no subscriber any more.
+    pub(super) fn unsubscribe(&self, number: u32) {
+        self.loops.fetch_and(!(1 << number), Ordering::SeqCst);
+    }
+
+    /// Adds the time that an event loop took to send the last update.
+    pub(super) fn add_cost(&self, took: Duration) {
+        self.cost.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn cost(&self) -> Duration {
+        Duration::from_nanos(self.cost.load(Ordering::Relaxed))
+    }
+
+    /// When a change that is there at `now` may be published, if the gap is to be no shorter than `min_gap`.
+    pub(super) fn due(&self, now: Instant, min_gap: Duration) -> Instant {
+        self.pace.lock().due(now, min_gap, self.cost())
+    }
+
+    /// Notes that a change was published, or found to look like the last one.
+    pub(super) fn published(&self) {
+        self.pace.lock().published(Instant::now());
+    }
+
+    /// Notes that it took so long to make the newest update.
+    pub(super) fn start_cost(&self, took: Duration) {
+        self.cost.store(took.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn publish(&self, update: Update) {
+        self.context.publisher.publish(self.loops.load(Ordering::SeqCst), self.id, update);
+    }
+}
+
+/// Starts a task that publishes, if there is something to publish and none does. Nothing happens in most rooms, so a feed
+/// has no task in between.
+pub(super) fn wake<S: Source>(source: &Arc<Entry<(), S>>) {
+    let driven = &source.channel().driven;
+    if !driven.load(Ordering::SeqCst) && source.has_changed() && !driven.swap(true, Ordering::SeqCst) {
+        source.channel().context.runtime.spawn(drive(Arc::downgrade(source)));
+    }
+}
+
+async fn drive<S: Source>(source: Weak<Entry<(), S>>) {
+    while let Some(due) = source.upgrade().and_then(|source| next(&**source)) {
+        tokio::time::sleep_until(due).await;
+        let Some(source) = source.upgrade() else { return };
+        source.publish_due(Instant::now());
+    }
+}
+
+/// When to publish next; none if there is nothing to publish, and then the task ends.
+fn next<S: Source>(source: &S) -> Option<Instant> {
+    if !source.has_changed() {
+        let driven = &source.channel().driven;
+        driven.store(false, Ordering::SeqCst);
+        // A change before that found the task, and relied on this look.
+        if !source.has_changed() || driven.swap(true, Ordering::SeqCst) {
+            return None;
+        }
+    }
+    Some(source.due(Instant::now()))
+}

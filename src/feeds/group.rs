@@ -1,0 +1,230 @@
+//! A group: the WebSockets that receive the same messages of a room.
+//!
+//! As a feed does, it paces, encodes once for everyone, and keeps no backlog. A member that doesn't take a batch whole
+//! gets the newest state later, not the batches in between.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::batch::{Batch, BatchBuilder};
+use super::channel::{self, Channel, FeedId, Source, Update};
+use super::posts::{Post, Posts};
+use super::roster::{Notice, Roster};
+use super::snapshot::Snapshot;
+use super::{GroupRef, Topic};
+use crate::room::sync::{Arc, Mutex, MutexGuard};
+use crate::room::{RoomName, RoomRef, ViewerId};
+use crate::wire::frame;
+use crate::wire::protocol::{ClientError, ServerMessage};
+
+/// How many readers' positions a newcomer is sent.
+const MAX_READERS: usize = 100;
+
+/// The rank of a group's lock: the room is looked at under it.
+const GROUP: u32 = 10;
+
+/// The WebSockets that receive one topic of one room.
+pub struct Group {
+    channel: Channel,
+    room: RoomRef,
+    topic: Topic,
+    state: Mutex<State, GROUP>,
+}
+
+/// Under one lock, so that batches, joins and newcomers have one order.
+#[derive(Default)]
+struct State {
+    snapshot: Snapshot,
+    roster: Roster,
+    /// None until a member sends a position or a message.
+    posts: Option<Box<Posts>>,
+    /// How many batches there were.
+    batches: u32,
+}
+
+impl Group {
+    pub(super) fn new(channel: Channel, room: RoomRef, topic: Topic) -> Self {
+        Self { channel, room, topic, state: Mutex::default() }
+    }
+
+    /// The first members are sent the room as it is, which is no change.
+    pub(super) fn start(&self) {
+        let now = self.frame_now();
+        self.lock().snapshot = Snapshot::new(now.into());
+    }
+
+    /// Which group this is.
+    pub(crate) fn id(&self) -> FeedId {
+        self.channel.id()
+    }
+
+    /// The topic that its members receive.
+    pub(crate) fn topic(&self) -> Topic {
+        self.topic
+    }
+
+    /// The room of which they receive it.
+    pub(crate) fn room(&self) -> &RoomRef {
+        &self.room
+    }
+
+    /// Whether its members receive `topic` of the room with that name.
+    pub(crate) fn is_of(&self, name: &RoomName, topic: Topic) -> bool {
+        self.topic == topic && self.room.name() == *name
+    }
+
+    /// Event loop `number` gets each batch from now on.
+    pub(crate) fn subscribe(&self, number: u32) {
+        self.channel.subscribe(number);
+    }
+
+    /// Event loop `number` has no member any more.
+    pub(crate) fn unsubscribe(&self, number: u32) {
+        self.channel.unsubscribe(number);
+    }
+
+    /// Adds the time that an event loop took to send the last batch.
+    pub(crate) fn add_cost(&self, took: Duration) {
+        self.channel.add_cost(took);
+    }
+
+    /// Appends the newest state to `buffer`, for member `id`, which is new or has missed something: the room as it is now
+    /// and the positions of its newest readers. Returns the number of the last batch that the member needn't get.
+    pub(crate) fn write_newest(&self, id: ViewerId, buffer: &mut Vec<u8>) -> u32 {
+        let mut state = self.lock();
+        let now = self.frame_now();
+        state.snapshot.greet(id, &now);
+        buffer.extend_from_slice(&now);
+        if self.topic == Topic::Counts {
+            self.write_readers(id, &mut state.roster, buffer);
+        }
+        state.batches
+    }
+
+    /// A reader who is found here hasn't left: it leaves the room's readers first and then this group, under its lock. So
+    /// the leave of everybody who is revealed here will be announced.
+    fn write_readers(&self, id: ViewerId, roster: &mut Roster, buffer: &mut Vec<u8>) {
+        let readers = self.room.readers(MAX_READERS);
+        let room = self.room.name().to_string();
+        for (reader_id, reader) in readers.iter().filter(|(reader_id, _)| *reader_id != id) {
+            roster.reveal(*reader_id);
+            frame::put_text(buffer, &ServerMessage::presence(&room, *reader_id, reader).to_json());
+        }
+    }
+
+    /// A viewer is about to be counted.
+    pub(super) fn join(&self, id: ViewerId) {
+        self.lock().roster.join(id);
+    }
+
+    /// A viewer is about to be no longer counted.
+    pub(super) fn leave(&self, id: ViewerId) {
+        self.lock().roster.leave(id);
+    }
+
+    /// Puts together what is due at `now`.
+    fn collect(&self, now: Instant) -> Option<Batch> {
+        let (mut batch, mut state) = (BatchBuilder::default(), self.lock());
+        if self.room_has_changed(&state) && self.channel.due(now, self.topic.min_gap()) <= now {
+            self.collect_changes(&mut state, &mut batch);
+            self.channel.published();
+        }
+        let cost = self.channel.cost();
+        if let Some(posts) = &mut state.posts
+            && posts.due(now, cost).is_some_and(|due| due <= now)
+        {
+            let (moved, messages) = posts.take(now);
+            self.collect_positions(moved, &mut state.roster, &mut batch);
+            for Post { from, text } in messages {
+                batch.add_text(Some(from), &text);
+            }
+        }
+        state.batches = state.batches.wrapping_add(1);
+        batch.build(state.batches)
+    }
+
+    fn collect_changes(&self, state: &mut State, batch: &mut BatchBuilder) {
+        // The notices are taken first: then the count has everybody whom they announce.
+        let notices = state.roster.take();
+        state.snapshot.update(self.frame_now(), batch);
+        let room = self.room.name().to_string();
+        for notice in notices {
+            match notice {
+                Notice::Join(id) => {
+                    let name = self.room.reader(id).and_then(|reader| reader.name);
+                    let message = ServerMessage::Join { room: &room, id, name: name.as_ref() };
+                    batch.add_text(Some(id), &message.to_json());
+                }
+                Notice::Leave(id) => {
+                    batch.add_text(None, &ServerMessage::Leave { room: &room, id }.to_json());
+                }
+            }
+        }
+    }
+
+    fn collect_positions(&self, moved: Vec<ViewerId>, roster: &mut Roster, batch: &mut BatchBuilder) {
+        let room = self.room.name().to_string();
+        for id in moved {
+            let Some(reader) = self.room.reader(id) else { continue };
+            roster.reveal(id);
+            batch.add_text(Some(id), &ServerMessage::presence(&room, id, &reader).to_json());
+        }
+    }
+
+    fn room_has_changed(&self, state: &State) -> bool {
+        !state.roster.is_empty() || !state.snapshot.is(&self.frame_now())
+    }
+
+    fn frame_now(&self) -> Vec<u8> {
+        frame::text(&self.topic.text(&self.room))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State, GROUP> {
+        self.state.lock()
+    }
+}
+
+/// A member's reader is somewhere else in the page than before.
+pub(crate) fn moved(group: &GroupRef, id: ViewerId) {
+    group.lock().posts.get_or_insert_default().moved(id);
+    channel::wake(group);
+}
+
+/// A member sends `data` to all others.
+///
+/// # Errors
+/// [`ClientError::TooLong`] or [`ClientError::Busy`].
+pub(crate) fn post(group: &GroupRef, id: ViewerId, data: &Value) -> Result<(), ClientError> {
+    let room = group.room.name().to_string();
+    group.lock().posts.get_or_insert_default().post(&room, id, data)?;
+    channel::wake(group);
+    Ok(())
+}
+
+impl Source for Group {
+    fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    fn has_changed(&self) -> bool {
+        let state = self.lock();
+        let has_posts = |posts: &Posts| posts.due(Instant::now(), Duration::ZERO).is_some();
+        self.room_has_changed(&state) || state.posts.as_deref().is_some_and(has_posts)
+    }
+
+    fn due(&self, now: Instant) -> Instant {
+        let state = self.lock();
+        let changes = self.room_has_changed(&state).then(|| self.channel.due(now, self.topic.min_gap()));
+        let posts = state.posts.as_ref().and_then(|posts| posts.due(now, self.channel.cost()));
+        [changes, posts].into_iter().flatten().min().unwrap_or(now)
+    }
+
+    fn publish_due(&self, now: Instant) {
+        let started = Instant::now();
+        let Some(batch) = self.collect(now) else { return };
+        self.channel.start_cost(started.elapsed());
+        self.channel.publish(Update::Batch(Arc::new(batch)));
+    }
+}

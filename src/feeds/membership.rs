@@ -1,0 +1,71 @@
+//! The guard of a group's member: making it announces a join, dropping it a leave.
+
+use super::{GroupRef, Topic};
+use crate::room::{CountGuard, LimitReached, ViewerId};
+
+/// A viewer's place in a group, and in the count of its room if it is counted there.
+pub(crate) struct Membership {
+    group: GroupRef,
+    id: ViewerId,
+    guard: Option<CountGuard>,
+}
+
+impl Membership {
+    /// A member that isn't counted and isn't announced.
+    pub(crate) fn observer(group: GroupRef, id: ViewerId) -> Self {
+        Self { group, id, guard: None }
+    }
+
+    /// A member that joins the room by `join`. The join is announced with the count that it is in, so the notice is put
+    /// there before the count changes.
+    ///
+    /// # Errors
+    /// [`LimitReached`], if `join` says so.
+    pub(crate) fn counted(
+        group: GroupRef,
+        id: ViewerId,
+        join: impl FnOnce() -> Result<CountGuard, LimitReached>,
+    ) -> Result<Self, LimitReached> {
+        let mut member = Self::observer(group, id);
+        if member.is_announced() {
+            member.group.join(id);
+        }
+        match join() {
+            Ok(guard) => member.guard = Some(guard),
+            Err(limit) => {
+                member.announce_leave();
+                return Err(limit);
+            }
+        }
+        Ok(member)
+    }
+
+    pub(crate) fn group(&self) -> &GroupRef {
+        &self.group
+    }
+
+    /// The guard, if the member is counted.
+    pub(crate) fn guard(&mut self) -> Option<&mut CountGuard> {
+        self.guard.as_mut()
+    }
+
+    /// Members are announced where the others get joins and leaves.
+    fn is_announced(&self) -> bool {
+        self.group.topic() == Topic::Counts
+    }
+
+    fn announce_leave(&self) {
+        if self.is_announced() {
+            self.group.leave(self.id);
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        if self.guard.is_some() {
+            self.announce_leave();
+        }
+        // The guard goes after this; with it the count changes, and with the count the leave goes out.
+    }
+}

@@ -1,0 +1,146 @@
+//! Positions and messages that members of a group send to each other. They go out at most five times a second, and are
+//! bounded: what doesn't fit waits.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::pace::PAUSE;
+use crate::room::ViewerId;
+use crate::wire::frame;
+use crate::wire::protocol::{ClientError, ServerMessage};
+
+/// The least time between two updates; so nobody's position goes out more often than five times a second.
+const MIN_GAP: Duration = Duration::from_millis(200);
+
+/// How many positions go out at once.
+const MAX_POSITIONS: usize = 32;
+
+/// How many bytes of messages go out at once, unless it is a single one; and how many may wait.
+const MAX_BATCH_BYTES: usize = 8 * 1024;
+const MAX_WAITING_BYTES: usize = 64 * 1024;
+
+#[derive(Default, Debug)]
+pub(super) struct Posts {
+    /// Viewers who have moved, in the order in which they did, each once: their position when it is their turn goes out.
+    moved: VecDeque<ViewerId>,
+    has_moved: HashSet<ViewerId>,
+    messages: VecDeque<Post>,
+    /// The length of the messages together, in bytes.
+    bytes: usize,
+    last: Option<Instant>,
+}
+
+/// A message, as it will go out.
+#[derive(Debug)]
+pub(super) struct Post {
+    pub(super) from: ViewerId,
+    pub(super) text: String,
+}
+
+impl Posts {
+    /// A viewer is somewhere else now.
+    pub(super) fn moved(&mut self, id: ViewerId) {
+        if self.has_moved.insert(id) {
+            self.moved.push_back(id);
+        }
+    }
+
+    /// A viewer sends `data` to all others in `room`.
+    ///
+    /// # Errors
+    /// [`ClientError::TooLong`] or [`ClientError::Busy`].
+    pub(super) fn post(&mut self, room: &str, from: ViewerId, data: &Value) -> Result<(), ClientError> {
+        let text = ServerMessage::Message { room, from, data }.to_json();
+        // A number may be longer when it is written again: 1e9 is.
+        if text.len() > 2 * frame::MAX_MESSAGE {
+            return Err(ClientError::TooLong);
+        }
+        if self.bytes + text.len() > MAX_WAITING_BYTES {
+            return Err(ClientError::Busy);
+        }
+        self.bytes += text.len();
+        self.messages.push_back(Post { from, text });
+        Ok(())
+    }
+
+    /// When they may go out at the earliest, if sending the last update took `cost`; none if there are none.
+    pub(super) fn due(&self, now: Instant, cost: Duration) -> Option<Instant> {
+        let is_empty = self.moved.is_empty() && self.messages.is_empty();
+        let due = self.last.map_or(now, |last| last + MIN_GAP.max(cost * PAUSE));
+        (!is_empty).then_some(due)
+    }
+
+    /// Those that go out now: viewers who have moved, and messages.
+    pub(super) fn take(&mut self, now: Instant) -> (Vec<ViewerId>, Vec<Post>) {
+        self.last = Some(now);
+        let moved: Vec<_> = self.moved.drain(..self.moved.len().min(MAX_POSITIONS)).collect();
+        for id in &moved {
+            self.has_moved.remove(id);
+        }
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        let fits = |next: &Post, bytes| bytes == 0 || bytes + next.text.len() <= MAX_BATCH_BYTES;
+        while let Some(post) = self.messages.pop_front_if(|next| fits(next, bytes)) {
+            bytes += post.text.len();
+            messages.push(post);
+        }
+        self.bytes -= bytes;
+        (moved, messages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: &str = "example.com/a";
+
+    #[test]
+    fn a_viewer_that_moves_often_waits_once() {
+        let mut posts = Posts::default();
+        for _ in 0..3 {
+            (0..40).for_each(|id| posts.moved(ViewerId::new(id)));
+        }
+        let now = Instant::now();
+        let ids = |range: std::ops::Range<u64>| range.map(ViewerId::new).collect::<Vec<_>>();
+        assert_eq!(posts.take(now).0, ids(0..32));
+        posts.moved(ViewerId::new(0));
+        assert_eq!(posts.take(now).0, [ids(32..40), ids(0..1)].concat());
+        assert_eq!(posts.due(now, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn messages_wait_in_order_and_within_bounds() {
+        let mut posts = Posts::default();
+        let data = Value::String("x".repeat(3000));
+        let post = |posts: &mut Posts| posts.post(ROOM, ViewerId::new(1), &data);
+        let posted = (0..100).take_while(|_| post(&mut posts).is_ok()).count();
+        assert_eq!((posted, post(&mut posts)), (21, Err(ClientError::Busy)));
+        let now = Instant::now();
+        assert_eq!(posts.take(now).1.len(), 2);
+        assert!(post(&mut posts).is_ok() && post(&mut posts).is_ok());
+        let taken: usize = (0..20).map(|_| posts.take(now).1.len()).sum();
+        assert_eq!((taken, posts.bytes), (21, 0));
+    }
+
+    #[test]
+    fn updates_are_200_ms_apart_or_more_where_they_cost_more() {
+        let (mut posts, now) = (Posts::default(), Instant::now());
+        posts.moved(ViewerId::new(1));
+        assert_eq!(posts.due(now, Duration::ZERO), Some(now));
+        posts.take(now);
+        posts.moved(ViewerId::new(1));
+        let after = |ms| Some(now + Duration::from_millis(ms));
+        assert_eq!(posts.due(now, Duration::ZERO), after(200));
+        assert_eq!(posts.due(now, Duration::from_millis(100)), after(400));
+    }
+
+    #[test]
+    fn a_message_that_grows_when_written_again_is_refused() {
+        let data = serde_json::from_str(&format!("[1e15{}]", ",1e15".repeat(800))).unwrap();
+        let refused = Posts::default().post(ROOM, ViewerId::new(1), &data);
+        assert_eq!(refused, Err(ClientError::TooLong));
+    }
+}

@@ -1,0 +1,43 @@
+//! A topic: what the members of a group receive of their room.
+
+use std::time::Duration;
+
+use crate::room::Room;
+use crate::wire::protocol::{self, ServerMessage, TopPage};
+
+/// What WebSockets can receive of a room.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Topic {
+    /// The counts and the other viewers, as JSON messages.
+    Counts,
+    /// The number of open tabs alone, as livecount's widget wants it.
+    Number,
+    /// The pages of a site with most open tabs.
+    Top {
+        /// How many of them.
+        rows: u8,
+    },
+}
+
+impl Topic {
+    /// The least time between two updates.
+    pub(super) fn min_gap(self) -> Duration {
+        match self {
+            Self::Counts | Self::Number => Duration::from_millis(100),
+            Self::Top { .. } => Duration::from_secs(1),
+        }
+    }
+
+    /// The message that has the state of `room` now.
+    pub(super) fn text(self, room: &Room) -> String {
+        match self {
+            Self::Number => room.counts().tabs.to_string(),
+            Self::Counts => protocol::count(&room.name(), room.counts()),
+            Self::Top { rows } => {
+                let top = room.top(usize::from(rows)).into_iter();
+                ServerMessage::Top { pages: top.map(|(page, count)| TopPage { page, count }).collect() }
+                    .to_json()
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A view: what a feed shows of its room, and how that becomes a frame.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use super::Pictures;
+use crate::picture::{Heat, Strip, Style, Value, ranking};
+use crate::room::{Counting, Counts, Page, Position, Room};
+use crate::wire::{events, multipart, protocol};
+
+/// One representation of a room; two viewers with the same share a feed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum View {
+    /// One number.
+    Count {
+        /// Which.
+        counting: Counting,
+        /// How it is to look.
+        style: Style,
+    },
+    /// A site's pages by viewers.
+    Top {
+        /// How many of them.
+        rows: u8,
+    },
+    /// Where in the page its readers are.
+    Reading(Strip),
+    /// Both numbers, for scripts.
+    Events,
+}
+
+/// Stands for what a room looks like in a view: another number when it looks different.
+pub(super) type Fingerprint = u64;
+
+impl View {
+    /// The least time between two frames.
+    pub(super) fn min_gap(&self) -> Duration {
+        match self {
+            Self::Count { .. } | Self::Events => Duration::from_millis(100),
+            Self::Reading(_) => Duration::from_millis(200),
+            Self::Top { .. } => Duration::from_secs(1),
+        }
+    }
+
+    /// The fingerprint of `room` as it is now.
+    pub(super) fn fingerprint(&self, room: &Room) -> Fingerprint {
+        match self {
+            Self::Count { counting, style } => fingerprint_of(value(room, *counting, style)),
+            Self::Top { rows } => hash(&room.top(usize::from(*rows))),
+            Self::Reading(strip) => hash(&heat(*strip, room)),
+            Self::Events => fingerprint_of_both(room.counts()),
+        }
+    }
+
+    /// The frame of `room` as it is now, ready for the wire, and its fingerprint.
+    pub(super) fn frame(&self, room: &Room, pictures: &Pictures) -> (Fingerprint, Bytes) {
+        match self {
+            Self::Count { counting, style } => {
+                let value = value(room, *counting, style);
+                (fingerprint_of(value), pictures.frame(style, value))
+            }
+            Self::Top { rows } => {
+                let top = room.top(usize::from(*rows));
+                let png = ranking(&rows_of(&top), usize::from(*rows));
+                (hash(&top), multipart::frame(&png))
+            }
+            Self::Reading(strip) => {
+                let heat = heat(*strip, room);
+                (hash(&heat), multipart::frame(&strip.paint(&heat)))
+            }
+            Self::Events => {
+                let counts = room.counts();
+                (fingerprint_of_both(counts), events::event("count", now(), &protocol::count(&room.name(), counts)))
+            }
+        }
+    }
+
+    /// The bytes that keep a connection alive which has `frame`, the newest, already.
+    pub(super) fn resend<'f>(&self, frame: &'f Bytes) -> &'f Bytes {
+        match self {
+            Self::Count { .. } | Self::Top { .. } | Self::Reading(_) => frame,
+            Self::Events => &events::HEARTBEAT,
+        }
+    }
+
+    /// The last frame of a stream: what stays on the page when it is no longer live.
+    pub(super) fn closing(&self, pictures: &Pictures) -> Bytes {
+        match self {
+            Self::Count { style, .. } => multipart::closing(&pictures.png(style, Value::Ended)),
+            Self::Top { rows } => multipart::closing(&ranking(&[], usize::from(*rows))),
+            Self::Reading(strip) => multipart::closing(&strip.paint(&strip.heat([]))),
+            Self::Events => events::CLOSING,
+        }
+    }
+
+    /// The last frame of a stream that shows `frame` once more, which costs no painting.
+    pub(super) fn close(&self, frame: &Bytes) -> Bytes {
+        match self {
+            Self::Events => events::CLOSING,
+            _ => multipart::closing(&frame[..frame.len().saturating_sub(multipart::TAIL)]),
+        }
+    }
+}
+
+/// The value that a picture of `room` in `style` shows now.
+fn value(room: &Room, counting: Counting, style: &Style) -> Value {
+    let now = room.counts().of(counting);
+    if style.shows_peak() { Value::Peak { now, peak: room.peak().of(counting) } } else { Value::Count(now) }
+}
+
+fn fingerprint_of(value: Value) -> Fingerprint {
+    match value {
+        Value::Count(count) => count,
+        Value::Peak { now, peak } => both(now, peak),
+        Value::Ended => Fingerprint::MAX,
+    }
+}
+
+fn fingerprint_of_both(counts: Counts) -> Fingerprint {
+    both(counts.tabs, counts.visitors)
+}
+
+/// Neither comes near 2^32: each is a connection.
+fn both(one: u64, other: u64) -> Fingerprint {
+    (other << 32) | one
+}
+
+/// The id of an event: the server's clock, in milliseconds since 1970. A feed makes no two in one of them, and a client that
+/// reconnects, perhaps after a restart, can tell which is newer. Nothing is replayed: only the newest counts.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+fn rows_of(top: &[(Page, u64)]) -> Vec<(&str, u64)> {
+    top.iter().map(|(page, count)| (page.as_str(), *count)).collect()
+}
+
+fn heat(strip: Strip, room: &Room) -> Heat {
+    strip.heat(room.positions().into_iter().map(Position::get))
+}
+
+/// Only compared with other hashes of the same process.
+fn hash(shown: &impl Hash) -> Fingerprint {
+    let mut hasher = DefaultHasher::new();
+    shown.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,74 @@
+//! Transport: one event loop per core owns every socket that was taken over from hyper.
+//!
+//! hyper reads and judges the request of a connection; then the socket leaves it, and an event loop sends it the newest
+//! frame of its feed, or as a WebSocket the messages of its groups, and reads what its page sends.
+//!
+//! In the order of a connection's path:
+//!
+//! - `takeover`: hands the socket out of hyper once a request is granted a stream or a WebSocket ([`Grant`]).
+//! - `loops`: all event loops as the rest of the program sees them; `inbox`: commands for one of them.
+//! - `event_loop`: one thread: a poll, its connections, and the order of a turn.
+//! - `subscriptions`: the feeds and groups that this loop's connections receive.
+//! - `connection`: a socket, what it speaks, and in `unsent` the rest of one write. `socket` is the seam between bytes and
+//!   the network.
+//! - `sender`: many frames to as many sockets, by io_uring where the kernel allows it.
+//! - `cursor`: spreads resends and pings evenly over all connections.
+//! - `websocket`: what is particular to a WebSocket; `session`: the rooms it is in; `allowance`: how much it may send.
+
+use crate::feeds::{FeedRef, Membership};
+use crate::net::capacity::Permit;
+use crate::room::CountGuard;
+use crate::wire::Opening;
+use crate::wire::handshake::Key;
+
+pub(crate) use loops::Loops;
+pub use loops::{Options, Sends};
+pub(crate) use session::Session;
+pub(crate) use websocket::Format;
+
+mod allowance;
+mod connection;
+mod cursor;
+mod event_loop;
+mod inbox;
+mod loops;
+mod sender;
+mod session;
+mod socket;
+mod subscriptions;
+pub(crate) mod takeover;
+mod unsent;
+mod websocket;
+
+/// What a request was granted: the connection is taken over for it.
+pub(crate) enum Grant {
+    /// A stream of a feed's frames.
+    Stream(StreamGrant),
+    /// A WebSocket. Boxed, because the tasks of a burst are all in memory at once.
+    WebSocket(Box<WebSocketGrant>),
+}
+
+/// A stream of a feed's frames.
+pub(crate) struct StreamGrant {
+    pub(crate) opening: Opening,
+    pub(crate) feed: FeedRef,
+    /// None for a viewer that isn't counted.
+    pub(crate) guard: Option<CountGuard>,
+    pub(crate) permit: Permit,
+    /// Whether its browser closes the stream only at the second frame that arrives for a page that has gone, as Firefox
+    /// does. It is sent its frame twice as often, so that its visitors are uncounted as soon as others.
+    pub(crate) hangs_up_late: bool,
+}
+
+/// A WebSocket, and what it receives from the beginning.
+pub(crate) struct WebSocketGrant {
+    pub(crate) key: Key,
+    pub(crate) session: Session,
+    pub(crate) format: Format,
+    /// Its page's room, and others. The last is sent first.
+    pub(crate) memberships: Vec<Membership>,
+    pub(crate) permit: Permit,
+}
+
+/// What the connection of a request gets.
+pub(crate) type Answer = takeover::Answer<Grant>;

@@ -1,0 +1,251 @@
+//! One connection: a socket, what it speaks, and at most the rest of one write.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use mio::{Registry, Token};
+
+use super::socket::{self, Gone, Socket};
+use super::unsent::Unsent;
+use super::websocket::WebSocket;
+use crate::feeds::FeedId;
+use crate::net::capacity::Permit;
+use crate::room::CountGuard;
+
+/// How many bytes a client may send after its request for a stream. A browser sends none.
+const MAX_IGNORED: u32 = 64 * 1024;
+
+/// Tells the connections of one event loop apart. It has fewer sockets than that has numbers; lists of them are long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct ConnectionId(u32);
+
+/// An open connection. The permit is dropped before the protocol's guards: a client that is told of somebody's leave finds
+/// the permit free.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: Socket,
+    unsent: Option<Box<Unsent>>,
+    /// Everything was sent that will be.
+    is_finished: bool,
+    /// What the poll has reported and the loop hasn't attended to.
+    pub(super) ready: Ready,
+    _permit: Permit,
+    pub(super) protocol: Protocol,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Ready {
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+    /// Whether the connection is in the loop's ready list.
+    pub(super) is_listed: bool,
+}
+
+/// The protocol that a connection speaks.
+#[derive(Debug)]
+pub(super) enum Protocol {
+    Stream(Stream),
+    /// Boxed, so that a stream takes no more memory than it needs.
+    WebSocket(Box<WebSocket>),
+}
+
+/// A stream of one feed's frames.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) feed: FeedId,
+    /// Its place among the feed's subscribers on this loop.
+    pub(super) place: u32,
+    /// How many bytes its client has sent that nobody asked for.
+    ignored: u32,
+    /// Whether it is sent its frame each time its turn comes, or every second time only.
+    hangs_up_late: bool,
+    is_skipped: bool,
+    _guard: Option<CountGuard>,
+}
+
+impl Connection {
+    pub(super) fn new(socket: Socket, permit: Permit, protocol: Protocol) -> Self {
+        let ready = Ready::default();
+        Self { socket, unsent: None, is_finished: false, ready, _permit: permit, protocol }
+    }
+
+    /// Sends the opening and the first frame, in one write.
+    pub(super) fn open(
+        &mut self,
+        opening: &[u8],
+        frame: &[u8],
+        registry: &Registry,
+        id: ConnectionId,
+    ) -> Result<(), Gone> {
+        let taken = self.socket.write_two(opening, frame)?;
+        if taken == opening.len() + frame.len() {
+            return Ok(());
+        }
+        let rest = Bytes::from([opening, frame].concat()).slice(taken..);
+        self.stall(Unsent::rest(rest), registry, id)
+    }
+
+    /// Sends the newest frame of the subscription in `slot`, at once or after the write before it.
+    pub(super) fn send(
+        &mut self,
+        slot: u8,
+        frame: &Bytes,
+        registry: &Registry,
+        id: ConnectionId,
+    ) -> Result<(), Gone> {
+        if self.has_to_wait(slot) {
+            return Ok(());
+        }
+        let taken = self.socket.write(frame)?;
+        self.sent(slot, frame, taken, registry, id)
+    }
+
+    /// Whether a frame of the subscription in `slot` has to wait for the write before it; then its newest will be sent.
+    pub(super) fn has_to_wait(&mut self, slot: u8) -> bool {
+        self.unsent.as_mut().map(|unsent| unsent.miss(slot)).is_some()
+    }
+
+    /// Notes that the socket has taken so many bytes of `frame`.
+    pub(super) fn sent(
+        &mut self,
+        slot: u8,
+        frame: &Bytes,
+        taken: usize,
+        registry: &Registry,
+        id: ConnectionId,
+    ) -> Result<(), Gone> {
+        let unsent = match taken {
+            all if all == frame.len() => return Ok(()),
+            // Nothing is kept of a frame that hasn't begun: when there is room, the newest will do.
+            0 => {
+                let mut unsent = Unsent::new();
+                unsent.miss(slot);
+                unsent
+            }
+            some => Unsent::rest(frame.slice(some..)),
+        };
+        self.stall(unsent, registry, id)
+    }
+
+    /// The result of a send by io_uring as a number of bytes.
+    pub(super) fn taken(result: io::Result<usize>) -> Result<usize, Gone> {
+        socket::written(result)
+    }
+
+    /// The update of the subscription in `slot` was dropped: its newest has to be sent.
+    pub(super) fn miss(&mut self, slot: u8, registry: &Registry, id: ConnectionId) -> Result<(), Gone> {
+        self.unsent.get_or_insert_with(|| Box::new(Unsent::new())).miss(slot);
+        self.socket.watch_writable(true, registry, id)
+    }
+
+    /// Sends bytes for this client alone, after everything that it still has to get.
+    ///
+    /// # Errors
+    /// [`Gone`], if the client is gone or doesn't read its replies.
+    pub(super) fn reply(&mut self, bytes: &[u8], registry: &Registry, id: ConnectionId) -> Result<(), Gone> {
+        if let Some(unsent) = &mut self.unsent {
+            return unsent.reply(bytes);
+        }
+        let taken = self.socket.write(bytes)?;
+        if taken == bytes.len() {
+            return Ok(());
+        }
+        let mut unsent = Unsent::new();
+        unsent.reply(&bytes[taken..])?;
+        self.stall(unsent, registry, id)
+    }
+
+    /// Goes on with the rest, then with what came since, as far as there is room; `newest` makes the newest bytes of a
+    /// subscription.
+    pub(super) fn resume(
+        &mut self,
+        mut newest: impl FnMut(&mut Protocol, u8) -> Bytes,
+        registry: &Registry,
+        id: ConnectionId,
+    ) -> Result<(), Gone> {
+        let Self { socket, unsent, protocol, .. } = self;
+        let Some(waiting) = unsent else { return Ok(()) };
+        loop {
+            let next = waiting.next(|slot| newest(protocol, slot));
+            if next.is_empty() {
+                *unsent = None;
+                return socket.watch_writable(false, registry, id);
+            }
+            match socket.write(next)? {
+                0 => return Ok(()),
+                taken => waiting.advance(taken),
+            }
+        }
+    }
+
+    /// Whether the rest of a write waits for room in the socket.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.unsent.is_some()
+    }
+
+    /// Whether the socket has taken nothing of a write for longer than `time`.
+    pub(super) fn has_stalled_for(&self, time: Duration, now: Instant) -> bool {
+        self.unsent.as_ref().is_some_and(|unsent| unsent.is_older_than(time, now))
+    }
+
+    /// Sends the end after the last write, if that has gone out. The connection closes when the client has read all.
+    pub(super) fn finish(&mut self) -> Result<(), Gone> {
+        if self.is_stalled() || self.is_finished {
+            return Ok(());
+        }
+        self.is_finished = true;
+        self.socket.finish()
+    }
+
+    /// Ends the connection. Its guards go with it.
+    pub(super) fn close(self, registry: &Registry) {
+        self.socket.close(registry);
+    }
+
+    fn stall(&mut self, unsent: Unsent, registry: &Registry, id: ConnectionId) -> Result<(), Gone> {
+        self.unsent = Some(Box::new(unsent));
+        self.socket.watch_writable(true, registry, id)
+    }
+}
+
+impl Stream {
+    /// A subscriber of `feed`.
+    pub(super) fn new(feed: FeedId, guard: Option<CountGuard>, hangs_up_late: bool) -> Self {
+        Self { feed, place: 0, ignored: 0, hangs_up_late, is_skipped: false, _guard: guard }
+    }
+
+    /// Notes bytes that nobody asked for.
+    pub(super) fn ignore(&mut self, bytes: usize) -> Result<(), Gone> {
+        self.ignored = self.ignored.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        if self.ignored > MAX_IGNORED { Err(Gone) } else { Ok(()) }
+    }
+
+    /// Whether it is sent its frame once more in this round.
+    pub(super) fn takes_turn(&mut self) -> bool {
+        self.is_skipped = !self.is_skipped && !self.hangs_up_late;
+        !self.is_skipped
+    }
+}
+
+impl ConnectionId {
+    pub(super) fn new(index: usize) -> Self {
+        Self(index as u32)
+    }
+
+    /// Its place in the loop's slab.
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(super) fn token(self) -> Token {
+        Token(self.index())
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

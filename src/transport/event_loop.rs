@@ -1,0 +1,237 @@
+//! One event loop: a thread with a poll, its connections, and what they receive.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token, Waker};
+use slab::Slab;
+
+use super::cursor::Cursor;
+use super::connection::{Connection, ConnectionId, Protocol};
+use super::inbox::{Commands, Inbox};
+use super::sender::Sender;
+use super::socket::Gone;
+use super::subscriptions::{Source, Subscriptions};
+use super::takeover::Taken;
+use super::websocket::End;
+use super::{Grant, Options};
+use crate::app::App;
+use crate::feeds::FeedId;
+
+mod admit;
+mod ending;
+mod incoming;
+mod periodic;
+#[cfg_attr(not(test), expect(dead_code, reason = "an upgrade will give connections to another process"))]
+mod transfer;
+
+const WAKER: Token = Token(usize::MAX);
+
+/// Sending may take one part in five of the thread's time: a round is followed by a pause of four times the time it took.
+const PAUSE: u32 = 4;
+
+/// How long admissions and incoming messages may take in one turn; the rest waits until due frames have gone out.
+const MAX_INCOMING: Duration = Duration::from_micros(200);
+
+pub(super) struct EventLoop {
+    poll: Poll,
+    sender: Sender,
+    connections: Slab<Connection>,
+    subscriptions: Subscriptions,
+    /// Connections that haven't been taken in.
+    admitted: VecDeque<Taken<Grant>>,
+    /// Connections with something to attend to, each once. The poll reports an event once, so what isn't attended to in
+    /// this turn is kept here.
+    ready: VecDeque<ConnectionId>,
+    /// Connections that are over.
+    over: Vec<(ConnectionId, End)>,
+    /// WebSockets that were sent a close frame, and until when they may close.
+    closing: Vec<(ConnectionId, Instant)>,
+    /// How many connections are WebSockets.
+    websockets: usize,
+    /// One past the highest place in use since there last was no connection: how far the cursors go.
+    places: usize,
+    resend: Cursor,
+    ping: Cursor,
+    write_timeout: Duration,
+    /// When updates may be sent again.
+    rested: Instant,
+    /// Until when the last connections may close, if this is the end.
+    end: Option<Instant>,
+    /// For openings and replies; kept, so that it isn't allocated anew for each.
+    buffer: Vec<u8>,
+}
+
+impl EventLoop {
+    /// # Errors
+    /// The system's, if it has no poll or no io_uring to give.
+    pub(super) fn new(number: u32, options: Options) -> io::Result<(Self, Inbox)> {
+        let poll = Poll::new()?;
+        let inbox = Inbox::new(Waker::new(poll.registry(), WAKER)?);
+        let now = Instant::now();
+        let event_loop = Self {
+            poll,
+            sender: Sender::new(options.sends)?,
+            connections: Slab::new(),
+            subscriptions: Subscriptions::new(number),
+            admitted: VecDeque::new(),
+            ready: VecDeque::new(),
+            over: Vec::new(),
+            closing: Vec::new(),
+            websockets: 0,
+            places: 0,
+            // Firefox has its turn each time the cursor comes by, other clients every second time.
+            resend: Cursor::new(options.resend / 2, now),
+            ping: Cursor::new(options.ping, now),
+            write_timeout: options.write_timeout,
+            rested: now,
+            end: None,
+            buffer: Vec::new(),
+        };
+        Ok((event_loop, inbox))
+    }
+
+    /// Serves until told to end, and until then every connection has closed or is out of time.
+    pub(super) fn run(&mut self, inbox: &Inbox, app: &App) {
+        let mut events = Events::with_capacity(1024);
+        while !self.is_over() {
+            self.wait(&mut events);
+            self.on_commands(inbox.take());
+            self.publish();
+            self.send_again();
+            self.send_pings();
+            self.attend(app);
+            self.remove_over();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let is_empty = self.connections.is_empty() && self.admitted.is_empty();
+        self.end.is_some_and(|end| is_empty || Instant::now() >= end)
+    }
+
+    /// Waits for events and puts their connections into the ready list.
+    fn wait(&mut self, events: &mut Events) {
+        if let Err(error) = self.poll.poll(events, self.timeout())
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            tracing::error!(%error, "an event loop can't poll");
+        }
+        for event in events.iter().filter(|event| event.token() != WAKER) {
+            let id = ConnectionId::new(event.token().0);
+            let Some(connection) = self.connections.get_mut(id.index()) else { continue };
+            connection.ready.readable |=
+                event.is_readable() || event.is_read_closed() || event.is_error();
+            connection.ready.writable |= event.is_writable();
+            self.list_ready(id);
+        }
+    }
+
+    /// How long the poll may wait for an event.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.ready.is_empty() || !self.admitted.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now = Instant::now();
+        let publish = self.subscriptions.has_due().then_some(self.rested);
+        let closing = self.closing.iter().map(|(_, until)| *until).min();
+        let times = [publish, closing, self.end].into_iter().flatten();
+        let timeouts = times.map(|time| time.saturating_duration_since(now));
+        timeouts.chain(self.resend_timeout(now)).chain(self.ping_timeout(now)).min()
+    }
+
+    fn list_ready(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id.index())
+            && !std::mem::replace(&mut connection.ready.is_listed, true)
+        {
+            self.ready.push_back(id);
+        }
+    }
+
+    fn on_commands(&mut self, commands: Commands) {
+        let Commands { published, admitted, end } = commands;
+        self.admitted.extend(admitted);
+        if let Some(within) = end {
+            self.end(within);
+        }
+        if self.end.is_none() {
+            published.into_iter().for_each(|(feed, update)| self.subscriptions.mark_due(feed, update));
+        }
+    }
+
+    /// Sends the updates that are due, if the thread has paused since the last round.
+    fn publish(&mut self) {
+        let started = Instant::now();
+        if !self.subscriptions.has_due() || started < self.rested {
+            return;
+        }
+        for feed in self.subscriptions.take_due() {
+            self.send_update(feed);
+        }
+        let now = Instant::now();
+        self.rested = now + (now - started) * PAUSE;
+    }
+
+    fn send_update(&mut self, feed: FeedId) {
+        // The feed may have lost its last subscriber since it became due.
+        let Some(subscription) = self.subscriptions.get_mut(feed) else { return };
+        let started = Instant::now();
+        let (batches, has_dropped) = subscription.take_update();
+        let (subscribers, registry) = (&subscription.subscribers, self.poll.registry());
+        let mut gone = Vec::new();
+        if has_dropped {
+            for subscriber in subscribers {
+                let id = subscriber.connection;
+                let connection = self.connections.get_mut(id.index());
+                let missed = connection.map(|it| it.miss(subscriber.slot, registry, id));
+                gone.extend(missed.filter(Result::is_err).map(|_| id));
+            }
+        }
+        match &subscription.source {
+            Source::Feed(_) => {
+                let frame = |_: &Connection, _| Some(&subscription.frame);
+                gone.extend(self.sender.send(subscribers, &mut self.connections, registry, frame));
+            }
+            Source::Group(_) => {
+                for batch in &batches {
+                    let frame = |connection: &Connection, slot| match &connection.protocol {
+                        Protocol::WebSocket(socket) => socket.bytes_of(batch, slot),
+                        Protocol::Stream(_) => None,
+                    };
+                    gone.extend(self.sender.send(subscribers, &mut self.connections, registry, frame));
+                }
+            }
+        }
+        subscription.source.add_cost(started.elapsed());
+        self.note_gone(gone);
+    }
+
+    fn note_gone(&mut self, gone: Vec<ConnectionId>) {
+        self.over.extend(gone.into_iter().map(|id| (id, End::Gone)));
+    }
+
+    fn note(&mut self, id: ConnectionId, result: Result<(), impl Into<End>>) {
+        if let Err(end) = result {
+            self.over.push((id, end.into()));
+        }
+    }
+
+    /// Goes on with the rest of a connection's write, and ends a stream that has everything.
+    fn resume(&mut self, id: ConnectionId) -> Result<(), Gone> {
+        let Self { connections, subscriptions, poll, .. } = self;
+        let Some(connection) = connections.get_mut(id.index()) else { return Ok(()) };
+        let newest = |protocol: &mut Protocol, slot| match protocol {
+            Protocol::Stream(stream) => {
+                subscriptions.get(stream.feed).map(|it| it.frame.clone()).unwrap_or_default()
+            }
+            Protocol::WebSocket(socket) => socket.newest(slot),
+        };
+        connection.resume(newest, poll.registry(), id)?;
+        let is_last = match &connection.protocol {
+            Protocol::Stream(_) => self.end.is_some(),
+            Protocol::WebSocket(socket) => socket.is_closing(),
+        };
+        if is_last { connection.finish() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,105 @@
+//! How connections end: in order when the server stops or a WebSocket closes, and out of the loop when they are over.
+
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::super::connection::{Connection, ConnectionId, Protocol};
+use super::EventLoop;
+use crate::feeds::FeedId;
+use crate::wire::frame::CloseCode;
+
+/// How long a page may take to close a connection that was sent a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl EventLoop {
+    /// Sends everybody the end, after the frame that their feed has now.
+    pub(super) fn end(&mut self, within: Duration) {
+        self.end = Some(Instant::now() + within);
+        self.subscriptions.take_due();
+        for feed in self.subscriptions.feeds() {
+            self.send_update(feed);
+        }
+        let ids: Vec<_> = self.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
+        for id in ids {
+            let Some(connection) = self.connections.get_mut(id.index()) else { continue };
+            match connection.protocol {
+                Protocol::Stream(_) => {
+                    let finished = connection.finish();
+                    self.note(id, finished);
+                }
+                Protocol::WebSocket(_) => self.over.push((id, CloseCode::GoingAway.into())),
+            }
+        }
+    }
+
+    /// Removes connections that are over, and WebSockets that have had their time to close.
+    pub(super) fn remove_over(&mut self) {
+        for (id, end) in std::mem::take(&mut self.over) {
+            let closes = end.farewell().is_some_and(|bytes| self.close(id, &bytes));
+            if !closes {
+                self.remove(id);
+            }
+        }
+        let now = Instant::now();
+        while let Some(at) = self.closing.iter().position(|(_, until)| *until <= now) {
+            let (id, _) = self.closing.swap_remove(at);
+            self.remove(id);
+        }
+        if self.connections.is_empty() && self.connections.capacity() > 0 {
+            self.connections = Slab::new();
+            self.subscriptions.shrink();
+            self.places = 0;
+        }
+    }
+
+    /// Sends a WebSocket its close frame, and says whether it has to wait for the page's. It is in no room any more.
+    fn close(&mut self, id: ConnectionId, farewell: &[u8]) -> bool {
+        let Some(connection) = self.connections.get_mut(id.index()) else { return true };
+        let Protocol::WebSocket(socket) = &mut connection.protocol else { return false };
+        if !socket.start_closing() {
+            return false;
+        }
+        for room in socket.session.leave_all() {
+            self.unsubscribe(room.feed(), room.place);
+        }
+        if self.reply(id, farewell).and_then(|()| self.resume(id)).is_err() {
+            return false;
+        }
+        self.closing.push((id, Instant::now() + CLOSE_TIMEOUT));
+        true
+    }
+
+    /// Ends a connection, which takes it out of its room.
+    fn remove(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.take(id) {
+            connection.close(self.poll.registry());
+        }
+    }
+
+    /// Takes a connection out of the loop, which is watched still.
+    pub(super) fn take(&mut self, id: ConnectionId) -> Option<Connection> {
+        let connection = self.connections.try_remove(id.index())?;
+        match &connection.protocol {
+            Protocol::Stream(stream) => self.unsubscribe(stream.feed, stream.place),
+            Protocol::WebSocket(socket) => {
+                self.websockets -= 1;
+                socket.session.rooms().for_each(|(_, room)| self.unsubscribe(room.feed(), room.place));
+                if socket.is_closing() {
+                    self.closing.retain(|(closing, _)| *closing != id);
+                }
+            }
+        }
+        if connection.ready.is_listed {
+            self.ready.retain(|ready| *ready != id);
+        }
+        Some(connection)
+    }
+
+    /// The subscriber in that place gets no more updates.
+    pub(super) fn unsubscribe(&mut self, feed: FeedId, place: u32) {
+        if let Some(moved) = self.subscriptions.remove(feed, place) {
+            self.set_place(moved, place);
+        }
+    }
+}

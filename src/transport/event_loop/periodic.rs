@@ -1,0 +1,64 @@
+//! What every connection gets from time to time: its frame once more, or a ping.
+
+use std::time::{Duration, Instant};
+
+use super::super::connection::{Connection, ConnectionId, Protocol};
+use super::super::subscriptions::Subscriber;
+use super::EventLoop;
+use crate::wire::frame;
+
+impl EventLoop {
+    pub(super) fn resend_timeout(&self, now: Instant) -> Option<Duration> {
+        let has_streams = self.connections.len() > self.websockets && self.end.is_none();
+        has_streams.then(|| self.resend.timeout(self.places, now)).flatten()
+    }
+
+    pub(super) fn ping_timeout(&self, now: Instant) -> Option<Duration> {
+        let has_websockets = self.websockets > 0 && self.end.is_none();
+        has_websockets.then(|| self.ping.timeout(self.places, now)).flatten()
+    }
+
+    /// Sends the streams whose turn it is their frame once more, and gives up those that have taken nothing for long.
+    pub(super) fn send_again(&mut self) {
+        let now = Instant::now();
+        if self.end.is_some() || self.connections.len() == self.websockets {
+            return;
+        }
+        let mut turn = Vec::new();
+        for place in self.resend.step(self.places, now).into_iter().flatten() {
+            let id = ConnectionId::new(place);
+            let Some(connection) = self.connections.get_mut(place) else { continue };
+            let has_stalled = connection.has_stalled_for(self.write_timeout, now);
+            let is_stalled = connection.is_stalled();
+            let Protocol::Stream(stream) = &mut connection.protocol else { continue };
+            if has_stalled {
+                self.over.push((id, super::End::Gone));
+            } else if !is_stalled && stream.takes_turn() {
+                turn.push(Subscriber { connection: id, slot: 0 });
+            }
+        }
+        let frame = |connection: &Connection, _| match &connection.protocol {
+            Protocol::Stream(stream) => self.subscriptions.get(stream.feed).map(|it| it.resend()),
+            Protocol::WebSocket(_) => None,
+        };
+        let gone = self.sender.send(&turn, &mut self.connections, self.poll.registry(), frame);
+        self.note_gone(gone);
+    }
+
+    /// Sends the WebSockets whose turn it is a ping, and gives up those that haven't answered the last ones.
+    pub(super) fn send_pings(&mut self) {
+        if self.end.is_some() || self.websockets == 0 {
+            return;
+        }
+        for place in self.ping.step(self.places, Instant::now()).into_iter().flatten() {
+            let id = ConnectionId::new(place);
+            let connection = self.connections.get_mut(place).map(|it| &mut it.protocol);
+            let Some(Protocol::WebSocket(socket)) = connection else { continue };
+            let pinged = match socket.is_pinged() {
+                Ok(true) => self.reply(id, &frame::ping()),
+                other => other.map(drop),
+            };
+            self.note(id, pinged);
+        }
+    }
+}

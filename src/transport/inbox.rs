@@ -1,0 +1,64 @@
+//! Commands for one event loop. A wake-up serves any number of them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mio::Waker;
+
+use super::Grant;
+use super::takeover::Taken;
+use crate::feeds::{FeedId, Publisher, Update};
+use crate::room::sync::Mutex;
+
+/// The commands that wait for an event loop.
+#[derive(Default)]
+pub(super) struct Commands {
+    /// Updates to send.
+    pub(super) published: Vec<(FeedId, Update)>,
+    /// Connections to take in.
+    pub(super) admitted: VecDeque<Taken<Grant>>,
+    /// End every connection in order; within this time.
+    pub(super) end: Option<Duration>,
+}
+
+pub(super) struct Inbox {
+    commands: Mutex<Commands>,
+    waker: Waker,
+    is_awake: AtomicBool,
+}
+
+/// The inboxes of all event loops.
+pub(super) struct Inboxes(pub(super) Vec<Inbox>);
+
+impl Inbox {
+    pub(super) fn new(waker: Waker) -> Self {
+        Self { commands: Mutex::default(), waker, is_awake: AtomicBool::new(false) }
+    }
+
+    /// Adds a command. An event loop that has ended takes no more: what the command holds goes with the inbox.
+    pub(super) fn add(&self, command: impl FnOnce(&mut Commands)) {
+        command(&mut self.commands.lock());
+        if !self.is_awake.swap(true, Ordering::SeqCst)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "an event loop can't be woken");
+        }
+    }
+
+    /// The commands so far. What comes later wakes the loop again.
+    pub(super) fn take(&self) -> Commands {
+        self.is_awake.store(false, Ordering::SeqCst);
+        std::mem::take(&mut *self.commands.lock())
+    }
+}
+
+impl Publisher for Inboxes {
+    fn publish(&self, loops: u64, feed: FeedId, update: Update) {
+        for (number, inbox) in self.0.iter().enumerate() {
+            if loops & (1 << number) != 0 {
+                inbox.add(|commands| commands.published.push((feed, update.clone())));
+            }
+        }
+    }
+}

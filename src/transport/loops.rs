@@ -1,0 +1,121 @@
+//! All event loops, as the rest of the program sees them.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::Grant;
+use super::event_loop::EventLoop;
+use super::inbox::Inboxes;
+use super::takeover::Taken;
+use crate::app::App;
+use crate::feeds::Publisher;
+use crate::room::sync::Mutex;
+
+/// As many as a feed has bits for.
+const MAX_LOOPS: usize = 64;
+
+/// How event loops work.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many there are, 1 to 64.
+    pub loops: usize,
+    /// In what time each viewer gets its frame once more when nothing changes.
+    pub resend: Duration,
+    /// How long a viewer of a stream may take nothing of a frame before its connection is closed.
+    pub write_timeout: Duration,
+    /// How often a WebSocket is sent a ping.
+    pub ping: Duration,
+    /// How frames get into sockets.
+    pub sends: Sends,
+}
+
+/// How frames get into many sockets.
+#[derive(ValueEnum, Clone, Copy, Default, Debug)]
+pub enum Sends {
+    /// By io_uring where the kernel allows it and it pays, else by a write each
+    #[default]
+    Auto,
+    /// Hundreds at a time, by io_uring; the server doesn't start without it
+    Ring,
+    /// By a write each
+    Write,
+}
+
+/// The event loops. Dropping them ends their threads.
+pub(crate) struct Loops {
+    inboxes: Arc<Inboxes>,
+    next: AtomicUsize,
+    /// Event loops that haven't been started.
+    idle: Mutex<Vec<EventLoop>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Loops {
+    /// Event loops that can be published to already. [`start`](Self::start) starts their threads.
+    ///
+    /// # Errors
+    /// The system's, if it has no poll or no io_uring to give.
+    pub(crate) fn new(options: Options) -> io::Result<Self> {
+        let (mut idle, mut inboxes) = (Vec::new(), Vec::new());
+        for number in 0..options.loops.clamp(1, MAX_LOOPS) {
+            let (event_loop, inbox) = EventLoop::new(number as u32, options)?;
+            idle.push(event_loop);
+            inboxes.push(inbox);
+        }
+        let (inboxes, next, idle) = (Arc::new(Inboxes(inboxes)), AtomicUsize::new(0), Mutex::new(idle));
+        Ok(Self { inboxes, next, idle, threads: Mutex::default() })
+    }
+
+    /// Where feeds publish.
+    pub(crate) fn publisher(&self) -> Arc<dyn Publisher> {
+        Arc::clone(&self.inboxes) as Arc<dyn Publisher>
+    }
+
+    /// Starts the threads; `app` is what messages of pages are obeyed with.
+    ///
+    /// # Errors
+    /// The system's, if it has no thread to give.
+    pub(crate) fn start(&self, app: &Arc<App>) -> io::Result<()> {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        for (number, mut event_loop) in idle.into_iter().enumerate() {
+            let (inboxes, app) = (Arc::clone(&self.inboxes), Arc::clone(app));
+            let run = move || event_loop.run(&inboxes.0[number], &app);
+            let thread = std::thread::Builder::new().name(format!("loop-{number}")).spawn(run)?;
+            self.threads.lock().push(thread);
+        }
+        Ok(())
+    }
+
+    /// Takes a connection in; the loops take turns.
+    pub(crate) fn admit(&self, taken: Taken<Grant>) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.0.len();
+        self.inboxes.0[number].add(|commands| commands.admitted.push_back(taken));
+    }
+
+    /// Ends every connection in order and waits until all have closed, `within` at most. Blocks. The feeds have to have
+    /// ended before: streams get the frame that they have then.
+    pub(crate) fn end(&self, within: Duration) {
+        self.tell_end(within);
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("an event loop has panicked");
+            }
+        }
+    }
+
+    fn tell_end(&self, within: Duration) {
+        self.inboxes.0.iter().for_each(|inbox| inbox.add(|commands| commands.end = Some(within)));
+    }
+}
+
+impl Drop for Loops {
+    fn drop(&mut self) {
+        self.tell_end(Duration::ZERO);
+    }
+}

@@ -1,0 +1,189 @@
+//! The feeds and groups that the connections of one event loop receive.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::connection::ConnectionId;
+use crate::feeds::{Batch, FeedId, FeedRef, GroupRef, Update};
+
+/// How many batches of a group may wait for the loop. If there are more, its members get the newest state instead.
+const MAX_BATCHES: usize = 16;
+
+pub(super) struct Subscriptions {
+    /// The number of the event loop.
+    number: u32,
+    /// Boxed: the table is up to half empty, and most of very many feeds have one subscriber.
+    by_feed: HashMap<FeedId, Box<Subscription>>,
+    /// The feeds with an update that hasn't been sent, each once.
+    due: Vec<FeedId>,
+}
+
+/// The connections of this loop that receive one feed or group.
+pub(super) struct Subscription {
+    pub(super) source: Source,
+    /// A feed's frame that was sent last; a newer one may be due.
+    pub(super) frame: Bytes,
+    /// A group's batches that are due.
+    batches: Vec<Arc<Batch>>,
+    /// More batches were due than may wait, and were dropped.
+    has_dropped: bool,
+    /// Most feeds have a few; these need no memory of their own.
+    pub(super) subscribers: SmallVec<[Subscriber; 2]>,
+    is_due: bool,
+}
+
+/// A connection, and the number of the subscription among its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Subscriber {
+    pub(super) connection: ConnectionId,
+    pub(super) slot: u8,
+}
+
+/// Something that can be subscribed to.
+#[derive(Clone)]
+pub(super) enum Source {
+    Feed(FeedRef),
+    Group(GroupRef),
+}
+
+impl Subscriptions {
+    pub(super) fn new(number: u32) -> Self {
+        Self { number, by_feed: HashMap::new(), due: Vec::new() }
+    }
+
+    /// Adds a subscriber, and returns its place. From now on it gets each update.
+    pub(super) fn add(&mut self, source: &Source, subscriber: Subscriber) -> u32 {
+        let number = self.number;
+        let subscription = self.by_feed.entry(source.id()).or_insert_with(|| {
+            // Before the newest frame is looked at, so that none comes between the two.
+            source.subscribe(number);
+            Box::new(Subscription::new(source.clone()))
+        });
+        if let Source::Feed(feed) = &subscription.source {
+            // The newest, even if the other subscribers are yet to get it: nobody begins with an older number.
+            subscription.frame = feed.newest();
+        }
+        subscription.subscribers.push(subscriber);
+        subscription.subscribers.len() as u32 - 1
+    }
+
+    /// Removes the subscriber in that place, and returns the one that has the place now.
+    pub(super) fn remove(&mut self, feed: FeedId, place: u32) -> Option<Subscriber> {
+        let subscription = self.by_feed.get_mut(&feed)?;
+        subscription.subscribers.swap_remove(place as usize);
+        if let Some(moved) = subscription.subscribers.get(place as usize) {
+            return Some(*moved);
+        }
+        if subscription.subscribers.is_empty() {
+            subscription.source.unsubscribe(self.number);
+            self.by_feed.remove(&feed);
+        }
+        None
+    }
+
+    pub(super) fn get(&self, feed: FeedId) -> Option<&Subscription> {
+        self.by_feed.get(&feed).map(|subscription| &**subscription)
+    }
+
+    pub(super) fn get_mut(&mut self, feed: FeedId) -> Option<&mut Subscription> {
+        self.by_feed.get_mut(&feed).map(|subscription| &mut **subscription)
+    }
+
+    /// Has an update sent in the next round. The feed may have lost its last subscriber since.
+    pub(super) fn mark_due(&mut self, feed: FeedId, update: Update) {
+        let Some(subscription) = self.by_feed.get_mut(&feed) else { return };
+        if let Update::Batch(batch) = update {
+            subscription.add_batch(batch);
+        }
+        if !subscription.is_due {
+            subscription.is_due = true;
+            self.due.push(feed);
+        }
+    }
+
+    pub(super) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    pub(super) fn take_due(&mut self) -> Vec<FeedId> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// All feeds, and no groups.
+    pub(super) fn feeds(&self) -> Vec<FeedId> {
+        let is_feed = |subscription: &Subscription| matches!(subscription.source, Source::Feed(_));
+        self.by_feed.iter().filter(|(_, it)| is_feed(it)).map(|(feed, _)| *feed).collect()
+    }
+
+    /// Gives memory back when nothing is left.
+    pub(super) fn shrink(&mut self) {
+        self.by_feed.shrink_to_fit();
+    }
+}
+
+impl Subscription {
+    fn new(source: Source) -> Self {
+        let (frame, subscribers) = (Bytes::new(), SmallVec::new());
+        Self { source, frame, batches: Vec::new(), has_dropped: false, subscribers, is_due: false }
+    }
+
+    fn add_batch(&mut self, batch: Arc<Batch>) {
+        if self.batches.len() == MAX_BATCHES {
+            self.batches.clear();
+            self.has_dropped = true;
+        }
+        self.batches.push(batch);
+    }
+
+    /// The batches to send now, and whether some were dropped. A feed has its newest frame to send.
+    pub(super) fn take_update(&mut self) -> (Vec<Arc<Batch>>, bool) {
+        self.is_due = false;
+        if let Source::Feed(feed) = &self.source {
+            self.frame = feed.newest();
+        }
+        (std::mem::take(&mut self.batches), std::mem::take(&mut self.has_dropped))
+    }
+
+    /// A feed's bytes for those who have its newest frame, to keep their connections alive.
+    pub(super) fn resend(&self) -> &Bytes {
+        match &self.source {
+            Source::Feed(feed) => feed.resend(&self.frame),
+            Source::Group(_) => &self.frame,
+        }
+    }
+}
+
+impl Source {
+    pub(super) fn id(&self) -> FeedId {
+        match self {
+            Self::Feed(feed) => feed.id(),
+            Self::Group(group) => group.id(),
+        }
+    }
+
+    /// Notes how long it took to send an update.
+    pub(super) fn add_cost(&self, took: Duration) {
+        match self {
+            Self::Feed(feed) => feed.add_cost(took),
+            Self::Group(group) => group.add_cost(took),
+        }
+    }
+
+    fn subscribe(&self, number: u32) {
+        match self {
+            Self::Feed(feed) => feed.subscribe(number),
+            Self::Group(group) => group.subscribe(number),
+        }
+    }
+
+    fn unsubscribe(&self, number: u32) {
+        match self {
+            Self::Feed(feed) => feed.unsubscribe(number),
+            Self::Group(group) => group.unsubscribe(number),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Takes a connection over from hyper once its request has been judged.
+//!
+//! The service puts what it grants into a slot and returns a future that is never ready. The task that drives the
+//! connection sees the slot filled and takes the stream out. hyper reads the next head of a connection only after the
+//! response before was flushed, so nothing of an earlier response is lost. hyper documents `into_parts` for connections
+//! that are done; so its version is pinned, and `tests/wire/takeover.rs` holds the behaviour.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioTimer;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::socket::Socket;
+use crate::room::sync::Mutex;
+use watched::Watched;
+
+mod watched;
+
+/// The longest request head, in bytes; hyper answers a longer one with 431.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// How long a head may take to arrive, and a connection may be idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long hyper may have a connection, from the first byte of a request to the last of its response. A browser on the
+/// slowest line has loaded the largest page by then; a client that reads a byte a second would hold an open file for good
+/// otherwise.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A connection that hyper can serve and that can be taken over.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
+    /// Ready when there is something to read, or the end.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Leaves the runtime.
+    ///
+    /// # Errors
+    /// The system's.
+    fn into_socket(self) -> io::Result<Socket>;
+}
+
+impl Stream for TcpStream {
+    /// By `poll_peek`, not by `readable`, whose future is 150 bytes longer: a task for each connection of a burst is in
+    /// memory at once.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_peek(cx, &mut ReadBuf::new(&mut [0])).map_ok(drop)
+    }
+
+    fn into_socket(self) -> io::Result<Socket> {
+        self.into_std().map(Socket::from)
+    }
+}
+
+/// What becomes of a request.
+pub(crate) enum Answer<T> {
+    /// hyper sends this, and reads the next request.
+    Respond(Response<Full<Bytes>>),
+    /// These bytes go out, and the connection ends: the head of a stream, for HEAD.
+    Head(Bytes),
+    /// The connection is taken over, for this.
+    TakeOver(T),
+}
+
+/// A connection that has left hyper.
+pub(crate) struct Taken<T> {
+    pub(crate) socket: Socket,
+    /// The purpose it was taken over for.
+    pub(crate) grant: T,
+    /// The bytes after the request's head that were read already; nearly always none.
+    pub(crate) unread: Box<[u8]>,
+}
+
+/// Serves the requests of a connection until it ends or one of them takes it over, and then calls `take`.
+///
+/// A task for each connection of a burst is in memory at once, so its size matters: an async function would keep its
+/// arguments twice, and with `take` no other future needs to be around this one.
+pub(crate) fn serve<S: Stream, T: Send + 'static>(
+    mut stream: S,
+    answer: impl Fn(Request<Incoming>) -> Answer<T> + Send + Sync,
+    take: impl FnOnce(Taken<T>) + Send,
+) -> impl Future<Output = ()> + Send {
+    let mut unread = Bytes::new();
+    async move {
+        while !unread.is_empty() || is_readable(&stream).await {
+            // Boxed, so that what hyper needs is gone with it.
+            let exchange = Box::pin(exchange((unread, stream), &answer));
+            match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
+                Ok(Some(Outcome::Taken(taken))) => return take(taken),
+                Ok(Some(Outcome::Idle(rest, idle))) => (unread, stream) = (rest, idle),
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Waits until there is something to read, or the end. hyper allocates 8 KiB to read into as soon as it is polled; so it is
+/// polled only then, and thousands of connections that send nothing cost next to nothing.
+async fn is_readable(stream: &impl Stream) -> bool {
+    let readable = poll_fn(|cx| stream.poll_readable(cx));
+    tokio::time::timeout(HEAD_TIMEOUT, readable).await.is_ok()
+}
+
+/// How an exchange with hyper ends, if not with the connection.
+enum Outcome<S, T> {
+    Taken(Taken<T>),
+    /// Every request is answered. The bytes are the beginning of a next head, if some of it came along.
+    Idle(Bytes, S),
+}
+
+async fn exchange<S: Stream, T: Send + 'static>(
+    (unread, stream): (Bytes, S),
+    answer: impl Fn(Request<Incoming>) -> Answer<T>,
+) -> Option<Outcome<S, T>> {
+    let slot: Arc<Mutex<_>> = Arc::new(Mutex::new(None));
+    let service = service_fn(|request| match answer(request) {
+        Answer::Respond(response) => Reply(Some(response)),
+        taken => {
+            *slot.lock() = Some(taken);
+            Reply(None)
+        }
+    });
+    let (watched, is_idle) = Watched::new(unread, stream);
+    let mut connection = builder().serve_connection(watched, service);
+    let answer = poll_fn(|cx| {
+        let end = Pin::new(&mut connection).poll(cx);
+        match slot.lock().take() {
+            Some(taken) => Poll::Ready(Some(Some(taken))),
+            None if end.is_pending() && is_idle.load(Ordering::Relaxed) => Poll::Ready(Some(None)),
+            None => end.map(log_end),
+        }
+    })
+    .await?;
+    let parts = connection.into_parts();
+    let stream = parts.io.into_inner();
+    match answer {
+        Some(Answer::TakeOver(grant)) => {
+            // A copy: the bytes themselves would pin hyper's buffer of 8 KiB, even if there are none.
+            let (socket, unread) = (stream.into_socket().ok()?, parts.read_buf[..].into());
+            Some(Outcome::Taken(Taken { socket, grant, unread }))
+        }
+        Some(Answer::Head(head)) => {
+            drop(tokio::spawn(send_head(stream, head)));
+            None
+        }
+        _ => Some(Outcome::Idle(parts.read_buf, stream)),
+    }
+}
+
+/// Sends the head that a stream would have, to the byte, and ends the connection.
+async fn send_head(mut stream: impl Stream, head: Bytes) {
+    let sent = async {
+        stream.write_all(&head).await?;
+        stream.shutdown().await
+    };
+    if let Err(error) = sent.await {
+        tracing::debug!(%error, "a HEAD was not answered");
+    }
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD);
+    builder
+}
+
+fn log_end<T>(end: hyper::Result<()>) -> Option<T> {
+    if let Err(error) = end {
+        tracing::debug!(%error, "a connection ended");
+    }
+    None
+}
+
+/// The response, at once; or nothing ever.
+struct Reply(Option<Response<Full<Bytes>>>);
+
+impl Future for Reply {
+    type Output = Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_nothing_loses_its_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: counter.example\r\n\r\n").unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let more_than_sockets_hold = Bytes::from(vec![0; 16 << 20]);
+        let answer = |_| Answer::<()>::Respond(Response::new(Full::new(more_than_sockets_hold.clone())));
+        let started = tokio::time::Instant::now();
+        serve(stream, answer, |_| panic!("no request asked for a takeover")).await;
+        assert!(started.elapsed() >= EXCHANGE_TIMEOUT);
+    }
+}

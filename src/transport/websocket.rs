@@ -1,0 +1,159 @@
+//! A WebSocket: its messages, how many it may send, and how it closes.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::allowance::Allowance;
+use super::session::Session;
+use super::socket::Gone;
+use crate::feeds::Batch;
+use crate::wire::frame::{self, CloseCode, Decoder, Incoming};
+use crate::wire::protocol::{ClientError, ServerMessage};
+
+/// After so many pings without an answer a page has gone.
+const MAX_UNANSWERED: u8 = 2;
+
+/// How many bytes a page may send while its connection closes.
+const MAX_IGNORED: u32 = 64 * 1024;
+
+/// How a WebSocket's messages are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// In JSON, both ways.
+    Json,
+    /// The server sends a number; messages of the page are ignored.
+    Number,
+}
+
+/// Why a connection is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    Gone,
+    /// It is to be closed, with this code.
+    Close(u16),
+    /// It is to be closed, because its page sends more than it may.
+    TooFast,
+}
+
+#[derive(Debug)]
+pub(super) struct WebSocket {
+    pub(super) session: Session,
+    pub(super) format: Format,
+    /// Only while a message has come in part.
+    decoder: Option<Box<Decoder>>,
+    allowance: Allowance,
+    /// How many pings in a row were not answered.
+    unanswered: u8,
+    /// How many bytes came since the close frame was sent, if it was. They are read until the page closes, too: to close
+    /// with them unread would be a reset, which can overtake the close frame.
+    ignored: Option<u32>,
+}
+
+impl WebSocket {
+    pub(super) fn new(session: Session, format: Format) -> Self {
+        let allowance = Allowance::new(Instant::now());
+        Self { session, format, decoder: None, allowance, unanswered: 0, ignored: None }
+    }
+
+    /// The bytes of a batch for the room in `slot`; none if there is nothing new for it.
+    pub(super) fn bytes_of<'b>(&self, batch: &'b Batch, slot: u8) -> Option<&'b Bytes> {
+        batch.bytes_for(self.session.id(), self.session.room(slot)?.since)
+    }
+
+    /// The newest of the room in `slot`, as it is now; nothing of a room that was left.
+    pub(super) fn newest(&mut self, slot: u8) -> Bytes {
+        let (id, mut newest) = (self.session.id(), Vec::new());
+        if let Some(room) = self.session.room_mut(slot) {
+            room.since = room.membership().group().write_newest(id, &mut newest);
+        }
+        newest.into()
+    }
+
+    /// Takes bytes as they were read.
+    ///
+    /// # Errors
+    /// [`End`], if they are more than the page may send.
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), End> {
+        if let Some(ignored) = &mut self.ignored {
+            *ignored += bytes.len() as u32;
+            return if *ignored > MAX_IGNORED { Err(End::Gone) } else { Ok(()) };
+        }
+        if !self.allowance.bytes(bytes.len(), Instant::now()) {
+            return Err(End::TooFast);
+        }
+        self.decoder.get_or_insert_default().feed(bytes);
+        Ok(())
+    }
+
+    /// The next message that has come whole.
+    ///
+    /// # Errors
+    /// [`End`], if the bytes break the protocol, if it is the page's close frame, or one message too many.
+    pub(super) fn next_message(&mut self) -> Result<Option<Incoming>, End> {
+        let Some(decoder) = &mut self.decoder else { return Ok(None) };
+        let message = decoder.next()?;
+        if decoder.is_empty() {
+            self.decoder = None;
+        }
+        // Whatever it is, the page is there.
+        self.unanswered = if message.is_some() { 0 } else { self.unanswered };
+        match message {
+            Some(Incoming::Close(code)) => Err(End::Close(code.unwrap_or(CloseCode::Normal as u16))),
+            Some(_) if !self.allowance.message(Instant::now()) => Err(End::TooFast),
+            message => Ok(message),
+        }
+    }
+
+    /// Whether a ping is to be sent.
+    ///
+    /// # Errors
+    /// [`Gone`], if none of the last was answered.
+    pub(super) fn is_pinged(&mut self) -> Result<bool, Gone> {
+        if self.is_closing() {
+            return Ok(false);
+        }
+        if self.unanswered == MAX_UNANSWERED {
+            return Err(Gone);
+        }
+        self.unanswered += 1;
+        Ok(true)
+    }
+
+    /// The close frame is about to be sent. False if it was already.
+    pub(super) fn start_closing(&mut self) -> bool {
+        self.decoder = None;
+        self.ignored.replace(0).is_none()
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.ignored.is_some()
+    }
+}
+
+impl End {
+    /// The last bytes for the page; none if it has gone.
+    pub(super) fn farewell(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Gone => None,
+            Self::Close(code) => Some(frame::close(code)),
+            Self::TooFast => {
+                let mut bytes = frame::text(&ServerMessage::from(&ClientError::TooFast).to_json());
+                bytes.extend(frame::close(CloseCode::Policy as u16));
+                Some(bytes)
+            }
+        }
+    }
+}
+
+impl From<Gone> for End {
+    fn from(Gone: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<CloseCode> for End {
+    fn from(code: CloseCode) -> Self {
+        Self::Close(code as u16)
+    }
+}

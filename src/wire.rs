@@ -1,0 +1,16 @@
+//! Bytes as they go over a connection, and nothing that reads or writes one.
+//!
+//! - [`multipart`]: a stream of pictures, as three browser engines paint it at once.
+//! - [`events`]: a stream of server-sent events.
+//! - [`handshake`], [`frame`]: how a WebSocket opens, and its frames.
+//! - [`protocol`]: every JSON message, in both directions.
+//! - [`Opening`]: what goes out before the first frame of any of them.
+
+pub mod events;
+pub mod frame;
+pub mod handshake;
+pub mod multipart;
+mod opening;
+pub mod protocol;
+
+pub use opening::Opening;

@@ -1,0 +1,92 @@
+//! The bytes of a multipart/x-mixed-replace stream that Chromium, Firefox and WebKit paint at once.
+//!
+//! Each part's head goes out with the picture before it: Chromium and WebKit take a picture for complete only when
+//! they have seen the next part's whole head, so without it every page would show the count before this one.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The head of the next part. No Content-Length: it helps no engine, and the next part's isn't known yet.
+const PART_HEAD: &[u8] = b"--frame\r\nContent-Type: image/png\r\n\r\n";
+
+/// How many bytes of a frame follow its picture.
+pub const TAIL: usize = b"\r\n".len() + PART_HEAD.len();
+
+/// Ends the last part, so that WebKit keeps its picture.
+const END: &[u8] = b"\r\n--frame--\r\n";
+
+/// The head of the response and that of the first part: what goes out before the first picture.
+///
+/// The part's head is padded: WebKit waits for 512 bytes before it sniffs their type. Without a Content-Length and
+/// chunking, the end of the connection ends the response, for HTTP/1.0 clients too.
+pub(super) const OPENING: &[u8] = b"HTTP/1.1 200 OK\r\n\
+    Content-Type: multipart/x-mixed-replace; boundary=frame\r\n\
+    Cache-Control: no-store\r\n\
+    X-Content-Type-Options: nosniff\r\n\
+    X-Accel-Buffering: no\r\n\
+    Cross-Origin-Resource-Policy: cross-origin\r\n\
+    Connection: close\r\n\
+    \r\n\
+    --frame\r\nContent-Type: image/png\r\nX-Pad: \
+    ............................................................................................................\
+    ............................................................................................................\
+    ............................................................................................................\
+    ............................................................................................................\
+    ............................................................................................................\
+    ............................................................\r\n\r\n";
+
+/// Where the response's head ends in [`OPENING`], in bytes.
+const HEAD_END: usize = head_end(OPENING);
+
+const fn head_end(opening: &[u8]) -> usize {
+    let mut at = 4;
+    while !matches!(opening.split_at(at).0, [.., b'\r', b'\n', b'\r', b'\n']) {
+        at += 1;
+    }
+    at
+}
+
+/// The response's head alone, for HEAD.
+pub fn head() -> Bytes {
+    Bytes::from_static(&OPENING[..HEAD_END])
+}
+
+/// A frame: the PNG file, the delimiter, and the next part's head.
+pub fn frame(png: &[u8]) -> Bytes {
+    join(png, &[b"\r\n", PART_HEAD])
+}
+
+/// The last frame of a stream: the PNG file and the closing delimiter.
+pub fn closing(png: &[u8]) -> Bytes {
+    join(png, &[END])
+}
+
+fn join(png: &[u8], rest: &[&[u8]]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(png.len() + rest.iter().map(|piece| piece.len()).sum::<usize>());
+    bytes.put_slice(png);
+    for piece in rest {
+        bytes.put_slice(piece);
+    }
+    bytes.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_part_is_long_enough_for_webkit_to_sniff() {
+        assert!(OPENING.len() - HEAD_END >= 512);
+        assert!(head().ends_with(b"Connection: close\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_stream_is_made_of_whole_parts() {
+        let stream = [&OPENING[HEAD_END..], &frame(b"one"), &frame(b"two"), &closing(b"three")].concat();
+        let text = String::from_utf8(stream).unwrap();
+        let mut parts = text.split("--frame");
+        assert_eq!(parts.next(), Some(""));
+        let bodies: Vec<_> =
+            parts.map(|part| part.split_once("\r\n\r\n").map_or(part, |(_, body)| body)).collect();
+        assert_eq!(bodies, ["one\r\n", "two\r\n", "three\r\n", "--\r\n"]);
+    }
+}

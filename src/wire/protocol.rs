@@ -1,0 +1,246 @@
+//! Every JSON message that a page and the server exchange, in both directions. `docs/websocket.md` documents them and
+//! `js/onlookers.d.ts` types them; `tests/clients` compares all three.
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::room::{Counts, Page, Position, Reader, ReaderName, RoomName, ViewerId};
+
+/// A message from a page.
+#[derive(Deserialize, Debug, PartialEq)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ClientMessage {
+    /// Count me in that room, and send me its messages.
+    Join {
+        /// `example.com/posts/1`, or `/posts/1` on the page's own site.
+        room: String,
+    },
+    /// Leave that room.
+    Leave {
+        /// Likewise.
+        room: String,
+    },
+    /// I am the visitor whom the page knows by this id; with `null`, an anonymous one again.
+    Session {
+        /// 1 to 128 bytes.
+        id: Option<SessionId>,
+    },
+    /// My reader is here in the page.
+    Presence {
+        /// 0 at the top, 1 at the end.
+        position: Position,
+        /// The reader's name, if it changes.
+        name: Option<ReaderName>,
+        /// The room of the URL if absent.
+        room: Option<String>,
+    },
+    /// Pass this on to everybody else in the room.
+    Message {
+        /// Any JSON.
+        data: Value,
+        /// The room of the URL if absent.
+        room: Option<String>,
+    },
+    /// Answer with a pong.
+    Ping,
+}
+
+/// A message to a page.
+#[derive(Serialize, Debug)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ServerMessage<'a> {
+    /// The counts of a room, at once and after each change.
+    #[serde(rename = "update/count")]
+    Count {
+        /// Which room.
+        room: &'a str,
+        /// Open tabs.
+        count: u64,
+        /// Distinct visitors.
+        visitors: u64,
+    },
+    /// Another viewer has come.
+    Join {
+        /// Where.
+        room: &'a str,
+        /// Its id.
+        id: ViewerId,
+        /// Its reader's name, if it is known.
+        name: Option<&'a ReaderName>,
+    },
+    /// Another viewer has gone.
+    Leave {
+        /// From where.
+        room: &'a str,
+        /// Its id.
+        id: ViewerId,
+    },
+    /// Another viewer's reader is here in the page.
+    Presence {
+        /// Which page.
+        room: &'a str,
+        /// Its id.
+        id: ViewerId,
+        /// The reader's name, if it is known.
+        name: Option<&'a ReaderName>,
+        /// 0 at the top, 1 at the end.
+        position: Position,
+        /// Since when a position is known, in milliseconds since 1970.
+        joined_at: u64,
+        /// When it was sent last, likewise.
+        updated_at: u64,
+    },
+    /// Another viewer sends this to everybody in the room.
+    Message {
+        /// In which room.
+        room: &'a str,
+        /// Its id.
+        from: ViewerId,
+        /// Any JSON.
+        data: &'a Value,
+    },
+    /// The pages of the site with most open tabs.
+    Top {
+        /// Most first.
+        pages: Vec<TopPage>,
+    },
+    /// A message of the page can't be obeyed.
+    Error {
+        /// For scripts.
+        code: &'static str,
+        /// For people.
+        reason: &'a str,
+    },
+    /// The answer to [`ClientMessage::Ping`].
+    Pong,
+}
+
+/// One line of [`ServerMessage::Top`].
+#[derive(Serialize, Debug)]
+pub struct TopPage {
+    /// Its path.
+    #[serde(serialize_with = "page_as_text")]
+    pub page: Page,
+    /// Open tabs.
+    pub count: u64,
+}
+
+/// The id by which a page knows its visitor: 1 to 128 bytes.
+#[derive(Deserialize, Debug, PartialEq)]
+#[serde(try_from = "String")]
+pub struct SessionId(String);
+
+/// The longest session id, in bytes.
+const MAX_SESSION_ID: usize = 128;
+
+/// The most of a parser's sentence that is sent to the page, in bytes.
+const MAX_REASON: usize = 200;
+
+/// Why a message of a page can't be obeyed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Not JSON, or an unknown message; says why.
+    BadMessage(String),
+    /// Not the name of a room.
+    BadRoom,
+    /// Not a room of this site, or not one of those that it may have.
+    NotAllowed,
+    /// In as many rooms as one connection may be in.
+    TooManyRooms,
+    /// There are as many rooms as there may be.
+    Full,
+    /// Not in that room.
+    NotThere,
+    /// Switched off for this site; says what.
+    NotEnabled(&'static str),
+    /// A viewer that isn't counted has no position.
+    OnlyLooking,
+    /// The message is too long to be passed on.
+    TooLong,
+    /// Too many messages wait in this room.
+    Busy,
+    /// Too many messages from this connection, which is closed for it.
+    TooFast,
+}
+
+impl ClientMessage {
+    /// Parses one text message.
+    ///
+    /// # Errors
+    /// [`ClientError::BadMessage`].
+    pub fn parse(text: &str) -> Result<Self, ClientError> {
+        serde_json::from_str(text).map_err(|error| {
+            let mut reason = error.to_string();
+            reason.truncate(reason.floor_char_boundary(MAX_REASON));
+            ClientError::BadMessage(reason)
+        })
+    }
+}
+
+impl<'a> ServerMessage<'a> {
+    /// The counts of `room`.
+    pub fn count(room: &'a str, Counts { tabs, visitors }: Counts) -> Self {
+        Self::Count { room, count: tabs, visitors }
+    }
+
+    /// The position of a reader of `room`.
+    pub fn presence(room: &'a str, id: ViewerId, reader: &'a Reader) -> Self {
+        let Reader { position, name, joined_at, updated_at } = reader;
+        let (position, joined_at, updated_at) = (*position, *joined_at, *updated_at);
+        Self::Presence { room, id, name: name.as_ref(), position, joined_at, updated_at }
+    }
+
+    /// One line of JSON.
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and lists always serialize.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl<'a> From<&'a ClientError> for ServerMessage<'a> {
+    fn from(error: &'a ClientError) -> Self {
+        let (code, reason) = match error {
+            ClientError::BadMessage(why) => ("bad-message", why.as_str()),
+            ClientError::BadRoom => ("bad-room", "not the name of a room"),
+            ClientError::NotAllowed => ("not-allowed", "not a room that this page may join"),
+            ClientError::TooManyRooms => ("too-many-rooms", "one connection may be in 32 rooms"),
+            ClientError::Full => ("full", "there are as many rooms as there may be"),
+            ClientError::NotThere => ("not-there", "not in that room"),
+            ClientError::NotEnabled(reason) => ("not-enabled", *reason),
+            ClientError::OnlyLooking => ("only-looking", "a viewer that isn't counted has no position"),
+            ClientError::TooLong => ("too-long", "a message may have 4096 bytes"),
+            ClientError::Busy => ("busy", "too many messages wait in this room"),
+            ClientError::TooFast => ("too-fast", "one connection may send 20 messages a second"),
+        };
+        Self::Error { code, reason }
+    }
+}
+
+impl SessionId {
+    /// The id itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for SessionId {
+    type Error = &'static str;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        let fits = (1..=MAX_SESSION_ID).contains(&id.len());
+        if fits { Ok(Self(id)) } else { Err("the id of a session has 1 to 128 bytes") }
+    }
+}
+
+/// `{"type":"update/count","room":"example.com/posts/1","count":12,"visitors":9}`.
+pub fn count(room: &RoomName, counts: Counts) -> String {
+    ServerMessage::count(&room.to_string(), counts).to_json()
+}
+
+fn page_as_text<S: Serializer>(page: &Page, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(page.as_str())
+}
+
+#[cfg(test)]
+mod tests;
