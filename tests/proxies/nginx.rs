@@ -25,20 +25,16 @@ impl Nginx {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let readme = include_str!("../../README.md");
-        let location =
-            readme.lines().find(|line| line.contains("location / {")).expect("the README's nginx line");
-        let upgrade = readme.lines().find(|line| line.contains("proxy_set_header Upgrade"));
-        // With what WebSockets need, which harms nothing else.
-        let location = location
-            .replace("127.0.0.1:9192", &server.to_string())
-            .replace('}', &format!("{} }}", upgrade.expect("the README's line for WebSockets").trim()));
+        let location = readme.split_once("location / {").expect("the README's block for nginx").1;
+        let location = location.split_once('}').expect("the block's end").0;
+        let location = location.replace("127.0.0.1:9192", &server.to_string());
         let config = format!(
             "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\n\
              events {{}}\n\
              http {{\n\
                access_log off; proxy_temp_path {path}/p; client_body_temp_path {path}/b; fastcgi_temp_path {path}/f;\n\
                uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;\n\
-               server {{ listen unix:{path}/socket; {location} }}\n\
+               server {{ listen unix:{path}/socket; location / {{ {location} }} }}\n\
              }}\n"
         );
         std::fs::write(folder.path().join("conf"), config).unwrap();
