@@ -1,4 +1,4 @@
-// What demo/live.html shows besides the number: who else is here, where the server tells of it (--presence).
+// The list of readers in demo/live.html, if the server has --presence.
 
 const online = document.querySelector('#online');
 const list = document.querySelector('#list');
@@ -16,7 +16,7 @@ function row(id) {
   return rows.get(id);
 }
 
-// Names are other people's text: they are shown, never taken for markup.
+// Names are other people's text: shown as text, never as markup.
 online.addEventListener('presence', ({ detail: { id, name, position } }) => {
   const [who, where] = row(id).children;
   who.textContent = name || 'somebody';
@@ -28,7 +28,7 @@ online.addEventListener('leave', ({ detail: { id } }) => {
   rows.delete(id);
 });
 
-// After an outage the server tells anew who is here.
+// After an outage the server sends the list of readers again.
 online.addEventListener('open', () => {
   rows.clear();
   list.replaceChildren();

@@ -38,7 +38,7 @@ export class OnlineCount extends HTMLElement {
   async #open() {
     this.#close();
     const { signal } = (this.#life = new AbortController());
-    // Or the page stays counted while it waits for the way back.
+    // Or the page stays counted in the back/forward cache.
     const rest = () => {
       this.#close();
       addEventListener('pageshow', () => this.isConnected && this.#open(), { once: true });
