@@ -187,12 +187,12 @@ mod tests {
         for label in scripts.chunks(Label::MAX_CHARS) {
             let _ = ask(&label.iter().collect::<String>());
         }
-        let logged = pictures.missing.lock().unwrap();
+        let logged = pictures.missing.lock();
         assert!(logged.contains(&'一') && logged.len() == MAX_MISSING_LOGGED);
     }
 
     fn kept_bytes(pictures: &Pictures) -> usize {
-        let kept = pictures.kept.lock().unwrap();
+        let kept = pictures.kept.lock();
         let made = |(key, slot): (&_, &Slot)| slot.get().map(|file| cost(key, file));
         kept.young.iter().chain(&kept.old).filter_map(made).sum()
     }

@@ -99,7 +99,7 @@ mod tests {
         let other = capacity.acquire(THERE).unwrap();
         drop((first, other));
         assert_eq!(capacity.taken.load(Ordering::Relaxed), 0);
-        assert!(capacity.by_address.lock().unwrap().is_empty());
+        assert!(capacity.by_address.lock().is_empty());
     }
 }
 
@@ -126,7 +126,7 @@ mod interleavings {
             });
             threads.into_iter().for_each(|thread| thread.join().unwrap());
             assert_eq!(capacity.taken.load(Ordering::Relaxed), 0);
-            assert!(capacity.by_address.lock().unwrap().is_empty());
+            assert!(capacity.by_address.lock().is_empty());
         };
         shuttle::check_pct(turns, 1_000, 3);
     }
