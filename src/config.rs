@@ -15,7 +15,7 @@ use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, 
 use ipnet::IpNet;
 
 use crate::gate::Pattern;
-use crate::picture::{BadValue, Label, Style, StyleBuilder, Themes};
+use crate::picture::{Label, Style, StyleBuilder, StyleError, Themes};
 use crate::room::Site;
 use crate::transport::Sends;
 pub use file::{Audience, File, FileError, PagePattern, SiteSettings};
@@ -195,8 +195,8 @@ impl PictureArgs {
     /// The style that the arguments ask for, which are the parameters that a URL has, by the same names.
     ///
     /// # Errors
-    /// [`BadValue`] if one of them can't be.
-    pub fn style(&self) -> Result<Style, BadValue> {
+    /// [`StyleError`] if one of them can't be.
+    pub fn style(&self) -> Result<Style, StyleError> {
         let mut style = StyleBuilder::default();
         for (name, value) in [
             ("label", &self.label),

@@ -5,14 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use super::embed;
-use crate::picture::{BadValue, Style, StyleBuilder, Themes};
+use crate::picture::{Style, StyleBuilder, StyleError, Themes};
 use crate::room::{Counting, PageQuery, Position};
 
 /// The longest query, in bytes.
 const LONGEST: usize = 4 * 1024;
 
 /// The most pages that a ranking's picture lists.
-const MOST_ROWS: u8 = 50;
+const MAX_ROWS_IN_PICTURE: u8 = 50;
 
 /// What the URL of a picture asks for. What it names that is not known is ignored.
 #[derive(Debug, Default, PartialEq)]
@@ -87,8 +87,8 @@ impl fmt::Display for BadQuery {
     }
 }
 
-impl From<BadValue> for BadQuery {
-    fn from(BadValue { parameter, reason }: BadValue) -> Self {
+impl From<StyleError> for BadQuery {
+    fn from(StyleError { parameter, reason }: StyleError) -> Self {
         Self::Parameter(parameter, reason)
     }
 }
@@ -172,8 +172,8 @@ fn text<'a>(parameter: &'static str, value: Cow<'a, str>) -> Result<Cow<'a, str>
 }
 
 fn rows(parameter: &'static str, value: &str) -> Result<u8, BadQuery> {
-    let rows = value.parse().ok().filter(|rows| (1..=MOST_ROWS).contains(rows));
-    rows.ok_or_else(|| BadQuery::new(parameter, format!("not a number from 1 to {MOST_ROWS}")))
+    let rows = value.parse().ok().filter(|rows| (1..=MAX_ROWS_IN_PICTURE).contains(rows));
+    rows.ok_or_else(|| BadQuery::new(parameter, format!("not a number from 1 to {MAX_ROWS_IN_PICTURE}")))
 }
 
 fn pixels(parameter: &'static str, value: &str) -> Result<u16, BadQuery> {

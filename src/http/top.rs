@@ -21,7 +21,7 @@ use crate::room::{RoomName, Site};
 const ROWS: u8 = 10;
 
 /// And in a list that is no picture.
-const MOST_ROWS: usize = 100;
+const MAX_ROWS_AS_JSON: usize = 100;
 
 #[derive(Serialize)]
 struct Top<'a> {
@@ -95,7 +95,7 @@ fn refused_in_json(refusal: &Refusal) -> hyper::Response<Body> {
 impl App {
     fn rows(&self, site: &Site) -> Vec<Row> {
         let room = self.rooms.find(&RoomName::site(site.clone()));
-        let top = room.map(|room| room.top(MOST_ROWS)).unwrap_or_default();
+        let top = room.map(|room| room.top(MAX_ROWS_AS_JSON)).unwrap_or_default();
         top.into_iter()
             .map(|(page, count)| {
                 let name = RoomName::page(site.clone(), page.clone());

@@ -44,7 +44,7 @@ pub(crate) const GREY: Rgb = Rgb::hex(0x555555);
 /// Behind the dash at the end of a stream: badge services' "inactive".
 const INACTIVE: Rgb = Rgb::hex(0x939393);
 /// Digits for which there is room at least: 9, 10, 99 and 100 give badges of one width.
-const ROOM: u32 = 3;
+const MIN_DIGITS: u32 = 3;
 
 pub(crate) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
     match badge.kind {
@@ -62,7 +62,7 @@ struct Halves<'a> {
     label: String,
     message: String,
     /// Pixels that the message takes, or one as long as there must be room for.
-    room: u32,
+    message_width: u32,
     /// Pixels.
     label_width: u32,
     /// The widths of the halves, in pixels. There may be no left one.
@@ -81,11 +81,20 @@ impl<'a> Halves<'a> {
         let label = style.label.as_str().to_owned();
         let (message, sample) = messages(style, value);
         let label_width = if label.is_empty() { 0 } else { lettering.odd_width(&label) };
-        let room = lettering.odd_width(&message).max(lettering.odd_width(&sample));
+        let message_width = lettering.odd_width(&message).max(lettering.odd_width(&sample));
         let has_left = !label.is_empty() || badge.label_color.is_some();
         let left = if has_left { label_width + 2 * PADDING } else { 0 };
         let colors = (badge.label_color.unwrap_or(GREY), color(badge, value));
-        Self { lettering, label, message, room, label_width, left, right: room + 2 * PADDING, colors }
+        Self {
+            lettering,
+            label,
+            message,
+            message_width,
+            label_width,
+            left,
+            right: message_width + 2 * PADDING,
+            colors,
+        }
     }
 
     fn width(&self) -> u32 {
@@ -93,26 +102,26 @@ impl<'a> Halves<'a> {
     }
 
     /// Both texts, with their shadows if they have one.
-    fn letter(&self, drawing: &mut Drawing<'a>, baseline: u32, shadows: bool) {
+    fn draw_texts(&self, drawing: &mut Drawing<'a>, baseline: u32, shadows: bool) {
         let start = PADDING + 1;
         let label = self.lettering.spread(start as f32, &self.label, self.label_width as f32);
-        push(drawing, label, baseline, self.colors.0, shadows);
+        draw_text(drawing, label, baseline, self.colors.0, shadows);
         let start = if self.left > 0 { self.left - 1 } else { 0 } + PADDING;
-        let message = self.lettering.centred(start as f32, &self.message, self.room as f32);
-        push(drawing, message, baseline, self.colors.1, shadows);
+        let message = self.lettering.centred(start as f32, &self.message, self.message_width as f32);
+        draw_text(drawing, message, baseline, self.colors.1, shadows);
     }
 }
 
 /// Puts a text on its ground.
-fn push<'a>(drawing: &mut Drawing<'a>, line: Line<'a>, baseline: u32, ground: Rgb, shadow: bool) {
-    let (ink, shade) = on(ground);
+fn draw_text<'a>(drawing: &mut Drawing<'a>, line: Line<'a>, baseline: u32, background: Rgb, shadow: bool) {
+    let (ink, shade) = text_colors(background);
     drawing.shaded(line, baseline, ink, shadow.then_some(shade));
 }
 
 /// The colours of a text and its shadow on a ground: white on what is dark, else dark grey (badge-maker's
 /// `colorsForBackground`).
-fn on(ground: Rgb) -> (Rgb, Rgb) {
-    if ground.brightness() <= 0.69 {
+fn text_colors(background: Rgb) -> (Rgb, Rgb) {
+    if background.brightness() <= 0.69 {
         (Rgb::hex(0xffffff), Rgb::hex(0x010101))
     } else {
         (Rgb::hex(0x333333), Rgb::hex(0xcccccc))
@@ -125,5 +134,5 @@ fn color(badge: &Badge, value: Value) -> Rgb {
 
 /// The message, and one that is as long as there must be room for.
 fn messages(style: &Style, value: Value) -> (String, String) {
-    (style.message(value), style.message(Value::largest(ROOM)))
+    (style.message(value), style.message(Value::largest(MIN_DIGITS)))
 }

@@ -53,14 +53,14 @@ impl fmt::Display for Rgb {
 /// A colour as it was written. Ten names mean one thing to badge services and another to CSS, so it takes the look to
 /// know which is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Written {
+pub(crate) struct ParsedColor {
     /// In a badge.
     pub(crate) badge: Rgb,
     /// Anywhere else.
     pub(crate) css: Rgb,
 }
 
-impl Written {
+impl ParsedColor {
     /// A name of badge services' or of CSS, or 3 or 6 hex digits with or without a #; case doesn't matter.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
@@ -91,19 +91,19 @@ mod tests {
     fn one_colour_has_many_spellings() {
         for text in ["008800", "#008800", "080", "#080", " 080 "] {
             let green = Rgb([0, 0x88, 0]);
-            assert_eq!(Written::parse(text), Some(Written { badge: green, css: green }), "{text}");
+            assert_eq!(ParsedColor::parse(text), Some(ParsedColor { badge: green, css: green }), "{text}");
         }
         assert_eq!(
-            Written::parse("Cornflower").or(Written::parse("CornflowerBlue")),
-            Written::parse("6495ed")
+            ParsedColor::parse("Cornflower").or(ParsedColor::parse("CornflowerBlue")),
+            ParsedColor::parse("6495ed")
         );
     }
 
     #[test]
     fn a_name_means_to_a_badge_what_badge_services_mean() {
-        let green = Written::parse("green").unwrap();
+        let green = ParsedColor::parse("green").unwrap();
         assert_eq!((green.badge.to_string(), green.css.to_string()), ("67ac09".into(), "008000".into()));
-        let critical = Written::parse("critical").unwrap();
+        let critical = ParsedColor::parse("critical").unwrap();
         assert_eq!(critical.badge, critical.css);
     }
 
@@ -122,13 +122,13 @@ mod tests {
             "rgb(0,0,0)",
             &"f".repeat(9999),
         ] {
-            assert_eq!(Written::parse(text), None, "{text:.20}");
+            assert_eq!(ParsedColor::parse(text), None, "{text:.20}");
         }
     }
 
     #[test]
     fn the_names_are_sorted_or_a_search_would_miss_some() {
         assert!(CSS.is_sorted_by_key(|named| named.0));
-        assert!(CSS.iter().all(|(name, rgb)| Written::parse(name).unwrap().css == Rgb::hex(*rgb)));
+        assert!(CSS.iter().all(|(name, rgb)| ParsedColor::parse(name).unwrap().css == Rgb::hex(*rgb)));
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Digits {
     /// Of the digits.
     pub(crate) color: Rgb,
     /// Behind them.
-    pub(crate) ground: Rgb,
+    pub(crate) background: Rgb,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -33,27 +33,27 @@ pub(crate) enum Theme {
 
 /// One place of the counter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
+enum Cell {
     Digit(u8),
     /// A leading zero.
-    Unused,
+    Blank,
     /// At the end of a stream.
     Dash,
 }
 
 /// Places there are at least.
-const ROOM: usize = 4;
+const MIN_DIGITS: usize = 4;
 
 impl Digits {
     /// A theme in colours that may be asked for, or in its own.
-    pub(crate) fn new(theme: Theme, color: Option<Rgb>, ground: Option<Rgb>) -> Self {
-        let (own_color, own_ground) = match theme {
+    pub(crate) fn new(theme: Theme, color: Option<Rgb>, background: Option<Rgb>) -> Self {
+        let (own_color, own_background) = match theme {
             Theme::Odometer => odometer::COLORS,
             Theme::SevenSegment => seven_segment::COLORS,
             Theme::Pixel => pixel::COLORS,
-            Theme::Custom(_) => return Self { theme, color: custom::DASH, ground: custom::DASH },
+            Theme::Custom(_) => return Self { theme, color: custom::DASH, background: custom::DASH },
         };
-        Self { theme, color: color.unwrap_or(own_color), ground: ground.unwrap_or(own_ground) }
+        Self { theme, color: color.unwrap_or(own_color), background: background.unwrap_or(own_background) }
     }
 }
 
@@ -64,22 +64,22 @@ impl Theme {
 }
 
 pub(crate) fn draw(digits: &Digits, value: Value) -> Drawing<'_> {
-    let places = places(value);
+    let cells = cells(value);
     match &digits.theme {
-        Theme::Odometer => odometer::draw(digits, &places),
-        Theme::SevenSegment => seven_segment::draw(digits, &places),
-        Theme::Pixel => pixel::draw(digits, &places),
-        Theme::Custom(custom) => custom.draw(&places),
+        Theme::Odometer => odometer::draw(digits, &cells),
+        Theme::SevenSegment => seven_segment::draw(digits, &cells),
+        Theme::Pixel => pixel::draw(digits, &cells),
+        Theme::Custom(custom) => custom.draw(&cells),
     }
 }
 
-fn places(value: Value) -> Vec<Place> {
+fn cells(value: Value) -> Vec<Cell> {
     let Some(number) = value.now() else {
-        return vec![Place::Dash; ROOM];
+        return vec![Cell::Dash; MIN_DIGITS];
     };
     let digits = number.to_string();
-    let unused = std::iter::repeat_n(Place::Unused, ROOM.saturating_sub(digits.len()));
-    unused.chain(digits.bytes().map(|digit| Place::Digit(digit - b'0'))).collect()
+    let unused = std::iter::repeat_n(Cell::Blank, MIN_DIGITS.saturating_sub(digits.len()));
+    unused.chain(digits.bytes().map(|digit| Cell::Digit(digit - b'0'))).collect()
 }
 
 #[cfg(test)]
@@ -88,10 +88,10 @@ mod tests {
 
     #[test]
     fn there_are_four_places_or_as_many_as_the_number_has() {
-        use Place::{Dash, Digit, Unused};
-        assert_eq!(places(Value::Count(0)), [Unused, Unused, Unused, Digit(0)]);
-        assert_eq!(places(Value::Peak { now: 407, peak: 9 }), [Unused, Digit(4), Digit(0), Digit(7)]);
-        assert_eq!(places(Value::Count(u64::MAX)).len(), 20);
-        assert_eq!(places(Value::Ended), [Dash; 4]);
+        use Cell::{Blank, Dash, Digit};
+        assert_eq!(cells(Value::Count(0)), [Blank, Blank, Blank, Digit(0)]);
+        assert_eq!(cells(Value::Peak { now: 407, peak: 9 }), [Blank, Digit(4), Digit(0), Digit(7)]);
+        assert_eq!(cells(Value::Count(u64::MAX)).len(), 20);
+        assert_eq!(cells(Value::Ended), [Dash; 4]);
     }
 }

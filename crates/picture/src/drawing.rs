@@ -6,7 +6,7 @@ use crate::Rgb;
 use crate::text::Line;
 
 /// Pixels of the longest side: a label of 64 wide capitals is some 800 wide.
-const MOST: u32 = 2048;
+const MAX_SIDE: u32 = 2048;
 
 /// Shapes and lines of text, from back to front. One unit is a pixel of the page (at scale 1 of the file too).
 pub(crate) struct Drawing<'a> {
@@ -26,7 +26,7 @@ pub(crate) enum Part<'a> {
 /// What a shape is filled with.
 pub(crate) enum Fill {
     Solid(Ink),
-    /// From the top of the picture to its foot: where, 0 to 1, and what.
+    /// From the top of the picture to its bottom: where, 0 to 1, and what.
     Down(Vec<(f32, Ink)>),
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Image<'a> {
 impl<'a> Drawing<'a> {
     /// An empty one. A font may claim to be as wide as it likes; a picture has its bounds.
     pub(crate) fn new(width: u32, height: u32) -> Self {
-        let [width, height] = [width, height].map(|side| side.clamp(1, MOST));
+        let [width, height] = [width, height].map(|side| side.clamp(1, MAX_SIDE));
         Self { width, height, parts: Vec::new(), alpha: 255 }
     }
 
@@ -97,23 +97,23 @@ impl<T: Into<Ink>> From<T> for Fill {
 
 /// A rectangle. Sides that are not positive are drawn as a hair, so that no look has to fear a size.
 pub(crate) fn rectangle(x: f32, y: f32, width: f32, height: f32) -> Path {
-    PathBuilder::from_rect(sound(x, y, width, height))
+    PathBuilder::from_rect(valid_rect(x, y, width, height))
 }
 
 /// A rectangle with round corners on the `left`, the `right`, or both.
 pub(crate) fn rounded(x: f32, y: f32, width: f32, height: f32, (left, right): (f32, f32)) -> Path {
-    let r = sound(x, y, width, height);
-    let (x, y, right_x, foot) = (r.left(), r.top(), r.right(), r.bottom());
+    let r = valid_rect(x, y, width, height);
+    let (x, y, right_x, bottom) = (r.left(), r.top(), r.right(), r.bottom());
     // How far from its corner the handle of a curve lies that is nearest to a quarter of a circle.
     let k = 1.0 - 0.552_284_8;
     let mut path = PathBuilder::new();
     path.move_to(x + left, y);
     path.line_to(right_x - right, y);
     path.cubic_to(right_x - right * k, y, right_x, y + right * k, right_x, y + right);
-    path.line_to(right_x, foot - right);
-    path.cubic_to(right_x, foot - right * k, right_x - right * k, foot, right_x - right, foot);
-    path.line_to(x + left, foot);
-    path.cubic_to(x + left * k, foot, x, foot - left * k, x, foot - left);
+    path.line_to(right_x, bottom - right);
+    path.cubic_to(right_x, bottom - right * k, right_x - right * k, bottom, right_x - right, bottom);
+    path.line_to(x + left, bottom);
+    path.cubic_to(x + left * k, bottom, x, bottom - left * k, x, bottom - left);
     path.line_to(x, y + left);
     path.cubic_to(x, y + left * k, x + left * k, y, x + left, y);
     path.close();
@@ -127,10 +127,10 @@ pub(crate) fn polygon(points: &[(f32, f32)]) -> Path {
         if i == 0 { path.move_to(x, y) } else { path.line_to(x, y) }
     }
     path.close();
-    path.finish().unwrap_or_else(|| PathBuilder::from_rect(sound(0.0, 0.0, 0.0, 0.0)))
+    path.finish().unwrap_or_else(|| PathBuilder::from_rect(valid_rect(0.0, 0.0, 0.0, 0.0)))
 }
 
-fn sound(x: f32, y: f32, width: f32, height: f32) -> Rect {
+fn valid_rect(x: f32, y: f32, width: f32, height: f32) -> Rect {
     let hair = 1e-3;
     let rect = Rect::from_xywh(x, y, width.max(hair), height.max(hair));
     rect.unwrap_or_else(|| Rect::from_xywh(0.0, 0.0, hair, hair).expect("a hair is a rectangle"))

@@ -42,10 +42,10 @@ pub use digits::DigitError;
 pub use font::load as load_fonts;
 pub use label::{Label, LabelError};
 pub use notice::notice;
-pub use parameters::{BadValue, StyleBuilder};
+pub use parameters::{StyleBuilder, StyleError};
 pub use ranking::ranking;
 pub use raster::Raster;
-pub use strip::{BadStrip, Heat, Strip, clear_pixel};
+pub use strip::{Heat, Strip, StripError, clear_pixel};
 pub use style::Style;
 pub use svg::svg;
 pub use themes::{ThemeError, Themes};
@@ -78,8 +78,8 @@ impl Value {
 
     /// The largest with so many digits: what a picture keeps room for, also when the number has gone.
     fn largest(digits: u32) -> Self {
-        let most = 10_u64.pow(digits) - 1;
-        Self::Peak { now: most, peak: most }
+        let largest = 10_u64.pow(digits) - 1;
+        Self::Peak { now: largest, peak: largest }
     }
 }
 

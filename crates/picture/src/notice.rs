@@ -13,12 +13,12 @@ const MARGIN: f32 = 8.0;
 const CORNER: f32 = 4.0;
 /// White letters on a ground of their own can be read on any page: 7.5 to 1, and the ground itself stands out from
 /// white and from black.
-const GROUND: [u8; 3] = [85, 85, 85];
+const BACKGROUND: [u8; 3] = [85, 85, 85];
 const LETTERS: [u8; 3] = [255, 255, 255];
 /// Heights of capitals to choose from, in pixels; below nine Anton can't be read.
 const CAPITALS: [f32; 8] = [16.0, 15.0, 14.0, 13.0, 12.0, 11.0, 10.0, 9.0];
 /// Characters that are looked at; more never fit.
-const MOST: usize = 100;
+const MAX_CHARS_READ: usize = 100;
 
 /// A PNG file of 200×30 pixels that says `text`, in letters as large as fit. A text too long for the smallest (some
 /// forty characters) is cut off, with an ellipsis.
@@ -34,14 +34,14 @@ fn paint(text: &str) -> Raster {
     let x = (SIZE.0 as f32 - face.width(&text)) / 2.0;
     let baseline = ((SIZE.1 as f32 + capitals) / 2.0).round() as i32;
     Line::at(x, face).even(&text).draw(&mut letters, baseline);
-    fill(&mut pixmap, GROUND, None);
+    fill(&mut pixmap, BACKGROUND, None);
     fill(&mut pixmap, LETTERS, Some(&letters));
     pixmap.into()
 }
 
 /// The largest capitals with which the text fits, and as much of the text as fits with the smallest.
 fn fit(text: &str) -> (f32, String) {
-    let mut cut: String = text.chars().take(MOST).collect();
+    let mut cut: String = text.chars().take(MAX_CHARS_READ).collect();
     if let Some(capitals) = CAPITALS.into_iter().find(|&capitals| fits(capitals, &cut)) {
         return (capitals, cut);
     }
@@ -62,7 +62,7 @@ fn blank() -> (Pixmap, Mask) {
 }
 
 /// A rectangle with round corners, as large as the picture.
-fn ground() -> Path {
+fn rounded_rectangle() -> Path {
     let (width, height) = (SIZE.0 as f32, SIZE.1 as f32);
     let (right, bottom) = (width - CORNER, height - CORNER);
     let mut path = PathBuilder::new();
@@ -82,7 +82,7 @@ fn ground() -> Path {
 fn fill(pixmap: &mut Pixmap, [red, green, blue]: [u8; 3], mask: Option<&Mask>) {
     let mut paint = Paint::default();
     paint.set_color_rgba8(red, green, blue, 255);
-    pixmap.fill_path(&ground(), &paint, FillRule::Winding, Transform::identity(), mask);
+    pixmap.fill_path(&rounded_rectangle(), &paint, FillRule::Winding, Transform::identity(), mask);
 }
 
 #[cfg(test)]

@@ -60,8 +60,8 @@ impl Canvas {
             Fill::Solid(ink) => return Shader::SolidColor(color(*ink)),
             Fill::Down(stops) => stops.iter().map(|&(at, ink)| GradientStop::new(at, color(ink))).collect(),
         };
-        let (top, foot) = (Point::zero(), Point::from_xy(0.0, self.height));
-        LinearGradient::new(top, foot, stops, SpreadMode::Pad, Transform::identity())
+        let (top, bottom) = (Point::zero(), Point::from_xy(0.0, self.height));
+        LinearGradient::new(top, bottom, stops, SpreadMode::Pad, Transform::identity())
             .unwrap_or(Shader::SolidColor(Color::TRANSPARENT))
     }
 
@@ -124,7 +124,7 @@ fn blur(mask: &mut Mask, deviation: f32) {
     for (y, from) in mask.data().chunks_exact(width).enumerate() {
         padded[row(y)..].iter_mut().zip(from).for_each(|(to, &from)| *to = f32::from(from));
     }
-    let blurred = smear(&smear(&padded, &weights, 1), &weights, stride);
+    let blurred = convolve(&convolve(&padded, &weights, 1), &weights, stride);
     for (y, to) in mask.data_mut().chunks_exact_mut(width).enumerate() {
         to.iter_mut().zip(&blurred[row(y)..]).for_each(|(to, from)| *to = from.round() as u8);
     }
@@ -132,7 +132,7 @@ fn blur(mask: &mut Mask, deviation: f32) {
 
 /// Each value becomes the weighted mean of itself and its neighbours, which are `step` places apart. Goes over all
 /// values once for each weight, which the compiler makes fast.
-fn smear(values: &[f32], weights: &[f32], step: usize) -> Vec<f32> {
+fn convolve(values: &[f32], weights: &[f32], step: usize) -> Vec<f32> {
     let mut means: Vec<f32> = values.iter().map(|value| value * weights[0]).collect();
     for (far, weight) in weights.iter().enumerate().skip(1) {
         let add = |(to, from): (&mut f32, &f32)| *to += from * weight;

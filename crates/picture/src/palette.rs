@@ -2,18 +2,18 @@
 
 /// Colours that a picture of several layers keeps at scale 1. Each costs three bytes of the file and makes its pixels
 /// longer. Larger pictures have more steps in their gradients.
-const MOST: usize = 48;
+const MAX_COLORS: usize = 48;
 
-/// Replaces colours by others of the picture, so that at most [`MOST`] are left for each unit of `scale`. Those stay
+/// Replaces colours by others of the picture, so that at most [`MAX_COLORS`] are left for each unit of `scale`. Those stay
 /// that cover much, and those that are unlike any other. A ground is off by at most 12 steps of 255 then. To keep it
 /// as it is, it would have to count for so much that letters grow rough and files an eighth longer.
 pub(crate) fn reduce(pixels: &mut [[u8; 4]], scale: u8) {
-    let most = MOST * usize::from(scale);
-    let colors = tally(pixels);
-    if colors.len() <= most {
+    let max = MAX_COLORS * usize::from(scale);
+    let colors = count_colors(pixels);
+    if colors.len() <= max {
         return;
     }
-    let nearest = choose(&colors, most);
+    let nearest = choose_colors(&colors, max);
     for run in pixels.chunk_by_mut(|a, b| a == b) {
         if let Ok(i) = colors.binary_search_by_key(&run[0], |color| color.0) {
             run.fill(nearest[i]);
@@ -22,7 +22,7 @@ pub(crate) fn reduce(pixels: &mut [[u8; 4]], scale: u8) {
 }
 
 /// Colours and how many pixels have each, sorted by colour.
-fn tally(pixels: &[[u8; 4]]) -> Vec<([u8; 4], u32)> {
+fn count_colors(pixels: &[[u8; 4]]) -> Vec<([u8; 4], u32)> {
     let mut runs: Vec<_> = pixels.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32)).collect();
     runs.sort_unstable();
     runs.dedup_by(|run, first| {
@@ -34,10 +34,10 @@ fn tally(pixels: &[[u8; 4]]) -> Vec<([u8; 4], u32)> {
 }
 
 /// For each colour the one that takes its place: again and again the one is chosen that is seen to be worst off.
-fn choose(colors: &[([u8; 4], u32)], most: usize) -> Vec<[u8; 4]> {
+fn choose_colors(colors: &[([u8; 4], u32)], max: usize) -> Vec<[u8; 4]> {
     let mut nearest = vec![(u32::MAX, [0; 4]); colors.len()];
     let mut next = colors.iter().enumerate().max_by_key(|(_, color)| color.1).map_or(0, |(i, _)| i);
-    for _ in 0..most {
+    for _ in 0..max {
         let chosen = colors[next].0;
         for (near, color) in nearest.iter_mut().zip(colors) {
             let distance = distance(chosen, color.0);
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn few_colours_stay_as_they_are() {
-        let mut pixels: Vec<[u8; 4]> = (0..MOST as u8).map(|i| [i, 0, 0, 255]).collect();
+        let mut pixels: Vec<[u8; 4]> = (0..MAX_COLORS as u8).map(|i| [i, 0, 0, 255]).collect();
         let before = pixels.clone();
         reduce(&mut pixels, 1);
         assert_eq!(pixels, before);
@@ -78,7 +78,7 @@ mod tests {
         pixels.extend([[0, 0, 255, 255]]);
         let before = pixels.clone();
         reduce(&mut pixels, 1);
-        assert!(tally(&pixels).len() <= MOST);
+        assert!(count_colors(&pixels).len() <= MAX_COLORS);
         let off = |(a, b): (&[u8; 4], &[u8; 4])| (0..4).all(|i| a[i].abs_diff(b[i]) <= 8);
         assert!(pixels.iter().zip(&before).all(off), "{pixels:?}");
         assert_eq!(pixels.last(), before.last());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::badge::{self, Badge, Kind};
-use crate::color::Written;
+use crate::color::ParsedColor;
 use crate::digits::{Digits, Theme};
 use crate::font::Typeface;
 use crate::number::Format;
@@ -18,9 +18,9 @@ use crate::{Label, Style, Themes};
 #[derive(Clone, Debug, Default)]
 pub struct StyleBuilder {
     label: Label,
-    look: Option<Name>,
-    color: Option<Written>,
-    label_color: Option<Written>,
+    look: Option<StyleName>,
+    color: Option<ParsedColor>,
+    label_color: Option<ParsedColor>,
     theme: Option<String>,
     font: Option<String>,
     scale: Scale,
@@ -29,20 +29,20 @@ pub struct StyleBuilder {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Name {
+enum StyleName {
     Plain,
     Badge(Kind),
     Digits,
 }
 
-const NAMES: [(&str, Name); 7] = [
-    ("plain", Name::Plain),
-    ("flat", Name::Badge(Kind::Flat)),
-    ("flat-square", Name::Badge(Kind::FlatSquare)),
-    ("plastic", Name::Badge(Kind::Plastic)),
-    ("for-the-badge", Name::Badge(Kind::ForTheBadge)),
-    ("social", Name::Badge(Kind::Social)),
-    ("digits", Name::Digits),
+const STYLE_NAMES: [(&str, StyleName); 7] = [
+    ("plain", StyleName::Plain),
+    ("flat", StyleName::Badge(Kind::Flat)),
+    ("flat-square", StyleName::Badge(Kind::FlatSquare)),
+    ("plastic", StyleName::Badge(Kind::Plastic)),
+    ("for-the-badge", StyleName::Badge(Kind::ForTheBadge)),
+    ("social", StyleName::Badge(Kind::Social)),
+    ("digits", StyleName::Digits),
 ];
 
 /// Pixels of the file to a pixel of the page, each way.
@@ -51,7 +51,7 @@ struct Scale(u8);
 
 /// A parameter of a style that can't be what it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BadValue {
+pub struct StyleError {
     /// The parameter's name.
     pub parameter: &'static str,
     /// Why, or what it can be. Holds nothing of what was asked.
@@ -68,17 +68,17 @@ impl StyleBuilder {
     /// What a badge is that nobody asked to be otherwise: flat.
     #[must_use]
     pub fn flat(label: Label) -> Self {
-        Self { look: Some(Name::Badge(Kind::Flat)), ..Self::new(label) }
+        Self { look: Some(StyleName::Badge(Kind::Flat)), ..Self::new(label) }
     }
 
     /// Takes a parameter. `Ok(false)` if `name` is none of a style's.
     ///
     /// # Errors
     /// When the value is none that the parameter can have. What it was before stays.
-    pub fn take(&mut self, name: &str, value: &str) -> Result<bool, BadValue> {
+    pub fn take(&mut self, name: &str, value: &str) -> Result<bool, StyleError> {
         match name {
             "label" => self.label = Label::new(value).map_err(|error| bad("label", error))?,
-            "style" => self.look = Some(one_of("style", value, &NAMES)?),
+            "style" => self.look = Some(one_of("style", value, &STYLE_NAMES)?),
             "color" => self.color = Some(color("color", value)?),
             "labelColor" => self.label_color = Some(color("labelColor", value)?),
             "theme" => self.theme = Some(named("theme", value)?),
@@ -95,15 +95,17 @@ impl StyleBuilder {
     ///
     /// # Errors
     /// When parameters name what `themes` don't have, or don't go together.
-    pub fn build(self, themes: &Themes) -> Result<Style, BadValue> {
+    pub fn build(self, themes: &Themes) -> Result<Style, StyleError> {
         let theme = self.theme(themes)?;
         let font = self.font(themes)?;
         let look = match (self.look, theme) {
-            (None | Some(Name::Plain), Ground::Page { dark }) => Look::Plain(self.plain(dark, font)),
-            (Some(Name::Badge(kind)), Ground::Page { .. }) => Look::Badge(self.badge(kind, font)),
-            (Some(Name::Digits), Ground::Page { .. }) => Look::Digits(self.digits(Theme::Odometer)),
-            (None | Some(Name::Digits), Ground::Own(theme)) => Look::Digits(self.digits(theme)),
-            (Some(_), Ground::Own(_)) => return Err(bad("theme", "this one is for style=digits")),
+            (None | Some(StyleName::Plain), ThemeChoice::Page { dark }) => {
+                Look::Plain(self.plain(dark, font))
+            }
+            (Some(StyleName::Badge(kind)), ThemeChoice::Page { .. }) => Look::Badge(self.badge(kind, font)),
+            (Some(StyleName::Digits), ThemeChoice::Page { .. }) => Look::Digits(self.digits(Theme::Odometer)),
+            (None | Some(StyleName::Digits), ThemeChoice::Digits(theme)) => Look::Digits(self.digits(theme)),
+            (Some(_), ThemeChoice::Digits(_)) => return Err(bad("theme", "this one is for style=digits")),
         };
         // Badge services cut spaces off.
         let label = if matches!(look, Look::Badge(_)) { self.label.trimmed() } else { self.label };
@@ -113,18 +115,18 @@ impl StyleBuilder {
         Ok(Style { look, label, scale: self.scale.0, format, peak: self.peak && others })
     }
 
-    fn theme(&self, themes: &Themes) -> Result<Ground, BadValue> {
+    fn theme(&self, themes: &Themes) -> Result<ThemeChoice, StyleError> {
         match self.theme.as_deref() {
-            None | Some("light") => Ok(Ground::Page { dark: false }),
-            Some("dark") => Ok(Ground::Page { dark: true }),
+            None | Some("light") => Ok(ThemeChoice::Page { dark: false }),
+            Some("dark") => Ok(ThemeChoice::Page { dark: true }),
             Some(name) => themes
                 .digits(name)
-                .map(Ground::Own)
+                .map(ThemeChoice::Digits)
                 .ok_or_else(|| bad("theme", format_args!("it can be {}", themes.theme_names().join(", ")))),
         }
     }
 
-    fn font(&self, themes: &Themes) -> Result<Option<Shared<Typeface>>, BadValue> {
+    fn font(&self, themes: &Themes) -> Result<Option<Shared<Typeface>>, StyleError> {
         let Some(name) = &self.font else {
             return Ok(None);
         };
@@ -155,15 +157,15 @@ impl StyleBuilder {
     }
 
     fn digits(&self, theme: Theme) -> Digits {
-        let css = |color: Option<Written>| color.map(|color| color.css);
+        let css = |color: Option<ParsedColor>| color.map(|color| color.css);
         Digits::new(theme, css(self.color), css(self.label_color))
     }
 }
 
 /// What a theme says: what the page around the picture is like, or what the digits are.
-enum Ground {
+enum ThemeChoice {
     Page { dark: bool },
-    Own(Theme),
+    Digits(Theme),
 }
 
 impl Default for Scale {
@@ -172,42 +174,42 @@ impl Default for Scale {
     }
 }
 
-fn one_of<T: Copy>(parameter: &'static str, value: &str, names: &[(&str, T)]) -> Result<T, BadValue> {
+fn one_of<T: Copy>(parameter: &'static str, value: &str, names: &[(&str, T)]) -> Result<T, StyleError> {
     let found = names.iter().find(|(name, _)| *name == value).map(|(_, meaning)| *meaning);
     let list = || names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     found.ok_or_else(|| bad(parameter, format_args!("it can be {}", list())))
 }
 
-fn bad(parameter: &'static str, reason: impl fmt::Display) -> BadValue {
-    BadValue { parameter, reason: reason.to_string() }
+fn bad(parameter: &'static str, reason: impl fmt::Display) -> StyleError {
+    StyleError { parameter, reason: reason.to_string() }
 }
 
 /// A name that can only be looked up when all is there.
-fn named(parameter: &'static str, value: &str) -> Result<String, BadValue> {
+fn named(parameter: &'static str, value: &str) -> Result<String, StyleError> {
     if value.len() <= MAX_NAME {
         return Ok(value.to_ascii_lowercase());
     }
     Err(bad(parameter, format_args!("its name has at most {MAX_NAME} letters")))
 }
 
-fn color(parameter: &'static str, value: &str) -> Result<Written, BadValue> {
+fn color(parameter: &'static str, value: &str) -> Result<ParsedColor, StyleError> {
     let names = "a colour's name (green, brightgreen, cornflowerblue) or 3 or 6 hex digits without #";
-    Written::parse(value).ok_or_else(|| bad(parameter, format_args!("it can be {names}")))
+    ParsedColor::parse(value).ok_or_else(|| bad(parameter, format_args!("it can be {names}")))
 }
 
-impl fmt::Display for BadValue {
+impl fmt::Display for StyleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bad {}: {}", self.parameter, self.reason)
     }
 }
 
-impl std::error::Error for BadValue {}
+impl std::error::Error for StyleError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn style(query: &str) -> Result<Style, BadValue> {
+    fn style(query: &str) -> Result<Style, StyleError> {
         let mut builder = StyleBuilder::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             builder.take(&name, &value)?;

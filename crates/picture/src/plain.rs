@@ -17,7 +17,7 @@ const CAPITALS: f32 = 16.0;
 /// Whole pixels, so that a digit has the same pixels wherever it stands.
 const CELL: f32 = 10.0;
 /// Digits for which there is room at least: as a count goes from 9 to 10 and on to 9,999 no picture changes its size.
-const ROOM: u32 = 4;
+const MIN_DIGITS: u32 = 4;
 /// How opaque the last picture of a stream is, of 255.
 const PALE: u8 = 115;
 
@@ -49,8 +49,8 @@ impl Default for Plain {
 pub(crate) fn draw<'a>(plain: &'a Plain, style: &Style, value: Value) -> Drawing<'a> {
     let words = Line::at(MARGIN, plain.face()).sharp(&words(&style.label));
     let line = words.clone().number(CELL, &style.message(value));
-    let room = words.number(CELL, &style.message(Value::largest(ROOM)));
-    let needed = (line.end().max(room.end()) + MARGIN).ceil() as u32;
+    let widest = words.number(CELL, &style.message(Value::largest(MIN_DIGITS)));
+    let needed = (line.end().max(widest.end()) + MARGIN).ceil() as u32;
     let mut drawing = Drawing::new(needed.max(SIZE.0), SIZE.1);
     drawing.text(line, BASELINE, plain.ink);
     if value == Value::Ended {

@@ -13,16 +13,16 @@ const WIDTH: u32 = 320;
 const ROW: u32 = 20;
 const MARGIN: u32 = 8;
 /// Most rows of a picture.
-const MOST: usize = 50;
+const MAX_ROWS: usize = 50;
 const SIZE: f32 = 12.0;
 /// The width of each digit, whole so that a digit has the same pixels in each place.
 const CELL: f32 = 8.0;
 /// Digits for which there is room at least.
-const ROOM: usize = 4;
+const MIN_DIGITS: usize = 4;
 /// Pixels between a name and its number.
 const GAP: f32 = 12.0;
 /// A ground of its own, with every second row lighter, can be read on any page: white on it is 11 to 1.
-const GROUND: [u8; 3] = [51, 51, 51];
+const BACKGROUND: [u8; 3] = [51, 51, 51];
 const STRIPE: [u8; 3] = [64, 64, 64];
 const LETTERS: [u8; 3] = [255, 255, 255];
 const NOBODY: &str = "No page is open right now";
@@ -34,17 +34,17 @@ const NOBODY: &str = "No page is open right now";
 /// picture of a site always has one size, however many `rows` there are. Costs some milliseconds.
 #[must_use]
 pub fn ranking(rows: &[(&str, u64)], places: usize) -> Bytes {
-    paint(rows, places.clamp(1, MOST)).encode()
+    paint(rows, places.clamp(1, MAX_ROWS)).encode()
 }
 
 fn paint(rows: &[(&str, u64)], places: usize) -> Raster {
-    let mut pixmap = ground(places);
+    let mut pixmap = background(places);
     let mut letters = Mask::new(pixmap.width(), pixmap.height()).expect("neither side is zero");
     let face = Face::dejavu(SIZE);
     if rows.is_empty() {
         Line::at(MARGIN as f32, face).even(NOBODY).draw(&mut letters, baseline(0));
     }
-    let digits = rows.iter().take(places).map(|row| digits(row.1)).max().unwrap_or_default().max(ROOM);
+    let digits = rows.iter().take(places).map(|row| digits(row.1)).max().unwrap_or_default().max(MIN_DIGITS);
     for (place, &(page, number)) in rows.iter().take(places).enumerate() {
         let left = (WIDTH - MARGIN) as f32 - CELL * digits as f32;
         let name = cut(&readable(page, face), face, left - GAP - MARGIN as f32);
@@ -60,10 +60,10 @@ fn digits(number: u64) -> usize {
     number.checked_ilog10().unwrap_or_default() as usize + 1
 }
 
-fn ground(places: usize) -> Pixmap {
+fn background(places: usize) -> Pixmap {
     let height = places as u32 * ROW + 2 * MARGIN;
     let mut pixmap = Pixmap::new(WIDTH, height).expect("neither side is zero");
-    fill(&mut pixmap, (0, height), GROUND, None);
+    fill(&mut pixmap, (0, height), BACKGROUND, None);
     for place in (0..places as u32).step_by(2) {
         fill(&mut pixmap, (MARGIN + place * ROW, ROW), STRIPE, None);
     }
@@ -106,12 +106,12 @@ fn readable(page: &str, face: Face) -> String {
 const SOFT_HYPHEN: char = '\u{ad}';
 
 /// `text`, or its beginning and end with an ellipsis between, in at most `room` pixels.
-fn cut(text: &str, face: Face, room: f32) -> String {
-    if text.len() < 1000 && face.width(text) <= room {
+fn cut(text: &str, face: Face, max_width: f32) -> String {
+    if text.len() < 1000 && face.width(text) <= max_width {
         return text.to_owned();
     }
     let (mut head, mut tail) = (String::new(), Vec::new());
-    let mut left = room - face.advance('…');
+    let mut left = max_width - face.advance('…');
     let mut chars = text.chars();
     while let Some(c) = if head.chars().count() > tail.len() { chars.next_back() } else { chars.next() } {
         left -= face.advance(c);

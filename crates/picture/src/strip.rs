@@ -34,7 +34,7 @@ pub struct Strip {
 
 /// A size that no strip has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct BadStrip;
+pub struct StripError;
 
 /// How many readers there are in each cell of a strip, as far as that is to be seen: 0 for none, otherwise one more than
 /// the place in `HEAT`.
@@ -43,20 +43,20 @@ pub struct Heat(Vec<u8>);
 
 impl Strip {
     /// The longest side, in pixels.
-    pub const LONGEST: u16 = 2000;
+    pub const MAX_LENGTH: u16 = 2000;
     /// The longest that the shorter side may be, in pixels.
-    pub const WIDEST: u16 = 100;
+    pub const MAX_BREADTH: u16 = 100;
     /// The shortest side, in pixels.
-    pub const SHORTEST: u16 = 4;
+    pub const MIN_BREADTH: u16 = 4;
 
     /// A strip of that many pixels.
     ///
     /// # Errors
-    /// [`BadStrip`], if the longer side has more than 2000 or the shorter one not 4 to 100.
-    pub fn new(width: u16, height: u16) -> Result<Self, BadStrip> {
+    /// [`StripError`], if the longer side has more than 2000 or the shorter one not 4 to 100.
+    pub fn new(width: u16, height: u16) -> Result<Self, StripError> {
         let (shorter, longer) = (width.min(height), width.max(height));
-        if longer > Self::LONGEST || !(Self::SHORTEST..=Self::WIDEST).contains(&shorter) {
-            return Err(BadStrip);
+        if longer > Self::MAX_LENGTH || !(Self::MIN_BREADTH..=Self::MAX_BREADTH).contains(&shorter) {
+            return Err(StripError);
         }
         Ok(Self { width, height })
     }
@@ -127,19 +127,19 @@ fn color(heat: &Heat, at: usize) -> [u8; 4] {
     if level == 0 || at % PITCH >= PITCH - GAP { TRACK } else { HEAT[level - 1] }
 }
 
-impl fmt::Display for BadStrip {
+impl fmt::Display for StripError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "no strip: the longer side has at most {} pixels, the shorter one {} to {}",
-            Strip::LONGEST,
-            Strip::SHORTEST,
-            Strip::WIDEST
+            Strip::MAX_LENGTH,
+            Strip::MIN_BREADTH,
+            Strip::MAX_BREADTH
         )
     }
 }
 
-impl std::error::Error for BadStrip {}
+impl std::error::Error for StripError {}
 
 #[cfg(test)]
 mod tests {
@@ -173,7 +173,7 @@ mod tests {
             assert_eq!((side(16), side(20)), (u32::from(width), u32::from(height)));
         }
         for (width, height) in [(2001, 12), (12, 2001), (101, 101), (3, 100), (0, 0)] {
-            assert_eq!(Strip::new(width, height), Err(BadStrip));
+            assert_eq!(Strip::new(width, height), Err(StripError));
         }
     }
 }

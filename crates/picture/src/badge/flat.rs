@@ -13,7 +13,7 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     let mut drawing = Drawing::new(halves.width(), HEIGHT);
     round(&halves, &mut drawing, CORNER);
     drawing.fill(whole(&halves, HEIGHT, CORNER), gloss());
-    halves.letter(&mut drawing, BASELINE, true);
+    halves.draw_texts(&mut drawing, BASELINE, true);
     drawing
 }
 

@@ -15,6 +15,6 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
         drawing.fill(rectangle(0.0, 0.0, left, HEIGHT as f32), halves.colors.0);
     }
     drawing.fill(rectangle(left, 0.0, right, HEIGHT as f32), halves.colors.1);
-    halves.letter(&mut drawing, BASELINE, false);
+    halves.draw_texts(&mut drawing, BASELINE, false);
     drawing
 }

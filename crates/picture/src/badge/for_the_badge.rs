@@ -1,7 +1,7 @@
 //! `style=for-the-badge`: capitals, wide apart, the message bold.
 
 use super::lettering::Lettering;
-use super::{Badge, GREY, color, messages, push};
+use super::{Badge, GREY, color, draw_text, messages};
 use crate::drawing::{Drawing, rectangle};
 use crate::{Style, Value};
 
@@ -16,18 +16,18 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     let (message, sample) = messages(style, value);
     let (message, sample) = (message.to_uppercase(), sample.to_uppercase());
     let label_width = thin.gapped_width(&label);
-    let room = bold.gapped_width(&message).max(bold.gapped_width(&sample));
+    let message_width = bold.gapped_width(&message).max(bold.gapped_width(&sample));
     // Whole pixels, where badge services leave it to the browser to round.
     let left = if label.is_empty() { 0.0 } else { (label_width + 2.0 * MARGIN).round() };
-    let right = (room + 2.0 * MARGIN).round();
+    let right = (message_width + 2.0 * MARGIN).round();
 
     let mut drawing = Drawing::new((left + right) as u32, HEIGHT);
-    let grounds = (badge.label_color.unwrap_or(GREY), color(badge, value));
+    let colors = (badge.label_color.unwrap_or(GREY), color(badge, value));
     if left > 0.0 {
-        drawing.fill(rectangle(0.0, 0.0, left, HEIGHT as f32), grounds.0);
+        drawing.fill(rectangle(0.0, 0.0, left, HEIGHT as f32), colors.0);
     }
-    drawing.fill(rectangle(left, 0.0, right, HEIGHT as f32), grounds.1);
-    push(&mut drawing, thin.spread(MARGIN, &label, label_width), BASELINE, grounds.0, false);
-    push(&mut drawing, bold.centred(left + MARGIN, &message, room), BASELINE, grounds.1, false);
+    drawing.fill(rectangle(left, 0.0, right, HEIGHT as f32), colors.1);
+    draw_text(&mut drawing, thin.spread(MARGIN, &label, label_width), BASELINE, colors.0, false);
+    draw_text(&mut drawing, bold.centred(left + MARGIN, &message, message_width), BASELINE, colors.1, false);
     drawing
 }

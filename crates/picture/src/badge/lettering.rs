@@ -72,9 +72,9 @@ impl<'a> Lettering<'a> {
     }
 
     /// `text` in the middle of `room` pixels from `x` on.
-    pub(super) fn centred(&self, x: f32, text: &str, room: f32) -> Line<'a> {
+    pub(super) fn centred(&self, x: f32, text: &str, space: f32) -> Line<'a> {
         let width = self.width(text) + self.gap * text.chars().count() as f32;
-        self.spread(x + ((room - width) / 2.0).max(0.0), text, width)
+        self.spread(x + ((space - width) / 2.0).max(0.0), text, width)
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     let mut drawing = Drawing::new(halves.width(), HEIGHT);
     round(&halves, &mut drawing, CORNER);
     drawing.fill(whole(&halves, HEIGHT, CORNER), light());
-    halves.letter(&mut drawing, BASELINE, true);
+    halves.draw_texts(&mut drawing, BASELINE, true);
     drawing
 }
 

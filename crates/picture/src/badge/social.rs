@@ -25,8 +25,8 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     let label = capitalised(style.label.as_str());
     let (message, sample) = messages(style, value);
     let label_width = lettering.odd_width(&label) as f32;
-    let room = lettering.odd_width(&message).max(lettering.odd_width(&sample)) as f32;
-    let (button, bubble) = (label_width + 2.0 * PADDING.0, room + 2.0 * PADDING.1);
+    let message_width = lettering.odd_width(&message).max(lettering.odd_width(&sample)) as f32;
+    let (button, bubble) = (label_width + 2.0 * PADDING.0, message_width + 2.0 * PADDING.1);
 
     let mut drawing = Drawing::new((button + 1.0 + GUTTER + bubble) as u32, HEIGHT);
     bordered(&mut drawing, 0.0, button, BUTTON);
@@ -34,8 +34,8 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     let left = button + GUTTER;
     bordered(&mut drawing, left, bubble, BUBBLE);
     tip(&mut drawing, left);
-    letter(&mut drawing, lettering.spread(PADDING.0, &label, label_width));
-    letter(&mut drawing, lettering.centred(left + PADDING.1, &message, room));
+    draw_text(&mut drawing, lettering.spread(PADDING.0, &label, label_width));
+    draw_text(&mut drawing, lettering.centred(left + PADDING.1, &message, message_width));
     drawing
 }
 
@@ -45,10 +45,10 @@ fn capitalised(text: &str) -> String {
 }
 
 /// A box with a line of one pixel around it.
-fn bordered(drawing: &mut Drawing, x: f32, width: f32, ground: Rgb) {
+fn bordered(drawing: &mut Drawing, x: f32, width: f32, background: Rgb) {
     let corners = (CORNER + 0.5, CORNER + 0.5);
     drawing.fill(rounded(x, 0.0, width + 1.0, HEIGHT as f32, corners), LINE);
-    drawing.fill(inner(x, width), ground);
+    drawing.fill(inner(x, width), background);
 }
 
 /// What the line runs around.
@@ -70,7 +70,7 @@ fn tip(drawing: &mut Drawing, left: f32) {
 }
 
 /// Dark letters, and a white edge below them.
-fn letter<'a>(drawing: &mut Drawing<'a>, line: Line<'a>) {
+fn draw_text<'a>(drawing: &mut Drawing<'a>, line: Line<'a>) {
     drawing.text(line.clone(), BASELINE + 1, Rgb::hex(0xffffff));
     drawing.text(line, BASELINE, LETTERS);
 }

@@ -7,7 +7,7 @@ use std::io::Cursor;
 use bytes::Bytes;
 use png::{ColorType, Decoder, Limits, Transformations};
 
-use super::Place;
+use super::Cell;
 use crate::drawing::{Drawing, Image, rectangle};
 use crate::{Raster, Rgb, Themes};
 
@@ -25,7 +25,7 @@ pub(crate) struct CustomDigits {
 
 struct Digit {
     raster: Raster,
-    /// Written anew, so that nothing but the pixels gets into a picture.
+    /// Encoded again, so that nothing but the pixels gets into a picture.
     file: Bytes,
 }
 
@@ -62,14 +62,14 @@ impl CustomDigits {
         Ok(Self { digits, width, height })
     }
 
-    pub(super) fn draw(&self, places: &[Place]) -> Drawing<'_> {
-        let mut drawing = Drawing::new(self.width * places.len() as u32, self.height);
-        for (i, place) in places.iter().enumerate() {
+    pub(super) fn draw(&self, cells: &[Cell]) -> Drawing<'_> {
+        let mut drawing = Drawing::new(self.width * cells.len() as u32, self.height);
+        for (i, cell) in cells.iter().enumerate() {
             let left = self.width * i as u32;
-            match place {
-                Place::Digit(digit) => self.place(&mut drawing, left, *digit),
-                Place::Unused => self.place(&mut drawing, left, 0),
-                Place::Dash => self.dash(&mut drawing, left),
+            match cell {
+                Cell::Digit(digit) => self.place(&mut drawing, left, *digit),
+                Cell::Blank => self.place(&mut drawing, left, 0),
+                Cell::Dash => self.dash(&mut drawing, left),
             }
         }
         drawing

@@ -1,6 +1,6 @@
 //! `theme=odometer`: wheels behind a window, lit from the front.
 
-use super::{Digits, Place};
+use super::{Cell, Digits};
 use crate::Rgb;
 use crate::drawing::{Drawing, Fill, Ink, rectangle, rounded};
 use crate::font::Face;
@@ -17,16 +17,16 @@ const EDGE: f32 = 2.0;
 const SIZE: f32 = 19.0;
 const BASELINE: u32 = 22;
 
-pub(super) fn draw<'a>(digits: &Digits, places: &[Place]) -> Drawing<'a> {
-    let width = WHEEL * places.len() as f32 - 1.0 + 2.0 * EDGE;
+pub(super) fn draw<'a>(digits: &Digits, cells: &[Cell]) -> Drawing<'a> {
+    let width = WHEEL * cells.len() as f32 - 1.0 + 2.0 * EDGE;
     let mut drawing = Drawing::new(width as u32, HEIGHT);
     drawing.fill(rounded(0.0, 0.0, width, HEIGHT as f32, (3.0, 3.0)), FRAME);
-    for i in 0..places.len() {
+    for i in 0..cells.len() {
         let wheel = || rectangle(EDGE + WHEEL * i as f32, EDGE, WHEEL - 1.0, HEIGHT as f32 - 2.0 * EDGE);
-        drawing.fill(wheel(), digits.ground);
+        drawing.fill(wheel(), digits.background);
         drawing.fill(wheel(), light());
     }
-    let text: String = places.iter().map(painted).collect();
+    let text: String = cells.iter().map(painted).collect();
     drawing.text(Line::at(EDGE - 0.5, Face::bold(SIZE)).cells(WHEEL, &text), BASELINE, digits.color);
     drawing
 }
@@ -43,10 +43,10 @@ fn light() -> Fill {
     ])
 }
 
-fn painted(place: &Place) -> char {
-    match place {
-        Place::Digit(digit) => char::from(b'0' + digit),
-        Place::Unused => '0',
-        Place::Dash => '–',
+fn painted(cell: &Cell) -> char {
+    match cell {
+        Cell::Digit(digit) => char::from(b'0' + digit),
+        Cell::Blank => '0',
+        Cell::Dash => '–',
     }
 }

@@ -1,6 +1,6 @@
 //! `theme=pixel`: digits of five by seven squares, as on old displays.
 
-use super::{Digits, Place};
+use super::{Cell, Digits};
 use crate::Rgb;
 use crate::drawing::{Drawing, rectangle, rounded};
 
@@ -28,15 +28,15 @@ const DIGITS: [[u8; 7]; 10] = [
 ];
 const DASH: [u8; 7] = [0, 0, 0, 0b01110, 0, 0, 0];
 
-pub(super) fn draw<'a>(digits: &Digits, places: &[Place]) -> Drawing<'a> {
-    let width = CELL * places.len() as f32 - SQUARE + 2.0 * EDGE;
+pub(super) fn draw<'a>(digits: &Digits, cells: &[Cell]) -> Drawing<'a> {
+    let width = CELL * cells.len() as f32 - SQUARE + 2.0 * EDGE;
     let mut drawing = Drawing::new(width as u32, HEIGHT);
-    drawing.fill(rounded(0.0, 0.0, width, HEIGHT as f32, (3.0, 3.0)), digits.ground);
-    for (i, place) in places.iter().enumerate() {
-        let rows = match place {
-            Place::Digit(digit) => DIGITS[usize::from(digit % 10)],
-            Place::Unused => [0; 7],
-            Place::Dash => DASH,
+    drawing.fill(rounded(0.0, 0.0, width, HEIGHT as f32, (3.0, 3.0)), digits.background);
+    for (i, cell) in cells.iter().enumerate() {
+        let rows = match cell {
+            Cell::Digit(digit) => DIGITS[usize::from(digit % 10)],
+            Cell::Blank => [0; 7],
+            Cell::Dash => DASH,
         };
         squares(&mut drawing, EDGE + CELL * i as f32, rows, digits.color);
     }

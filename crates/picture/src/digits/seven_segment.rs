@@ -2,7 +2,7 @@
 
 use tiny_skia::Path;
 
-use super::{Digits, Place};
+use super::{Cell, Digits};
 use crate::Rgb;
 use crate::drawing::{Drawing, Ink, polygon, rounded};
 
@@ -35,12 +35,12 @@ const BARS: [((f32, f32), (f32, f32)); 7] = [
     ((LEFT, HALF), (RIGHT, HALF)),
 ];
 
-pub(super) fn draw<'a>(digits: &Digits, places: &[Place]) -> Drawing<'a> {
-    let width = CELL * places.len() as f32 + 2.0 * EDGE;
+pub(super) fn draw<'a>(digits: &Digits, cells: &[Cell]) -> Drawing<'a> {
+    let width = CELL * cells.len() as f32 + 2.0 * EDGE;
     let mut drawing = Drawing::new(width as u32, HEIGHT);
-    drawing.fill(rounded(0.0, 0.0, width, HEIGHT as f32, (3.0, 3.0)), digits.ground);
-    for (i, place) in places.iter().enumerate() {
-        let glow = glow(*place);
+    drawing.fill(rounded(0.0, 0.0, width, HEIGHT as f32, (3.0, 3.0)), digits.background);
+    for (i, cell) in cells.iter().enumerate() {
+        let glow = glow(*cell);
         for (bit, (from, to)) in BARS.into_iter().enumerate() {
             let alpha = if glow >> bit & 1 == 1 { 1.0 } else { DARK };
             drawing.fill(bar(EDGE + CELL * i as f32, from, to), Ink { rgb: digits.color, alpha });
@@ -49,11 +49,11 @@ pub(super) fn draw<'a>(digits: &Digits, places: &[Place]) -> Drawing<'a> {
     drawing
 }
 
-fn glow(place: Place) -> u8 {
-    match place {
-        Place::Digit(digit) => GLOW[usize::from(digit % 10)],
-        Place::Unused => 0,
-        Place::Dash => MIDDLE,
+fn glow(cell: Cell) -> u8 {
+    match cell {
+        Cell::Digit(digit) => GLOW[usize::from(digit % 10)],
+        Cell::Blank => 0,
+        Cell::Dash => MIDDLE,
     }
 }
 
