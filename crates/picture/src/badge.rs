@@ -16,15 +16,15 @@ use crate::text::Line;
 use crate::{Rgb, Style, Value};
 use lettering::Lettering;
 
-/// What a badge alone needs to know.
+/// The parameters of a badge.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Badge {
     pub(crate) kind: Kind,
-    /// Behind the message.
+    /// Background of the message.
     pub(crate) color: Rgb,
-    /// Behind the label. Without one a badge with no label has no left half.
+    /// Background of the label. Without it, a badge with no label has no left half.
     pub(crate) label_color: Option<Rgb>,
-    /// DejaVu Sans unless another was added and asked for.
+    /// An added font; that of the badge's kind if there is none.
     pub(crate) font: Option<Shared<Typeface>>,
 }
 
@@ -37,13 +37,13 @@ pub(crate) enum Kind {
     Social,
 }
 
-/// Behind a message unless another colour is asked for.
+/// Default background of a message.
 pub(crate) const BRIGHT_GREEN: Rgb = Rgb::hex(0x44bb00);
-/// Behind a label unless another colour is asked for.
+/// Default background of a label.
 pub(crate) const GREY: Rgb = Rgb::hex(0x555555);
-/// Behind the dash at the end of a stream: badge services' "inactive".
+/// Background of the dash at the end of a stream: badge services' "inactive".
 const INACTIVE: Rgb = Rgb::hex(0x939393);
-/// Digits for which there is room at least: 9, 10, 99 and 100 give badges of one width.
+/// A badge is wide enough for this many digits: 9, 10, 99 and 100 give badges of one width.
 const MIN_DIGITS: u32 = 3;
 
 pub(crate) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
@@ -56,19 +56,19 @@ pub(crate) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     }
 }
 
-/// What flat, flat-square and plastic badges have in common: two halves with a text in each.
+/// The two halves of flat, flat-square and plastic badges, with a text in each.
 struct Halves<'a> {
     lettering: Lettering<'a>,
     label: String,
     message: String,
-    /// Pixels that the message takes, or one as long as there must be room for.
+    /// Pixels for the message, which may be shorter.
     message_width: u32,
     /// Pixels.
     label_width: u32,
-    /// The widths of the halves, in pixels. There may be no left one.
+    /// The widths of the halves, in pixels; `left` is 0 if there is no left half.
     left: u32,
     right: u32,
-    /// Behind the label, and behind the message.
+    /// Backgrounds of the label and of the message.
     colors: (Rgb, Rgb),
 }
 
@@ -101,7 +101,7 @@ impl<'a> Halves<'a> {
         self.left + self.right
     }
 
-    /// Both texts, with their shadows if they have one.
+    /// Draws both texts.
     fn draw_texts(&self, drawing: &mut Drawing<'a>, baseline: u32, shadows: bool) {
         let start = PADDING + 1;
         let label = self.lettering.spread(start as f32, &self.label, self.label_width as f32);
@@ -112,13 +112,13 @@ impl<'a> Halves<'a> {
     }
 }
 
-/// Puts a text on its ground.
+/// Draws a text in the colour that is readable on `background`.
 fn draw_text<'a>(drawing: &mut Drawing<'a>, line: Line<'a>, baseline: u32, background: Rgb, shadow: bool) {
     let (ink, shade) = text_colors(background);
     drawing.shaded(line, baseline, ink, shadow.then_some(shade));
 }
 
-/// The colours of a text and its shadow on a ground: white on what is dark, else dark grey (badge-maker's
+/// The colours of a text and its shadow: white on dark backgrounds, else dark grey (badge-maker's
 /// `colorsForBackground`).
 fn text_colors(background: Rgb) -> (Rgb, Rgb) {
     if background.brightness() <= 0.69 {
@@ -132,7 +132,7 @@ fn color(badge: &Badge, value: Value) -> Rgb {
     if value == Value::Ended { INACTIVE } else { badge.color }
 }
 
-/// The message, and one that is as long as there must be room for.
+/// The message, and the widest that the badge must have space for.
 fn messages(style: &Style, value: Value) -> (String, String) {
     (style.message(value), style.message(Value::largest(MIN_DIGITS)))
 }

@@ -1,4 +1,4 @@
-//! Colours, as people write them in a URL.
+//! Colours, and the spellings that parameters can have.
 
 mod css;
 
@@ -10,7 +10,7 @@ use css::CSS;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Rgb(pub [u8; 3]);
 
-/// What badge services call their colours, from the npm package badge-maker 6.0.0 (`lib/color.js`).
+/// The named colours of badge services, from the npm package badge-maker 6.0.0 (`lib/color.js`).
 const BADGE: [(&str, u32); 16] = [
     ("brightgreen", 0x44bb00),
     ("green", 0x67ac09),
@@ -36,7 +36,7 @@ impl Rgb {
         Self([red, green, blue])
     }
 
-    /// How bright it looks, 0 to 1, rounded to hundredths as badge-maker does (`lib/color.js`).
+    /// Perceived brightness, 0 to 1, rounded to hundredths as badge-maker does (`lib/color.js`).
     pub(crate) fn brightness(self) -> f32 {
         let [red, green, blue] = self.0.map(f32::from);
         ((red * 299.0 + green * 587.0 + blue * 114.0) / 2550.0).round() / 100.0
@@ -50,8 +50,7 @@ impl fmt::Display for Rgb {
     }
 }
 
-/// A colour as it was written. Ten names mean one thing to badge services and another to CSS, so it takes the look to
-/// know which is meant.
+/// A parsed colour. Ten names stand for other colours in badge services than in CSS, so the look decides which is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ParsedColor {
     /// In a badge.
@@ -61,7 +60,7 @@ pub(crate) struct ParsedColor {
 }
 
 impl ParsedColor {
-    /// A name of badge services' or of CSS, or 3 or 6 hex digits with or without a #; case doesn't matter.
+    /// Takes a name of badge services or CSS, or 3 or 6 hex digits with or without a #, in any case.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
         if let Some(rgb) = hex(text.strip_prefix('#').unwrap_or(&text)) {
@@ -100,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_means_to_a_badge_what_badge_services_mean() {
+    fn badges_have_the_named_colours_of_badge_services() {
         let green = ParsedColor::parse("green").unwrap();
         assert_eq!((green.badge.to_string(), green.css.to_string()), ("67ac09".into(), "008000".into()));
         let critical = ParsedColor::parse("critical").unwrap();
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_colour_is_none() {
+    fn other_texts_are_no_colours() {
         for text in [
             "",
             "#",
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_are_sorted_or_a_search_would_miss_some() {
+    fn the_names_are_sorted_for_the_binary_search() {
         assert!(CSS.is_sorted_by_key(|named| named.0));
         assert!(CSS.iter().all(|(name, rgb)| ParsedColor::parse(name).unwrap().css == Rgb::hex(*rgb)));
     }

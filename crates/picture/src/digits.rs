@@ -1,4 +1,4 @@
-//! The digits look: the number alone, as counters show it.
+//! The digits look: the number alone, as on a mechanical or electronic counter.
 
 mod custom;
 mod odometer;
@@ -12,13 +12,13 @@ use crate::{Rgb, Value};
 pub(crate) use custom::CustomDigits;
 pub use custom::DigitError;
 
-/// What the digits look alone needs to know.
+/// The parameters of the digits look.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Digits {
     pub(crate) theme: Theme,
-    /// Of the digits.
+    /// Colour of the digits.
     pub(crate) color: Rgb,
-    /// Behind them.
+    /// Colour of the area around them.
     pub(crate) background: Rgb,
 }
 
@@ -27,11 +27,11 @@ pub(crate) enum Theme {
     Odometer,
     SevenSegment,
     Pixel,
-    /// One that was added. Its colours are those of its pixels.
+    /// An added one, whose colours can't be changed.
     Custom(Shared<CustomDigits>),
 }
 
-/// One place of the counter.
+/// One digit of the counter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Cell {
     Digit(u8),
@@ -41,11 +41,11 @@ enum Cell {
     Dash,
 }
 
-/// Places there are at least.
+/// A counter has at least this many cells.
 const MIN_DIGITS: usize = 4;
 
 impl Digits {
-    /// A theme in colours that may be asked for, or in its own.
+    /// A theme in the given colours, or in its own where none is given.
     pub(crate) fn new(theme: Theme, color: Option<Rgb>, background: Option<Rgb>) -> Self {
         let (own_color, own_background) = match theme {
             Theme::Odometer => odometer::COLORS,
@@ -58,7 +58,7 @@ impl Digits {
 }
 
 impl Theme {
-    /// The names of the program's own themes.
+    /// The names of the built-in themes.
     pub(crate) const NAMES: [(&str, Self); 3] =
         [("odometer", Self::Odometer), ("seven-segment", Self::SevenSegment), ("pixel", Self::Pixel)];
 }
@@ -78,8 +78,8 @@ fn cells(value: Value) -> Vec<Cell> {
         return vec![Cell::Dash; MIN_DIGITS];
     };
     let digits = number.to_string();
-    let unused = std::iter::repeat_n(Cell::Blank, MIN_DIGITS.saturating_sub(digits.len()));
-    unused.chain(digits.bytes().map(|digit| Cell::Digit(digit - b'0'))).collect()
+    let blanks = std::iter::repeat_n(Cell::Blank, MIN_DIGITS.saturating_sub(digits.len()));
+    blanks.chain(digits.bytes().map(|digit| Cell::Digit(digit - b'0'))).collect()
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_four_places_or_as_many_as_the_number_has() {
+    fn there_are_four_cells_or_as_many_as_the_number_has() {
         use Cell::{Blank, Dash, Digit};
         assert_eq!(cells(Value::Count(0)), [Blank, Blank, Blank, Digit(0)]);
         assert_eq!(cells(Value::Peak { now: 407, peak: 9 }), [Blank, Digit(4), Digit(0), Digit(7)]);

@@ -1,4 +1,4 @@
-//! A picture before there are pixels: what a look draws, and both PNG and SVG are made of.
+//! Shapes and lines of text: the looks make them, and both PNG and SVG are made of them.
 
 use tiny_skia::{Path, PathBuilder, Rect};
 
@@ -8,12 +8,12 @@ use crate::text::Line;
 /// Pixels of the longest side: a label of 64 wide capitals is some 800 wide.
 const MAX_SIDE: u32 = 2048;
 
-/// Shapes and lines of text, from back to front. One unit is a pixel of the page (at scale 1 of the file too).
+/// The parts of a picture, from back to front. One unit is a pixel of the page (at scale 1, of the file too).
 pub(crate) struct Drawing<'a> {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) parts: Vec<Part<'a>>,
-    /// How opaque the whole is, of 255.
+    /// Opacity of the whole picture, 0 to 255.
     pub(crate) alpha: u8,
 }
 
@@ -23,14 +23,14 @@ pub(crate) enum Part<'a> {
     Image(Image<'a>),
 }
 
-/// What a shape is filled with.
+/// The fill of a shape.
 pub(crate) enum Fill {
     Solid(Ink),
-    /// From the top of the picture to its bottom: where, 0 to 1, and what.
+    /// A gradient from the top of the picture (0) to its bottom (1).
     Down(Vec<(f32, Ink)>),
 }
 
-/// A colour and how opaque it is.
+/// A colour and its opacity.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Ink {
     pub(crate) rgb: Rgb,
@@ -40,26 +40,26 @@ pub(crate) struct Ink {
 
 pub(crate) struct Text<'a> {
     pub(crate) line: Line<'a>,
-    /// The row below the feet of the letters.
+    /// The row of pixels below the baseline.
     pub(crate) baseline: u32,
     pub(crate) ink: Rgb,
-    /// A shadow a pixel below, as badge services draw it.
+    /// The colour of a shadow one pixel below, as badge services draw it.
     pub(crate) shadow: Option<Rgb>,
 }
 
-/// Pixels that are there already. They are repeated at larger scales.
+/// An image of pixels, which are repeated at larger scales.
 pub(crate) struct Image<'a> {
     pub(crate) x: u32,
     pub(crate) y: u32,
     pub(crate) width: u32,
-    /// Red, green, blue and alpha, row after row.
+    /// Red, green, blue and alpha, row by row.
     pub(crate) pixels: &'a [[u8; 4]],
-    /// The same as a PNG file.
+    /// The same image as a PNG file.
     pub(crate) file: &'a [u8],
 }
 
 impl<'a> Drawing<'a> {
-    /// An empty one. A font may claim to be as wide as it likes; a picture has its bounds.
+    /// An empty drawing. Its size is bounded, because an added font may claim any width.
     pub(crate) fn new(width: u32, height: u32) -> Self {
         let [width, height] = [width, height].map(|side| side.clamp(1, MAX_SIDE));
         Self { width, height, parts: Vec::new(), alpha: 255 }
@@ -77,7 +77,7 @@ impl<'a> Drawing<'a> {
         self.parts.push(Part::Image(image));
     }
 
-    /// A text that may have a shadow.
+    /// Adds a text that may have a shadow.
     pub(crate) fn shaded(&mut self, line: Line<'a>, baseline: u32, ink: Rgb, shadow: Option<Rgb>) {
         self.parts.push(Part::Text(Text { line, baseline, ink, shadow }));
     }
@@ -95,16 +95,16 @@ impl<T: Into<Ink>> From<T> for Fill {
     }
 }
 
-/// A rectangle. Sides that are not positive are drawn as a hair, so that no look has to fear a size.
+/// A rectangle. A side that is not positive becomes a hairline, so that a look needs no check of sizes.
 pub(crate) fn rectangle(x: f32, y: f32, width: f32, height: f32) -> Path {
     PathBuilder::from_rect(valid_rect(x, y, width, height))
 }
 
-/// A rectangle with round corners on the `left`, the `right`, or both.
+/// A rectangle whose corners on the left and on the right have these radii.
 pub(crate) fn rounded(x: f32, y: f32, width: f32, height: f32, (left, right): (f32, f32)) -> Path {
     let r = valid_rect(x, y, width, height);
     let (x, y, right_x, bottom) = (r.left(), r.top(), r.right(), r.bottom());
-    // How far from its corner the handle of a curve lies that is nearest to a quarter of a circle.
+    // The distance of a control point from the corner for the Bézier curve closest to a quarter of a circle.
     let k = 1.0 - 0.552_284_8;
     let mut path = PathBuilder::new();
     path.move_to(x + left, y);

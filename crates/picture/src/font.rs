@@ -1,4 +1,4 @@
-//! Fonts, and what they say about their characters.
+//! Fonts, and the metrics of their characters.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -8,13 +8,13 @@ use fontdue::{Font, FontSettings};
 /// Anton, the free typeface nearest to Impact. fonts/README.md says how each file was made.
 static ANTON: LazyLock<Typeface> =
     LazyLock::new(|| Typeface::embedded(include_bytes!("../fonts/Anton-subset.ttf")));
-/// DejaVu Sans, in which badge services' pictures are drawn wherever Verdana is not to be had.
+/// DejaVu Sans, in which browsers draw the badges of badge services where Verdana is missing.
 static DEJAVU: LazyLock<Typeface> =
     LazyLock::new(|| Typeface::embedded(include_bytes!("../fonts/DejaVuSans-subset.ttf")));
-/// For Verdana Bold.
+/// In place of Verdana Bold.
 static DEJAVU_BOLD: LazyLock<Typeface> =
     LazyLock::new(|| Typeface::embedded(include_bytes!("../fonts/DejaVuSans-Bold-subset.ttf")));
-/// For Helvetica Bold, which is narrower.
+/// In place of Helvetica Bold, which is narrower.
 static DEJAVU_CONDENSED: LazyLock<Typeface> =
     LazyLock::new(|| Typeface::embedded(include_bytes!("../fonts/DejaVuSansCondensed-Bold-subset.ttf")));
 
@@ -25,11 +25,11 @@ pub fn load() {
     }
 }
 
-/// A font, whole.
+/// A parsed font.
 pub(crate) struct Typeface {
-    /// For the pixels.
+    /// Rasterizes glyphs.
     pub(crate) font: Font,
-    /// For the outlines, which fontdue does not give.
+    /// The font's file, for outlines, which fontdue does not provide.
     pub(crate) file: Cow<'static, [u8]>,
 }
 
@@ -41,7 +41,7 @@ impl Typeface {
     }
 
     fn embedded(file: &'static [u8]) -> Self {
-        Self::parse(file.into()).expect("an embedded font is whole: a test parses each")
+        Self::parse(file.into()).expect("embedded fonts can be parsed: a test does")
     }
 }
 
@@ -76,7 +76,7 @@ impl Face<'static> {
 }
 
 impl<'a> Face<'a> {
-    /// Any font, with an H `capitals` pixels high. A font that has no H has it in a box.
+    /// Any font, with an H `capitals` pixels high. Of a font without H, the box for missing glyphs is measured.
     pub(crate) fn with_capitals(typeface: &'a Typeface, capitals: f32) -> Self {
         let height = typeface.font.metrics('H', 100.0).bounds.height.max(10.0);
         Self { typeface, px: capitals * 100.0 / height }
@@ -89,7 +89,7 @@ impl Face<'_> {
         Self { px: self.px * scale, ..self }
     }
 
-    /// Pixels from where `text` starts to where a text after it would start.
+    /// Pixels that `text` advances.
     pub(crate) fn width(self, text: &str) -> f32 {
         text.chars().map(|c| self.advance(c)).sum()
     }
@@ -98,7 +98,7 @@ impl Face<'_> {
         self.typeface.font.metrics(c, self.px).advance_width
     }
 
-    /// Pixels from where a character starts to its ink.
+    /// Pixels from the start of a character to its ink.
     pub(crate) fn bearing(self, c: char) -> f32 {
         self.typeface.font.metrics(c, self.px).bounds.xmin
     }

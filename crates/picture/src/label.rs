@@ -1,10 +1,10 @@
-//! The words beside a number.
+//! The text beside a number.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// The words before the number: at most [`Label::MAX_CHARS`] characters, none of them a control character.
-/// An empty label leaves the number alone. Cheap to clone.
+/// The text beside the number: at most [`Label::MAX_CHARS`] characters, none of them a control character. It may be
+/// empty. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Label(Arc<str>);
 
@@ -12,10 +12,10 @@ impl Label {
     /// Characters (Unicode scalar values) in the longest label. A picture of 64 wide capitals is some 800 pixels wide.
     pub const MAX_CHARS: usize = 64;
 
-    /// Takes a text as it came in.
+    /// A label of this text.
     ///
     /// # Errors
-    /// When the text is too long or holds a control character (a line break, say), which no picture could show.
+    /// When the text is too long or holds a control character (a line break, say), which no picture can show.
     pub fn new(text: &str) -> Result<Self, LabelError> {
         if let Some(control) = text.chars().find(|c| c.is_control()) {
             return Err(LabelError::Control(control));
@@ -31,7 +31,7 @@ impl Label {
         Self(self.0.trim().into())
     }
 
-    /// The text, as it was given.
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -57,7 +57,7 @@ impl Default for Label {
 pub enum LabelError {
     /// More than [`Label::MAX_CHARS`] characters.
     TooLong,
-    /// This control character is in it.
+    /// It contains this control character.
     Control(char),
 }
 

@@ -1,41 +1,62 @@
-//! What a count looks like: a [`Style`] and a [`Value`] become pixels, and pixels become the bytes of a PNG file; or
-//! they become an SVG.
+//! A number as a small picture: a [`Style`] and a [`Value`] become pixels, and pixels become PNG; or they become SVG.
 //!
-//! Everything here is pure: the same style and value give the same bytes, on every machine.
+//! ```
+//! use onlookers_picture::{StyleBuilder, Themes, Value, render, svg};
 //!
-//! In the order of the data's way:
+//! let mut parameters = StyleBuilder::default();
+//! for (name, value) in [("style", "flat"), ("label", "readers"), ("color", "blue"), ("format", "1.2k")] {
+//!     parameters.take(name, value)?;
+//! }
+//! let style = parameters.build(&Themes::default())?;
+//! let png = render(&style, Value::Count(1234)).encode();
+//! assert!(png.starts_with(b"\x89PNG"));
+//! assert!(svg(&style, Value::Count(1234)).contains("<title>readers: 1.2k</title>"));
+//! # Ok::<(), onlookers_picture::StyleError>(())
+//! ```
 //!
-//! - `parameters`: what is asked for, in a URL or on a command line, becomes a style. `label`, `color`, `number`: its
-//!   parts. `themes`: fonts and digits that are added to the built-in ones.
-//! - `style`: which picture is asked for; never wrong once it exists.
-//! - `plain`, `badge`, `digits`: the looks; each measures, then makes a drawing.
-//! - `drawing`: shapes and lines of text, before there are pixels. `font`: how wide characters are; `text`: lines of
-//!   them, and the coverage of glyphs (fontdue).
-//! - `svg`: a drawing to a vector picture; `paint`: a drawing to pixels (tiny-skia); `palette`: fewer colours.
-//! - `raster`: the finished pixels; `png`: pixels to bytes.
-//! - `notice`, `ranking`, `strip`: pictures of something other than a count.
+//! Everything here is pure: the same style and value give the same bytes on every machine. Nothing reads files, logs or
+//! starts threads. Fonts are embedded; more of them, and digits, are added to [`Themes`] as bytes.
+//!
+//! # From parameters to bytes
+//!
+//! 1. `parameters`: a [`StyleBuilder`] collects the parameters of a URL or a command line. `label`, `color` and `number`
+//!    parse them, `themes` finds what was added by name.
+//! 2. `style`: the resulting [`Style`], which can't be wrong once it exists.
+//! 3. `plain`, `badge`, `digits`: the looks. Each measures its texts and makes a drawing.
+//! 4. `drawing`: shapes and lines of text. `text`: positions and coverage of characters; `font`: their metrics.
+//! 5. `paint`: a drawing to pixels; `palette`: fewer colours. `svg`: a drawing to SVG.
+//! 6. `raster`: the finished pixels; `png`: pixels to the bytes of a file.
+//!
+//! `notice`, `ranking` and `strip` paint a sentence, a list and a heat map rather than a number.
+
+mod parameters;
+
+mod color;
+mod label;
+mod number;
+mod shared;
+mod themes;
+
+mod style;
 
 mod badge;
-mod color;
 mod digits;
+mod plain;
+
 mod drawing;
 mod font;
-mod label;
-mod notice;
-mod number;
+mod text;
+
 mod paint;
 mod palette;
-mod parameters;
-mod plain;
-mod png;
-mod ranking;
-mod raster;
-mod shared;
-mod strip;
-mod style;
 mod svg;
-mod text;
-mod themes;
+
+mod png;
+mod raster;
+
+mod notice;
+mod ranking;
+mod strip;
 
 pub use color::Rgb;
 pub use digits::DigitError;
@@ -50,25 +71,25 @@ pub use style::Style;
 pub use svg::svg;
 pub use themes::{ThemeError, Themes};
 
-/// What a picture shows: the number now, or that there will be no more numbers.
+/// The content of a picture: the current number, or the end of a stream of numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Value {
-    /// So many at this moment.
+    /// The current number.
     Count(u64),
-    /// So many at this moment, and the most there have been. A style that does not show peaks shows `now` alone.
+    /// The current number and its maximum so far. A style that doesn't show peaks shows `now` alone.
     Peak {
-        /// At this moment.
+        /// The current number.
         now: u64,
-        /// The most; painted as `now` if it is less than that.
+        /// The maximum; painted as `now` if it is less than that.
         peak: u64,
     },
-    /// The stream is over: painted pale, with an en dash where the number was, so that nobody takes an old number
-    /// for a live one.
+    /// The stream has ended: painted pale, with an en dash in place of the number, so that an old number is not taken for
+    /// a live one.
     Ended,
 }
 
 impl Value {
-    /// The number at this moment, if there still is one.
+    /// The current number, if there is one.
     fn now(self) -> Option<u64> {
         match self {
             Self::Count(now) | Self::Peak { now, .. } => Some(now),
@@ -76,14 +97,14 @@ impl Value {
         }
     }
 
-    /// The largest with so many digits: what a picture keeps room for, also when the number has gone.
+    /// The largest value with so many digits, for which a picture is wide enough even when it shows less.
     fn largest(digits: u32) -> Self {
         let largest = 10_u64.pow(digits) - 1;
         Self::Peak { now: largest, peak: largest }
     }
 }
 
-/// Paints `value` in `style`. Costs some ten microseconds.
+/// Paints `value` in `style`. Takes some ten microseconds.
 #[must_use]
 pub fn render(style: &Style, value: Value) -> Raster {
     paint::paint(&style.draw(value), style.scale)

@@ -1,4 +1,4 @@
-//! A sentence in place of a count, for those who get none.
+//! A sentence in place of a count.
 
 use bytes::Bytes;
 use tiny_skia::{FillRule, Mask, Paint, Path, PathBuilder, Pixmap, Transform};
@@ -7,17 +7,17 @@ use crate::Raster;
 use crate::font::Face;
 use crate::text::Line;
 
-/// The size that the tag names: browsers squeeze anything else into it.
+/// The size in the image tag, to which browsers scale any other picture.
 const SIZE: (u32, u32) = (200, 30);
 const MARGIN: f32 = 8.0;
 const CORNER: f32 = 4.0;
-/// White letters on a ground of their own can be read on any page: 7.5 to 1, and the ground itself stands out from
-/// white and from black.
+/// White text on this background has a contrast of 7.5 to 1 on any page, and the background is visible on white and
+/// on black.
 const BACKGROUND: [u8; 3] = [85, 85, 85];
 const LETTERS: [u8; 3] = [255, 255, 255];
-/// Heights of capitals to choose from, in pixels; below nine Anton can't be read.
+/// Heights of capitals, in pixels. Anton is not readable below nine.
 const CAPITALS: [f32; 8] = [16.0, 15.0, 14.0, 13.0, 12.0, 11.0, 10.0, 9.0];
-/// Characters that are looked at; more never fit.
+/// Longer texts never fit, so the rest is not measured.
 const MAX_CHARS_READ: usize = 100;
 
 /// A PNG file of 200×30 pixels that says `text`, in letters as large as fit. A text too long for the smallest (some
@@ -39,7 +39,7 @@ fn paint(text: &str) -> Raster {
     pixmap.into()
 }
 
-/// The largest capitals with which the text fits, and as much of the text as fits with the smallest.
+/// The largest capitals with which the text fits; else the smallest, and as much of the text as fits.
 fn fit(text: &str) -> (f32, String) {
     let mut cut: String = text.chars().take(MAX_CHARS_READ).collect();
     if let Some(capitals) = CAPITALS.into_iter().find(|&capitals| fits(capitals, &cut)) {
@@ -61,7 +61,7 @@ fn blank() -> (Pixmap, Mask) {
     layers.expect("the size is a constant and not empty")
 }
 
-/// A rectangle with round corners, as large as the picture.
+/// A rectangle with round corners and the size of the picture.
 fn rounded_rectangle() -> Path {
     let (width, height) = (SIZE.0 as f32, SIZE.1 as f32);
     let (right, bottom) = (width - CORNER, height - CORNER);
@@ -97,20 +97,20 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_end_is_cut_off() {
+    fn a_very_long_text_is_cut_off() {
         let (capitals, text) = fit(&"much too long ".repeat(100_000));
         assert!(capitals == 9.0 && text.ends_with('…') && text.chars().count() < 60, "{capitals} {text}");
     }
 
     #[test]
-    fn the_size_is_that_of_the_tag_whatever_the_text() {
+    fn every_text_gives_a_picture_of_the_tags_size() {
         for text in ["", "Too many viewers", &"W".repeat(500)] {
             assert_eq!((paint(text).width(), paint(text).height()), SIZE);
         }
     }
 
     #[test]
-    fn it_stands_out_from_white_and_from_black() {
+    fn the_background_is_grey_and_the_text_white() {
         let raster = paint("Too many viewers");
         let ground = raster.pixels()[15 * 200 + 2];
         assert_eq!(ground, [85, 85, 85, 255]);

@@ -1,8 +1,8 @@
-//! How a number is written.
+//! Formats of numbers.
 
 use crate::Value;
 
-/// The way in which digits are put together.
+/// How a number is written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) enum Format {
     /// `1234`
@@ -18,7 +18,7 @@ pub(crate) enum Format {
 const THOUSANDS: [char; 6] = ['k', 'M', 'G', 'T', 'P', 'E'];
 
 impl Format {
-    /// The name of a format is how it writes 1234.
+    /// A format is named by how it writes 1234.
     pub(crate) const NAMES: [(&str, Self); 3] =
         [("1234", Self::Digits), ("1,234", Self::Grouped), ("1.2k", Self::Short)];
 
@@ -30,7 +30,7 @@ impl Format {
         }
     }
 
-    /// What a picture says: the number, and the peak where the value has one and it is asked for.
+    /// The text of a picture: the number, and the peak if the value has one and `with_peak` is set.
     pub(crate) fn message(self, value: Value, with_peak: bool) -> String {
         match value {
             Value::Count(now) => self.number(now),
@@ -60,7 +60,7 @@ fn short(n: u64) -> String {
     let Some(prefix) = power.checked_sub(1).and_then(|i| THOUSANDS.get(i as usize)) else {
         return n.to_string();
     };
-    // Tenths, cut off: a picture does not claim somebody who is not there.
+    // Rounded down, so that no picture shows more than there are.
     let tenths = n / (1000_u64.pow(power) / 10);
     match (tenths / 10, tenths % 10) {
         (ones @ ..=9, tenth @ 1..) => format!("{ones}.{tenth}{prefix}"),

@@ -1,4 +1,4 @@
-//! A drawing becomes pixels.
+//! A drawing to pixels.
 
 use tiny_skia::{
     Color, FillRule, GradientStop, LinearGradient, Mask, Paint, Pixmap, PixmapPaint, Point, Rect, Shader,
@@ -8,8 +8,8 @@ use tiny_skia::{
 use crate::drawing::{Drawing, Fill, Image, Ink, Part, Text};
 use crate::{Raster, Rgb, palette};
 
-/// How a shadow of badge services' is made: two copies of the text a pixel below it, one of them blurred
-/// (badge-maker, `lib/badge-renderers.js`).
+/// Opacities of the two copies of a text, one of them blurred, that make its shadow a pixel below it (badge-maker,
+/// `lib/badge-renderers.js`).
 pub(crate) const SHADOW: f32 = 0.3;
 pub(crate) const BLURRED: f32 = 0.8;
 /// The standard deviation of the blur, in pixels.
@@ -35,7 +35,7 @@ pub(crate) fn paint(drawing: &Drawing, scale: u8) -> Raster {
 
 struct Canvas {
     scale: f32,
-    /// Of the drawing, in its own units.
+    /// The height of the drawing, in its own units.
     height: f32,
 }
 
@@ -76,7 +76,7 @@ impl Canvas {
         ink(pixmap, &self.letters(text, 0, size), text.ink.into());
     }
 
-    /// What the letters cover, when they stand so many pixels `below` their place.
+    /// The coverage of a text that is moved down by `below` units.
     fn letters(&self, text: &Text, below: u32, (width, height): (u32, u32)) -> Mask {
         let mut mask = Mask::new(width, height).expect("a drawing has bounds, and neither side is zero");
         let baseline = (text.baseline + below) as f32 * self.scale;
@@ -92,7 +92,7 @@ impl Canvas {
         for (to, &[red, green, blue, alpha]) in source.pixels_mut().iter_mut().zip(image.pixels) {
             *to = tiny_skia::ColorU8::from_rgba(red, green, blue, alpha).premultiply();
         }
-        // Pixels are repeated, not smoothed: digits of a folder are drawn for the pixel.
+        // Without interpolation: added digits are often pixel art.
         let place = self.transform().pre_translate(image.x as f32, image.y as f32);
         pixmap.draw_pixmap(0, 0, source.as_ref(), &PixmapPaint::default(), place, None);
     }
@@ -102,21 +102,21 @@ fn color(Ink { rgb: Rgb([red, green, blue]), alpha }: Ink) -> Color {
     Color::from_rgba8(red, green, blue, (alpha * 255.0).round() as u8)
 }
 
-/// Puts ink on what `mask` covers.
+/// Paints what `mask` covers.
 fn ink(pixmap: &mut Pixmap, mask: &Mask, ink: Ink) {
     let paint = Paint { shader: Shader::SolidColor(color(ink)), ..Paint::default() };
     let all = Rect::from_xywh(0.0, 0.0, mask.width() as f32, mask.height() as f32);
     pixmap.fill_rect(all.expect("no side is zero"), &paint, Transform::identity(), Some(mask));
 }
 
-/// Blurs as SVG's feGaussianBlur does: along the rows, then along the columns.
+/// A Gaussian blur like SVG's feGaussianBlur: along the rows, then along the columns.
 fn blur(mask: &mut Mask, deviation: f32) {
     let reach = (deviation * 2.5).ceil() as usize;
     let bell = |i: usize| (-0.5 * (i as f32 / deviation).powi(2)).exp();
     let sum: f32 = 1.0 + 2.0 * (1..=reach).map(bell).sum::<f32>();
     let weights: Vec<f32> = (0..=reach).map(|i| bell(i) / sum).collect();
 
-    // Clear pixels all around take up what goes over the edge.
+    // Padding on all sides, so that the convolution needs no special case for edges.
     let (width, height) = (mask.width() as usize, mask.height() as usize);
     let stride = width + 2 * reach;
     let mut padded = vec![0.0; stride * (height + 2 * reach)];
@@ -130,8 +130,8 @@ fn blur(mask: &mut Mask, deviation: f32) {
     }
 }
 
-/// Each value becomes the weighted mean of itself and its neighbours, which are `step` places apart. Goes over all
-/// values once for each weight, which the compiler makes fast.
+/// The weighted mean of each value and its neighbours at distances of `step`. Goes over all values once for each
+/// weight, which the compiler can vectorize.
 fn convolve(values: &[f32], weights: &[f32], step: usize) -> Vec<f32> {
     let mut means: Vec<f32> = values.iter().map(|value| value * weights[0]).collect();
     for (far, weight) in weights.iter().enumerate().skip(1) {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_blur_spreads_what_there_is_evenly_and_loses_nothing() {
+    fn a_blur_is_symmetric_and_keeps_the_sum() {
         let mut mask = Mask::new(31, 29).unwrap();
         mask.data_mut()[14 * 31 + 15] = 255;
         blur(&mut mask, 1.6);

@@ -1,12 +1,12 @@
-//! Fewer colours, for a shorter file.
+//! Reduces the number of colours, for a smaller file.
 
-/// Colours that a picture of several layers keeps at scale 1. Each costs three bytes of the file and makes its pixels
-/// longer. Larger pictures have more steps in their gradients.
+/// Colours that a picture of several layers keeps at scale 1. Each costs three bytes of the file, and its pixels
+/// compress worse. Larger pictures have more steps in their gradients.
 const MAX_COLORS: usize = 48;
 
-/// Replaces colours by others of the picture, so that at most [`MAX_COLORS`] are left for each unit of `scale`. Those stay
-/// that cover much, and those that are unlike any other. A ground is off by at most 12 steps of 255 then. To keep it
-/// as it is, it would have to count for so much that letters grow rough and files an eighth longer.
+/// Replaces colours by others of the picture, so that at most [`MAX_COLORS`] are left per unit of `scale`. The frequent
+/// colours and the distinct ones stay. A background is off by at most 12 steps of 255 then; to keep it exactly, its
+/// weight would have to be so large that letters become rough and files an eighth larger.
 pub(crate) fn reduce(pixels: &mut [[u8; 4]], scale: u8) {
     let max = MAX_COLORS * usize::from(scale);
     let colors = count_colors(pixels);
@@ -21,7 +21,7 @@ pub(crate) fn reduce(pixels: &mut [[u8; 4]], scale: u8) {
     }
 }
 
-/// Colours and how many pixels have each, sorted by colour.
+/// The colours, sorted, with their numbers of pixels.
 fn count_colors(pixels: &[[u8; 4]]) -> Vec<([u8; 4], u32)> {
     let mut runs: Vec<_> = pixels.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32)).collect();
     runs.sort_unstable();
@@ -33,7 +33,7 @@ fn count_colors(pixels: &[[u8; 4]]) -> Vec<([u8; 4], u32)> {
     runs
 }
 
-/// For each colour the one that takes its place: again and again the one is chosen that is seen to be worst off.
+/// The replacement of each colour. Repeatedly chooses the colour that is represented worst so far.
 fn choose_colors(colors: &[([u8; 4], u32)], max: usize) -> Vec<[u8; 4]> {
     let mut nearest = vec![(u32::MAX, [0; 4]); colors.len()];
     let mut next = colors.iter().enumerate().max_by_key(|(_, color)| color.1).map_or(0, |(i, _)| i);
@@ -52,7 +52,7 @@ fn choose_colors(colors: &[([u8; 4], u32)], max: usize) -> Vec<[u8; 4]> {
     nearest.into_iter().map(|near| near.1).collect()
 }
 
-/// How unlike two colours look, squared. A pixel's colour counts as much as it covers.
+/// The perceived difference of two colours, squared. Colour is weighted by alpha.
 fn distance(a: [u8; 4], b: [u8; 4]) -> u32 {
     let part = |c: [u8; 4], i: usize| i32::from(c[i]) * i32::from(c[3]) / 255;
     let channel = |i: usize| (part(a, i) - part(b, i)).pow(2);

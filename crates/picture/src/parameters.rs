@@ -1,4 +1,4 @@
-//! Styles, as parameters ask for them.
+//! Parameters to a style.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use crate::style::Look;
 use crate::themes::MAX_NAME;
 use crate::{Label, Style, Themes};
 
-/// Collects the parameters of a style, from a query or a command line. Two ways to ask for one look give equal styles:
-/// what does not concern a look is left out, and colours are numbers.
+/// Collects the parameters of a style from a query or a command line. Different spellings of one look give equal
+/// styles: parameters that don't concern the look are ignored, and colours are parsed.
 #[derive(Clone, Debug, Default)]
 pub struct StyleBuilder {
     label: Label,
@@ -45,36 +45,37 @@ const STYLE_NAMES: [(&str, StyleName); 7] = [
     ("digits", StyleName::Digits),
 ];
 
-/// Pixels of the file to a pixel of the page, each way.
+/// Pixels of the file per pixel of the page, in each direction.
 #[derive(Clone, Copy, Debug)]
 struct Scale(u8);
 
-/// A parameter of a style that can't be what it is.
+/// A parameter of a style has a value that it can't have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StyleError {
     /// The parameter's name.
     pub parameter: &'static str,
-    /// Why, or what it can be. Holds nothing of what was asked.
+    /// The reason, or the possible values. Contains nothing of the value.
     pub reason: String,
 }
 
 impl StyleBuilder {
-    /// What [`Style::default`] is, with `label` unless another is asked for.
+    /// Starts with [`Style::default`] and this label.
     #[must_use]
     pub fn new(label: Label) -> Self {
         Self { label, ..Self::default() }
     }
 
-    /// What a badge is that nobody asked to be otherwise: flat.
+    /// Starts with a flat badge and this label.
     #[must_use]
     pub fn flat(label: Label) -> Self {
         Self { look: Some(StyleName::Badge(Kind::Flat)), ..Self::new(label) }
     }
 
-    /// Takes a parameter. `Ok(false)` if `name` is none of a style's.
+    /// Sets a parameter: `label`, `style`, `color`, `labelColor`, `theme`, `font`, `scale`, `format` or `peak`.
+    /// `Ok(false)` if `name` is none of these.
     ///
     /// # Errors
-    /// When the value is none that the parameter can have. What it was before stays.
+    /// When the parameter can't have this value. It keeps its previous one.
     pub fn take(&mut self, name: &str, value: &str) -> Result<bool, StyleError> {
         match name {
             "label" => self.label = Label::new(value).map_err(|error| bad("label", error))?,
@@ -91,10 +92,10 @@ impl StyleBuilder {
         Ok(true)
     }
 
-    /// The style that was asked for.
+    /// The style of these parameters.
     ///
     /// # Errors
-    /// When parameters name what `themes` don't have, or don't go together.
+    /// When `themes` don't have the theme or font, or the theme doesn't belong to the style.
     pub fn build(self, themes: &Themes) -> Result<Style, StyleError> {
         let theme = self.theme(themes)?;
         let font = self.font(themes)?;
@@ -107,9 +108,9 @@ impl StyleBuilder {
             (None | Some(StyleName::Digits), ThemeChoice::Digits(theme)) => Look::Digits(self.digits(theme)),
             (Some(_), ThemeChoice::Digits(_)) => return Err(bad("theme", "this one is for style=digits")),
         };
-        // Badge services cut spaces off.
+        // As badge services do.
         let label = if matches!(look, Look::Badge(_)) { self.label.trimmed() } else { self.label };
-        // Digits are nothing but digits.
+        // The digits look has no format and no peak.
         let others = !matches!(look, Look::Digits(_));
         let format = if others { self.format } else { Format::default() };
         Ok(Style { look, label, scale: self.scale.0, format, peak: self.peak && others })
@@ -146,7 +147,7 @@ impl StyleBuilder {
         // The colours of a social badge are always the same.
         let color = self.color.filter(|_| kind != Kind::Social);
         let label_color = self.label_color.filter(|_| kind != Kind::Social).map(|color| color.badge);
-        // Where there is no label, a colour for it makes an empty left half.
+        // Without a label, a colour for it makes an empty left half.
         let has_label = !self.label.as_str().trim().is_empty() || kind == Kind::ForTheBadge;
         Badge {
             kind,
@@ -162,7 +163,7 @@ impl StyleBuilder {
     }
 }
 
-/// What a theme says: what the page around the picture is like, or what the digits are.
+/// The value of `theme`: the colours of the page around the picture, or a theme of digits.
 enum ThemeChoice {
     Page { dark: bool },
     Digits(Theme),
@@ -184,7 +185,7 @@ fn bad(parameter: &'static str, reason: impl fmt::Display) -> StyleError {
     StyleError { parameter, reason: reason.to_string() }
 }
 
-/// A name that can only be looked up when all is there.
+/// A name that `build` will look up.
 fn named(parameter: &'static str, value: &str) -> Result<String, StyleError> {
     if value.len() <= MAX_NAME {
         return Ok(value.to_ascii_lowercase());
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_for_is_the_default() {
+    fn no_parameters_give_the_default() {
         assert_eq!(style(""), Ok(Style::default()));
         assert_eq!(style("x=1&page=/a&Label=no"), Ok(Style::default()));
         assert_eq!(style("style=plain&scale=1&peak=0&theme=light&format=1234&label=Users+online"), style(""));
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn other_looks_are_other_styles() {
+    fn different_looks_are_different_styles() {
         let looks = "style=plain style=flat style=flat-square style=plastic style=for-the-badge style=social \
             style=digits theme=pixel theme=seven-segment theme=dark scale=2 peak=1 format=1.2k format=1,234 color=red \
             label=Readers style=flat&labelColor=red style=flat&label= style=flat&label=&labelColor=555 style=flat&color=red";
@@ -277,10 +278,10 @@ mod tests {
             let refusal = style(query).unwrap_err();
             let name = query.rsplit('&').next().unwrap().split('=').next().unwrap();
             assert_eq!(refusal.parameter, name, "{query}");
-            let said = refusal.to_string();
+            let text = refusal.to_string();
             assert!(
-                said.starts_with(&format!("bad {name}: ")) && !said.contains("nonsense"),
-                "{query}: {said}"
+                text.starts_with(&format!("bad {name}: ")) && !text.contains("nonsense"),
+                "{query}: {text}"
             );
         }
         for name in ["label", "style", "color", "labelColor", "scale", "theme", "format", "peak", "font"] {

@@ -1,4 +1,4 @@
-//! The plain look: "Users online: 42" in green letters on nothing.
+//! The plain look: "Users online: 42" in green letters on a transparent background.
 
 use crate::drawing::Drawing;
 use crate::font::{Face, Typeface};
@@ -6,33 +6,33 @@ use crate::shared::Shared;
 use crate::text::Line;
 use crate::{Label, Rgb, Style, Value};
 
-/// The size that the tag names (width=200 height=30). A picture is never smaller.
+/// The size in the image tag (width=200 height=30). A picture is never smaller.
 const SIZE: (u32, u32) = (200, 30);
 /// Pixels left and right of the text.
 const MARGIN: f32 = 10.0;
-/// The row below the feet of the letters.
+/// The row of pixels below the baseline.
 const BASELINE: u32 = 22;
-/// Capitals that look like Impact's at 20 pixels, and a whole number, so that their tops and feet are sharp.
+/// The height of capitals: that of Impact's at 20 pixels, and whole, so that their tops and baselines are sharp.
 const CAPITALS: f32 = 16.0;
-/// Whole pixels, so that a digit has the same pixels wherever it stands.
+/// The width of a digit: whole, so that a digit has the same pixels in each position.
 const CELL: f32 = 10.0;
-/// Digits for which there is room at least: as a count goes from 9 to 10 and on to 9,999 no picture changes its size.
+/// A picture is wide enough for this many digits: its size stays the same from 0 to 9,999.
 const MIN_DIGITS: u32 = 4;
-/// How opaque the last picture of a stream is, of 255.
+/// Opacity of the last picture of a stream, 0 to 255.
 const PALE: u8 = 115;
 
-/// What the plain look alone needs to know.
+/// The parameters of the plain look.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Plain {
     pub(crate) ink: Rgb,
-    /// Anton unless another was added and asked for.
+    /// An added font; Anton if there is none.
     pub(crate) font: Option<Shared<Typeface>>,
 }
 
 impl Plain {
-    /// Green on white: 7.4 to 1.
+    /// Green with a contrast of 7.4 to 1 on white.
     pub(crate) const LIGHT: Rgb = Rgb([0, 100, 0]);
-    /// Green on black: 13 to 1.
+    /// Green with a contrast of 13 to 1 on black.
     pub(crate) const DARK: Rgb = Rgb([120, 220, 120]);
 
     fn face(&self) -> Face<'_> {
@@ -72,7 +72,7 @@ mod tests {
     use crate::{Raster, render};
 
     #[test]
-    fn the_words_stand_still_while_the_number_changes() {
+    fn the_label_does_not_move_when_the_number_changes() {
         let left_of_number = |n| columns(&count(n), 0, number_left());
         for n in [1, 7, 10, 99, 100, 9_999, 1_234_567] {
             assert!(left_of_number(n) == left_of_number(0), "{n}");

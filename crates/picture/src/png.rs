@@ -1,4 +1,4 @@
-//! Pixels to the bytes of a PNG file. docs/png.md says what else was tried.
+//! Pixels to the bytes of a PNG file. docs/png.md of the repository compares what else was tried.
 
 use bytes::Bytes;
 use png::{BitDepth, ColorType, DeflateCompression, Encoder, EncodingError, Filter};
@@ -13,11 +13,11 @@ pub(crate) fn encode(raster: &Raster) -> Bytes {
     } else {
         write_rgba(raster, &mut file)
     };
-    written.expect("a Vec takes all there is, and a raster is never empty");
+    written.expect("writing to a Vec cannot fail, and a raster is never empty");
     file.into()
 }
 
-/// No filter: letters are few values in equal stripes, which deflate finds by itself and a filter breaks up.
+/// Without a filter: letters are few values in repeated runs, which deflate finds by itself and a filter breaks up.
 fn write_indexed(raster: &Raster, colors: &[[u8; 4]], file: &mut Vec<u8>) -> Result<(), EncodingError> {
     let mut encoder = encoder(raster, file);
     let mut pixels = indices(raster, colors);
@@ -37,8 +37,8 @@ fn write_indexed(raster: &Raster, colors: &[[u8; 4]], file: &mut Vec<u8>) -> Res
     writer.finish()
 }
 
-/// Two pixels to the byte, each row from a byte of its own. The file is as long as with a byte to the pixel, but
-/// deflate has half as much to look through.
+/// Two pixels per byte, each row starting on a byte. The file is as large as with one pixel per byte, but deflate has
+/// half as much to search.
 fn pack(indices: &[u8], width: usize) -> Vec<u8> {
     let pair = |pair: &[u8]| pair[0] << 4 | pair.get(1).copied().unwrap_or_default();
     indices.chunks_exact(width).flat_map(|row| row.chunks(2).map(pair)).collect()
@@ -60,10 +60,9 @@ fn encoder<'a>(raster: &Raster, file: &'a mut Vec<u8>) -> Encoder<'a, &'a mut Ve
     encoder
 }
 
-/// The colours of the raster, the clearest first: the list of alphas need not name those that are opaque, when they
-/// are the last.
+/// The colours of the raster, sorted by alpha: the list of alphas can leave out the opaque ones if they are last.
 fn palette(raster: &Raster) -> Vec<[u8; 4]> {
-    // Most neighbours are equal, so there is less to sort than pixels.
+    // Most neighbours are equal, so there are fewer runs to sort than pixels.
     let mut colors: Vec<_> = raster.pixels().chunk_by(|a, b| a == b).map(|run| run[0]).collect();
     colors.sort_unstable_by_key(key);
     colors.dedup();
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_encoded_is_decoded() {
+    fn decoding_gives_the_encoded_pixels() {
         for (width, colors) in [(20, 8), (21, 16), (21, 17), (1, 1)] {
             let mut mask = Mask::new(width, 3).unwrap();
             mask.data_mut()
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_without_transparency_and_with_many_colours_are_files_too() {
+    fn opaque_pictures_and_those_of_many_colours_are_encoded() {
         let mut pixmap = Pixmap::new(30, 30).unwrap();
         pixmap.data_mut().fill(255);
         assert_round_trip(&Raster::from(pixmap.clone()), ColorType::Indexed);

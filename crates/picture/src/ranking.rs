@@ -1,4 +1,4 @@
-//! A site's pages by viewers, as a picture.
+//! A list of pages and their numbers.
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
@@ -8,30 +8,30 @@ use crate::Raster;
 use crate::font::Face;
 use crate::text::Line;
 
-/// Pixels. Wide enough for a path of some forty characters.
+/// Pixels: enough for a path of about forty characters.
 const WIDTH: u32 = 320;
 const ROW: u32 = 20;
 const MARGIN: u32 = 8;
-/// Most rows of a picture.
+/// The most rows of a picture.
 const MAX_ROWS: usize = 50;
 const SIZE: f32 = 12.0;
-/// The width of each digit, whole so that a digit has the same pixels in each place.
+/// The width of a digit: whole, so that a digit has the same pixels in each position.
 const CELL: f32 = 8.0;
-/// Digits for which there is room at least.
+/// The column of numbers is wide enough for this many digits.
 const MIN_DIGITS: usize = 4;
 /// Pixels between a name and its number.
 const GAP: f32 = 12.0;
-/// A ground of its own, with every second row lighter, can be read on any page: white on it is 11 to 1.
+/// White text on this background has a contrast of 11 to 1 on any page. Every second row is lighter.
 const BACKGROUND: [u8; 3] = [51, 51, 51];
 const STRIPE: [u8; 3] = [64, 64, 64];
 const LETTERS: [u8; 3] = [255, 255, 255];
 const NOBODY: &str = "No page is open right now";
 
-/// A PNG file that lists pages with the number of each, in the order given: the live picture of `/top.png`.
+/// A PNG file that lists pages with the number of each, in the order given.
 ///
-/// A page is named by its path as URLs spell it, which is painted decoded where that can be read. It is 320 pixels
-/// wide and 20 for each of `places` (1 to 50, the nearest is taken) high, with a margin of 8 above and below; so the
-/// picture of a site always has one size, however many `rows` there are. Costs some milliseconds.
+/// A page is named by its percent-encoded path, which is painted decoded where that is readable. The picture is 320
+/// pixels wide and 20 high for each of `places` (clamped to 1 to 50), with a margin of 8 above and below, so that its
+/// size doesn't depend on the number of `rows`. Takes some milliseconds.
 #[must_use]
 pub fn ranking(rows: &[(&str, u64)], places: usize) -> Bytes {
     paint(rows, places.clamp(1, MAX_ROWS)).encode()
@@ -86,8 +86,8 @@ fn fill(pixmap: &mut Pixmap, (top, height): (u32, u32), [r, g, b]: [u8; 3], mask
     );
 }
 
-/// The path decoded. What would not be seen as itself stays encoded: a character without a glyph, a space other than
-/// the common one, and whatever steers the text around it. A path that is not UTF-8 stays as it is.
+/// The path decoded, except for characters that have no glyph, unusual spaces and control characters. A path that is
+/// not UTF-8 stays as it is.
 fn readable(page: &str, face: Face) -> String {
     let Ok(decoded) = percent_decode_str(page).decode_utf8() else {
         return page.to_owned();
@@ -105,7 +105,7 @@ fn readable(page: &str, face: Face) -> String {
 
 const SOFT_HYPHEN: char = '\u{ad}';
 
-/// `text`, or its beginning and end with an ellipsis between, in at most `room` pixels.
+/// `text`, or its beginning and end with an ellipsis between them, in at most `max_width` pixels.
 fn cut(text: &str, face: Face, max_width: f32) -> String {
     if text.len() < 1000 && face.width(text) <= max_width {
         return text.to_owned();
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_shown_as_people_write_them() {
+    fn paths_are_decoded_where_they_stay_readable() {
         for (path, shown) in [
             ("/posts/1", "/posts/1"),
             ("/caf%C3%A9", "/café"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_is_that_of_the_places_whatever_the_rows() {
+    fn the_size_depends_on_the_places_alone() {
         let many = vec![("/page", u64::MAX); 80];
         for rows in [&[][..], &many[..3], &many] {
             assert_eq!((paint(rows, 10).width(), paint(rows, 10).height()), (320, 216));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digit_has_the_same_pixels_in_each_place() {
+    fn a_digit_has_the_same_pixels_in_each_position() {
         let raster = paint(&[("/", 8888)], 1);
         let columns = |x: u32| -> Vec<_> {
             let rows = raster.pixels().chunks_exact(WIDTH as usize);

@@ -18,8 +18,8 @@ impl Raster {
         Self { width, pixels }
     }
 
-    /// One ink on a transparent ground. There is nothing to compose, so each pixel keeps the exact colour of the
-    /// ink, which premultiplied pixels of 8 bits lose where they are nearly transparent.
+    /// One colour on a transparent background. Nothing is composed, so each pixel keeps the exact colour, which
+    /// premultiplied pixels of 8 bits lose where they are nearly transparent.
     pub(crate) fn of_ink(mask: &Mask, [red, green, blue, alpha]: [u8; 4]) -> Self {
         let pixel = |&coverage: &u8| match (u16::from(coverage) * u16::from(alpha) + 127) / 255 {
             0 => [0; 4],
@@ -28,7 +28,7 @@ impl Raster {
         Self { width: mask.width(), pixels: mask.data().iter().map(pixel).collect() }
     }
 
-    /// Makes the whole paler: `alpha` of 255.
+    /// Multiplies the opacity of the whole picture by `alpha` / 255.
     pub(crate) fn fade(&mut self, alpha: u8) {
         for pixel in &mut self.pixels {
             pixel[3] = ((u16::from(pixel[3]) * u16::from(alpha) + 127) / 255) as u8;
@@ -39,32 +39,32 @@ impl Raster {
         &mut self.pixels
     }
 
-    /// Pixels.
+    /// Width, in pixels.
     #[must_use]
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Pixels.
+    /// Height, in pixels.
     #[must_use]
     pub fn height(&self) -> u32 {
         self.pixels.len() as u32 / self.width
     }
 
-    /// All pixels, row after row.
+    /// All pixels, row by row.
     #[must_use]
     pub fn pixels(&self) -> &[[u8; 4]] {
         &self.pixels
     }
 
-    /// The bytes of a PNG file. Costs some hundred microseconds.
+    /// The bytes of a PNG file. Takes some hundred microseconds.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         png::encode(self)
     }
 }
 
-/// What was composed of several layers.
+/// For pictures that are composed of several layers.
 impl From<Pixmap> for Raster {
     fn from(pixmap: Pixmap) -> Self {
         let width = pixmap.width();

@@ -1,12 +1,11 @@
-//! What many styles point to and nobody changes.
+//! Immutable values that many styles share.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A pointer that is equal to those that point to the same thing: there is no need to look into a font to know that
-/// it is another.
+/// A shared pointer that is compared and hashed by address, so that a font is never compared byte by byte.
 pub(crate) struct Shared<T>(Arc<T>);
 
 impl<T> Shared<T> {

@@ -1,4 +1,4 @@
-//! Where in a page its readers are, as a strip that runs along the page.
+//! Positions in a page, as a heat map along it.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -7,15 +7,15 @@ use bytes::Bytes;
 
 use crate::Raster;
 
-/// Pixels along the strip from one cell to the next: a mark and the gap behind it.
+/// Pixels along the strip from one cell to the next: a mark and the gap after it.
 const PITCH: usize = 4;
 const GAP: usize = 1;
 
-/// A grey that is seen on light and on dark pages.
+/// A grey that is visible on light and on dark pages.
 const TRACK: [u8; 4] = [127, 127, 127, 72];
 
-/// The mark of one reader, and those of ever more: each stands for up to twice as many as the one before. From badge
-/// services' green to their red, which people know how to read.
+/// The colours of marks, from one reader on: each stands for up to twice as many as the one before. They go from badge
+/// services' green to their red.
 const HEAT: [[u8; 4]; 6] = [
     [0x44, 0xbb, 0x00, 255],
     [0x95, 0xb9, 0x1a, 255],
@@ -36,20 +36,20 @@ pub struct Strip {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StripError;
 
-/// How many readers there are in each cell of a strip, as far as that is to be seen: 0 for none, otherwise one more than
-/// the place in `HEAT`.
+/// The visible level of each cell of a strip: 0 without readers, otherwise one more than the index in `HEAT`. Two equal
+/// ones give the same picture.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Heat(Vec<u8>);
 
 impl Strip {
-    /// The longest side, in pixels.
+    /// The most pixels of the longer side.
     pub const MAX_LENGTH: u16 = 2000;
-    /// The longest that the shorter side may be, in pixels.
+    /// The most pixels of the shorter side.
     pub const MAX_BREADTH: u16 = 100;
-    /// The shortest side, in pixels.
+    /// The fewest pixels of the shorter side.
     pub const MIN_BREADTH: u16 = 4;
 
-    /// A strip of that many pixels.
+    /// A strip of this size, in pixels.
     ///
     /// # Errors
     /// [`StripError`], if the longer side has more than 2000 or the shorter one not 4 to 100.
@@ -61,17 +61,17 @@ impl Strip {
         Ok(Self { width, height })
     }
 
-    /// Pixels.
+    /// Width, in pixels.
     pub fn width(self) -> u16 {
         self.width
     }
 
-    /// Pixels.
+    /// Height, in pixels.
     pub fn height(self) -> u16 {
         self.height
     }
 
-    /// Where the readers are, each from 0 (the page's beginning) to 1 (its end).
+    /// The heat of readers at `positions`, each from 0 (the beginning of the page) to 1 (its end).
     pub fn heat(self, positions: impl IntoIterator<Item = f32>) -> Heat {
         let mut readers = vec![0_u32; self.length().div_ceil(PITCH)];
         let last = readers.len() - 1;
@@ -109,7 +109,7 @@ impl Default for Strip {
     }
 }
 
-/// A PNG file of one pixel that doesn't show: the answer to who asks in order to have asked.
+/// A PNG file of one transparent pixel, for requests that are made for their effect only.
 #[must_use]
 pub fn clear_pixel() -> Bytes {
     static PIXEL: LazyLock<Bytes> = LazyLock::new(|| Raster::new(1, vec![[0; 4]]).encode());
@@ -150,16 +150,16 @@ mod tests {
     }
 
     #[test]
-    fn each_reader_is_where_they_are() {
+    fn each_reader_is_in_the_cell_of_the_position() {
         assert_eq!(heat(&[]), [0, 0, 0, 0, 0]);
         assert_eq!(heat(&[0.0, 0.5, 1.0]), [1, 0, 1, 0, 1]);
         assert_eq!(heat(&[0.2, 0.3]), [0, 2, 0, 0, 0]);
-        // Whatever comes in, nothing panics.
+        // No position panics.
         assert_eq!(heat(&[f32::NAN, f32::INFINITY, -3.0]), [2, 0, 0, 0, 1]);
     }
 
     #[test]
-    fn it_grows_hotter_with_each_doubling() {
+    fn the_level_grows_with_each_doubling() {
         let levels = [0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33, u32::MAX >> 1].map(level);
         assert_eq!(levels, [0, 1, 2, 3, 3, 4, 4, 5, 5, 6, 6, 6, 6]);
     }

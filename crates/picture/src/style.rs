@@ -1,4 +1,4 @@
-//! Which picture is asked for.
+//! The style of a picture.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,19 @@ use crate::plain::{self, Plain};
 use crate::text::Line;
 use crate::{Label, Rgb, Value};
 
-/// How a count is to look. Two equal styles give the same picture, so a style is the key of feeds and caches.
-/// Cheap to clone. [`StyleBuilder`](crate::StyleBuilder) makes one of parameters.
+/// How a value is painted. Equal styles give equal pictures, so a style can be the key of a cache. Cheap to clone.
+/// [`StyleBuilder`](crate::StyleBuilder) makes one from parameters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Style {
     pub(crate) look: Look,
     pub(crate) label: Label,
-    /// Pixels of the file to a pixel of the page, each way.
+    /// Pixels of the file per pixel of the page, in each direction.
     pub(crate) scale: u8,
     pub(crate) format: Format,
     pub(crate) peak: bool,
 }
 
-/// The family of pictures that a style belongs to; each has a file of its own, and knows what only it needs.
+/// The family of pictures that a style belongs to, with the parameters that only it has.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Look {
     Plain(Plain),
@@ -31,14 +31,14 @@ pub(crate) enum Look {
 }
 
 impl Style {
-    /// Green letters on nothing, 200×30 pixels or wider: "Users online: 42".
+    /// Green letters on a transparent background, 200×30 pixels or wider: "Users online: 42".
     #[must_use]
     pub fn plain(label: Label) -> Self {
         let look = Look::Plain(Plain::default());
         Self { look, label, scale: 1, format: Format::default(), peak: false }
     }
 
-    /// What `value` looks like: both PNG and SVG are made of it.
+    /// The drawing of `value`, of which both PNG and SVG are made.
     pub(crate) fn draw(&self, value: Value) -> Drawing<'_> {
         match &self.look {
             Look::Plain(plain) => plain::draw(plain, self, value),
@@ -47,14 +47,15 @@ impl Style {
         }
     }
 
-    /// Width and height of the picture on the page, in pixels. The file has [`Style::scale`] times as many each way.
+    /// Width and height of the picture on the page, in pixels. The file has [`Style::scale`] times as
+    /// many in each direction.
     #[must_use]
     pub fn size(&self, value: Value) -> (u32, u32) {
         let drawing = self.draw(value);
         (drawing.width, drawing.height)
     }
 
-    /// The words beside the number.
+    /// The text beside the number.
     #[must_use]
     pub fn label(&self) -> &Label {
         &self.label
@@ -66,7 +67,7 @@ impl Style {
         self.format.message(value, self.peak)
     }
 
-    /// The colour behind the number of a badge, else that of the number itself.
+    /// The background colour of the number in a badge, else the colour of the number.
     #[must_use]
     pub fn color(&self) -> Rgb {
         match &self.look {
@@ -88,13 +89,13 @@ impl Style {
         lines.flat_map(Line::missing_glyphs).collect()
     }
 
-    /// Whether the picture has room for a peak: then it wants a [`Value::Peak`].
+    /// Whether the picture shows a peak: then it needs a [`Value::Peak`].
     #[must_use]
     pub fn shows_peak(&self) -> bool {
         self.peak
     }
 
-    /// Pixels of the file to a pixel of the page, each way: 1 to 4.
+    /// Pixels of the file per pixel of the page, in each direction: 1 to 4.
     #[must_use]
     pub fn scale(&self) -> u8 {
         self.scale

@@ -1,4 +1,4 @@
-//! A drawing becomes a vector picture.
+//! A drawing to SVG.
 
 use std::fmt::Write;
 
@@ -12,8 +12,8 @@ use crate::paint::{BLUR, BLURRED, SHADOW};
 use crate::text::Line;
 use crate::{Style, Value};
 
-/// An SVG file that looks like the PNG at scale 1, and is as large on the page. Letters are outlines, so that it looks
-/// the same where the fonts are missing; its title is what a screen reader reads.
+/// An SVG file that looks like the PNG file and has its size on the page. Letters are outlines, so that it looks the
+/// same where the fonts are missing. Its title is for screen readers.
 #[must_use]
 pub fn svg(style: &Style, value: Value) -> String {
     let drawing = style.draw(value);
@@ -27,7 +27,7 @@ pub fn svg(style: &Style, value: Value) -> String {
     svg
 }
 
-/// What somebody hears who can't see the picture.
+/// The text for screen readers.
 fn title(style: &Style, value: Value) -> String {
     let number = match value {
         Value::Ended => "no number".to_owned(),
@@ -39,7 +39,7 @@ fn title(style: &Style, value: Value) -> String {
     }
 }
 
-/// The text as XML takes it, also within quotes. Two characters that no XML may hold are replaced.
+/// Escapes a text for XML content and attributes. Two characters that XML can't contain are replaced.
 fn escaped(text: &str) -> String {
     let mut xml = String::with_capacity(text.len());
     for c in text.chars() {
@@ -58,7 +58,7 @@ fn escaped(text: &str) -> String {
 struct Writer<'a> {
     drawing: &'a Drawing<'a>,
     to: &'a mut String,
-    /// How many have been given.
+    /// The last id that was given to an element.
     ids: u32,
 }
 
@@ -82,7 +82,7 @@ impl Writer<'_> {
     }
 
     fn put(&mut self, text: std::fmt::Arguments) {
-        self.to.write_fmt(text).expect("a String takes all there is");
+        self.to.write_fmt(text).expect("writing to a String cannot fail");
     }
 
     fn id(&mut self) -> u32 {
@@ -137,14 +137,14 @@ impl Writer<'_> {
     }
 }
 
-/// The attributes for the ink of a `fill` or a `stop`.
+/// The attributes for the colour of a `fill` or a `stop`.
 fn attributes(name: &str, Ink { rgb, alpha }: Ink) -> String {
     let color = if name == "stop" { "stop-color" } else { name };
     let opacity = if alpha < 1.0 { format!(r#" {name}-opacity="{}""#, short(alpha)) } else { String::new() };
     format!(r##" {color}="#{rgb}"{opacity}"##)
 }
 
-/// Hundredths are finer than any screen.
+/// Rounds to hundredths, which are finer than any screen.
 fn short(number: f32) -> f32 {
     (number * 100.0).round() / 100.0
 }
@@ -166,7 +166,7 @@ fn outline(path: &Path) -> String {
 /// The outlines of all letters of a line that stands on `baseline`.
 fn letters(line: &Line, baseline: f32) -> String {
     let (face, glyphs) = line.glyphs();
-    // fontdue has read the same file.
+    // It can be parsed: fontdue has parsed it before.
     let Ok(font) = ttf_parser::Face::parse(&face.typeface.file, 0) else {
         return String::new();
     };
@@ -179,13 +179,13 @@ fn letters(line: &Line, baseline: f32) -> String {
     pen.to
 }
 
-/// Writes outlines as SVG does, moved and scaled.
+/// Writes outlines as the path data of SVG, moved and scaled.
 struct Pen {
     to: String,
     x: f32,
     y: f32,
     scale: f32,
-    /// -1 for fonts, whose y grows upwards.
+    /// 1, or -1 for fonts, in which y grows upwards.
     up: f32,
 }
 
@@ -195,7 +195,7 @@ impl Pen {
         for (i, (x, y)) in points.iter().enumerate() {
             let space = if i == 0 { "" } else { " " };
             let (x, y) = (short(self.x + x * self.scale), short(self.y + y * self.scale * self.up));
-            write!(self.to, "{space}{x} {y}").expect("a String takes all there is");
+            write!(self.to, "{space}{x} {y}").expect("writing to a String cannot fail");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Text: where each character stands, and which part of each pixel it covers.
+//! Lines of text: the position of each character, and its coverage of pixels.
 
 use tiny_skia::Mask;
 
 use crate::font::Face;
 
-/// A line of text: characters, and where each starts.
+/// A line of text: characters and their positions.
 #[derive(Clone)]
 pub(crate) struct Line<'a> {
     face: Face<'a>,
@@ -33,12 +33,12 @@ impl<'a> Line<'a> {
         self.glyphs.iter().map(|glyph| glyph.0).filter(|&c| !self.face.has(c))
     }
 
-    /// Adds `text` as the font spaces it. Right for small letters.
+    /// Adds `text` with the spacing of the font, for small letters.
     pub(crate) fn even(self, text: &str) -> Self {
         self.spaced(text, 0.0)
     }
 
-    /// Adds `text` as the font spaces it, and `extra` pixels after each character.
+    /// Adds `text` with the spacing of the font and `extra` pixels after each character.
     pub(crate) fn spaced(mut self, text: &str, extra: f32) -> Self {
         for c in text.chars() {
             self.glyphs.push((c, self.end));
@@ -47,9 +47,8 @@ impl<'a> Line<'a> {
         self
     }
 
-    /// Adds `text` with the ink of each letter starting on a whole pixel, and ends on one. Right for large letters:
-    /// stems are sharp, equal letters have equal pixels, which also compress better, and no gap is wrong by more than
-    /// half a pixel.
+    /// Adds `text` with the ink of each letter starting on a whole pixel, and ends on one. For large letters: stems are
+    /// sharp, equal letters have equal pixels, which also compress better, and no gap is off by more than half a pixel.
     pub(crate) fn sharp(mut self, text: &str) -> Self {
         for c in text.chars() {
             let bearing = self.face.bearing(c);
@@ -62,9 +61,9 @@ impl<'a> Line<'a> {
     }
 
     /// Adds a number: each digit in the middle of a cell of its own, `cell` pixels wide, and sharp, so that none moves
-    /// when another changes. What stands between digits takes the room it needs.
+    /// when another changes. Characters between digits have their own widths.
     pub(crate) fn number(mut self, cell: f32, text: &str) -> Self {
-        // The dash stands for a digit.
+        // A dash takes the cell of a digit.
         let other = |c: char| !c.is_ascii_digit() && c != '–';
         for part in text.split_inclusive(other) {
             let digits = part.trim_end_matches(other);
@@ -84,8 +83,8 @@ impl<'a> Line<'a> {
         self
     }
 
-    /// Adds the line to what `mask` covers, standing on the top edge of row `baseline`. What lies outside of the mask
-    /// is left out.
+    /// Adds the coverage of the line to `mask`; its baseline is the top edge of row `baseline`. Parts outside of the
+    /// mask are left out.
     pub(crate) fn draw(&self, mask: &mut Mask, baseline: i32) {
         self.draw_scaled(mask, baseline, 1.0);
     }
@@ -105,7 +104,7 @@ fn draw_glyph(face: Face, mask: &mut Mask, baseline: i32, c: char, x: f32) {
     if metrics.width == 0 {
         return;
     }
-    // There it leaves the ink off the bitmap's edge by the fraction of a pixel in thirds, not thrice that.
+    // Its bitmap starts before the ink by the fraction of a pixel counted in thirds, not by three times that.
     let (ink, inset) = (x + metrics.bounds.xmin, metrics.bounds.xmin.rem_euclid(1.0));
     let left = (ink * 3.0 - inset).round() as i32;
     let top = baseline - metrics.ymin - metrics.height as i32;
@@ -130,13 +129,13 @@ fn add_row(mask: &mut Mask, left: i32, y: i32, samples: &[u8]) {
     }
 }
 
-/// How many coverages of a pixel there are. More can't be seen, and cost bytes: docs/png.md has them side by side.
+/// Levels of coverage. More are not visible, and cost bytes: docs/png.md of the repository compares them.
 const LEVELS: u16 = 8;
-/// A sixth of a pixel, of 255: how far round letters overshoot the lines that flat ones stand on, and the most by
-/// which a sharp stem misses its pixel. Without such fringes letters are crisper, and a digit keeps to its cell.
+/// A sixth of a pixel, of 255: the overshoot of round letters over the baseline, and the most by which a sharp stem
+/// misses its pixel. Without such fringes letters are crisper, and a digit stays in its cell.
 const FRINGE: u16 = 43;
 
-/// Rounds how much of a pixel a glyph covers, of 255, to one of the evenly spaced levels.
+/// Rounds a coverage of 0 to 255 to one of the evenly spaced levels.
 fn level(coverage: u16) -> u8 {
     let last = LEVELS - 1;
     match coverage {
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn ink_lies_where_the_line_puts_it() {
+    fn ink_is_at_the_position_in_the_line() {
         for (c, x) in [('8', 5.0), ('8', 5.34), ('U', 5.67), ('j', 6.0), ('n', 6.25)] {
             let face = Face::anton(16.0);
             let (metrics, whole) = face.typeface.font.rasterize(c, face.px);

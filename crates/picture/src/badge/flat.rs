@@ -1,4 +1,4 @@
-//! `style=flat`: round corners, a hint of a gradient.
+//! `style=flat`: round corners and a faint gradient.
 
 use super::{Badge, Halves};
 use crate::drawing::{Drawing, Fill, Ink, rounded};
@@ -17,7 +17,7 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     drawing
 }
 
-/// The two halves with round outer corners.
+/// Draws the two halves with round outer corners.
 pub(super) fn round(halves: &Halves, drawing: &mut Drawing, corner: f32) {
     let (left, right, height) = (halves.left as f32, halves.right as f32, drawing.height as f32);
     let outer = if halves.left > 0 { 0.0 } else { corner };

@@ -1,4 +1,4 @@
-//! `style=flat-square`: two rectangles, and letters without a shadow.
+//! `style=flat-square`: two rectangles, and text without a shadow.
 
 use super::{Badge, Halves};
 use crate::drawing::{Drawing, rectangle};

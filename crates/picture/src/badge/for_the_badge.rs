@@ -1,4 +1,4 @@
-//! `style=for-the-badge`: capitals, wide apart, the message bold.
+//! `style=for-the-badge`: widely spaced capitals, the message bold.
 
 use super::lettering::Lettering;
 use super::{Badge, GREY, color, draw_text, messages};
@@ -17,7 +17,7 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     let (message, sample) = (message.to_uppercase(), sample.to_uppercase());
     let label_width = thin.gapped_width(&label);
     let message_width = bold.gapped_width(&message).max(bold.gapped_width(&sample));
-    // Whole pixels, where badge services leave it to the browser to round.
+    // Rounded to whole pixels here; badge services leave that to the browser.
     let left = if label.is_empty() { 0.0 } else { (label_width + 2.0 * MARGIN).round() };
     let right = (message_width + 2.0 * MARGIN).round();
 

@@ -1,4 +1,4 @@
-//! Text in badges: in a font that everybody may use, as wide as the font that badge services measure with.
+//! Text in badges: drawn in a free font, as wide as in the font that badge services measure with.
 
 use super::widths::{FIRST, HELVETICA_BOLD, VERDANA, VERDANA_BOLD};
 use crate::font::{Face, Typeface};
@@ -8,9 +8,9 @@ use crate::text::Line;
 #[derive(Clone, Copy)]
 pub(super) struct Lettering<'a> {
     face: Face<'a>,
-    /// Hundredths of a pixel. An added font is measured by itself.
+    /// Hundredths of a pixel. An added font is measured with its own widths.
     widths: Option<&'static [u16]>,
-    /// What the widths are to be multiplied with.
+    /// Factor of the widths.
     scale: f32,
     /// Pixels after each character.
     gap: f32,
@@ -22,17 +22,17 @@ impl<'a> Lettering<'a> {
         Self::new(Face::dejavu(11.0), &VERDANA, font)
     }
 
-    /// Verdana at 10 pixels, wide apart.
+    /// Verdana at 10 pixels, widely spaced.
     pub(super) fn wide(font: Option<&'a Typeface>) -> Self {
         Self { scale: 10.0 / 11.0, gap: GAP, ..Self::new(Face::dejavu(10.0), &VERDANA, font) }
     }
 
-    /// Verdana Bold at 10 pixels, wide apart.
+    /// Verdana Bold at 10 pixels, widely spaced.
     pub(super) fn wide_bold(font: Option<&'a Typeface>) -> Self {
         Self { gap: GAP, ..Self::new(Face::bold(10.0), &VERDANA_BOLD, font) }
     }
 
-    /// Helvetica Bold at 11 pixels. DejaVu Sans has larger letters, so that 10 pixels look the same.
+    /// Helvetica Bold at 11 pixels. The letters of DejaVu Sans are larger: 10 pixels look the same.
     pub(super) fn social(font: Option<&'a Typeface>) -> Self {
         Self::new(Face::condensed(10.0), &HELVETICA_BOLD, font)
     }
@@ -55,17 +55,17 @@ impl<'a> Lettering<'a> {
         known().map_or_else(|| self.face.advance(c), |&width| f32::from(width) / 100.0 * self.scale)
     }
 
-    /// Whole pixels, and an odd number of them: so badge services keep texts on the grid.
+    /// An odd number of whole pixels, which is how badge services keep texts on the grid.
     pub(super) fn odd_width(&self, text: &str) -> u32 {
         self.width(text) as u32 | 1
     }
 
-    /// Whole pixels, and the gaps between the letters.
+    /// Whole pixels, plus the gaps between the letters.
     pub(super) fn gapped_width(&self, text: &str) -> f32 {
         self.width(text).floor() + self.gap * text.chars().count() as f32
     }
 
-    /// `text` from `x` on, its letters apart so that it takes `width` pixels.
+    /// `text` from `x` on, with its letters spaced so that it takes `width` pixels.
     pub(super) fn spread(&self, x: f32, text: &str, width: f32) -> Line<'a> {
         let extra = (width - self.face.width(text)) / text.chars().count().max(1) as f32;
         Line::at(x, self.face).spaced(text, extra)

@@ -1,4 +1,4 @@
-//! `style=plastic`: rounder corners, light from above.
+//! `style=plastic`: rounder corners and a strong gradient.
 
 use super::flat::{round, whole};
 use super::{Badge, Halves};

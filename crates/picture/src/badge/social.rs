@@ -1,4 +1,4 @@
-//! `style=social`: a button, and the number in a bubble beside it. Its colours are always the same.
+//! `style=social`: a button, and the number in a bubble beside it. The colours are fixed.
 
 use tiny_skia::Path;
 
@@ -51,7 +51,7 @@ fn bordered(drawing: &mut Drawing, x: f32, width: f32, background: Rgb) {
     drawing.fill(inner(x, width), background);
 }
 
-/// What the line runs around.
+/// The shape inside the border.
 fn inner(x: f32, width: f32) -> Path {
     rounded(x + 1.0, 1.0, width - 1.0, HEIGHT as f32 - 2.0, (CORNER - 0.5, CORNER - 0.5))
 }
@@ -61,7 +61,7 @@ fn shade() -> Fill {
     Fill::Down(vec![(0.0, clear), (1.0, Ink { rgb: Rgb::hex(0), alpha: 0.1 })])
 }
 
-/// The tip of the bubble, which points at the button: a line, and over it the inner part.
+/// The tip of the bubble, which points at the button: the border, and over it the inside.
 fn tip(drawing: &mut Drawing, left: f32) {
     let triangle = |x: f32, half: f32| polygon(&[(x, 10.0 - half), (x - half, 10.0), (x, 10.0 + half)]);
     drawing.fill(triangle(left + 0.5, 4.0), LINE);

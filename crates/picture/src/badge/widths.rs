@@ -1,5 +1,5 @@
-//! How wide badge services take characters to be: from the data of the npm package anafanafo 2.0.0, which badge-maker
-//! measures with. U+0020 to U+017F, in hundredths of a pixel; 0 where it has no width.
+//! The widths of characters that badge services measure with, from the data of the npm package anafanafo 2.0.0:
+//! U+0020 to U+017F, in hundredths of a pixel; 0 where it has none.
 
 pub(super) const FIRST: char = ' ';
 

@@ -1,6 +1,6 @@
 //! The named colours of CSS.
 
-/// Names and what they stand for, 0xRRGGBB, sorted by name: CSS Color Module Level 4, 6.1.
+/// Names and colours (0xRRGGBB), sorted by name: CSS Color Module Level 4, 6.1.
 #[rustfmt::skip]
 pub(super) const CSS: [(&str, u32); 148] = [
     ("aliceblue", 0xf0f8ff), ("antiquewhite", 0xfaebd7), ("aqua", 0x00ffff), ("aquamarine", 0x7fffd4),

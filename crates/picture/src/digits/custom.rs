@@ -1,4 +1,4 @@
-//! Digits that somebody else drew: ten PNG files.
+//! Digits that are drawn by somebody else: ten PNG files.
 
 use std::error::Error;
 use std::fmt;
@@ -11,12 +11,12 @@ use super::Cell;
 use crate::drawing::{Drawing, Image, rectangle};
 use crate::{Raster, Rgb, Themes};
 
-/// What stands for each digit at the end of a stream: a grey that is seen on white and on black.
+/// The colour of the dashes at the end of a stream: a grey that is visible on white and on black.
 pub(super) const DASH: Rgb = Rgb::hex(0x808080);
 /// Pixels of the longest side of a digit.
 const MAX_SIDE: u32 = 64;
 
-/// Ten digits of one height. The widest is as wide as each place of a picture.
+/// Ten digits of one height. Each cell of a picture is as wide as the widest digit.
 pub(crate) struct CustomDigits {
     digits: Vec<Digit>,
     width: u32,
@@ -25,7 +25,7 @@ pub(crate) struct CustomDigits {
 
 struct Digit {
     raster: Raster,
-    /// Encoded again, so that nothing but the pixels gets into a picture.
+    /// Encoded again, so that no metadata gets into a picture.
     file: Bytes,
 }
 
@@ -116,7 +116,7 @@ fn decode(bytes: &[u8]) -> Result<Raster, DigitError> {
         width,
         match frame.color_type {
             ColorType::Rgba => pixels.as_chunks().0.to_vec(),
-            // Grey and alpha: half as many bytes.
+            // Grey and alpha: two bytes per pixel.
             _ => pixels[..frame.buffer_size()]
                 .as_chunks()
                 .0

@@ -1,4 +1,4 @@
-//! `theme=odometer`: wheels behind a window, lit from the front.
+//! `theme=odometer`: the wheels of a mechanical counter.
 
 use super::{Cell, Digits};
 use crate::Rgb;
@@ -6,10 +6,10 @@ use crate::drawing::{Drawing, Fill, Ink, rectangle, rounded};
 use crate::font::Face;
 use crate::text::Line;
 
-/// Of the digits, and of the wheels.
+/// Colours of the digits and of the wheels.
 pub(super) const COLORS: (Rgb, Rgb) = (Rgb::hex(0xffffff), Rgb::hex(0x333333));
 const FRAME: Rgb = Rgb::hex(0x101010);
-/// The width of a wheel and the line beside it, whole so that each digit has the same pixels in each place.
+/// The width of a wheel and the line beside it, whole so that a digit has the same pixels in each cell.
 const WHEEL: f32 = 18.0;
 const HEIGHT: u32 = 30;
 /// Pixels around the wheels.
@@ -31,7 +31,7 @@ pub(super) fn draw<'a>(digits: &Digits, cells: &[Cell]) -> Drawing<'a> {
     drawing
 }
 
-/// A wheel turns away above and below.
+/// Shading that makes a wheel look round: dark at the top and the bottom.
 fn light() -> Fill {
     let stop = |at, rgb, alpha| (at, Ink { rgb: Rgb::hex(rgb), alpha });
     Fill::Down(vec![

@@ -1,19 +1,19 @@
-//! `theme=pixel`: digits of five by seven squares, as on old displays.
+//! `theme=pixel`: digits of five by seven squares, as on dot matrix displays.
 
 use super::{Cell, Digits};
 use crate::Rgb;
 use crate::drawing::{Drawing, rectangle, rounded};
 
-/// Of the squares, and of the ground.
+/// Colours of the squares and of the background.
 pub(super) const COLORS: (Rgb, Rgb) = (Rgb::hex(0x33ff66), Rgb::hex(0x0b1f12));
 const SQUARE: f32 = 3.0;
-/// A digit and the column beside it.
+/// The width of a digit and the gap after it.
 const CELL: f32 = 6.0 * SQUARE;
 const HEIGHT: u32 = 29;
 /// Pixels around the digits.
 const EDGE: f32 = 4.0;
 
-/// Rows from top to foot; the highest of five bits is the leftmost square.
+/// Rows from top to bottom; the highest of five bits is the leftmost square.
 const DIGITS: [[u8; 7]; 10] = [
     [0b01110, 0b10001, 0b10011, 0b10101, 0b11001, 0b10001, 0b01110],
     [0b00100, 0b01100, 0b00100, 0b00100, 0b00100, 0b00100, 0b01110],
@@ -47,7 +47,7 @@ fn squares(drawing: &mut Drawing, left: f32, rows: [u8; 7], ink: Rgb) {
     for (y, row) in rows.into_iter().enumerate() {
         for x in (0..5).filter(|x| row >> (4 - x) & 1 == 1) {
             let place = (left + SQUARE * x as f32, EDGE + SQUARE * y as f32);
-            // A line of the ground between squares shows that they are squares.
+            // A thin gap between squares shows that they are squares.
             drawing.fill(rectangle(place.0, place.1, SQUARE - 0.5, SQUARE - 0.5), ink);
         }
     }

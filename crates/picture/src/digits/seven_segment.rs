@@ -1,4 +1,4 @@
-//! `theme=seven-segment`: glowing bars, and the dark ones between.
+//! `theme=seven-segment`: lit and unlit segments of an LED display.
 
 use tiny_skia::Path;
 
@@ -6,20 +6,20 @@ use super::{Cell, Digits};
 use crate::Rgb;
 use crate::drawing::{Drawing, Ink, polygon, rounded};
 
-/// Of the bars that glow, and of the ground.
+/// Colours of the lit segments and of the background.
 pub(super) const COLORS: (Rgb, Rgb) = (Rgb::hex(0xff4136), Rgb::hex(0x1a0b0a));
 const CELL: f32 = 18.0;
 const HEIGHT: u32 = 30;
 /// Pixels before the first digit and after the last.
 const EDGE: f32 = 3.0;
-/// How much of its light a dark bar has.
+/// Opacity of an unlit segment.
 const DARK: f32 = 0.15;
 
-/// Which bars glow: the lowest bit is the top one, then clockwise, the last is the middle.
+/// The lit segments of each digit: the lowest bit is the top segment, then clockwise; the seventh is the middle one.
 const GLOW: [u8; 10] = [0x3f, 0x06, 0x5b, 0x4f, 0x66, 0x6d, 0x7d, 0x07, 0x7f, 0x6f];
 const MIDDLE: u8 = 0x40;
 
-/// Where bars end, from the upper left of a digit's cell.
+/// Coordinates of the segments' ends, from the upper left of a digit's cell.
 const LEFT: f32 = 3.5;
 const RIGHT: f32 = 14.5;
 const TOP: f32 = 4.5;
@@ -57,7 +57,7 @@ fn glow(cell: Cell) -> u8 {
     }
 }
 
-/// A bar with pointed ends, three pixels thick, a hair short of the corners.
+/// A segment with pointed ends, three pixels thick, slightly shorter than the distance of the corners.
 fn bar(left: f32, from: (f32, f32), to: (f32, f32)) -> Path {
     let (thick, hair) = (1.5, 0.5);
     // Along the bar, and across it.
