@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peak_is_shown_where_it_is_asked_for_and_never_below_the_number() {
+    fn a_peak_is_optional_and_never_below_the_number() {
         let message = |value, with_peak| Format::Grouped.message(value, with_peak);
         let value = Value::Peak { now: 42, peak: 1_234 };
         assert_eq!(message(value, true), "42 (peak 1,234)");
