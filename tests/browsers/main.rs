@@ -43,12 +43,12 @@ in_every_engine! {
     counting: every_open_page_shows_the_count, each_new_count_is_shown, a_burst_ends_with_the_right_number,
         pages_left_behind_are_no_visitors;
     leaving: a_link_away_from_the_demo_page, a_link_away_from_an_embed,
-        those_who_stay_see_one_go_and_come_back, ten_pages_clicked_in_one_tab,
+        open_pages_see_another_leave_and_return, ten_pages_clicked_in_one_tab,
         a_reload_counts_once;
     ending: the_last_picture_stays;
-    reading: a_strip_follows_who_scrolls;
-    limits: six_pages_to_a_browser, a_tab_opened_behind;
-    scripts: two_windows_see_each_other_come_and_go, a_link_away_and_the_way_back, an_outage_heals,
+    reading: a_strip_follows_a_scrolling_reader;
+    limits: six_pages_to_a_browser, a_tab_opened_in_the_background;
+    scripts: two_windows_see_each_other_come_and_go, a_link_away_and_back_through_the_cache, an_outage_heals,
         the_picture_where_events_are_forbidden, an_element_that_moves, the_demo_page_of_the_module,
         two_readers_see_each_other_come_scroll_and_go;
 }

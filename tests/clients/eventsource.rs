@@ -59,7 +59,7 @@ impl Drop for Script {
 }
 
 #[test]
-fn it_hears_each_change_and_no_comment() {
+fn the_client_gets_each_change_and_no_comment() {
     let server = TestServer::start(&["--repaint", "100ms"]);
     let mut script = Script::start(server.address, "/events/example.com/posts/1");
     assert_eq!(script.line(), "asks first");
@@ -73,7 +73,7 @@ fn it_hears_each_change_and_no_comment() {
 }
 
 #[test]
-fn it_comes_back_after_an_outage_by_itself() {
+fn the_client_reconnects_after_an_outage() {
     let server = TestServer::quiet(&[]);
     let address = server.address;
     let mut script = Script::start(address, "/events/example.com");
@@ -86,7 +86,7 @@ fn it_comes_back_after_an_outage_by_itself() {
 }
 
 #[test]
-fn it_gives_up_where_it_is_refused() {
+fn the_client_gives_up_after_a_refusal() {
     let server = TestServer::quiet(&["--allow", "example.net"]);
     let mut script = Script::start(server.address, "/events/example.com");
     assert_eq!((script.line(), script.line()), ("asks first".into(), "error 403 2".into()));

@@ -27,7 +27,7 @@ element.addEventListener('count', ({ detail }) => detail.count.toUpperCase());
 ";
 
 #[test]
-fn the_module_is_served_to_any_page_and_kept_for_a_while() {
+fn the_module_is_served_to_any_page_and_cached() {
     let server = TestServer::quiet(&["--allow", "example.com"]);
     let module = get(server.address, "/onlookers.js", &["Origin: https://example.net"]);
     assert_eq!((module.status, module.body.as_slice()), (200, file("onlookers.js").as_bytes()));
@@ -58,14 +58,14 @@ fn the_module_is_at_most_2_kb_compressed() {
 }
 
 #[test]
-fn it_asks_for_what_its_attributes_say_and_comes_back_ever_later() {
+fn the_element_follows_its_attributes_and_backs_off() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/retries.mjs");
     let mut node = Command::new("node");
     npm::run(node.arg(script).arg(folder().join("onlookers.js")), "node must be installed; the module");
 }
 
 #[test]
-fn the_demo_page_loads_this_servers_scripts_and_no_other() {
+fn the_demo_page_loads_only_scripts_of_this_server() {
     let server = TestServer::quiet(&[]);
     let page = get(server.address, "/live", &[]);
     page.assert_safe();
@@ -81,7 +81,7 @@ fn the_demo_page_loads_this_servers_scripts_and_no_other() {
 }
 
 #[test]
-fn the_package_has_what_it_needs_and_nothing_else() {
+fn the_package_has_the_files_it_needs_and_no_other() {
     let mut pack = Command::new("npm");
     pack.args(["pack", "--dry-run", "--json"]).current_dir(folder());
     let output = npm::run(&mut pack, "npm must be installed");

@@ -34,7 +34,7 @@ fn transcript() -> String {
 }
 
 #[test]
-fn python_s_websockets_is_served() {
+fn python_websockets_is_served() {
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python").join(WEBSOCKETS);
     if !library.exists() {
         let mut pip = Command::new("python3");
@@ -47,7 +47,7 @@ fn python_s_websockets_is_served() {
 }
 
 #[test]
-fn npm_s_ws_is_served() {
+fn npm_ws_is_served() {
     let library = installed("ws", &[WS]);
     // A module looks for packages from where it is itself.
     fs::copy(script("page.mjs"), library.join("page.mjs")).unwrap();

@@ -12,7 +12,7 @@ use crate::common::view_of;
 use crate::common::viewer::Viewer;
 
 #[test]
-fn two_thousand_join_in_two_seconds_and_get_at_most_eight_frames_each() {
+fn two_thousand_join_in_two_seconds_with_eight_frames_each() {
     const CROWD: u64 = 2000;
     let server = TestServer::start(&[]);
     let started = Instant::now();
@@ -94,7 +94,7 @@ fn show_all(viewers: &mut [Viewer], count: u64) {
 }
 
 #[test]
-fn half_of_a_thousand_killed_are_uncounted_within_a_second() {
+fn five_hundred_killed_viewers_are_uncounted_within_a_second() {
     let server = TestServer::start(&[]);
     let mut crowd = Crowd::start(&[], "crowds::as_a_crowd", server.address, 500);
     let mut viewers: Vec<Viewer> = (0..500).map(|_| Viewer::join(server.address)).collect();
@@ -110,7 +110,7 @@ fn half_of_a_thousand_killed_are_uncounted_within_a_second() {
 }
 
 #[test]
-fn half_of_a_thousand_who_vanish_without_a_word_are_uncounted_within_30_s() {
+fn five_hundred_vanished_viewers_are_uncounted_within_30_s() {
     let net = Net::new();
     let server = TestServer::start(&["--listen", &format!("{}:0", net.here)]);
     let mut crowd =
@@ -129,7 +129,7 @@ fn half_of_a_thousand_who_vanish_without_a_word_are_uncounted_within_30_s() {
 /// With nothing to send, TCP asks whether they are there, and gives up 14 s after their last word. A picture in between
 /// (another who has left) begins these 14 s anew.
 #[test]
-fn who_vanishes_from_a_quiet_stream_is_uncounted_too() {
+fn viewers_that_vanish_from_a_quiet_stream_are_uncounted() {
     let (net, _server, _crowd, mut viewer) = quiet_with_ten_far_away();
     net.cut();
     let took = viewer.wait_longer_for(1, Duration::from_secs(60));
@@ -139,7 +139,7 @@ fn who_vanishes_from_a_quiet_stream_is_uncounted_too() {
 
 /// A line that was away for a while, with the questions that got lost on it, is no reason to put anybody out.
 #[test]
-fn who_vanishes_for_twelve_seconds_stays_in() {
+fn viewers_that_vanish_for_twelve_seconds_stay() {
     let (net, _server, _crowd, mut viewer) = quiet_with_ten_far_away();
     net.cut();
     assert!(viewer.sees_nothing_for(Duration::from_millis(12_500)), "somebody was put out");

@@ -6,7 +6,7 @@ use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 
 #[test]
-fn looking_at_the_picture_itself_is_refused_and_says_how_to_embed_it() {
+fn opening_the_picture_directly_says_how_to_embed_it() {
     let server = TestServer::quiet(&[]);
     for headers in [
         &[][..],
@@ -26,7 +26,7 @@ fn looking_at_the_picture_itself_is_refused_and_says_how_to_embed_it() {
 }
 
 #[test]
-fn a_page_that_hides_its_address_is_counted_with_its_like() {
+fn pages_that_hide_their_address_are_counted_together() {
     let server = TestServer::quiet(&[]);
     let mut client = Client::connect(server.address);
     client.send(request("GET /online.png?u=1 HTTP/1.1", &["Sec-Fetch-Dest: image"]));
@@ -51,7 +51,7 @@ fn a_site_that_is_not_allowed_gets_a_picture_that_says_so() {
 }
 
 #[test]
-fn a_site_may_be_spelled_in_its_own_script() {
+fn a_site_may_be_spelled_in_its_own_alphabet() {
     let server = TestServer::quiet(&["--allow", "bücher.example", "--allow", "xn--80ak6aa92e.example:8080"]);
     let mut one = Viewer::join_site(server.address, "xn--bcher-kva.example");
     assert_eq!(one.count(), 1);
@@ -62,7 +62,7 @@ fn a_site_may_be_spelled_in_its_own_script() {
 }
 
 #[test]
-fn only_this_servers_own_pages_speak_for_another_site() {
+fn only_pages_of_this_server_count_for_another_site() {
     let server = TestServer::quiet(&["--allow", "example.com"]);
     let with = |referer: &str, site: &str| {
         let mut client = Client::connect(server.address);
@@ -82,7 +82,7 @@ fn only_this_servers_own_pages_speak_for_another_site() {
 }
 
 #[test]
-fn the_demo_page_shows_the_tag_with_the_address_it_was_asked_by() {
+fn the_demo_page_shows_the_tag_with_the_requested_host() {
     let server = TestServer::quiet(&[]);
     let page = |headers: &[&str]| {
         let head: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
@@ -107,7 +107,7 @@ fn the_demo_page_shows_the_tag_with_the_address_it_was_asked_by() {
 }
 
 #[test]
-fn the_embed_page_speaks_for_the_page_around_it() {
+fn the_embed_page_counts_for_the_page_around_it() {
     let server = TestServer::quiet(&["--allow", "example.com:8080", "--allow", "counter.example"]);
     let response =
         get(server.address, "/embed", &["Referer: https://example.com:8080/post", "Sec-Fetch-Dest: iframe"]);

@@ -45,7 +45,7 @@ fn show_all(inside: &mut [Viewer], count: u64) {
 }
 
 #[test]
-fn out_of_files_newcomers_get_503_and_those_inside_keep_getting_pictures() {
+fn out_of_files_new_viewers_get_503_and_the_others_stay() {
     let program = with_files(64);
     let mut inside = Vec::new();
     while let Door::In(viewer) = knock(&program) {
@@ -68,7 +68,7 @@ fn out_of_files_newcomers_get_503_and_those_inside_keep_getting_pictures() {
 }
 
 #[test]
-fn who_says_nothing_takes_files_but_puts_nobody_out() {
+fn silent_connections_take_files_but_drop_no_viewer() {
     let program = with_files(64);
     let mut inside = Viewer::join(program.address);
     assert_eq!(inside.count(), 1);
@@ -87,7 +87,7 @@ fn who_says_nothing_takes_files_but_puts_nobody_out() {
 }
 
 #[test]
-fn no_file_is_kept_for_those_who_have_gone() {
+fn no_file_stays_open_for_a_viewer_that_left() {
     let program = Program::start(&["--repaint", "1h"]);
     drop(knock(&program));
     Viewer::join(program.address).wait_for(1);

@@ -44,7 +44,7 @@ fn a_page_has_a_count_of_its_own_and_a_site_is_their_sum() {
 }
 
 #[test]
-fn the_page_may_be_the_one_that_the_picture_is_on() {
+fn page_auto_is_the_page_that_shows_the_picture() {
     let server = TestServer::quiet(&[]);
     let mut named = view(server.address, "page=/posts/1", &[]);
     assert_eq!(named.count(), 1);
@@ -57,7 +57,7 @@ fn the_page_may_be_the_one_that_the_picture_is_on() {
 }
 
 #[test]
-fn a_page_cannot_speak_for_another_site() {
+fn a_page_cannot_count_for_another_site() {
     let server = TestServer::quiet(&[]);
     let mut here = view(server.address, "page=/a", &[]);
     let mut there = view_of("https://evil.example/", server.address, "site=example.com&page=/a", &[]);
@@ -66,7 +66,7 @@ fn a_page_cannot_speak_for_another_site() {
 }
 
 #[test]
-fn bad_names_of_pages_are_refused_by_name() {
+fn a_bad_parameter_of_a_room_is_named() {
     let server = TestServer::quiet(&[]);
     let long = format!("page=/{}", "a".repeat(512));
     for (query, sentence) in [
@@ -85,7 +85,7 @@ fn bad_names_of_pages_are_refused_by_name() {
 }
 
 #[test]
-fn who_peeks_is_not_counted() {
+fn peeking_and_ignored_viewers_are_not_counted() {
     let server = TestServer::quiet(&["--ignore", "192.0.2.0/24", "--trust-proxy", "127.0.0.0/8"]);
     let mut counted = view(server.address, "", &[]);
     assert_eq!(counted.count(), 1);
@@ -129,7 +129,7 @@ fn the_ignore_page_sets_and_removes_the_cookie() {
 }
 
 #[test]
-fn a_visitor_with_three_tabs_is_one() {
+fn a_visitor_with_several_tabs_is_one() {
     let server = TestServer::quiet(&["--trust-proxy", "127.0.0.0/8"]);
     let (ann, bob) = ("X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2");
     let mut pages = view(server.address, "peek=1", &[]);
@@ -153,7 +153,7 @@ fn a_visitor_with_three_tabs_is_one() {
 }
 
 #[test]
-fn the_ranking_has_the_pages_by_viewers() {
+fn the_ranking_lists_pages_by_viewers() {
     let server = TestServer::quiet(&["--trust-proxy", "127.0.0.0/8"]);
     let empty = serde_json::json!({ "site": "example.com", "pages": [] });
     assert_eq!(top(server.address, "example.com"), empty);
@@ -180,7 +180,7 @@ fn the_rankings_picture_is_live() {
 }
 
 #[test]
-fn what_is_over_the_bounds_gets_a_picture_and_503() {
+fn a_viewer_over_the_limit_gets_a_picture_and_503() {
     let server = TestServer::quiet(&["--max-per-address", "2", "--trust-proxy", "127.0.0.0/8"]);
     let (ann, bob) = ("X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2");
     let mut inside = view(server.address, "", &[ann]);
@@ -194,7 +194,7 @@ fn what_is_over_the_bounds_gets_a_picture_and_503() {
 }
 
 #[test]
-fn a_page_or_a_site_too_many_gets_a_picture_and_503_and_nobody_is_put_out() {
+fn a_page_or_site_too_many_gets_503_and_drops_nobody() {
     let server = TestServer::quiet(&["--max-pages-per-site", "2", "--max-sites", "2"]);
     let mut inside = view(server.address, "page=/a", &[]);
     let second = view(server.address, "page=/b", &[]);

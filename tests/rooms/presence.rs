@@ -27,7 +27,7 @@ fn milliseconds() -> u64 {
 }
 
 #[test]
-fn the_others_are_told_where_somebody_is_and_that_they_have_left() {
+fn the_others_are_told_of_a_position_and_of_leaving() {
     let server = TestServer::quiet(&["--presence"]);
     let [mut one, mut other] = pages(&server);
     let before = milliseconds();
@@ -62,7 +62,7 @@ fn the_others_are_told_where_somebody_is_and_that_they_have_left() {
 }
 
 #[test]
-fn somebody_who_moves_all_the_time_is_told_of_five_times_a_second_and_the_newest_wins() {
+fn positions_are_told_five_times_a_second_up_to_the_newest() {
     let server = TestServer::quiet(&["--presence"]);
     let [mut one, mut other] = pages(&server);
     let started = Instant::now();
@@ -98,7 +98,7 @@ fn messages_go_to_all_others_and_are_not_kept() {
 }
 
 #[test]
-fn both_are_for_one_room() {
+fn positions_and_messages_stay_in_their_room() {
     let server = TestServer::quiet(&["--messages", "--presence"]);
     let [mut one, mut two] = pages(&server);
     let mut elsewhere = Page::open(server.address, "/other");
@@ -126,7 +126,7 @@ fn error(page: &mut Page, message: &str) -> Value {
 }
 
 #[test]
-fn neither_is_on_by_itself() {
+fn positions_and_messages_are_off_by_default() {
     let server = TestServer::quiet(&[]);
     let [mut one] = pages(&server);
     for message in [r#"{"type":"presence","position":0}"#, r#"{"type":"message","data":1}"#] {
@@ -135,7 +135,7 @@ fn neither_is_on_by_itself() {
 }
 
 #[test]
-fn a_site_has_its_own_say() {
+fn a_site_may_have_settings_of_its_own() {
     let file = "[sites.\"example.com\"]\npresence = true\n[sites.\"example.org\"]\nmessages = false\n";
     let path = std::env::temp_dir().join(format!("onlookers-{}-presence.toml", std::process::id()));
     std::fs::write(&path, file).unwrap();
@@ -156,7 +156,7 @@ fn a_site_has_its_own_say() {
 }
 
 #[test]
-fn what_is_said_is_bounded() {
+fn positions_names_and_messages_are_bounded() {
     let server = TestServer::quiet(&["--messages", "--presence"]);
     let [mut one, mut two] = pages(&server);
     for message in [

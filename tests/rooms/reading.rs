@@ -80,7 +80,7 @@ fn a_mark_may_come_before_the_picture_that_counts() {
 }
 
 #[test]
-fn who_isnt_told_apart_or_not_counted_is_nowhere() {
+fn private_and_uncounted_readers_have_no_position() {
     let server =
         TestServer::quiet(&["--presence", "--ignore", "127.0.0.9/32", "--trust-proxy", "127.0.0.1/32"]);
     let mut strip = watcher(server.address);
@@ -104,7 +104,7 @@ fn who_isnt_told_apart_or_not_counted_is_nowhere() {
 }
 
 #[test]
-fn a_strip_is_as_long_as_asked_and_counts_nobody() {
+fn a_strip_has_the_size_asked_for_and_counts_nobody() {
     let server = server();
     let mut upright = open(server.address, "/reading.png?width=8&height=400&page=/posts/1&u=1", &[PAGE]);
     assert_eq!(upright.picture()[16..24], [0, 0, 0, 8, 0, 0, 1, 144]);
@@ -114,7 +114,7 @@ fn a_strip_is_as_long_as_asked_and_counts_nobody() {
 }
 
 #[test]
-fn bad_requests_are_told_what_is_wrong() {
+fn a_bad_parameter_of_a_mark_or_strip_is_named() {
     let server = server();
     for (path, named) in [
         ("/mark.png?page=/a", "The parameter at is bad: missing"),

@@ -48,7 +48,7 @@ fn the_opening_is_head_retry_and_first_event_in_one_write() {
 }
 
 #[test]
-fn who_comes_back_is_told_to_at_another_time_than_others() {
+fn clients_are_told_to_reconnect_at_different_times() {
     let server = TestServer::quiet(&[]);
     let mut times: Vec<u64> = (0..8).map(|_| Listener::join(server.address, PAGE).retry).collect();
     times.sort_unstable();
@@ -57,7 +57,7 @@ fn who_comes_back_is_told_to_at_another_time_than_others() {
 }
 
 #[test]
-fn each_change_is_one_write_and_all_listeners_get_the_same_bytes() {
+fn each_change_is_one_write_of_the_same_bytes_to_all() {
     let server = TestServer::quiet(&[]);
     let mut listeners: Vec<Listener> = (0..8).map(|_| Listener::join(server.address, PAGE)).collect();
     listeners.iter_mut().for_each(|listener| listener.wait_for(8));
@@ -264,7 +264,7 @@ fn refusals_say_why() {
 }
 
 #[test]
-fn a_full_house_says_when_to_come_back_in_a_way_that_scripts_can_read() {
+fn a_full_server_tells_scripts_when_to_try_again() {
     let server = TestServer::quiet(&["--max-viewers", "1"]);
     let mut first = Listener::join(server.address, PAGE);
     assert_eq!(first.count(), 1);

@@ -24,7 +24,7 @@ fn pings_are_answered_in_both_ways() {
 }
 
 #[test]
-fn who_answers_no_question_is_gone_after_two_and_who_does_stays() {
+fn only_a_page_that_misses_two_pings_is_dropped() {
     let often = Config { ping_every: Duration::from_millis(400), ..config(&["--repaint", "1h"]) };
     let server = TestServer::with(often);
     let mut silent = Page::open(server.address, PATH);
@@ -44,7 +44,7 @@ fn who_answers_no_question_is_gone_after_two_and_who_does_stays() {
 }
 
 #[test]
-fn what_is_not_understood_is_an_error_and_no_end() {
+fn an_unknown_message_is_an_error_and_closes_nothing() {
     let server = TestServer::quiet(&[]);
     let mut page = Page::open(server.address, PATH);
     page.hear();
@@ -76,7 +76,7 @@ fn messages_come_whole_however_they_are_cut() {
 }
 
 #[test]
-fn what_came_with_the_opening_is_heard() {
+fn a_message_sent_with_the_handshake_is_answered() {
     let server = TestServer::quiet(&[]);
     let mut client = Client::connect(server.address);
     let ping = frame(0x80 | TEXT, br#"{"type":"ping"}"#);
@@ -87,7 +87,7 @@ fn what_came_with_the_opening_is_heard() {
 }
 
 #[test]
-fn what_breaks_the_protocol_is_closed_with_the_reason() {
+fn a_protocol_error_closes_with_the_code_for_it() {
     let server = TestServer::quiet(&[]);
     let long = vec![b' '; 4097];
     let cases: [(&str, Vec<u8>, u16); 12] = [
@@ -124,7 +124,7 @@ fn a_page_that_closes_gets_its_close_back() {
 }
 
 #[test]
-fn who_talks_too_fast_is_told_so_and_closed() {
+fn a_page_that_sends_too_fast_is_told_so_and_closed() {
     let server = TestServer::quiet(&[]);
     for first in [0x80 | TEXT, 0x80 | PING] {
         let mut page = Page::open(server.address, PATH);

@@ -84,7 +84,7 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn no_bytes_hang_or_panic_the_server_and_none_is_counted_for_long() {
+fn no_bytes_hang_or_panic_the_server_or_stay_counted() {
     static PANICS: AtomicUsize = AtomicUsize::new(0);
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

@@ -47,7 +47,7 @@ fn a_bad_parameter_is_named() {
 }
 
 #[test]
-fn an_unknown_path_has_a_way_home() {
+fn an_unknown_path_gets_404_and_a_link_home() {
     let server = TestServer::quiet(&[]);
     for path in
         ["/nowhere", "/online.png/", "/online.pngx", "//", "/../etc/passwd", "/%00", "/embed/x", "/\u{fc}"]
@@ -60,7 +60,7 @@ fn an_unknown_path_has_a_way_home() {
 }
 
 #[test]
-fn other_methods_are_told_which_there_are() {
+fn other_methods_get_405_and_the_allowed_ones() {
     let server = TestServer::quiet(&[]);
     for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW", "get"] {
         let response =
@@ -78,7 +78,7 @@ fn other_methods_are_told_which_there_are() {
 }
 
 #[test]
-fn options_are_told_anywhere() {
+fn options_are_answered_on_every_path() {
     let server = TestServer::quiet(&[]);
     for path in ["*", "/", "/online.png", "/nowhere"] {
         let mut client = Client::connect(server.address);
@@ -118,7 +118,7 @@ fn lasting(response: &Response) -> Vec<&str> {
 }
 
 #[test]
-fn a_head_over_16_kib_is_refused_and_one_below_is_taken() {
+fn a_head_of_more_than_16_kib_is_refused() {
     let server = TestServer::quiet(&[]);
     let with = |bytes: usize| request("GET /nowhere HTTP/1.1", &[&format!("X: {}", "x".repeat(bytes))]);
     assert_eq!(Client::ask(server.address, with(15 * 1024)).status, 404);
@@ -136,7 +136,7 @@ fn a_head_over_16_kib_is_refused_and_one_below_is_taken() {
 }
 
 #[test]
-fn what_is_not_http_is_refused_and_the_connection_closed() {
+fn bytes_that_are_not_http_end_the_connection() {
     let server = TestServer::quiet(&[]);
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
@@ -161,7 +161,7 @@ fn what_is_not_http_is_refused_and_the_connection_closed() {
 }
 
 #[test]
-fn odd_but_lawful_requests_are_taken() {
+fn odd_but_valid_requests_are_answered() {
     let server = TestServer::quiet(&[]);
     for request in [
         // Where a proxy is asked; without Host, as before 1.1; empty lines before; a line's end without its CR.
@@ -178,7 +178,7 @@ fn odd_but_lawful_requests_are_taken() {
 }
 
 #[test]
-fn a_full_house_turns_newcomers_away_and_keeps_those_inside() {
+fn a_full_server_refuses_new_viewers_and_keeps_the_others() {
     let server = TestServer::quiet(&["--max-viewers", "2"]);
     let mut inside = Viewer::join(server.address);
     let second = Viewer::join(server.address);
@@ -196,7 +196,7 @@ fn a_full_house_turns_newcomers_away_and_keeps_those_inside() {
 }
 
 #[test]
-fn one_address_may_have_so_many_and_others_still_come_in() {
+fn the_limit_per_address_keeps_no_other_address_out() {
     let server = TestServer::quiet(&["--listen", "[::]:0", "--max-per-address", "1"]);
     let at = |host: &str| format!("{host}:{}", server.address.port()).parse().unwrap();
     let mut inside = Viewer::join(at("127.0.0.1"));
@@ -213,7 +213,7 @@ fn one_address_may_have_so_many_and_others_still_come_in() {
 
 /// On the paused clock of the server's own runtime: no time passes but what the server waits for.
 #[tokio::test(start_paused = true)]
-async fn a_head_that_takes_longer_than_10_s_is_hung_up_on_however_it_dribbles() {
+async fn a_head_slower_than_10_s_ends_the_connection() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = onlookers::server::Server::bind(&config(&[])).unwrap();
     let address = server.addresses().unwrap()[0];
@@ -243,7 +243,7 @@ async fn a_head_that_takes_longer_than_10_s_is_hung_up_on_however_it_dribbles() 
 
 /// The same by the clock on the wall, once, and between two requests of a connection too.
 #[test]
-fn an_idle_connection_is_hung_up_on_after_10_s() {
+fn an_idle_connection_is_closed_after_10_s() {
     let server = TestServer::quiet(&[]);
     let mut idle = [Client::connect(server.address), Client::connect(server.address)];
     idle[1].send(request("GET /nowhere HTTP/1.1", &[]));

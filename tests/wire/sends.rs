@@ -29,7 +29,7 @@ fn without<T: Send + 'static>(call: i64, test: impl FnOnce() -> T + Send + 'stat
 }
 
 /// Sees what is published and what is repainted, also after half of the viewers have gone without a word.
-fn everybody_sees_the_right_number(way: &str) {
+fn assert_everyone_sees_the_right_count(way: &str) {
     let server = TestServer::start(&["--repaint", "200ms", "--fanout-sends", way]);
     let mut viewers: Vec<_> = (0..VIEWERS).map(|_| Viewer::join(server.address)).collect();
     for left in [VIEWERS, VIEWERS / 2] {
@@ -43,27 +43,27 @@ fn everybody_sees_the_right_number(way: &str) {
 }
 
 #[test]
-fn by_a_write_each() {
-    everybody_sees_the_right_number("write");
+fn plain_writes_show_everyone_the_right_count() {
+    assert_everyone_sees_the_right_count("write");
 }
 
 #[test]
-fn by_io_uring() {
-    everybody_sees_the_right_number("ring");
+fn io_uring_shows_everyone_the_right_count() {
+    assert_everyone_sees_the_right_count("ring");
 }
 
 #[test]
-fn by_a_write_each_where_there_is_no_io_uring() {
-    without(libc::SYS_io_uring_setup, || everybody_sees_the_right_number("auto"));
+fn plain_writes_take_over_where_io_uring_is_missing() {
+    without(libc::SYS_io_uring_setup, || assert_everyone_sees_the_right_count("auto"));
 }
 
 #[test]
-fn by_a_write_each_once_io_uring_has_failed() {
-    without(libc::SYS_io_uring_enter, || everybody_sees_the_right_number("ring"));
+fn plain_writes_take_over_once_io_uring_fails() {
+    without(libc::SYS_io_uring_enter, || assert_everyone_sees_the_right_count("ring"));
 }
 
 #[test]
-fn not_at_all_where_io_uring_is_a_must_and_there_is_none() {
+fn the_server_fails_without_a_required_io_uring() {
     let config = config(&["--fanout-sends", "ring"]);
     let bound = without(libc::SYS_io_uring_setup, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -74,7 +74,7 @@ fn not_at_all_where_io_uring_is_a_must_and_there_is_none() {
 
 /// What a socket has no room for is kept by the server; every byte comes, and in its place.
 #[test]
-fn slow_viewers_get_whole_parts_by_either_way() {
+fn slow_viewers_get_whole_parts_from_either_sender() {
     let label = "QGSR&@%8965320CBDOPagesqdbpßäöüéèàçñåæøœQGSR&@%8965320CBDOPagesq";
     let style = Style::plain(Label::new(label).unwrap());
     let picture = render(&style, Value::Count(10)).encode().to_vec();

@@ -63,7 +63,7 @@ fn a_readme_shows_the_right_number_on_the_next_fetch() {
 }
 
 #[test]
-fn who_takes_no_stream_gets_a_still_and_live_overrules() {
+fn clients_without_streams_get_a_still_and_live_overrides_it() {
     let server = TestServer::quiet(&[]);
     let mut viewer = Viewer::join(server.address);
     assert_eq!(viewer.count(), 1);
@@ -89,7 +89,7 @@ fn who_takes_no_stream_gets_a_still_and_live_overrules() {
 }
 
 #[test]
-fn a_still_without_a_referer_is_of_the_site_named_or_the_one_or_all() {
+fn a_still_without_a_referer_shows_the_named_site_or_all() {
     let open = TestServer::quiet(&[]);
     let one = TestServer::quiet(&["--allow", "a.example"]);
     for server in [&open, &one] {
@@ -116,7 +116,7 @@ fn a_still_without_a_referer_is_of_the_site_named_or_the_one_or_all() {
 }
 
 #[test]
-fn who_has_a_still_already_gets_304() {
+fn an_unchanged_still_gets_304() {
     let server = TestServer::quiet(&[]);
     let first = ask(server.address, "/badge/example.com.png", &[]);
     let tag = first.header("etag").unwrap().to_owned();
@@ -136,7 +136,7 @@ fn who_has_a_still_already_gets_304() {
 }
 
 #[test]
-fn numbers_are_to_be_had_as_json_and_text() {
+fn counts_are_available_as_json_and_text() {
     let server = TestServer::quiet(&[]);
     let nobody = serde_json::json!({
         "room": "example.com/posts/1", "pages": 0, "visitors": 0,
@@ -163,7 +163,7 @@ fn numbers_are_to_be_had_as_json_and_text() {
 }
 
 #[test]
-fn a_badge_in_json_has_the_keys_of_shields_endpoint_and_no_other() {
+fn a_json_badge_has_exactly_the_keys_of_shields_endpoint() {
     let server = TestServer::quiet(&[]);
     let badge = json(server.address, "/badge/example.com.json?label=readers&color=blue");
     let mut keys: Vec<_> = badge.as_object().unwrap().keys().map(String::as_str).collect();

@@ -36,7 +36,7 @@ fn the_opening_is_head_pad_and_first_picture_in_one_write() {
 }
 
 #[test]
-fn each_later_picture_is_one_write_with_the_next_parts_head_behind_it() {
+fn each_later_picture_and_the_next_head_are_one_write() {
     let server = TestServer::quiet(&[]);
     let mut watcher = Viewer::join(server.address);
     assert_eq!(watcher.count(), 1);
@@ -100,7 +100,7 @@ fn numbers_may_be_skipped_but_never_the_newest() {
 }
 
 #[test]
-fn a_change_after_a_quiet_spell_is_shown_at_once_and_all_viewers_get_the_same_bytes() {
+fn a_change_after_a_pause_shows_at_once_and_alike_to_all() {
     let server = TestServer::quiet(&[]);
     let mut viewers: Vec<Viewer> = (0..8).map(|_| Viewer::join(server.address)).collect();
     for viewer in &mut viewers {
@@ -126,7 +126,7 @@ fn the_picture_is_repainted_although_nothing_changes() {
 }
 
 #[test]
-fn a_picture_has_a_label_of_the_owners() {
+fn a_picture_has_the_label_that_the_owner_set() {
     let server = TestServer::quiet(&["--label", "Leser"]);
     let mut viewer = Viewer::join(server.address);
     let style = onlookers::picture::Style::plain(onlookers::picture::Label::new("Leser").unwrap());
@@ -146,7 +146,7 @@ fn an_orderly_end_leaves_a_pale_picture_in_a_closed_part() {
 }
 
 #[test]
-fn an_end_comes_to_those_who_joined_this_moment_and_to_other_rooms_too() {
+fn an_orderly_end_reaches_new_viewers_and_every_room() {
     let mut server = TestServer::quiet(&[]);
     let sites = ["a.example", "b.example", "c.example"];
     let viewers: Vec<Viewer> = sites.iter().map(|site| Viewer::join_site(server.address, site)).collect();
@@ -160,7 +160,7 @@ fn an_end_comes_to_those_who_joined_this_moment_and_to_other_rooms_too() {
 }
 
 #[test]
-fn who_never_closes_does_not_keep_the_server_from_ending() {
+fn a_client_that_never_closes_does_not_delay_the_end() {
     let server = TestServer::quiet(&[]);
     let mut viewer = Viewer::join(server.address);
     let started = Instant::now();
@@ -173,7 +173,7 @@ fn who_never_closes_does_not_keep_the_server_from_ending() {
 }
 
 #[test]
-fn one_url_shared_by_two_tabs_is_made_two_by_a_redirect() {
+fn a_redirect_gives_each_tab_a_url_of_its_own() {
     let server = TestServer::quiet(&[]);
     let locations: Vec<String> = ["/online.png", "/online.png", "/online.png?", "/online.png?x=1&y=%20"]
         .iter()

@@ -43,7 +43,7 @@ fn a_head_may_come_in_pieces() {
 
 /// hyper is left between two requests; the beginning of a head that came along with the one before must not be lost.
 #[test]
-fn a_head_may_begin_behind_the_one_before_and_end_later() {
+fn a_head_may_arrive_partly_with_the_request_before_it() {
     let server = TestServer::quiet(&[]);
     let (demo, view) = (request("GET / HTTP/1.1", &[]), view_of("example.com"));
     for size in [1, 20, demo.len() - 1] {
@@ -88,7 +88,7 @@ fn no_earlier_answer_is_lost_when_the_client_reads_late() {
 
 /// Answers without a body queue up otherwise than those with one, and a request's body delays the next head.
 #[test]
-fn no_earlier_answer_is_lost_behind_requests_with_bodies() {
+fn no_earlier_answer_is_lost_after_requests_with_bodies() {
     let server = TestServer::quiet(&[]);
     let mut client = Client::connect_narrow(server.address);
     let many = 1000;
@@ -103,7 +103,7 @@ fn no_earlier_answer_is_lost_behind_requests_with_bodies() {
 }
 
 #[test]
-fn a_body_that_comes_late_ends_the_connection_behind_the_answer() {
+fn a_late_body_ends_the_connection_after_the_answer() {
     let server = TestServer::quiet(&[]);
     let mut client = Client::connect(server.address);
     client.send(request("POST / HTTP/1.1", &["Content-Length: 4"]));
@@ -113,7 +113,7 @@ fn a_body_that_comes_late_ends_the_connection_behind_the_answer() {
 }
 
 #[test]
-fn bytes_behind_the_head_are_dropped_and_the_viewer_stays() {
+fn bytes_after_the_head_are_dropped_and_the_viewer_stays() {
     let server = TestServer::quiet(&[]);
     let mut watcher = Viewer::join(server.address);
     assert_eq!(watcher.count(), 1);
@@ -128,7 +128,7 @@ fn bytes_behind_the_head_are_dropped_and_the_viewer_stays() {
 }
 
 #[test]
-fn who_sends_more_than_64_kib_behind_the_head_is_let_go() {
+fn more_than_64_kib_after_the_head_end_the_connection() {
     let server = TestServer::quiet(&[]);
     let mut watcher = Viewer::join(server.address);
     assert_eq!(watcher.count(), 1);
@@ -140,7 +140,7 @@ fn who_sends_more_than_64_kib_behind_the_head_is_let_go() {
 }
 
 #[test]
-fn a_second_request_for_the_stream_is_junk_behind_the_first() {
+fn a_second_request_for_the_stream_is_ignored() {
     let server = TestServer::quiet(&[]);
     let mut client = Client::connect(server.address);
     client.send(view_of("example.com").repeat(3));
@@ -151,7 +151,7 @@ fn a_second_request_for_the_stream_is_junk_behind_the_first() {
 }
 
 #[test]
-fn the_body_of_a_request_is_junk_too() {
+fn the_body_of_a_request_is_ignored() {
     let with = |header| request("GET /online.png?u=1 HTTP/1.1", &["Referer: https://example.com/", header]);
     for (head, body) in [
         (with("Content-Length: 20000"), "b".repeat(20_000)),

@@ -63,7 +63,7 @@ fn a_slow_viewer_holds_one_part_and_skips_to_the_newest() {
 }
 
 #[test]
-fn one_that_never_reads_holds_up_nobody() {
+fn a_viewer_that_never_reads_holds_up_no_other() {
     let server = TestServer::with(busy());
     let stuck: Vec<Viewer> = (0..8).map(|_| join_narrow(&server)).collect();
     let mut others = [Viewer::join(server.address), Viewer::join(server.address)];
@@ -83,7 +83,7 @@ fn one_that_never_reads_holds_up_nobody() {
 }
 
 #[test]
-fn who_takes_nothing_in_the_time_allowed_is_let_go_and_who_reads_stays() {
+fn only_viewers_that_read_nothing_in_time_are_dropped() {
     let allowed = Duration::from_secs(2);
     let server = TestServer::with(Config { write_timeout: allowed, ..busy() });
     let started = Instant::now();
@@ -105,7 +105,7 @@ fn who_takes_nothing_in_the_time_allowed_is_let_go_and_who_reads_stays() {
 /// As users have it, by the clock on the wall. The kernel's patience with a peer that takes nothing (TCP_USER_TIMEOUT)
 /// ends before the server's.
 #[test]
-fn who_takes_nothing_is_let_go_within_30_s() {
+fn a_viewer_that_reads_nothing_is_dropped_within_30_s() {
     let server = TestServer::with(busy());
     let mut reader = Viewer::join(server.address);
     let _nothing = join_narrow(&server);
@@ -121,7 +121,7 @@ fn who_takes_nothing_is_let_go_within_30_s() {
 }
 
 #[test]
-fn an_end_a_reset_and_a_half_close_are_all_leaving() {
+fn an_end_a_reset_and_a_half_close_uncount_a_viewer() {
     let server = TestServer::quiet(&[]);
     let mut watcher = Viewer::join(server.address);
     assert_eq!(watcher.count(), 1);
@@ -146,7 +146,7 @@ fn an_end_a_reset_and_a_half_close_are_all_leaving() {
 }
 
 #[test]
-fn who_hangs_up_before_the_answer_is_not_counted_for_long() {
+fn a_client_that_hangs_up_early_does_not_stay_counted() {
     let server = TestServer::quiet(&[]);
     for turn in 0..300 {
         let mut client = Client::connect(server.address);
@@ -161,7 +161,7 @@ fn who_hangs_up_before_the_answer_is_not_counted_for_long() {
 }
 
 #[test]
-fn an_orderly_end_reaches_a_slow_viewer_too_behind_its_part() {
+fn an_orderly_end_reaches_a_slow_viewer_after_its_part() {
     let mut server = TestServer::with(busy());
     let slow = join_narrow(&server);
     let mut fast = Viewer::join(server.address);
@@ -180,7 +180,7 @@ fn an_orderly_end_reaches_a_slow_viewer_too_behind_its_part() {
 }
 
 #[test]
-fn every_count_is_right_after_a_lot_of_coming_and_going() {
+fn every_count_is_right_after_many_joins_and_leaves() {
     for threads in ["1", "3", "64"] {
         come_and_go(&TestServer::quiet(&["--fanout-threads", threads]));
     }

@@ -12,7 +12,7 @@ const ROOM: &str = "example.com/posts/1";
 const PATH: &str = "/posts/1";
 
 #[test]
-fn each_change_is_told_and_the_others_hear_of_who_comes_and_goes() {
+fn each_change_join_and_leave_is_told() {
     let server = TestServer::quiet(&[]);
     let mut first = Page::open(server.address, PATH);
     assert_eq!(first.hear(), counts(ROOM, 1, 1));
@@ -29,7 +29,7 @@ fn each_change_is_told_and_the_others_hear_of_who_comes_and_goes() {
 }
 
 #[test]
-fn nobody_is_told_of_themselves() {
+fn no_page_is_told_of_its_own_join() {
     let server = TestServer::quiet(&[]);
     let mut pages: Vec<_> = (0..5).map(|_| Page::open(server.address, PATH)).collect();
     let mut told = Vec::new();
@@ -86,7 +86,7 @@ fn a_page_joins_more_rooms_and_leaves_them() {
 }
 
 #[test]
-fn rooms_are_bounded_and_of_the_page_s_own_site() {
+fn a_page_joins_at_most_32_rooms_of_its_own_site() {
     let server = TestServer::quiet(&[]);
     let mut page = Page::open(server.address, PATH);
     for (room, code) in [("other.example/x", "not-allowed"), ("ex ample", "bad-room"), ("", "bad-room")] {
@@ -113,7 +113,7 @@ fn rooms_are_bounded_and_of_the_page_s_own_site() {
 }
 
 #[test]
-fn only_pages_that_may_open_one() {
+fn only_allowed_pages_open_a_websocket() {
     let server = TestServer::quiet(&["--allow", "example.com"]);
     let path = "/ws/example.com/posts/1";
     let upgrade = get(server.address, path, &["Origin: https://example.com"]);
@@ -135,7 +135,7 @@ fn only_pages_that_may_open_one() {
 }
 
 #[test]
-fn what_opens_no_websocket_is_told_so() {
+fn a_bad_handshake_is_refused_with_the_right_status() {
     let server = TestServer::quiet(&[]);
     let ask = |line: &str, without: usize, with: &str| {
         let mut headers = OPENING.to_vec();
@@ -157,7 +157,7 @@ fn what_opens_no_websocket_is_told_so() {
 }
 
 #[test]
-fn a_full_house_says_503_and_puts_nobody_out() {
+fn a_full_server_answers_503_and_drops_nobody() {
     let server = TestServer::quiet(&["--max-viewers", "1"]);
     let mut first = Page::open(server.address, PATH);
     assert_eq!(first.hear(), counts(ROOM, 1, 1));
@@ -201,7 +201,7 @@ fn a_session_in_several_tabs_is_one_visitor() {
 }
 
 #[test]
-fn who_only_looks_is_in_no_count_and_no_notice() {
+fn a_peeking_page_is_neither_counted_nor_announced() {
     let server = TestServer::quiet(&["--ignore", "192.0.2.0/24"]);
     let mut page = Page::open(server.address, PATH);
     page.hear();
@@ -218,7 +218,7 @@ fn who_only_looks_is_in_no_count_and_no_notice() {
 }
 
 #[test]
-fn the_ranking_is_told_to_those_who_asked() {
+fn the_ranking_is_told_to_pages_that_asked() {
     let server = TestServer::quiet(&[]);
     let mut page = Page::open(server.address, "/a?top=2");
     let top = page.wait_for_type("top");
@@ -229,7 +229,7 @@ fn the_ranking_is_told_to_those_who_asked() {
 }
 
 #[test]
-fn the_site_s_count_comes_first_where_it_is_to_be_shown() {
+fn the_count_of_the_site_comes_first_where_it_is_shown() {
     let server = TestServer::quiet(&[]);
     let _elsewhere = Page::open(server.address, "/other");
     let mut page = Page::open(server.address, &format!("{PATH}?show=site&count=pages"));
@@ -239,7 +239,7 @@ fn the_site_s_count_comes_first_where_it_is_to_be_shown() {
 }
 
 #[test]
-fn livecount_s_widget_gets_the_number_alone() {
+fn the_livecount_widget_gets_only_the_number() {
     let server = TestServer::quiet(&[]);
     let open = |url: &str, origin: &str| {
         let origin = format!("Origin: {origin}");

@@ -34,7 +34,7 @@ pub(crate) async fn a_link_away_from_the_demo_page(browser: Browser) -> Outcome 
 }
 
 /// A page that stays open sees another go to a typed address and, but for WebKit, come back.
-pub(crate) async fn those_who_stay_see_one_go_and_come_back(browser: Browser) -> Outcome {
+pub(crate) async fn open_pages_see_another_leave_and_return(browser: Browser) -> Outcome {
     let counter = Counter::start(browser.engine.repaint())?;
     let (demo, site) = (counter.url("/"), Site::start(&counter).await?);
     let mut viewer = Viewer::join(&counter, &demo).await?;

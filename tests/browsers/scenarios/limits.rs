@@ -37,7 +37,7 @@ pub(crate) async fn six_pages_to_a_browser(browser: Browser) -> Outcome {
 
 /// `loading=lazy` waits until somebody can see the picture: in Chromium and WebKit a tab that was opened behind another
 /// is counted when it comes to the front. Firefox counts it soon after it was opened.
-pub(crate) async fn a_tab_opened_behind(browser: Browser) -> Outcome {
+pub(crate) async fn a_tab_opened_in_the_background(browser: Browser) -> Outcome {
     let counter = Counter::start(browser.engine.repaint())?;
     let (demo, site) = (counter.url("/"), Site::start(&counter).await?);
     let mut viewer = Viewer::join(&counter, &demo).await?;

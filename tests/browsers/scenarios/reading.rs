@@ -10,7 +10,7 @@ use crate::viewer::Viewer;
 use crate::{Outcome, figures};
 
 /// The marks on a page are pictures that a browser loads when they come near the window.
-pub(crate) async fn a_strip_follows_who_scrolls(browser: Browser) -> Outcome {
+pub(crate) async fn a_strip_follows_a_scrolling_reader(browser: Browser) -> Outcome {
     let counter = Counter::start(browser.engine.repaint())?;
     let site = Site::start(&counter).await?;
     let url = site.url("/read");

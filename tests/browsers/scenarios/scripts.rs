@@ -37,7 +37,7 @@ pub(crate) async fn two_windows_see_each_other_come_and_go(browser: Browser) -> 
 }
 
 /// Without the embed that keeps Chromium from storing the page: it is stored, and isn't counted while it waits.
-pub(crate) async fn a_link_away_and_the_way_back(browser: Browser) -> Outcome {
+pub(crate) async fn a_link_away_and_back_through_the_cache(browser: Browser) -> Outcome {
     let counter = Counter::start(NEVER)?;
     let site = Site::start(&counter).await?;
     let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
