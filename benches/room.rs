@@ -79,9 +79,9 @@ fn publishing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("publish a change to a room of");
     for viewers in VIEWERS {
         let rooms = Rooms::new(Limits::default());
-        let crowd = crowd(&rooms, viewers);
+        let _crowd = crowd(&rooms, viewers);
         let feed = feeds.open(
-            &crowd[0].room(),
+            &rooms.open(&room_name()),
             View::Count { counting: Counting::Tabs, style: Style::plain(Label::default()) },
         );
         group.bench_function(BenchmarkId::from_parameter(viewers), |bencher| {

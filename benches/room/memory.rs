@@ -94,10 +94,11 @@ fn open(rooms: &Rooms, feeds: &Feeds, keys: &Keys, number: u32) -> (FeedRef, Cou
     let page =
         Page::new(&format!("/posts/{}", number % PAGES_A_SITE), PageQuery::Drop).expect("a page's name");
     let visitor = keys.visitor(&site, IpAddr::V4(number.into()), b"Mozilla/5.0");
-    let presence = rooms.join(&RoomName::page(site, page), Some(&visitor)).expect("room for one more");
+    let name = RoomName::page(site, page);
+    let guard = rooms.join(&name, Some(&visitor)).expect("room for one more");
     let view = View::Count { counting: Counting::Tabs, style: Style::plain(Label::default()) };
-    let feed = feeds.open(&presence.room(), view);
-    (feed, presence)
+    let feed = feeds.open(&rooms.open(&name), view);
+    (feed, guard)
 }
 
 /// As many viewers as may be, each on the page of that number, once each has its first picture.

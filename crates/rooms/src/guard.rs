@@ -1,13 +1,12 @@
 //! Being counted.
 
-use super::limits::{LimitReached, Limits};
-use super::page::Page;
-use super::pages::PageId;
-use super::readers::Position;
-use super::site::SiteRef;
-use super::tally::Identity;
-use super::visitor::Visitor;
-use super::{Room, RoomRef};
+use crate::limits::{LimitReached, Limits};
+use crate::name::Page;
+use crate::pages::PageHash;
+use crate::position::Position;
+use crate::site::SiteRef;
+use crate::tally::Identity;
+use crate::visitor::Visitor;
 
 /// Being counted: making it joins the room, dropping it leaves. Nothing else changes a count, so a panic, a cancelled
 /// task or a lost socket can't leave a ghost.
@@ -16,43 +15,38 @@ use super::{Room, RoomRef};
 pub struct CountGuard {
     site: SiteRef,
     /// None if it is counted in the site alone.
-    page: Option<PageId>,
-    who: Identity,
+    page: Option<PageHash>,
+    identity: Identity,
 }
 
 impl CountGuard {
     /// Joins a page of the site, or the site alone.
     ///
     /// # Errors
-    /// [`LimitReached`], if it would be one room too many.
-    pub(super) fn new(
+    /// [`LimitReached`], if there would be one room too many.
+    pub(crate) fn new(
         site: SiteRef,
-        page: Option<(PageId, &Page)>,
+        page: Option<(PageHash, &Page)>,
         visitor: Option<&Visitor>,
         limits: &Limits,
     ) -> Result<Self, LimitReached> {
-        let who = site.enter(page, visitor, limits)?;
-        Ok(Self { site, page: page.map(|(id, _)| id), who })
-    }
-
-    /// The room it counts in.
-    pub fn room(&self) -> RoomRef {
-        Room::of_presence(&self.site, self.page)
+        let identity = site.join(page, visitor, limits)?;
+        Ok(Self { site, page: page.map(|(hash, _)| hash), identity })
     }
 
     /// Its visitor has come as far down the page as this.
-    pub(super) fn reach(&self, visitor: &Visitor, position: Position) {
+    pub(crate) fn reach(&self, visitor: &Visitor, position: Position) {
         self.site.reach(self.page, visitor, position);
     }
 
-    /// From now on it counts as that visitor; as one of its own, if it isn't to be told apart.
+    /// Counts as that visitor from now on; as one more, if the visitor is not to be identified.
     pub fn identify(&mut self, visitor: Option<&Visitor>) {
-        self.who = self.site.turn(self.page, self.who, visitor);
+        self.identity = self.site.change_identity(self.page, self.identity, visitor);
     }
 }
 
 impl Drop for CountGuard {
     fn drop(&mut self) {
-        self.site.leave(self.page, self.who);
+        self.site.leave(self.page, self.identity);
     }
 }

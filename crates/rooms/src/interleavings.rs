@@ -1,10 +1,14 @@
-//! Threads that meet in rooms in any order: shuttle tries thousands of them.
+//! Threads that meet in any order: shuttle tries thousands of orders. With debug assertions, it also checks that no lock is
+//! taken against the order of locks.
 
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::sync::mpsc;
 use shuttle::thread;
 
-use super::*;
+use crate::registry::Registry;
+use crate::sync::{Arc, Mutex, Weak};
+use crate::visitor::VisitorHash;
+use crate::*;
 
 /// Orders tried a test: random ones, with few enough changes of thread to reach deep into each.
 const ORDERS: usize = 1_000;
@@ -28,16 +32,17 @@ fn all_at_once(visits: impl IntoIterator<Item = impl FnOnce() + Send + 'static>)
 }
 
 #[test]
-fn who_comes_and_goes_leaves_nothing() {
+fn guards_that_come_and_go_leave_nothing() {
     check(|| {
         let rooms = rooms(9, 9);
         all_at_once(["/a", "/a", "/b"].map(|path| {
             let rooms = Arc::clone(&rooms);
             move || {
-                let visitor = Visitor { today: [7; 16], before: None };
-                let presence = rooms.join(&page("a.example", path), Some(&visitor)).unwrap();
+                let visitor = Visitor { today: VisitorHash([7; 16]), yesterday: None };
+                let name = page("a.example", path);
+                let _guard = rooms.join(&name, Some(&visitor)).unwrap();
                 let whole = rooms.open(&RoomName::site("a.example".parse().unwrap()));
-                let (here, site) = (presence.room().counts(), whole.counts());
+                let (here, site) = (rooms.open(&name).counts(), whole.counts());
                 assert!(here.tabs >= 1 && here.visitors == 1, "{here:?}");
                 assert!(site.tabs >= 1 && site.visitors == 1, "{site:?}");
             }
@@ -46,12 +51,12 @@ fn who_comes_and_goes_leaves_nothing() {
     });
 }
 
-/// Whoever gets in is alone there, or another got in who had no place.
+/// A guard is alone there, or another was let in without a place.
 fn alone(inside: &AtomicUsize, joined: Result<CountGuard, LimitReached>) {
-    let Ok(presence) = joined else { return };
+    let Ok(guard) = joined else { return };
     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
     inside.fetch_sub(1, Ordering::SeqCst);
-    drop(presence);
+    drop(guard);
 }
 
 #[test]
@@ -73,12 +78,15 @@ fn the_last_place_is_taken_once() {
 }
 
 #[test]
-fn who_looks_at_a_room_shares_it_also_while_the_last_one_goes() {
+fn a_room_is_shared_while_the_last_reference_goes() {
     check(|| {
         let rooms = rooms(9, 9);
         let name = page("a.example", "/a");
         let whole = rooms.open(&name.whole_site().unwrap());
-        let joins = |rooms: &Rooms, name: &_| rooms.join(name, None).unwrap().room();
+        let joins = |rooms: &Rooms, name: &_| {
+            let _guard = rooms.join(name, None).unwrap();
+            rooms.open(name)
+        };
         let ways: [fn(&Rooms, &RoomName) -> RoomRef; 3] = [Rooms::open, joins, Rooms::open];
         all_at_once(ways.map(|way| {
             let (rooms, name) = (Arc::clone(&rooms), name.clone());
@@ -92,41 +100,74 @@ fn who_looks_at_a_room_shares_it_also_while_the_last_one_goes() {
     });
 }
 
-struct Bell(Mutex<mpsc::Sender<()>>);
+struct Sends(Mutex<mpsc::Sender<()>>);
 
-impl Observer for Bell {
+impl Observer for Sends {
     fn on_change(self: Arc<Self>) {
-        // Nobody hears it once its thread has heard what it waited for.
-        let _ = self.0.lock().unwrap().send(());
+        // Nobody listens any more after the change that was waited for.
+        let _ = self.0.lock().send(());
     }
 }
 
 #[test]
-fn the_last_change_is_always_heard() {
+fn the_last_change_is_always_told() {
     check(|| {
         let rooms = rooms(9, 9);
         let name = page("a.example", "/");
         let room = rooms.open(&name);
         let whole = rooms.open(&name.whole_site().unwrap());
         let listeners = [room, whole].map(|room| {
-            let (news, heard) = mpsc::channel();
-            let bell = Arc::new(Bell(Mutex::new(news)));
-            let observer: Weak<Bell> = Arc::downgrade(&bell);
-            room.observe(observer);
+            let (sender, changes) = mpsc::channel();
+            let observer = Arc::new(Sends(Mutex::new(sender)));
+            let weak: Weak<Sends> = Arc::downgrade(&observer);
+            room.observe(weak);
             thread::spawn(move || {
-                let _bell = bell;
+                let _observer = observer;
                 while room.counts().tabs < 2 {
-                    heard.recv().unwrap();
+                    changes.recv().unwrap();
                 }
             })
         });
-        let presences = [(), ()].map(|()| {
+        let guards = [(), ()].map(|()| {
             let (rooms, name) = (Arc::clone(&rooms), name.clone());
             thread::spawn(move || rooms.join(&name, None))
         });
-        // They stay until all have heard: a change that isn't heard is a deadlock, which shuttle reports.
-        let presences = presences.map(|thread| thread.join().unwrap());
+        // They stay until all have been told: a change that isn't told is a deadlock, which shuttle reports.
+        let guards = guards.map(|thread| thread.join().unwrap());
         listeners.into_iter().for_each(|thread| thread.join().unwrap());
-        drop(presences);
+        drop(guards);
+    });
+}
+
+#[test]
+fn a_mark_without_a_visitor_meets_the_last_reference_to_a_room() {
+    check(|| {
+        let rooms = rooms(9, 9);
+        let name = page("a.example", "/");
+        let (room, marked) = (rooms.open(&name), (Arc::clone(&rooms), name.clone()));
+        let absent = Visitor { today: VisitorHash([7; 16]), yesterday: None };
+        let mark = move || marked.0.reach(&marked.1, &absent, 0.5.try_into().unwrap());
+        let threads = [thread::spawn(mark), thread::spawn(move || drop(room))];
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(rooms.is_empty());
+    });
+}
+
+#[test]
+fn holders_of_a_key_share_its_value_while_others_go() {
+    check(|| {
+        let registry: Arc<Registry<(), ()>> = Registry::new();
+        all_at_once([(), (), ()].map(|()| {
+            let registry = Arc::clone(&registry);
+            move || {
+                let one = registry.open(&"a", || ((), ()));
+                thread::yield_now();
+                let other = registry.open(&"a", || ((), ()));
+                assert!(Arc::ptr_eq(&one, &other), "another was let in between");
+                let entries = registry.entries();
+                assert!(entries.len() == 1 && Arc::ptr_eq(&one, &entries[0]));
+            }
+        }));
+        assert!(registry.is_empty());
     });
 }

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// How many rooms there may be. Who is in is never put out for a newcomer.
+/// How many rooms there may be. A tab that is counted is never put out for a newcomer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Sites with somebody in them.
+    /// Sites with open tabs.
     pub sites: usize,
-    /// Pages of one site with somebody in them.
+    /// Pages of one site with open tabs.
     pub pages_per_site: usize,
 }
 
-/// Why there is no room for a newcomer.
+/// Why a newcomer isn't let in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LimitReached {
     /// There are as many sites as there may be.

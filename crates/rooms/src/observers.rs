@@ -1,4 +1,4 @@
-//! Who is to know when a room has changed.
+//! Who is told that a room has changed.
 
 use std::fmt;
 
@@ -7,13 +7,14 @@ use smallvec::SmallVec;
 use crate::registry::Entry;
 use crate::sync::{Arc, Weak};
 
-/// Somebody who wants to know of a room's changes.
+/// Is told of a room's changes.
 pub trait Observer: Send + Sync {
-    /// The room has changed. Whoever changed it calls this: so it has to be quick. It may look at the room.
+    /// The room has changed. The thread that changed it calls this, with no lock of this package held; so it has to be quick,
+    /// and it may look at the room.
     fn on_change(self: Arc<Self>);
 }
 
-/// A value in a registry that wants to know of a room's changes, as [`Observer`] does.
+/// A value in a registry that is told of a room's changes, as an [`Observer`] is.
 pub trait EntryObserver<K>: Send + Sync + Sized {
     /// The room has changed; as for [`Observer::on_change`].
     fn on_change(entry: Arc<Entry<K, Self>>);
@@ -25,22 +26,24 @@ impl<K: Send + Sync, V: EntryObserver<K>> Observer for Entry<K, V> {
     }
 }
 
-/// Those of one room. Most rooms have one: a feed.
+/// The observers of one room. Most rooms have one: a feed.
 #[derive(Default)]
-pub(super) struct Observers(SmallVec<[Weak<dyn Observer>; 1]>);
+pub(crate) struct Observers(SmallVec<[Weak<dyn Observer>; 1]>);
 
 impl Observers {
-    pub(super) fn add(&mut self, observer: Weak<dyn Observer>) {
-        // Whoever opens ever other views of a room that doesn't change leaves no more than those that there are.
+    pub(crate) fn add(&mut self, observer: Weak<dyn Observer>) {
+        // Views that come and go of a room that doesn't change leave no more than there are.
         if self.0.len() == self.0.capacity() {
-            self.notify();
+            self.0.retain(|observer| observer.strong_count() > 0);
         }
         self.0.push(observer);
     }
 
-    /// Calls all of them, and parts with those that have gone.
-    pub(super) fn notify(&mut self) {
-        self.0.retain(|observer| observer.upgrade().map(Observer::on_change).is_some());
+    /// The observers that exist; the others are forgotten.
+    pub(crate) fn current(&mut self) -> SmallVec<[Arc<dyn Observer>; 1]> {
+        let mut current = SmallVec::new();
+        self.0.retain(|observer| observer.upgrade().map(|observer| current.push(observer)).is_some());
+        current
     }
 }
 
@@ -52,43 +55,35 @@ impl fmt::Debug for Observers {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
 
-    #[derive(Default)]
-    struct Calls(AtomicUsize);
+    struct Nothing;
 
-    impl Observer for Calls {
-        fn on_change(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
+    impl Observer for Nothing {
+        fn on_change(self: Arc<Self>) {}
     }
 
-    fn observe(observers: &mut Observers, calls: &Arc<Calls>) {
-        let observer: Weak<Calls> = Arc::downgrade(calls);
+    fn observe(observers: &mut Observers, observer: &Arc<Nothing>) {
+        let observer: Weak<Nothing> = Arc::downgrade(observer);
         observers.add(observer);
     }
 
     #[test]
-    fn who_is_there_is_called_and_who_has_gone_is_forgotten() {
+    fn observers_are_found_until_they_go() {
         let mut observers = Observers::default();
-        let [stays, goes] = [(); 2].map(|()| Arc::new(Calls::default()));
-        for calls in [&stays, &goes] {
-            observe(&mut observers, calls);
-        }
-        observers.notify();
-        let before = stays.0.load(Ordering::SeqCst);
+        let [stays, goes] = [(); 2].map(|()| Arc::new(Nothing));
+        observe(&mut observers, &stays);
+        observe(&mut observers, &goes);
+        assert_eq!(observers.current().len(), 2);
         drop(goes);
-        observers.notify();
-        assert_eq!((stays.0.load(Ordering::SeqCst) - before, observers.0.len()), (1, 1));
+        assert_eq!((observers.current().len(), observers.0.len()), (1, 1));
     }
 
     #[test]
     fn views_that_come_and_go_leave_nothing() {
         let mut observers = Observers::default();
         for _ in 0..1000 {
-            observe(&mut observers, &Arc::default());
+            observe(&mut observers, &Arc::new(Nothing));
         }
         assert!(observers.0.capacity() <= 4, "{}", observers.0.capacity());
     }

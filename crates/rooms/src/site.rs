@@ -1,166 +1,169 @@
 //! What is counted of a site: as a whole, and page by page.
 
-use super::limits::{LimitReached, Limits};
-use super::name::Site;
-use super::page::Page;
-use super::pages::{PageId, Pages};
-use super::readers::Position;
-use super::state::RoomState;
-use super::tally::Identity;
-use super::totals::Totals;
-use super::visitor::Visitor;
-use super::{Room, RoomRef};
+use crate::limits::{LimitReached, Limits};
+use crate::name::{Page, Site};
+use crate::pages::{PageHash, Pages};
+use crate::position::Position;
 use crate::registry::Entry;
+use crate::room::{Room, RoomRef};
+use crate::state::RoomState;
 use crate::sync::{Arc, Mutex, MutexGuard, Weak};
+use crate::tally::Identity;
+use crate::totals::Totals;
+use crate::visitor::Visitor;
 
-/// A site that somebody holds: who is in it, who looks at it, or at one of its pages.
-pub(super) type SiteRef = Arc<Entry<Site, SiteCounts>>;
+/// A site that somebody holds, because they are counted in it or look at it or at one of its pages.
+pub(crate) type SiteRef = Arc<Entry<Site, SiteCounts>>;
 
-/// The counts of a site and of its pages, under one lock: they change in one moment.
+/// The counts of a site and of its pages. One lock holds both, so they change in one moment.
+///
+/// Under the lock run only this package's changes of numbers and tables, and copies of what readers ask for: no observer or
+/// other code of a caller, no hashing, and no drop of a [`RoomRef`], which would lock again. None of it panics unless its
+/// arithmetic is wrong; then the lock is taken over as it is, because a wrong number is better than a site that nobody can
+/// leave.
 #[derive(Debug)]
-pub(super) struct SiteCounts {
+pub(crate) struct SiteCounts {
     totals: Arc<Totals>,
-    counted: Mutex<SiteState>,
+    state: Mutex<SiteState>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct SiteState {
+pub(crate) struct SiteState {
     whole: RoomState,
-    pub(super) pages: Pages,
+    pub(crate) pages: Pages,
 }
 
 impl SiteCounts {
-    pub(super) fn new(totals: Arc<Totals>) -> Self {
-        Self { totals, counted: Mutex::default() }
+    pub(crate) fn new(totals: Arc<Totals>) -> Self {
+        Self { totals, state: Mutex::default() }
     }
 
-    /// Counts a newcomer in a page, or in the site alone, and says as whom.
+    /// Counts a tab in a page, or in the site alone, and says as whose.
     ///
     /// # Errors
-    /// [`LimitReached`], if it would be one room too many.
-    pub(super) fn enter(
+    /// [`LimitReached`], if there would be one room too many.
+    pub(crate) fn join(
         &self,
-        page: Option<(PageId, &Page)>,
+        page: Option<(PageHash, &Page)>,
         visitor: Option<&Visitor>,
         limits: &Limits,
     ) -> Result<Identity, LimitReached> {
-        let mut counted = self.lock();
-        // Both are seldom in the processor's cache: the place for the visitor is fetched while the page is found.
-        visitor.inspect(|visitor| counted.whole.tally.expect(visitor));
-        let id = page.map(|(id, _)| id);
-        counted.check(id, limits, &self.totals)?;
-        page.inspect(|(id, name)| counted.pages.open(*id, name));
-        let who = counted.whole.tally.identify(visitor);
-        self.change(counted, id, |state| state.add(who));
-        Ok(who)
+        let mut state = self.lock();
+        let hash = page.map(|(hash, _)| hash);
+        state.reserve(hash, limits, &self.totals)?;
+        state.open(page);
+        let identity = state.whole.tally.identify(visitor);
+        self.change(state, hash, |room| room.add(identity));
+        Ok(identity)
     }
 
-    /// Counts one who is here as somebody else, and says as whom. Nobody sees them gone meanwhile.
-    pub(super) fn turn(&self, page: Option<PageId>, who: Identity, visitor: Option<&Visitor>) -> Identity {
-        // The site, which comes first, knows them or doesn't; they are the same to the page.
-        let mut into = None;
-        self.change(self.lock(), page, |state| {
-            into = Some(state.turn(who, |tally| into.unwrap_or_else(|| tally.identify(visitor))));
+    /// Counts a tab as that of another visitor, and says as whose. Nobody sees it gone meanwhile.
+    pub(crate) fn change_identity(
+        &self,
+        page: Option<PageHash>,
+        from: Identity,
+        visitor: Option<&Visitor>,
+    ) -> Identity {
+        // The site comes first and identifies the visitor; the page takes the same identity.
+        let mut to = None;
+        self.change(self.lock(), page, |room| {
+            to = Some(room.change_identity(from, |tally| to.unwrap_or_else(|| tally.identify(visitor))));
         });
-        into.unwrap_or(who)
+        to.unwrap_or(from)
     }
 
-    /// Somebody goes.
-    pub(super) fn leave(&self, page: Option<PageId>, who: Identity) {
-        let counted = self.lock();
-        // The page is fetched while the site looks for the visitor.
-        page.inspect(|id| counted.pages.expect(*id));
-        self.change(counted, page, |state| state.remove(who));
+    /// A tab closes.
+    pub(crate) fn leave(&self, page: Option<PageHash>, identity: Identity) {
+        self.change(self.lock(), page, |room| room.remove(identity));
     }
 
-    /// Changes the site's counts and then the page's, lets others look at both, and those who watch know of it.
+    /// Changes the counts of the site and then of the page, releases the lock, and notifies the observers of both.
     fn change(
         &self,
-        mut counted: MutexGuard<'_, SiteState>,
-        page: Option<PageId>,
+        mut state: MutexGuard<'_, SiteState>,
+        page: Option<PageHash>,
         mut change: impl FnMut(&mut RoomState),
     ) {
-        let SiteState { whole, pages } = &mut *counted;
+        let SiteState { whole, pages } = &mut *state;
         let before = whole.tally.counts();
         change(whole);
         self.totals.change(before, whole.tally.counts());
-        let rooms = [whole.room.upgrade(), page.and_then(|id| pages.change(id, change))];
-        notify(counted, rooms);
+        let rooms = [whole.room.upgrade(), page.and_then(|hash| pages.change(hash, change))];
+        notify(state, rooms);
     }
 
-    /// Changes what is known of a room besides its counts, and says whether anything has changed: if so, those who watch
-    /// know of it. Nothing is known of a page that nobody is in or looks at.
-    pub(super) fn change_state(
+    /// Changes what is known of a room besides its counts, says whether anything has changed, and notifies the observers if
+    /// so. Nothing is known of a page that doesn't exist.
+    pub(crate) fn change_state(
         &self,
-        page: Option<PageId>,
+        page: Option<PageHash>,
         change: impl FnOnce(&mut RoomState) -> bool,
     ) -> bool {
-        let mut counted = self.lock();
-        let Some(state) = counted.state_mut(page) else { return false };
-        let has_changed = change(state);
-        let room = state.room.upgrade().filter(|_| has_changed);
-        notify(counted, [room]);
+        let mut state = self.lock();
+        let Some(room) = state.state_mut(page) else { return false };
+        let has_changed = change(room);
+        if has_changed {
+            let room = room.room.upgrade();
+            notify(state, [room]);
+        }
         has_changed
     }
 
-    /// Notes that a visitor of a room has come as far down its page as this. False if they aren't there.
-    pub(super) fn reach(&self, page: Option<PageId>, visitor: &Visitor, position: Position) -> bool {
-        self.change_state(page, |state| state.reach(visitor, position))
+    /// Notes that a visitor of a room has come as far down its page as this. False if the visitor isn't there.
+    pub(crate) fn reach(&self, page: Option<PageHash>, visitor: &Visitor, position: Position) -> bool {
+        self.change_state(page, |room| room.reach(visitor, position))
     }
 
-    /// Nobody looks at a room any more through that one, which is about to go.
-    pub(super) fn close(&self, page: Option<PageId>, room: &Room) {
-        let mut counted = self.lock();
-        match counted.state_mut(page) {
+    /// Nobody looks at `room` any more, which is about to go.
+    pub(crate) fn close(&self, page: Option<PageHash>, room: &Room) {
+        let mut state = self.lock();
+        match state.state_mut(page) {
             // Another may have been opened meanwhile.
             Some(state) if std::ptr::eq(state.room.as_ptr(), room) => state.room = Weak::new(),
             _ => return,
         }
-        page.inspect(|id| counted.pages.forget_if_idle(*id));
+        page.inspect(|hash| state.pages.remove_if_idle(*hash));
     }
 
-    /// A panic under the lock would be in the arithmetic alone, which has none.
-    pub(super) fn lock(&self) -> MutexGuard<'_, SiteState> {
-        self.counted.lock()
+    pub(crate) fn lock(&self) -> MutexGuard<'_, SiteState> {
+        self.state.lock()
     }
 }
 
-/// Lets others look at what has changed, and then those who watch these rooms know of it.
-fn notify<const ROOMS: usize>(counted: MutexGuard<'_, SiteState>, rooms: [Option<RoomRef>; ROOMS]) {
-    drop(counted);
+/// Releases the lock, and then notifies the observers of those rooms.
+fn notify<const ROOMS: usize>(state: MutexGuard<'_, SiteState>, rooms: [Option<RoomRef>; ROOMS]) {
+    drop(state);
     rooms.iter().flatten().for_each(|room| room.notify());
 }
 
 impl SiteState {
-    /// Whether one more may come to `page`, which may be one too many, as the site may.
-    fn check(&self, page: Option<PageId>, limits: &Limits, totals: &Totals) -> Result<(), LimitReached> {
-        let is_new = page.is_some_and(|id| !self.pages.is_open(id));
+    /// Takes up a place for one more tab in `page`: the page may be one too many, and so may the site.
+    fn reserve(&self, page: Option<PageHash>, limits: &Limits, totals: &Totals) -> Result<(), LimitReached> {
+        let is_new = page.is_some_and(|hash| !self.pages.is_open(hash));
         if is_new && self.pages.open_pages() >= limits.pages_per_site {
             return Err(LimitReached::Pages);
         }
-        if self.whole.tally.tabs() > 0 {
-            return Ok(());
-        }
-        totals.open_site(limits.sites)
+        if self.whole.tally.tabs() > 0 { Ok(()) } else { totals.open_site(limits.sites) }
     }
 
-    /// What is known of a page, or of the site as a whole; nothing of a page that nobody is in or looks at.
-    pub(super) fn state(&self, page: Option<PageId>) -> Option<&RoomState> {
-        page.map_or(Some(&self.whole), |id| self.pages.get(id))
+    /// What is known of a page, or of the whole site; nothing of a page that doesn't exist.
+    pub(crate) fn state(&self, page: Option<PageHash>) -> Option<&RoomState> {
+        page.map_or(Some(&self.whole), |hash| self.pages.find(hash))
     }
 
-    pub(super) fn state_mut(&mut self, page: Option<PageId>) -> Option<&mut RoomState> {
+    /// As [`state`](Self::state), to be changed.
+    pub(crate) fn state_mut(&mut self, page: Option<PageHash>) -> Option<&mut RoomState> {
         match page {
             None => Some(&mut self.whole),
-            Some(id) => self.pages.get_mut(id),
+            Some(hash) => self.pages.find_mut(hash),
         }
     }
 
-    /// The same, where somebody is going to look.
-    pub(super) fn look_at(&mut self, page: Option<PageId>) -> &mut RoomState {
+    /// What is known of a page, which exists from now on, or of the whole site.
+    pub(crate) fn open(&mut self, page: Option<(PageHash, &Page)>) -> &mut RoomState {
         match page {
             None => &mut self.whole,
-            Some(id) => self.pages.look_at(id),
+            Some((hash, name)) => self.pages.open(hash, name),
         }
     }
 }

@@ -1,89 +1,89 @@
 //! What is known of a room, a page or a whole site, under its site's lock.
 
-use super::Room;
-use super::positions::FurthestPositions;
-use super::readers::{Position, Readers};
-use super::tally::{Counts, Identity, Tally};
-use super::visitor::Visitor;
+use crate::marks::FurthestPositions;
+use crate::position::Position;
+use crate::readers::Readers;
+use crate::room::Room;
 use crate::sync::Weak;
+use crate::tally::{Counts, Identity, Tally};
+use crate::visitor::Visitor;
 
-/// In this order: what a join and a leave touch lies together.
 #[derive(Debug, Default)]
-#[repr(C)]
-pub(super) struct RoomState {
-    pub(super) tally: Tally,
-    peak: Peak,
-    /// Through which it is looked at, if it is.
-    pub(super) room: Weak<Room>,
-    /// Only while somebody says where they are.
-    pub(super) readers: Option<Box<Readers>>,
-    /// Only while it is known of somebody how far they have come.
-    pub(super) reached: Option<Box<FurthestPositions>>,
+pub(crate) struct RoomState {
+    pub(crate) tally: Tally,
+    /// The most that were here at once, each number by itself.
+    pub(crate) peak: Counts,
+    /// The room, while somebody looks at it.
+    pub(crate) room: Weak<Room>,
+    /// Only while a position is known.
+    positions: Option<Box<Positions>>,
 }
 
-/// The most that were here at once, each number by itself; as small as what it is the most of.
-#[derive(Clone, Copy, Debug, Default)]
-struct Peak {
-    tabs: u32,
-    visitors: u32,
+/// Where in its page the readers are.
+#[derive(Debug, Default)]
+pub(crate) struct Positions {
+    pub(crate) readers: Readers,
+    furthest: FurthestPositions,
 }
 
 impl RoomState {
-    /// The most that were here at once, each number by itself.
-    pub(super) fn peak(&self) -> Counts {
-        Counts { tabs: self.peak.tabs.into(), visitors: self.peak.visitors.into() }
+    pub(crate) fn add(&mut self, identity: Identity) {
+        self.tally.add(identity);
+        let Counts { tabs, visitors } = self.tally.counts();
+        self.peak = Counts { tabs: tabs.max(self.peak.tabs), visitors: visitors.max(self.peak.visitors) };
     }
 
-    pub(super) fn add(&mut self, who: Identity) {
-        self.tally.add(who);
-        let Peak { tabs, visitors } = self.peak;
-        self.peak = Peak { tabs: tabs.max(self.tally.tabs()), visitors: visitors.max(self.tally.visitors()) };
+    pub(crate) fn change_identity(
+        &mut self,
+        from: Identity,
+        to: impl FnOnce(&Tally) -> Identity,
+    ) -> Identity {
+        self.tally.remove(from);
+        let to = to(&self.tally);
+        self.add(to);
+        self.forget_if_gone(from);
+        to
     }
 
-    pub(super) fn turn(&mut self, who: Identity, into: impl FnOnce(&Tally) -> Identity) -> Identity {
-        self.tally.remove(who);
-        let other = into(&self.tally);
-        self.add(other);
-        self.forget_if_gone(who);
-        other
+    pub(crate) fn remove(&mut self, identity: Identity) {
+        self.tally.remove(identity);
+        self.forget_if_gone(identity);
     }
 
-    pub(super) fn remove(&mut self, who: Identity) {
-        self.tally.remove(who);
-        self.forget_if_gone(who);
-    }
-
-    /// Notes how far down the page a visitor has come. False if they aren't here.
-    pub(super) fn reach(&mut self, visitor: &Visitor, position: Position) -> bool {
-        let Some(mark) = self.tally.mark_of(visitor) else { return false };
-        self.reached.get_or_insert_default().note(mark, position);
+    /// Notes how far down the page a visitor has come. False if the visitor isn't here.
+    pub(crate) fn reach(&mut self, visitor: &Visitor, position: Position) -> bool {
+        let Some(hash) = self.tally.find(visitor) else { return false };
+        self.change_positions(|positions| positions.furthest.note(hash, position));
         true
     }
 
-    /// Where the readers are of whom that is known, in no order.
-    pub(super) fn positions(&self) -> Vec<Position> {
-        let mut positions = self.readers.as_ref().map(|readers| readers.positions()).unwrap_or_default();
-        positions.extend(self.reached.iter().flat_map(|reached| reached.positions()));
-        positions
+    /// The known positions, in no order.
+    pub(crate) fn positions(&self) -> Vec<Position> {
+        let all = |positions: &Positions| {
+            positions.readers.positions().chain(positions.furthest.positions()).collect()
+        };
+        self.positions.as_deref().map(all).unwrap_or_default()
     }
 
-    pub(super) fn change_readers(&mut self, change: impl FnOnce(&mut Readers)) {
-        let readers = self.readers.get_or_insert_default();
-        change(readers);
-        if readers.is_empty() {
-            self.readers = None;
+    pub(crate) fn readers(&self) -> Option<&Readers> {
+        self.positions.as_ref().map(|positions| &positions.readers)
+    }
+
+    pub(crate) fn change_positions(&mut self, change: impl FnOnce(&mut Positions)) {
+        let positions = self.positions.get_or_insert_default();
+        change(positions);
+        if positions.readers.is_empty() && positions.furthest.is_empty() {
+            self.positions = None;
         }
     }
 
-    /// How far a visitor has come goes with their last page.
-    fn forget_if_gone(&mut self, who: Identity) {
-        if let (Some(reached), Identity::Known(mark)) = (&mut self.reached, who)
-            && !self.tally.knows(&mark)
+    /// A visitor's furthest position goes with their last tab.
+    fn forget_if_gone(&mut self, identity: Identity) {
+        if let Identity::Known(visitor) = identity
+            && self.positions.is_some()
+            && !self.tally.contains(visitor)
         {
-            reached.forget(&mark);
-            if reached.is_empty() {
-                self.reached = None;
-            }
+            self.change_positions(|positions| positions.furthest.forget(visitor));
         }
     }
 }

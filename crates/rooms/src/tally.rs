@@ -1,14 +1,14 @@
-//! The numbers of one room: open tabs, and the visitors behind them.
+//! The numbers of one room: open tabs, and their visitors.
 
-use super::visitor::{Visitor, VisitorHash};
-use super::visitor_counts::VisitorCounts;
+use crate::visitor::{Visitor, VisitorHash};
+use crate::visitor_counts::VisitorCounts;
 
-/// What there is to be counted, at one moment.
+/// The counts of a room, at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
     /// Open tabs.
     pub tabs: u64,
-    /// Distinct visitors; one who doesn't want to be told apart is another with each page.
+    /// Distinct visitors; one that is not to be identified is another with each tab.
     pub visitors: u64,
 }
 
@@ -32,77 +32,62 @@ impl Counts {
     }
 }
 
-/// As whom a presence is counted.
+/// As whose a tab is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Identity {
-    /// Under this mark, together with other pages of the same visitor.
+pub(crate) enum Identity {
+    /// This visitor's, together with their other tabs.
     Known(VisitorHash),
-    /// As a visitor of its own.
+    /// A visitor's of its own.
     Anonymous,
 }
 
-/// The counting itself. Each page is an open connection, of which no machine has 2^32.
+/// The counting itself.
 #[derive(Debug, Default)]
-#[repr(C)]
-pub(super) struct Tally {
-    tabs: u32,
-    apart: u32,
+pub(crate) struct Tally {
+    tabs: u64,
+    anonymous: u64,
     known: VisitorCounts,
 }
 
 impl Tally {
-    /// Open tabs alone.
-    pub(super) fn tabs(&self) -> u32 {
+    pub(crate) fn tabs(&self) -> u64 {
         self.tabs
     }
 
-    /// Distinct visitors alone; each has a page open.
-    pub(super) fn visitors(&self) -> u32 {
-        self.apart + self.known.len() as u32
+    pub(crate) fn counts(&self) -> Counts {
+        Counts { tabs: self.tabs, visitors: self.anonymous + self.known.len() as u64 }
     }
 
-    pub(super) fn counts(&self) -> Counts {
-        Counts { tabs: self.tabs.into(), visitors: self.visitors().into() }
-    }
-
-    /// As whom to count a visitor: under the mark they have here already, if that is of the day before.
-    pub(super) fn identify(&self, visitor: Option<&Visitor>) -> Identity {
+    /// As whom to count a visitor: by yesterday's hash if that is here already.
+    pub(crate) fn identify(&self, visitor: Option<&Visitor>) -> Identity {
         let Some(visitor) = visitor else { return Identity::Anonymous };
-        match visitor.before {
-            Some(before) if self.known.contains(&before) => Identity::Known(before),
-            _ => Identity::Known(visitor.today),
-        }
+        Identity::Known(self.find(visitor).unwrap_or(visitor.today))
     }
 
-    /// That visitor is about to come: has the processor fetch the place where they will be noted.
-    pub(super) fn expect(&self, visitor: &Visitor) {
-        self.known.expect(&visitor.today);
+    /// Whether the visitor with that hash is here.
+    pub(crate) fn contains(&self, visitor: VisitorHash) -> bool {
+        self.known.contains(visitor)
     }
 
-    /// Whether the visitor with that mark is here.
-    pub(super) fn knows(&self, mark: &VisitorHash) -> bool {
-        self.known.contains(mark)
+    /// The hash by which a visitor is counted here, if they are.
+    pub(crate) fn find(&self, visitor: &Visitor) -> Option<VisitorHash> {
+        let hashes = [visitor.yesterday, Some(visitor.today)];
+        hashes.into_iter().flatten().find(|hash| self.contains(*hash))
     }
 
-    /// The mark under which a visitor is here, if they are.
-    pub(super) fn mark_of(&self, visitor: &Visitor) -> Option<VisitorHash> {
-        let marks = [visitor.before, Some(visitor.today)];
-        marks.into_iter().flatten().find(|mark| self.knows(mark))
-    }
-
-    pub(super) fn add(&mut self, who: Identity) {
+    pub(crate) fn add(&mut self, identity: Identity) {
         self.tabs += 1;
-        match who {
-            Identity::Anonymous => self.apart += 1,
-            Identity::Known(mark) => self.known.add(mark),
+        match identity {
+            Identity::Anonymous => self.anonymous += 1,
+            Identity::Known(visitor) => self.known.add(visitor),
         }
     }
 
-    pub(super) fn remove(&mut self, who: Identity) {
+    pub(crate) fn remove(&mut self, identity: Identity) {
         self.tabs -= 1;
-        match who {
-            Identity::Anonymous => self.apart -= 1,
-            Identity::Known(mark) => self.known.remove(mark),
+        match identity {
+            Identity::Anonymous => self.anonymous -= 1,
+            Identity::Known(visitor) => self.known.remove(visitor),
         }
     }
 }

@@ -3,99 +3,104 @@
 use std::hash::Hash;
 use std::io;
 use std::net::IpAddr;
-use crate::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use super::Site;
+use crate::name::Site;
+use crate::sync::Mutex;
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
-/// What stands for a visitor of a site: 128 bits that say nothing without the day's key.
-pub(super) type VisitorHash = [u8; 16];
+/// The keyed hash of a visitor of a site: 128 bits that say nothing without the day's key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct VisitorHash(pub(crate) [u8; 16]);
 
-/// A visitor, as today's key has them, and as the day before's had.
+/// A visitor, by today's key and by yesterday's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Visitor {
-    pub(super) today: VisitorHash,
-    pub(super) before: Option<VisitorHash>,
+    pub(crate) today: VisitorHash,
+    pub(crate) yesterday: Option<VisitorHash>,
 }
 
-/// The keys of today and of the day before. They are random, exist in memory only, and change at midnight, UTC; so
-/// nobody can tell afterwards who was there, not even with the server in hand.
+/// The keys of today and yesterday. They are random, exist in memory only, and change at midnight, UTC; so nobody can tell
+/// afterwards who was there, not even with the server in hand.
 #[derive(Debug)]
 pub struct Keys(Mutex<TwoDays>);
+
+type Key = [u8; 16];
 
 #[derive(Debug)]
 struct TwoDays {
     day: u64,
-    today: VisitorHash,
-    before: Option<VisitorHash>,
+    today: Key,
+    yesterday: Option<Key>,
 }
 
 impl Keys {
-    /// A key for today; there is none yet for the day before.
+    /// A key for today; there is none yet for yesterday.
     ///
     /// # Errors
     /// The system's, if it has no randomness to give.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(Mutex::new(TwoDays { day: today(), today: random()?, before: None })))
+        Ok(Self(Mutex::new(TwoDays { day: today(), today: random()?, yesterday: None })))
     }
 
-    /// Who it is that asks from `address` with this User-Agent, in the eyes of `site`: another site sees another mark.
+    /// The visitor of `site` at `address` with this User-Agent. To another site it is another visitor.
     pub fn visitor(&self, site: &Site, address: IpAddr, agent: &[u8]) -> Visitor {
         self.visitor_on(today(), site, address, agent)
     }
 
-    /// Who it is that the page itself knows by `id`, in the eyes of `site`. Nobody else has that mark.
+    /// The visitor of `site` whom the page itself knows by `id`.
     pub fn session(&self, site: &Site, id: &str) -> Visitor {
-        self.marks_on(today(), &(site.as_str(), "session", id))
+        self.hash_on(today(), &(site.as_str(), "session", id))
     }
 
-    pub(super) fn visitor_on(&self, day: u64, site: &Site, address: IpAddr, agent: &[u8]) -> Visitor {
-        self.marks_on(day, &(site.as_str(), address.to_canonical(), agent))
+    pub(crate) fn visitor_on(&self, day: u64, site: &Site, address: IpAddr, agent: &[u8]) -> Visitor {
+        self.hash_on(day, &(site.as_str(), address.to_canonical(), agent))
     }
 
-    fn marks_on(&self, day: u64, who: &impl Hash) -> Visitor {
-        let (today, before) = {
-            let mut keys = self.0.lock();
-            keys.turn(day);
-            (keys.today, keys.before)
-        };
-        let mark = |key: &VisitorHash| mark(key, who);
-        Visitor { today: mark(&today), before: before.as_ref().map(mark) }
+    fn hash_on(&self, day: u64, visitor: &impl Hash) -> Visitor {
+        let (today, yesterday) = self.0.lock().on(day);
+        Visitor { today: hash(&today, visitor), yesterday: yesterday.map(|key| hash(&key, visitor)) }
     }
 }
 
 impl TwoDays {
-    /// Takes new keys if the day is another.
-    fn turn(&mut self, day: u64) {
-        if day <= self.day {
-            return;
-        }
-        match random() {
-            Ok(key) => {
-                self.before = (day == self.day + 1).then_some(self.today);
-                (self.day, self.today) = (day, key);
+    /// The keys of that day and of the day before; new ones, if the day has changed.
+    fn on(&mut self, day: u64) -> (Key, Option<Key>) {
+        if day > self.day {
+            match random() {
+                Ok(key) => {
+                    let yesterday = (day == self.day + 1).then_some(self.today);
+                    *self = Self { day, today: key, yesterday };
+                }
+                Err(error) => tracing::error!(%error, "no randomness: yesterday's key stays"),
             }
-            Err(error) => tracing::error!(%error, "no randomness: yesterday's key stays"),
         }
+        (self.today, self.yesterday)
     }
 }
 
-fn mark(key: &VisitorHash, who: &impl Hash) -> VisitorHash {
+fn hash(key: &Key, visitor: &impl Hash) -> VisitorHash {
     let mut hasher = SipHasher24::new_with_key(key);
     // `hash` brings each field's length or end along, so that no two of them can be taken for one another.
-    who.hash(&mut hasher);
-    hasher.finish128().as_bytes()
+    visitor.hash(&mut hasher);
+    VisitorHash(hasher.finish128().as_bytes())
 }
 
-pub(super) fn today() -> u64 {
+impl VisitorHash {
+    /// Half of it, for tables: it is the output of a keyed hash already, and nobody outside can choose or guess one.
+    pub(crate) fn half(self) -> u64 {
+        self.0.first_chunk().map_or(0, |half| u64::from_le_bytes(*half))
+    }
+}
+
+pub(crate) fn today() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / SECONDS_A_DAY)
 }
 
-fn random() -> io::Result<VisitorHash> {
+fn random() -> io::Result<Key> {
     let mut key = [0; 16];
     let filled = rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty())?;
     if filled == key.len() { Ok(key) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
@@ -112,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visitor_is_known_by_address_and_browser_and_only_to_one_site() {
+    fn a_visitor_is_known_by_address_and_browser_to_one_site() {
         let keys = Keys::new().unwrap();
         let see = |name: &str, address, agent: &[u8]| keys.visitor(&site(name), address, agent);
         let first = see("a.example", HERE, b"x");
@@ -125,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_known_by_its_id_and_only_to_one_site() {
+    fn a_session_is_known_by_its_id_to_one_site() {
         let keys = Keys::new().unwrap();
         let first = keys.session(&site("a.example"), "x");
         assert_eq!(first, keys.session(&site("a.example"), "x"));
@@ -141,9 +146,9 @@ mod tests {
         let on = |day| keys.visitor_on(day, &site("a.example"), HERE, b"x");
         let first = on(day);
         let second = on(day + 1);
-        assert_eq!(second.before, Some(first.today));
+        assert_eq!(second.yesterday, Some(first.today));
         assert_ne!(second.today, first.today);
         assert_eq!(on(day), second, "a clock that goes back changes nothing");
-        assert_eq!(on(day + 3).before, None, "a key is kept for one day");
+        assert_eq!(on(day + 3).yesterday, None, "a key is kept for one day");
     }
 }

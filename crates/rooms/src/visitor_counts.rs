@@ -1,120 +1,49 @@
-//! The visitors of one room that may be told apart, and how many of its pages each has open.
+//! The visitors of one room that are identified, and how many tabs each has open.
 
-use std::num::NonZeroU32;
+use hashbrown::HashTable;
 
-use super::visitor::VisitorHash;
-use crate::table::{Hashed, Table};
+use crate::shrink;
+use crate::visitor::VisitorHash;
 
-/// So many visitors need no memory of their own: of a hundred thousand rooms nearly all have one.
-const FEW: usize = 2;
+/// Each identified visitor, with the number of their tabs.
+#[derive(Debug, Default)]
+pub(crate) struct VisitorCounts(HashTable<VisitorTabs>);
 
-/// Each visitor here, with the number of their pages.
 #[derive(Debug)]
-pub(super) enum VisitorCounts {
-    Few([Option<VisitorTabs>; FEW]),
-    Many(Table<VisitorTabs>),
+struct VisitorTabs {
+    visitor: VisitorHash,
+    tabs: u32,
 }
 
-/// A visitor, and how many pages they have open; none is none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct VisitorTabs {
-    mark: VisitorHash,
-    pages: NonZeroU32,
-}
-
-impl Hashed for VisitorTabs {
+impl VisitorTabs {
     fn hash(&self) -> u64 {
-        hash(&self.mark)
-    }
-}
-
-/// Marks are the output of a keyed hash already, and nobody outside can choose or guess one.
-fn hash(mark: &VisitorHash) -> u64 {
-    mark.first_chunk().map_or(0, |half| u64::from_le_bytes(*half))
-}
-
-impl Default for VisitorCounts {
-    fn default() -> Self {
-        Self::Few(Default::default())
+        self.visitor.half()
     }
 }
 
 impl VisitorCounts {
-    /// How many visitors they are.
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Few(few) => few.iter().flatten().count(),
-            Self::Many(many) => many.len(),
-        }
+    /// How many visitors there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    /// That mark is about to be looked for.
-    pub(super) fn expect(&self, mark: &VisitorHash) {
-        if let Self::Many(many) = self {
-            many.expect(hash(mark));
-        }
+    pub(crate) fn contains(&self, visitor: VisitorHash) -> bool {
+        self.0.find(visitor.half(), |other| other.visitor == visitor).is_some()
     }
 
-    pub(super) fn contains(&self, mark: &VisitorHash) -> bool {
-        match self {
-            Self::Few(few) => few.iter().flatten().any(|visits| visits.mark == *mark),
-            Self::Many(many) => many.find(hash(mark), |visits| visits.mark == *mark).is_some(),
-        }
+    /// Adds a tab of this visitor.
+    pub(crate) fn add(&mut self, visitor: VisitorHash) {
+        let entry = self.0.entry(visitor.half(), |other| other.visitor == visitor, VisitorTabs::hash);
+        entry.or_insert(VisitorTabs { visitor, tabs: 0 }).into_mut().tabs += 1;
     }
 
-    /// One page more of this visitor's.
-    pub(super) fn add(&mut self, mark: VisitorHash) {
-        match self.find(&mark) {
-            Some(visits) => visits.pages = visits.pages.saturating_add(1),
-            None => self.insert(VisitorTabs { mark, pages: NonZeroU32::MIN }),
-        }
-    }
-
-    /// One page less. A mark goes with its last page.
-    pub(super) fn remove(&mut self, mark: VisitorHash) {
-        let Some(visits) = self.find(&mark) else { return };
-        match NonZeroU32::new(visits.pages.get() - 1) {
-            Some(pages) => visits.pages = pages,
-            None => self.forget(&mark),
-        }
-    }
-
-    fn find(&mut self, mark: &VisitorHash) -> Option<&mut VisitorTabs> {
-        match self {
-            Self::Few(few) => few.iter_mut().flatten().find(|visits| visits.mark == *mark),
-            Self::Many(many) => many.find_mut(hash(mark), |visits| visits.mark == *mark),
-        }
-    }
-
-    fn insert(&mut self, newcomer: VisitorTabs) {
-        match self {
-            Self::Few(few) => match few.iter_mut().find(|place| place.is_none()) {
-                Some(place) => *place = Some(newcomer),
-                None => {
-                    let mut many = Table::default();
-                    few.iter().flatten().chain([&newcomer]).for_each(|visits| many.insert(*visits));
-                    *self = Self::Many(many);
-                }
-            },
-            Self::Many(many) => many.insert(newcomer),
-        }
-    }
-
-    fn forget(&mut self, mark: &VisitorHash) {
-        let is_this = |visits: &VisitorTabs| visits.mark == *mark;
-        match self {
-            Self::Few(few) => few
-                .iter_mut()
-                .filter(|place| place.as_ref().is_some_and(is_this))
-                .for_each(|place| *place = None),
-            Self::Many(many) => {
-                many.remove(hash(mark), is_this);
-                // At half of what a few may be, so that who comes and goes doesn't change it each time.
-                if many.len() <= FEW / 2 {
-                    let rest: Vec<VisitorTabs> = many.iter().copied().collect();
-                    *self = Self::Few(std::array::from_fn(|place| rest.get(place).copied()));
-                }
-            }
+    /// Removes a tab. A visitor goes with the last.
+    pub(crate) fn remove(&mut self, visitor: VisitorHash) {
+        let is_this = |other: &VisitorTabs| other.visitor == visitor;
+        let Some(counted) = self.0.find_mut(visitor.half(), is_this) else { return };
+        counted.tabs -= 1;
+        if counted.tabs == 0 {
+            shrink::remove(&mut self.0, visitor.half(), is_this, VisitorTabs::hash);
         }
     }
 }
@@ -125,39 +54,30 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    fn mark(number: u8) -> VisitorHash {
-        let mut mark = [0; 16];
-        // Half of them have the same hash.
-        mark[usize::from(number % 2) * 8] = number;
-        mark
-    }
-
-    #[test]
-    fn many_become_few_again() {
-        let mut known = VisitorCounts::default();
-        (1..=9).for_each(|number| known.add(mark(number)));
-        assert!(matches!(known, VisitorCounts::Many(_)) && known.len() == 9);
-        (1..=9).for_each(|number| known.remove(mark(number)));
-        assert!(matches!(known, VisitorCounts::Few([None, None])));
+    fn visitor(number: u8) -> VisitorHash {
+        let mut hash = [0; 16];
+        // Half of them have the same first half.
+        hash[usize::from(number % 2) * 8] = number;
+        VisitorHash(hash)
     }
 
     proptest! {
         #[test]
-        fn it_knows_what_a_plain_map_knows(steps in prop::collection::vec((any::<bool>(), 0..5_u8), 0..100)) {
-            let mut known = VisitorCounts::default();
+        fn it_counts_as_a_plain_map_does(steps in prop::collection::vec((any::<bool>(), 0..5_u8), 0..100)) {
+            let mut counts = VisitorCounts::default();
             let mut plain: HashMap<u8, u32> = HashMap::new();
-            for (comes, number) in steps {
-                if comes {
-                    known.add(mark(number));
+            for (joins, number) in steps {
+                if joins {
+                    counts.add(visitor(number));
                     *plain.entry(number).or_default() += 1;
-                } else if let Some(pages) = plain.get_mut(&number) {
-                    known.remove(mark(number));
-                    *pages -= 1;
+                } else if let Some(tabs) = plain.get_mut(&number) {
+                    counts.remove(visitor(number));
+                    *tabs -= 1;
                 }
-                plain.retain(|_, pages| *pages > 0);
-                prop_assert_eq!(known.len(), plain.len());
+                plain.retain(|_, tabs| *tabs > 0);
+                prop_assert_eq!(counts.len(), plain.len());
                 for number in 0..5 {
-                    prop_assert_eq!(known.contains(&mark(number)), plain.contains_key(&number));
+                    prop_assert_eq!(counts.contains(visitor(number)), plain.contains_key(&number));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Names of pages within a site: parsed once, one spelling for each.
+//! Names of pages: parsed once, one spelling for each.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub enum PageError {
 }
 
 impl Page {
-    /// The page at `path`, which may have a query and a fragment behind it, and need not begin with a slash.
+    /// The page at `path`, which may have a query and a fragment, and need not begin with a slash.
     ///
     /// # Errors
     /// [`PageError`] if it names no page.
@@ -85,10 +85,10 @@ fn respell(text: &str, marks: &[u8]) -> Result<String, PageError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut spelled = String::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let Some((&first, behind)) = rest.split_first() {
-        let escaped = (first == b'%').then(|| hex_pair(behind)).flatten();
+    while let Some((&first, after)) = rest.split_first() {
+        let escaped = (first == b'%').then(|| hex_pair(after)).flatten();
         let byte = escaped.unwrap_or(first);
-        rest = if escaped.is_some() { &behind[2..] } else { behind };
+        rest = if escaped.is_some() { &after[2..] } else { after };
         bytes.push(byte);
         if byte.is_ascii_control() {
             return Err(PageError::Control);

@@ -1,0 +1,112 @@
+//! A room that somebody looks at.
+
+use crate::name::{Page, RoomName, Site};
+use crate::observers::{Observer, Observers};
+use crate::pages::PageHash;
+use crate::position::Position;
+use crate::readers::{Reader, Readers, ViewerId};
+use crate::site::SiteRef;
+use crate::state::RoomState;
+use crate::sync::{Arc, Mutex, Weak};
+use crate::tally::Counts;
+
+/// A room that somebody looks at; dropping the last reference removes it.
+pub type RoomRef = Arc<Room>;
+
+/// A page or a whole site that somebody looks at: its counts, and a way to be told of their changes.
+///
+/// Being counted needs none of it: the counts belong to the site.
+#[derive(Debug)]
+pub struct Room {
+    site: SiteRef,
+    page: Option<(PageHash, Page)>,
+    observers: Mutex<Observers>,
+}
+
+impl Room {
+    /// The room of a page, or of a whole site, with that state. All that look at it share one.
+    pub(crate) fn of(site: &SiteRef, page: Option<(PageHash, &Page)>, state: &mut RoomState) -> RoomRef {
+        state.room.upgrade().unwrap_or_else(|| {
+            let page = page.map(|(hash, page)| (hash, page.clone()));
+            let room = Arc::new(Self { site: Arc::clone(site), page, observers: Mutex::default() });
+            state.room = Arc::downgrade(&room);
+            room
+        })
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> RoomName {
+        let site = self.site().clone();
+        match &self.page {
+            Some((_, page)) => RoomName::page(site, page.clone()),
+            None => RoomName::site(site),
+        }
+    }
+
+    /// The site that it is, or is in.
+    pub fn site(&self) -> &Site {
+        self.site.key()
+    }
+
+    /// How many are here now. Both numbers are of the same moment.
+    pub fn counts(&self) -> Counts {
+        self.look(|state| state.tally.counts())
+    }
+
+    /// The most that were here at once for as long as the room has existed, each number by itself.
+    pub fn peak(&self) -> Counts {
+        self.look(|state| state.peak)
+    }
+
+    /// The pages of a whole site with most open tabs, at most `rows`, and how many tabs each has; none for a page.
+    pub fn top(&self, rows: usize) -> Vec<(Page, u64)> {
+        if self.page.is_some() { Vec::new() } else { self.site.lock().pages.top(rows) }
+    }
+
+    /// The known positions of readers, in no order.
+    pub fn positions(&self) -> Vec<Position> {
+        self.look(RoomState::positions)
+    }
+
+    /// The readers whose position was updated last, at most `most`, newest first.
+    pub fn readers(&self, most: usize) -> Vec<(ViewerId, Reader)> {
+        self.look(|state| state.readers().map(|readers| readers.newest(most)).unwrap_or_default())
+    }
+
+    /// One of the readers.
+    pub fn reader(&self, id: ViewerId) -> Option<Reader> {
+        self.look(|state| state.readers()?.reader(id).cloned())
+    }
+
+    /// Tells `observer` of each change from now on, for as long as somebody holds it. A change before this call isn't told.
+    pub fn observe(&self, observer: Weak<dyn Observer>) {
+        self.observers.lock().add(observer);
+    }
+
+    /// Tells the observers of a change. No lock is held meanwhile.
+    pub(crate) fn notify(&self) {
+        let observers = self.observers.lock().current();
+        observers.into_iter().for_each(Observer::on_change);
+    }
+
+    pub(crate) fn change_readers(&self, change: impl FnOnce(&mut Readers)) {
+        self.site.change_state(self.page_hash(), |state| {
+            state.change_positions(|positions| change(&mut positions.readers));
+            true
+        });
+    }
+
+    fn page_hash(&self) -> Option<PageHash> {
+        self.page.as_ref().map(|(hash, _)| *hash)
+    }
+
+    fn look<R: Default>(&self, look: impl FnOnce(&RoomState) -> R) -> R {
+        self.site.lock().state(self.page_hash()).map(look).unwrap_or_default()
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.site.close(self.page_hash(), self);
+    }
+}
