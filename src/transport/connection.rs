@@ -38,6 +38,8 @@ pub(super) struct Connection {
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Ready {
     pub(super) readable: bool,
+    /// Nothing comes after what can be read.
+    pub(super) read_closed: bool,
     pub(super) writable: bool,
     /// Whether the connection is in the loop's ready list.
     pub(super) is_listed: bool,

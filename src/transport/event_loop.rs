@@ -121,8 +121,8 @@ impl EventLoop {
         for event in events.iter().filter(|event| event.token() != WAKER) {
             let id = ConnectionId::new(event.token().0);
             let Some(connection) = self.connections.get_mut(id.index()) else { continue };
-            connection.ready.readable |=
-                event.is_readable() || event.is_read_closed() || event.is_error();
+            connection.ready.read_closed |= event.is_read_closed() || event.is_error();
+            connection.ready.readable |= event.is_readable() || connection.ready.read_closed;
             connection.ready.writable |= event.is_writable();
             self.list_ready(id);
         }

@@ -13,7 +13,7 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\n\
     X-Content-Type-Options: nosniff\r\n\
     X-Accel-Buffering: no\r\n\
     Connection: close\r\n\
-    Vary: Origin\r\n";
+    vary: Origin\r\n";
 
 /// A client waits for a random time between these two before it reconnects: an outage isn't followed by everybody at once.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
@@ -29,10 +29,10 @@ pub const CLOSING: Bytes = Bytes::from_static(b": the server stops\n\n");
 pub fn write_head(buffer: &mut Vec<u8>, origin: Option<&[u8]>) {
     buffer.extend_from_slice(HEAD.as_bytes());
     if let Some(origin) = origin {
-        buffer.extend_from_slice(b"Access-Control-Allow-Origin: ");
+        buffer.extend_from_slice(b"access-control-allow-origin: ");
         buffer.extend_from_slice(origin);
         buffer.extend_from_slice(
-            b"\r\nAccess-Control-Allow-Credentials: true\r\nAccess-Control-Expose-Headers: Retry-After\r\n",
+            b"\r\naccess-control-allow-credentials: true\r\naccess-control-expose-headers: Retry-After\r\n",
         );
     }
     buffer.extend_from_slice(b"\r\n");
@@ -61,7 +61,7 @@ mod tests {
         write_opening(&mut opening, Some(b"https://a.example"));
         let opening = String::from_utf8(opening).unwrap();
         let (head, retry) = opening.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains("\r\nAccess-Control-Allow-Origin: https://a.example\r\n"), "{head}");
+        assert!(head.contains("\r\naccess-control-allow-origin: https://a.example\r\n"), "{head}");
         let time: u64 = retry.strip_prefix("retry: ").unwrap().trim_end().parse().unwrap();
         assert!((2000..6000).contains(&time) && retry.ends_with("\n\n"), "{retry}");
     }

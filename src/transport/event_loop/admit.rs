@@ -69,8 +69,7 @@ impl EventLoop {
             && !unread.is_empty()
         {
             socket.receive(unread)?;
-            connection.ready.readable = true;
-            self.list_ready(id);
+            self.read_later(id, false);
         }
         Ok(())
     }

@@ -47,20 +47,21 @@ impl EventLoop {
             self.note(id, resumed);
         }
         if ready.readable {
-            match self.read(id, app, deadline) {
-                Ok(true) => {
-                    if let Some(connection) = self.connections.get_mut(id.index()) {
-                        connection.ready.readable = true;
-                    }
-                    self.list_ready(id);
-                }
+            match self.read(id, ready.read_closed, app, deadline) {
+                Ok(true) => self.read_later(id, ready.read_closed),
                 result => self.note(id, result.map(drop)),
             }
         }
     }
 
     /// Reads until nothing is left or the deadline has passed, and says whether there may be more.
-    fn read(&mut self, id: ConnectionId, app: &App, deadline: Instant) -> Result<bool, End> {
+    fn read(
+        &mut self,
+        id: ConnectionId,
+        read_closed: bool,
+        app: &App,
+        deadline: Instant,
+    ) -> Result<bool, End> {
         let mut buffer = [0; READ];
         loop {
             if self.on_messages(id, app, deadline)? {
@@ -72,10 +73,19 @@ impl EventLoop {
                 Protocol::Stream(stream) => stream.ignore(bytes)?,
                 Protocol::WebSocket(socket) => socket.receive(&buffer[..bytes])?,
             }
-            // Less than fits is all there is: what comes later is another event.
-            if bytes < READ {
+            // Less than fits is all there is: what comes later is another event. But the end may come with it.
+            if bytes < READ && !read_closed {
                 return self.on_messages(id, app, deadline);
             }
+        }
+    }
+
+    /// Goes on with this connection in a later turn.
+    pub(super) fn read_later(&mut self, id: ConnectionId, read_closed: bool) {
+        if let Some(connection) = self.connections.get_mut(id.index()) {
+            connection.ready.readable = true;
+            connection.ready.read_closed |= read_closed;
+            self.list_ready(id);
         }
     }
 
