@@ -1,4 +1,4 @@
-//! Server-sent events, judged by an independent client: the npm package eventsource.
+//! Server-sent events with an independent client: the npm package eventsource.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use crate::npm;
 
 const EVENTSOURCE: &str = "eventsource@3.0.7";
 
-/// Prints a line for whatever happens. The newest versions of the package want a newer node than distributions have.
+/// Prints a line for each event. Newer versions of the package need a newer node than distributions have.
 const SCRIPT: &str = "
 import { EventSource } from 'eventsource';
 const url = process.argv[1];
@@ -81,7 +81,7 @@ fn the_client_reconnects_after_an_outage() {
     server.stop();
     assert_eq!(script.line(), "error none 0", "it is connecting");
     let _server = TestServer::quiet(&["--listen", &address.to_string()]);
-    // After the time that the server has asked for: 2 to 6 s.
+    // After the `retry:` time that the server has sent: 2 to 6 s.
     assert_eq!((script.line(), script.line()), ("asks again".into(), "count example.com 1 true".into()));
 }
 

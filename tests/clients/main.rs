@@ -1,4 +1,4 @@
-//! Clients that are not ours: other people's libraries, and the tools that judge `/onlookers.js`.
+//! The server with other people's clients, and `/onlookers.js` with the tools of its ecosystem.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
 

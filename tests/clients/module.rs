@@ -1,4 +1,4 @@
-//! `/onlookers.js`: how it is served, how small it is, and that it is ready for the npm registry.
+//! `/onlookers.js`: how it is served, its size, its types, and its npm package.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,7 @@ use crate::npm;
 
 const TYPESCRIPT: &str = "typescript@5.9.3";
 
-/// What has to be right by the types, line by line, and what has to be wrong.
+/// Code that the types have to accept, except for the lines marked as errors.
 const USE: &str = "
 import { OnlineCount, type Count } from './onlookers.js';
 const element = document.querySelector('online-count')!;

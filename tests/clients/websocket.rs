@@ -1,4 +1,4 @@
-//! WebSockets, judged by clients that know nothing of this server: Python's websockets and npm's ws.
+//! WebSockets with independent clients: Python's websockets and npm's ws.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::npm::{installed, run};
 const WEBSOCKETS: &str = "websockets==17.4";
 const WS: &str = "ws@8.23.0";
 
-/// What both have to print: `one` and `two` are pages in one room.
+/// The output that both clients have to print: `one` and `two` are pages in one room.
 fn transcript() -> String {
     let room = "\"room\":\"example.com/posts/1\"";
     let count = |count| format!("{{\"count\":{count},{room},\"type\":\"update/count\",\"visitors\":1}}");
@@ -49,7 +49,7 @@ fn python_websockets_is_served() {
 #[test]
 fn npm_ws_is_served() {
     let library = installed("ws", &[WS]);
-    // A module looks for packages from where it is itself.
+    // Node resolves packages from the folder of the module.
     fs::copy(script("page.mjs"), library.join("page.mjs")).unwrap();
     judge(Command::new("node").arg(library.join("page.mjs")));
 }

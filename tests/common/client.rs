@@ -1,4 +1,4 @@
-//! A client that is nothing but a socket and what was read from it.
+//! A client that is a plain socket with a read buffer.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -12,10 +12,10 @@ pub(crate) struct Client {
     buffer: Vec<u8>,
 }
 
-/// A whole answer that isn't a stream.
+/// A complete answer that isn't a stream.
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// Status line and headers, without the empty line behind them.
+    /// Status line and headers, without the empty line after them.
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
@@ -37,7 +37,7 @@ impl Client {
         Self::over(TcpStream::connect(address).unwrap())
     }
 
-    /// Connects, and has the kernel keep little of what it doesn't read.
+    /// Connects with a small receive buffer.
     pub(crate) fn connect_narrow(address: SocketAddr) -> Self {
         let socket =
             socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
@@ -53,7 +53,7 @@ impl Client {
         Self { socket, buffer: Vec::new() }
     }
 
-    /// Asks once, and reads the one answer.
+    /// Sends a request and reads its answer.
     pub(crate) fn ask(address: SocketAddr, request: impl AsRef<[u8]>) -> Response {
         let mut client = Self::connect(address);
         client.send(request);
@@ -64,26 +64,26 @@ impl Client {
         self.socket.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Sends so that each piece travels by itself.
+    /// Sends pieces of that size, each in a packet of its own.
     pub(crate) fn send_in_pieces(&mut self, bytes: impl AsRef<[u8]>, size: usize) {
         for piece in bytes.as_ref().chunks(size) {
             self.send(piece);
-            // Without a pause of any length the kernel would make one of several.
+            // Without a pause the kernel would merge them.
             std::thread::yield_now();
         }
     }
 
-    /// Sends what can be sent: the server may hang up in the midst of it.
+    /// Sends as much as it can: the server may close the connection meanwhile.
     pub(crate) fn send_anyhow(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.socket.write_all(bytes.as_ref());
     }
 
-    /// Says that nothing more will come.
+    /// Ends the sending side.
     pub(crate) fn half_close(&self) {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// Hangs up with a reset instead of an end.
+    /// Closes with a reset.
     pub(crate) fn reset(self) {
         socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
@@ -96,7 +96,7 @@ impl Client {
         response
     }
 
-    /// Reads an answer that has no body, whatever its headers say.
+    /// Reads an answer without a body, whatever its headers say.
     pub(crate) fn response_to_head(&mut self) -> Response {
         let head = String::from_utf8(self.take_through(b"\r\n\r\n")).unwrap();
         let head = head.trim_end().to_owned();
@@ -104,7 +104,7 @@ impl Client {
         Response { status: status.parse().unwrap(), head, body: Vec::new() }
     }
 
-    /// The next bytes up to and with `end`.
+    /// The next bytes up to and including `end`.
     pub(crate) fn take_through(&mut self, end: &[u8]) -> Vec<u8> {
         let mut looked = 0;
         loop {
@@ -124,7 +124,7 @@ impl Client {
         self.buffer.drain(..length).collect()
     }
 
-    /// What one read brings.
+    /// The bytes of one read.
     pub(crate) fn read_once(&mut self) -> Vec<u8> {
         if self.buffer.is_empty() {
             self.fill();
@@ -132,7 +132,7 @@ impl Client {
         std::mem::take(&mut self.buffer)
     }
 
-    /// Reads and drops what has come already.
+    /// Reads and drops the bytes that have arrived.
     pub(crate) fn forget(&mut self) {
         self.buffer.clear();
         self.socket.set_nonblocking(true).unwrap();
@@ -141,14 +141,24 @@ impl Client {
         self.buffer.clear();
     }
 
-    /// Everything up to the end of the connection, and how that came.
+    /// Whether nothing comes in that time, after everything that was read.
+    pub(crate) fn receives_nothing_for(&mut self, time: Duration) -> bool {
+        self.socket.set_read_timeout(Some(time)).unwrap();
+        let peeked = self.socket.peek(&mut [0]);
+        self.socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        let timed_out =
+            |error: std::io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        self.buffer.is_empty() && peeked.is_err_and(timed_out)
+    }
+
+    /// Everything up to the end of the connection, and how it ended.
     pub(crate) fn read_to_end(&mut self) -> (Vec<u8>, End) {
         let end = loop {
             match self.read_more() {
                 Ok(0) => break End::Fin,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => break End::Reset,
-                Err(error) => panic!("the connection neither ended nor brought anything: {error}"),
+                Err(error) => panic!("neither bytes nor an end: {error}"),
             }
         };
         (std::mem::take(&mut self.buffer), end)
@@ -156,9 +166,9 @@ impl Client {
 
     fn fill(&mut self) {
         match self.read_more() {
-            Ok(0) => panic!("the connection ended behind {:?}", String::from_utf8_lossy(&self.buffer)),
+            Ok(0) => panic!("the connection ended after {:?}", String::from_utf8_lossy(&self.buffer)),
             Ok(_) => {}
-            Err(error) => panic!("{error} behind {:?}", String::from_utf8_lossy(&self.buffer)),
+            Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&self.buffer)),
         }
     }
 
@@ -176,13 +186,13 @@ impl Response {
         fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
-    /// Nothing is to be kept, or taken for what it isn't.
+    /// Asserts that it may be neither cached nor sniffed.
     pub(crate) fn assert_safe(&self) {
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
         assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self:?}");
     }
 
-    /// It is a picture with that sentence, and any page may show it.
+    /// Asserts that it is a picture with that sentence, which any page may show.
     pub(crate) fn assert_says(&self, sentence: &str) {
         self.assert_safe();
         assert_eq!(self.header("content-type"), Some("image/png"), "{self:?}");

@@ -1,4 +1,4 @@
-//! Viewers that another process holds, so that it can be killed.
+//! Viewers held by another process, which can be killed.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -6,19 +6,19 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::viewer::Viewer;
 
-/// Tells a child of a test where to connect, and how often.
+/// Environment variables that tell the child process where to connect, and how often.
 const ADDRESS: &str = "ONLOOKERS_TEST_ADDRESS";
 const SIZE: &str = "ONLOOKERS_TEST_SIZE";
 
-/// A process that holds viewers; dropping it kills it without a word.
+/// A process that holds viewers; dropping this kills it.
 pub(crate) struct Crowd {
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Crowd {
-    /// Lets this test program run once more, as `size` viewers; its test `child` has to call [`be_a_crowd`]. `wrap` is
-    /// a command to run it by, if any.
+    /// Runs this test program once more, as `size` viewers: its ignored test `child`, with its module path, has to call
+    /// [`be_a_crowd`]. `wrap` is a command to run it with, if any.
     pub(crate) fn start(wrap: &[&str], child: &str, address: SocketAddr, size: usize) -> Self {
         let program = std::env::current_exe().unwrap();
         let mut words = wrap.iter().map(std::ffi::OsStr::new).chain([program.as_os_str()]);
@@ -41,7 +41,7 @@ impl Crowd {
         assert!(lines.any(|line| line.is_ok_and(|line| line.ends_with("all in"))), "the crowd didn't get in");
     }
 
-    /// SIGKILL: no destructor, no goodbye but the kernel's.
+    /// Kills it with SIGKILL: only the kernel closes its connections.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -55,7 +55,7 @@ impl Drop for Crowd {
     }
 }
 
-/// What the child does: looks until it is killed, or its parent is gone.
+/// The child's part: views until it is killed or its parent is gone.
 pub(crate) fn be_a_crowd() {
     let of = |name| {
         std::env::var(name).unwrap_or_else(|_| panic!("{name}: other tests run this one as their child"))

@@ -1,19 +1,19 @@
-//! A page's script that listens to server-sent events.
+//! A page that receives server-sent events.
 
 use std::net::SocketAddr;
 
 use super::client::{Client, Response};
 use super::request;
 
-/// An open stream of events, behind its head.
+/// An open stream of events, after its head.
 pub(crate) struct Listener {
     pub(crate) client: Client,
     pub(crate) head: Response,
-    /// After how many milliseconds it is to come back.
+    /// The `retry:` time in milliseconds.
     pub(crate) retry: u64,
 }
 
-/// One event, taken apart.
+/// One parsed event.
 #[derive(PartialEq, Debug)]
 pub(crate) struct Count {
     pub(crate) id: u64,
@@ -64,12 +64,12 @@ impl Listener {
         }
     }
 
-    /// The number of open pages in the next event.
+    /// The number of open tabs in the next event.
     pub(crate) fn count(&mut self) -> u64 {
         self.event().count
     }
 
-    /// Reads on until that many pages are open.
+    /// Reads until that many tabs are open.
     pub(crate) fn wait_for(&mut self, count: u64) {
         while self.count() != count {}
     }

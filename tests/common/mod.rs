@@ -1,6 +1,6 @@
-//! What the tests on the wire share: a server on a port that the system chooses, and clients that are nothing but
-//! sockets, so that every byte of a stream is seen as it came.
-#![allow(dead_code, reason = "each test file uses its own part")]
+//! Shared by the integration tests: a server on a port that the system chooses, and clients that are plain sockets, so
+//! that tests see every byte as it came.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod client;
 pub(crate) mod crowd;
@@ -13,10 +13,10 @@ pub(crate) mod viewer;
 
 use std::time::Duration;
 
-/// For how long a test waits for what must come. Only a failing test ever waits so long.
+/// How long a test waits for something that must happen. Only a failing test waits so long.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What a browser sends for the picture on a page of `site`, once the redirect has given it a URL of its own.
+/// A browser's request for the picture on a page of `site`, after the redirect to a unique URL.
 pub(crate) fn view_of(site: &str) -> String {
     format!("GET /online.png?u=1 HTTP/1.1\r\nHost: counter.example\r\nReferer: https://{site}/\r\n\r\n")
 }

@@ -1,7 +1,7 @@
-//! A page with a script: a WebSocket, spoken byte by byte, so that every frame is seen as it came.
+//! A page with a WebSocket, which sees the frames byte by byte.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 
-/// The headers of a request that opens a WebSocket; the key is the protocol's own example.
+/// The headers of a WebSocket handshake; the key is the example of RFC 6455.
 pub(crate) const OPENING: [&str; 4] = [
     "Connection: keep-alive, Upgrade",
     "Upgrade: websocket",
@@ -28,19 +28,19 @@ pub(crate) struct Page {
     pub(crate) client: Client,
 }
 
-/// The request of a page of `site` for what is at `path`.
+/// The handshake of a page of `site` at `path`.
 pub(crate) fn opening(path: &str, site: &str, more: &[&str]) -> String {
     let origin = format!("Origin: https://{site}");
     request(&format!("GET {path} HTTP/1.1"), &[&OPENING[..], &[&origin], more].concat())
 }
 
-/// What the server says to that.
+/// The server's answer to that.
 pub(crate) fn ask(address: SocketAddr, path: &str, site: &str) -> Response {
     Client::ask(address, opening(path, site, &[]))
 }
 
 impl Page {
-    /// A page of example.com that joins the room at `path`, behind `/ws/example.com`.
+    /// A page of example.com that joins the room at `/ws/example.com` followed by `path`.
     pub(crate) fn open(address: SocketAddr, path: &str) -> Self {
         Self::open_with(address, path, &[])
     }
@@ -51,7 +51,7 @@ impl Page {
         Self::opened(client)
     }
 
-    /// Reads the answer to the opening that `client` has sent.
+    /// Reads the answer to the handshake that `client` has sent.
     pub(crate) fn opened(mut client: Client) -> Self {
         let response = client.response_to_head();
         assert_eq!(response.status, 101, "{}", response.head);
@@ -61,18 +61,18 @@ impl Page {
         Self { client }
     }
 
-    pub(crate) fn say(&mut self, message: &str) {
+    pub(crate) fn send(&mut self, message: &str) {
         self.client.send(frame(0x80 | TEXT, message.as_bytes()));
     }
 
     /// The next message.
-    pub(crate) fn hear(&mut self) -> Value {
+    pub(crate) fn receive(&mut self) -> Value {
         let (opcode, payload) = self.frame();
         assert_eq!(opcode, TEXT, "{payload:?}");
         serde_json::from_slice(&payload).unwrap()
     }
 
-    /// The next frame but for the question whether the page is there, which may come at any time and is answered.
+    /// The next frame except for pings, which may come at any time and are answered.
     pub(crate) fn frame(&mut self) -> (u8, Vec<u8>) {
         loop {
             match self.any_frame() {
@@ -82,7 +82,7 @@ impl Page {
         }
     }
 
-    /// A server's frame is whole and not masked.
+    /// Frames from a server are complete and not masked.
     fn any_frame(&mut self) -> (u8, Vec<u8>) {
         let head = self.client.take(2);
         assert_eq!(head[0] & 0xf0, 0x80, "{head:?}");
@@ -94,13 +94,13 @@ impl Page {
         (head[0] & 0x0f, self.client.take(length))
     }
 
-    /// Reads on to the message that says these counts of `room`, and returns what was said before.
+    /// Reads up to the message with these counts of `room`. Returns the messages before it.
     pub(crate) fn wait_for(&mut self, room: &str, count: u64, visitors: u64) -> Vec<Value> {
         let wanted = counts(room, count, visitors);
         self.wait_until(|message| *message == wanted, &wanted.to_string())
     }
 
-    /// Reads on to the first message of this type, and returns it.
+    /// Reads up to the first message of this type, and returns it.
     pub(crate) fn wait_for_type(&mut self, name: &str) -> Value {
         let mut found = None;
         self.wait_until(
@@ -117,7 +117,7 @@ impl Page {
     pub(crate) fn wait_until(&mut self, mut is_it: impl FnMut(&Value) -> bool, what: &str) -> Vec<Value> {
         let (started, mut before) = (Instant::now(), Vec::new());
         loop {
-            let message = self.hear();
+            let message = self.receive();
             if is_it(&message) {
                 return before;
             }
@@ -126,7 +126,7 @@ impl Page {
         }
     }
 
-    /// Reads on to the first message that is an error, and says how many answers came before it.
+    /// Reads up to the first error. Returns how many answers came before it.
     pub(crate) fn wait_until_error(&mut self) -> usize {
         let mut answers = 0;
         loop {
@@ -138,7 +138,7 @@ impl Page {
         }
     }
 
-    /// The server closes: the code it gives, and the end behind it.
+    /// Reads up to the server's close frame and the end after it. Returns the close code.
     pub(crate) fn read_close(mut self) -> u16 {
         let code = loop {
             match self.frame() {
@@ -152,17 +152,9 @@ impl Page {
         assert_eq!(self.client.read_to_end(), (Vec::new(), super::client::End::Fin));
         code
     }
-
-    /// Nothing comes in that time.
-    pub(crate) fn hears_nothing_for(&mut self, time: Duration) {
-        self.client.socket.set_read_timeout(Some(time)).unwrap();
-        let heard = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.frame()));
-        assert!(heard.is_err(), "{heard:?}");
-        self.client.socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    }
 }
 
-/// What a page is told of a room.
+/// The message with the counts of a room.
 pub(crate) fn counts(room: &str, count: u64, visitors: u64) -> Value {
     serde_json::json!({"type": "update/count", "room": room, "count": count, "visitors": visitors})
 }

@@ -1,4 +1,4 @@
-//! The parts of a stream, told apart by what a PNG says of its own length, and so independently of the delimiter.
+//! The parts of a picture stream, split by the lengths inside the PNGs and so independently of the boundary.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,15 +7,15 @@ use onlookers::picture::{Style, Value, render};
 
 use super::client::Client;
 
-/// What stands between two pictures.
+/// The bytes between two pictures.
 pub(crate) const BETWEEN: &[u8] = b"\r\n--frame\r\nContent-Type: image/png\r\n\r\n";
 
-/// What stands behind the last.
-pub(crate) const BEHIND: &[u8] = b"\r\n--frame--\r\n";
+/// The bytes after the last picture.
+pub(crate) const CLOSING: &[u8] = b"\r\n--frame--\r\n";
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// The file of the plain picture of `count`. Made once: thousands of viewers wait for the same.
+/// The PNG of the plain picture of `count`. Cached, because thousands of viewers wait for the same.
 pub(crate) fn png_of(count: u64) -> Vec<u8> {
     static MADE: Mutex<BTreeMap<u64, Vec<u8>>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,7 +23,7 @@ pub(crate) fn png_of(count: u64) -> Vec<u8> {
     made.entry(count).or_insert_with(make).clone()
 }
 
-/// The file of the plain picture at the end of a stream.
+/// The PNG of the plain picture at the end of a stream.
 pub(crate) fn png_of_the_end() -> Vec<u8> {
     render(&Style::default(), Value::Ended).encode().to_vec()
 }

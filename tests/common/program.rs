@@ -9,17 +9,17 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A running server, killed when dropped.
 pub(crate) struct Program {
     child: Child,
-    /// What it said before it was ready, line by line.
+    /// The lines it printed before it was ready.
     pub(crate) greeting: Vec<String>,
     pub(crate) address: SocketAddr,
 }
 
-/// The program, in an environment that says nothing about it.
+/// The program, without the tests' environment variables for it.
 pub(crate) fn onlookers() -> Command {
     bare(Command::new(env!("CARGO_BIN_EXE_onlookers")))
 }
 
-/// `command`, without what the environment of the tests may say about the program.
+/// `command` without the environment variables that configure the program.
 pub(crate) fn bare(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ONLOOKERS_")) {
         command.env_remove(name);
@@ -55,7 +55,7 @@ impl Program {
         Self { child, greeting, address }
     }
 
-    /// Its log, if that was piped and is asked for the first time.
+    /// Its log, once, if it was piped.
     pub(crate) fn log(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }

@@ -17,14 +17,14 @@ pub(crate) struct TestServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What `args` of the command line mean, with a port that the system chooses.
+/// The configuration for these arguments, with a port that the system chooses.
 pub(crate) fn config(args: &[&str]) -> Config {
     let listen = if args.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
     Cli::try_parse_from([&["onlookers"], listen, args].concat()).unwrap().config
 }
 
 impl TestServer {
-    /// A server that repaints nothing while a test runs: each frame is there for a reason.
+    /// A server that doesn't repaint while a test runs, so that each frame shows a change.
     pub(crate) fn quiet(args: &[&str]) -> Self {
         Self::start(&[&["--repaint", "1h"], args].concat())
     }
@@ -42,7 +42,7 @@ impl TestServer {
             runtime.block_on(async {
                 let server = Server::bind(&config).unwrap();
                 tell.send((server.addresses().unwrap()[0], server.control())).unwrap();
-                // A server that is dropped without a word ends too.
+                // A dropped sender ends the server too.
                 server.run(async { drop(stopped.await) }).await;
             });
         });
@@ -50,7 +50,7 @@ impl TestServer {
         Self { address, control, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Tells it to end, and doesn't wait for that.
+    /// Tells it to end, without waiting.
     pub(crate) fn begin_to_stop(&mut self) {
         self.stop.take();
     }
@@ -63,7 +63,7 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         self.stop.take();
         let ended = self.thread.take().map(JoinHandle::join);
-        // While a test panics, that is what is to be reported.
+        // If a test panics, that is the failure to report.
         assert!(std::thread::panicking() || !matches!(ended, Some(Err(_))), "the server has panicked");
     }
 }

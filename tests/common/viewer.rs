@@ -1,14 +1,13 @@
-//! A page that looks at the counter.
+//! A page with the counter's picture.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::client::Client;
-use super::parts::{BEHIND, BETWEEN, count_on, png_of, png_of_the_end, read_png};
+use super::parts::{BETWEEN, CLOSING, count_on, png_of, png_of_the_end, read_png};
 use super::{DEADLINE, view_of};
 
-/// An open stream, whose next byte is a picture's first.
+/// An open stream; its next byte is the first of a picture.
 pub(crate) struct Viewer {
     pub(crate) client: Client,
 }
@@ -25,7 +24,7 @@ impl Viewer {
         Self::opened(client)
     }
 
-    /// Reads the opening of the stream that `client` has asked for.
+    /// Reads the start of the stream that `client` has requested.
     pub(crate) fn opened(mut client: Client) -> Self {
         let response = client.response_to_head();
         assert_eq!(response.status, 200, "{}", response.head);
@@ -35,7 +34,7 @@ impl Viewer {
         Self { client }
     }
 
-    /// The next picture. The head of the part behind it must come with it.
+    /// The next picture. The head of the next part must come with it.
     pub(crate) fn picture(&mut self) -> Vec<u8> {
         let png = read_png(&mut self.client);
         assert_eq!(self.client.take(BETWEEN.len()), BETWEEN);
@@ -47,7 +46,7 @@ impl Viewer {
         count_on(&self.picture())
     }
 
-    /// Reads on until the picture is that of `count`, and says how many pictures that were.
+    /// Reads until the picture shows `count`. Returns the number of pictures read.
     pub(crate) fn wait_for(&mut self, count: u64) -> usize {
         self.wait_for_picture(&png_of(count))
     }
@@ -57,13 +56,13 @@ impl Viewer {
         let started = Instant::now();
         let mut read = 1;
         while self.picture() != wanted {
-            assert!(started.elapsed() < DEADLINE, "what was waited for is not among {read} pictures");
+            assert!(started.elapsed() < DEADLINE, "the picture is not among {read} pictures");
             read += 1;
         }
         read
     }
 
-    /// Like [`Self::wait_for`], for what takes longer; says how long it took.
+    /// Like [`Self::wait_for`] with a longer deadline. Returns the time it took.
     pub(crate) fn wait_longer_for(&mut self, count: u64, at_most: Duration) -> Duration {
         let wanted = png_of(count);
         let started = Instant::now();
@@ -75,22 +74,14 @@ impl Viewer {
         started.elapsed()
     }
 
-    /// Whether nothing new is shown in that time.
-    pub(crate) fn sees_nothing_for(&mut self, time: Duration) -> bool {
-        self.client.socket.set_read_timeout(Some(time)).unwrap();
-        let looked = self.client.socket.peek(&mut [0]);
-        self.client.socket.set_read_timeout(Some(DEADLINE)).unwrap();
-        looked.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
-    }
-
-    /// Reads on to the last picture, which says that it is the last, and the end behind it.
+    /// Reads up to the last picture, which shows the end, and the end of the connection after it.
     pub(crate) fn read_orderly_end(mut self) {
         let wanted = png_of_the_end();
         while read_png(&mut self.client) != wanted {
             assert_eq!(self.client.take(BETWEEN.len()), BETWEEN);
         }
         let (rest, end) = self.client.read_to_end();
-        assert_eq!(rest, BEHIND);
+        assert_eq!(rest, CLOSING);
         assert_eq!(end, super::client::End::Fin, "an end that breaks the picture in Chromium and WebKit");
     }
 }

@@ -1,4 +1,4 @@
-//! Who asks for ever new styles fills no memory. A process of its own, so that nothing else is measured.
+//! Requests for ever new styles fill no memory. nextest runs this in a process of its own, so nothing else is measured.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,4 +1,4 @@
-//! Behind a real nginx, configured as the README says: it passes each picture on at once, and tells when a page has gone.
+//! A real nginx, configured as the README says, passes each change on at once and closes when a page has gone.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::common::parts::png_of;
 use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 
-/// nginx, listening on a socket in a folder of its own; killed and cleared away when dropped.
+/// nginx on a socket in a temporary folder; killed and removed when dropped.
 struct Nginx {
     child: Child,
     folder: tempfile::TempDir,
@@ -49,7 +49,7 @@ impl Nginx {
         Self { child, folder }
     }
 
-    /// A connection, as soon as nginx takes one.
+    /// A connection, as soon as nginx accepts one.
     fn connect(&self) -> UnixStream {
         let begun = Instant::now();
         loop {

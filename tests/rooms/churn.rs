@@ -1,4 +1,4 @@
-//! An hour of random coming and going on busy sites, faster than real: nothing in the counting knows a clock.
+//! An hour of random joins and leaves on busy sites, simulated faster than real time: counting uses no clock.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
@@ -14,10 +14,10 @@ const VISITORS: u32 = 3_000;
 /// Seconds.
 const HOUR: u32 = 60 * 60;
 
-/// So many pages are opened a second, and each stays open for two minutes on average: 6,000 are open at a time.
+/// Pages opened in a second. Each stays open for two minutes on average, so 6,000 are open at a time.
 const OPENED: u32 = 50;
 
-/// Names the seed of a run that failed.
+/// The environment variable with the seed of a failed run, to repeat it.
 const SEED: &str = "ONLOOKERS_TEST_SEED";
 
 #[test]
@@ -42,7 +42,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64
 }
 
-/// Who has which page open; a visitor that isn't to be told apart has a number that nobody else has.
+/// An open page and its visitor; each anonymous visitor has a number of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Open {
     site: u32,
@@ -55,7 +55,7 @@ struct Town<'a> {
     keys: Keys,
     random: Random,
     here: HashMap<u64, (Open, CountGuard)>,
-    /// When each of them goes.
+    /// When each of them leaves.
     leaving: BinaryHeap<Reverse<(u32, u64)>>,
     peaks: HashMap<u32, Counts>,
     came: u64,
@@ -69,7 +69,7 @@ impl<'a> Town<'a> {
         Self { rooms, keys, random, here, leaving, peaks, came: 0, went: 0 }
     }
 
-    /// One second: those whose time is over go, a third of them to another page; others come.
+    /// One second: pages whose time is over leave, a third of them for another page; others join.
     fn live(&mut self, second: u32) {
         while let Some(number) = self.next_to_go(second) {
             let (open, presence) = self.here.remove(&number).unwrap();
@@ -80,7 +80,7 @@ impl<'a> Town<'a> {
                 self.come(second, Open { page, ..open });
             }
         }
-        // Up to twice as many as on average; now and then, everybody comes at once.
+        // Up to twice the average; now and then a burst of 2,000.
         let comers = if self.random.below(600) == 0 { 2_000 } else { self.random.below(2 * OPENED) };
         for _ in 0..comers {
             let open = self.random_open();
@@ -117,13 +117,13 @@ impl<'a> Town<'a> {
         Open { site: self.random.below(SITES), page: self.random_page(), visitor }
     }
 
-    /// The lower the number the more often: a few pages have most of the readers.
+    /// Low numbers are more frequent: a few pages have most of the readers.
     fn random_page(&mut self) -> u32 {
         let most = self.random.below(PAGES) + 1;
         self.random.below(most)
     }
 
-    /// What the site itself says: it is checked against the model each minute, and a peak lies between two of these.
+    /// Takes the site's own counts, because peaks lie between the checks, which come once a minute.
     fn note_peak(&mut self, site: u32) {
         let now = self.counts(&Self::site(site));
         let peak = self.peaks.entry(site).or_default();
@@ -138,7 +138,7 @@ impl<'a> Town<'a> {
         self.rooms.find(name).map(|room| room.counts()).unwrap_or_default()
     }
 
-    /// Compares every number with those who are here, one by one.
+    /// Compares every number with the model.
     fn check(&self, when: &str) {
         let mut everyone = Counts::default();
         for number in 0..SITES {
@@ -161,7 +161,7 @@ impl<'a> Town<'a> {
         assert_eq!(self.rooms.len(), pages.len() + sites.len(), "{when}: rooms");
     }
 
-    /// Each page's numbers, and the ranking: the pages that are open with their counts, most viewers first.
+    /// Checks each page's numbers, and the ranking: all open pages with their counts, most viewers first.
     fn check_pages(&self, site: &RoomName, here: &[Open], top: &[(Page, u64)], when: &str) {
         let mut pages: BTreeMap<u32, Vec<&Open>> = BTreeMap::new();
         here.iter().for_each(|open| pages.entry(open.page).or_default().push(open));

@@ -1,4 +1,4 @@
-//! Who may embed the picture, and the pages that this server itself shows.
+//! Which sites may embed the picture, and the pages that this server itself serves.
 
 use crate::common::client::{Client, get};
 use crate::common::request;
@@ -117,7 +117,7 @@ fn the_embed_page_counts_for_the_page_around_it() {
     assert!(page.contains("<meta http-equiv=\"refresh\" content=\""), "it comes back after an outage");
     let picture = page.split("src=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(picture, "online.png?site=example.com%3A8080");
-    // What the page's own request for the picture is then.
+    // The request that this page then makes for the picture.
     let mut client = Client::connect(server.address);
     let line = format!("GET /{picture}&u=1 HTTP/1.1");
     client.send(request(&line, &["Referer: http://counter.example/embed"]));

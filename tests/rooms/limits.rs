@@ -1,4 +1,4 @@
-//! At the end of what the system gives: newcomers are told so, and those inside stay.
+//! Out of open files: new viewers are told so, and the others stay.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use crate::common::program::{Program, bare, onlookers};
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, view_of};
 
-/// The program with so many open files, and no other limit in the way.
+/// The program with a limit of open files, and no lower limit of its own.
 fn with_files(files: u32) -> Program {
     let mut command = bare(Command::new("bash"));
     command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]).arg(onlookers().get_program());
@@ -15,25 +15,25 @@ fn with_files(files: u32) -> Program {
     Program::spawn(command)
 }
 
-enum Door {
-    In(Viewer),
-    Away(Response),
+enum Answer {
+    Joined(Viewer),
+    Refused(Response),
 }
 
-fn knock(program: &Program) -> Door {
+fn try_to_join(program: &Program) -> Answer {
     let mut client = Client::connect(program.address);
     client.send_anyhow(view_of("example.com"));
     let response = client.response_to_head();
     if response.status == 200 {
         client.take_through(b"\r\n\r\n");
-        return Door::In(Viewer { client });
+        return Answer::Joined(Viewer { client });
     }
-    assert_eq!(client.read_to_end().1, End::Fin, "a reset takes the answer along on some systems");
-    Door::Away(response)
+    assert_eq!(client.read_to_end().1, End::Fin, "a reset discards the answer on some systems");
+    Answer::Refused(response)
 }
 
-fn assert_away(program: &Program) {
-    let Door::Away(response) = knock(program) else { panic!("there was room") };
+fn assert_refused(program: &Program) {
+    let Answer::Refused(response) = try_to_join(program) else { panic!("there was room") };
     assert_eq!((response.status, response.header("retry-after")), (503, Some("30")));
     assert_eq!(response.header("cache-control"), Some("no-store"));
 }
@@ -48,22 +48,22 @@ fn show_all(inside: &mut [Viewer], count: u64) {
 fn out_of_files_new_viewers_get_503_and_the_others_stay() {
     let program = with_files(64);
     let mut inside = Vec::new();
-    while let Door::In(viewer) = knock(&program) {
+    while let Answer::Joined(viewer) = try_to_join(&program) {
         inside.push(viewer);
         assert!(inside.len() < 64);
     }
     assert!(inside.len() > 16, "only {} files are for viewers", inside.len());
     for _ in 0..20 {
-        assert_away(&program);
+        assert_refused(&program);
     }
     let all = inside.len() as u64;
     show_all(&mut inside, all);
-    // One goes, and there is room for one.
+    // When one leaves, another fits in.
     inside.pop();
     show_all(&mut inside, all - 1);
-    let Door::In(newcomer) = knock(&program) else { panic!("there is room again") };
-    inside.push(newcomer);
-    assert_away(&program);
+    let Answer::Joined(viewer) = try_to_join(&program) else { panic!("there is room again") };
+    inside.push(viewer);
+    assert_refused(&program);
     show_all(&mut inside, all);
 }
 
@@ -73,12 +73,12 @@ fn silent_connections_take_files_but_drop_no_viewer() {
     let mut inside = Viewer::join(program.address);
     assert_eq!(inside.count(), 1);
     let silent: Vec<Client> = (0..200).map(|_| Client::connect(program.address)).collect();
-    let second = knock(&program);
-    assert!(matches!(second, Door::Away(_)), "200 others are before it");
+    let second = try_to_join(&program);
+    assert!(matches!(second, Answer::Refused(_)), "200 others came first");
     drop(silent);
     loop {
-        // The server may not have heard yet that they have gone.
-        if let Door::In(mut viewer) = knock(&program) {
+        // The server may not have noticed yet that they have gone.
+        if let Answer::Joined(mut viewer) = try_to_join(&program) {
             viewer.wait_for(2);
             break;
         }
@@ -89,7 +89,7 @@ fn silent_connections_take_files_but_drop_no_viewer() {
 #[test]
 fn no_file_stays_open_for_a_viewer_that_left() {
     let program = Program::start(&["--repaint", "1h"]);
-    drop(knock(&program));
+    drop(try_to_join(&program));
     Viewer::join(program.address).wait_for(1);
     let files = || std::fs::read_dir(format!("/proc/{}/fd", program.id())).unwrap().count();
     let viewers: Vec<Viewer> = (0..100).map(|_| Viewer::join(program.address)).collect();

@@ -1,4 +1,4 @@
-//! Counting over HTTP: sites, pages, visitors and readers, how many of them there may be, and who may ask.
+//! Counting: sites, pages, visitors and readers, their limits, and the sites that may be counted.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
 

@@ -1,12 +1,12 @@
-//! Names of pages that nobody has open, thrown at the server by the ten thousand: it keeps none of them. A million is
-//! what `cargo bench --bench room` throws.
+//! Tens of thousands of names of pages that nobody has open: the server keeps none of them. `cargo bench --bench room`
+//! tries a million.
 
 use crate::common::client::Client;
 use crate::common::program::Program;
 use crate::common::request;
 use crate::common::viewer::Viewer;
 
-/// Everything that takes a name, and with what status it answers.
+/// Each request that takes a name, and the status of its answer.
 const ASKED: [(&str, u16); 8] = [
     ("GET /badge/example.com/NAME.png", 200),
     ("GET /badge/NAME.example/a.svg", 200),
@@ -43,7 +43,7 @@ fn throw(program: &Program, names: std::ops::Range<u32>) {
     }
 }
 
-/// Opens pages that nobody has open, counted and not, and leaves them; and asks for the heads of such streams.
+/// Opens new pages, counted and uncounted, and leaves them; also asks for such streams with HEAD.
 fn visit(program: &Program, names: std::ops::Range<u32>) {
     for name in names {
         let peek = name % 2;
@@ -58,7 +58,7 @@ fn visit(program: &Program, names: std::ops::Range<u32>) {
     }
 }
 
-/// KiB of memory that the program has.
+/// The program's resident memory in KiB.
 fn resident(program: &Program) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

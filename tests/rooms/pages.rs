@@ -1,4 +1,4 @@
-//! Pages within sites, visitors, and who isn't counted, on the wire.
+//! Pages of sites, visitors, rankings, limits, and viewers that aren't counted.
 
 use std::net::SocketAddr;
 
@@ -100,7 +100,7 @@ fn peeking_and_ignored_viewers_are_not_counted() {
     }
     let mut other = view(server.address, "", &["X-Forwarded-For: 192.0.2.7, 198.51.100.1"]);
     other.wait_for(2);
-    // Nothing came between, or it would be read first.
+    // A change in between would be read first.
     assert_eq!(counted.count(), 2);
 }
 
@@ -208,14 +208,14 @@ fn a_page_or_site_too_many_gets_503_and_drops_nobody() {
     refused("https://example.com/", "page=/c", "Too many pages");
     refused("https://example.net/", "page=/a", "Too many sites");
     refused("https://example.net/", "", "Too many sites");
-    // Who only looks takes no place, and there is one for those who come to a page that is open.
+    // Peeking takes no place, and joining an open page needs none.
     assert_eq!(view(server.address, "page=/c&peek=1", &[]).count(), 0);
     let again = view(server.address, "page=/a", &[]);
     inside.wait_for(2);
     drop(again);
     inside.wait_for(1);
     assert_eq!(top(server.address, "example.com")["pages"].as_array().unwrap().len(), 2);
-    // One goes, and there is a place.
+    // When a page closes, another fits in.
     drop((second, elsewhere));
     wait_for_pages(server.address, "example.com", 1);
     wait_for_pages(server.address, "example.org", 0);

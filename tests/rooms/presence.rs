@@ -1,4 +1,4 @@
-//! What viewers tell each other: where in the page they are, and messages. Off unless it is asked for.
+//! Positions, names and messages that pages send to each other. Both are off by default.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use crate::common::server::{TestServer, config};
 const ROOM: &str = "example.com/posts/1";
 const PATH: &str = "/posts/1";
 
-/// As many pages in one room, each of whom knows of all.
+/// N pages in one room, all of which have been told of all.
 fn pages<const N: usize>(server: &TestServer) -> [Page; N] {
     let mut pages = std::array::from_fn(|_| Page::open(server.address, PATH));
     for page in &mut pages {
@@ -31,7 +31,7 @@ fn the_others_are_told_of_a_position_and_of_leaving() {
     let server = TestServer::quiet(&["--presence"]);
     let [mut one, mut other] = pages(&server);
     let before = milliseconds();
-    one.say(r#"{"type":"presence","position":0.25,"name":"<b>Ann</b>"}"#);
+    one.send(r#"{"type":"presence","position":0.25,"name":"<b>Ann</b>"}"#);
     let told = other.wait_for_type("presence");
     let id = told["id"].as_str().unwrap().to_owned();
     let (joined, updated) = (told["joined_at"].as_u64().unwrap(), told["updated_at"].as_u64().unwrap());
@@ -41,16 +41,16 @@ fn the_others_are_told_of_a_position_and_of_leaving() {
             "joined_at": joined, "updated_at": updated})
     );
     assert!(before <= joined && joined == updated && updated <= milliseconds());
-    one.say(r#"{"type":"presence","position":1}"#);
+    one.send(r#"{"type":"presence","position":1}"#);
     let told = other.wait_for_type("presence");
     assert_eq!(
         (&told["position"], &told["name"], &told["joined_at"]),
         (&json!(1.0), &json!("<b>Ann</b>"), &json!(joined))
     );
-    // A newcomer is told who is there, behind the count.
+    // A new page is told the others' positions after the count.
     let mut third = Page::open(server.address, PATH);
     third.wait_for(ROOM, 3, 1);
-    assert_eq!(third.hear(), told);
+    assert_eq!(third.receive(), told);
     drop(one);
     for page in [&mut other, &mut third] {
         assert_eq!(page.wait_for_type("leave")["id"], id);
@@ -58,7 +58,7 @@ fn the_others_are_told_of_a_position_and_of_leaving() {
     let mut fourth = Page::open(server.address, PATH);
     let before = other.wait_until(|message| message["type"] == "join", "the fourth");
     assert!(before.iter().all(|message| message["type"] != "presence"));
-    assert_eq!(fourth.hear()["count"], 3);
+    assert_eq!(fourth.receive()["count"], 3);
 }
 
 #[test]
@@ -67,11 +67,11 @@ fn positions_are_told_five_times_a_second_up_to_the_newest() {
     let [mut one, mut other] = pages(&server);
     let started = Instant::now();
     for step in 1..=40 {
-        one.say(&json!({"type": "presence", "position": f64::from(step) / 100.0}).to_string());
+        one.send(&json!({"type": "presence", "position": f64::from(step) / 100.0}).to_string());
         // Twenty messages a second are allowed.
         std::thread::sleep(Duration::from_millis(51));
     }
-    one.say(r#"{"type":"presence","position":0.99}"#);
+    one.send(r#"{"type":"presence","position":0.99}"#);
     let told = other.wait_until(|message| message["position"] == json!(0.99), "the newest");
     let positions: Vec<f64> = told.iter().filter_map(|message| message["position"].as_f64()).collect();
     let most = 2 + (started.elapsed().as_millis() / 200) as usize;
@@ -83,16 +83,16 @@ fn messages_go_to_all_others_and_are_not_kept() {
     let server = TestServer::quiet(&["--messages"]);
     let [mut one, mut two, mut three] = pages(&server);
     let data = json!({"text": "Hej, 🙂 \u{7}", "list": [1, 2.5, null, true]});
-    one.say(&json!({"type": "message", "data": data}).to_string());
+    one.send(&json!({"type": "message", "data": data}).to_string());
     let said = two.wait_for_type("message");
     assert_eq!((&said["data"], &said["room"]), (&data, &json!(ROOM)));
     assert_eq!(three.wait_for_type("message"), said);
-    two.say(r#"{"type":"message","data":"back"}"#);
-    // The first hears this one and hasn't heard its own.
+    two.send(r#"{"type":"message","data":"back"}"#);
+    // The first page receives this message and not its own.
     let heard = one.wait_until(|message| message["data"] == "back", "an answer");
     assert!(heard.iter().all(|message| message["type"] != "message"));
     let mut late = Page::open(server.address, PATH);
-    late.say(r#"{"type":"ping"}"#);
+    late.send(r#"{"type":"ping"}"#);
     let heard = late.wait_until(|message| message["type"] == "pong", "a pong");
     assert!(heard.iter().all(|message| message["type"] != "message"), "{heard:?}");
 }
@@ -103,25 +103,25 @@ fn positions_and_messages_stay_in_their_room() {
     let [mut one, mut two] = pages(&server);
     let mut elsewhere = Page::open(server.address, "/other");
     for page in [&mut one, &mut two] {
-        page.say(r#"{"type":"join","room":"/other"}"#);
+        page.send(r#"{"type":"join","room":"/other"}"#);
         page.wait_until(|message| message["room"] == "example.com/other", "the other room");
     }
-    one.say(r#"{"type":"message","data":1,"room":"/other"}"#);
+    one.send(r#"{"type":"message","data":1,"room":"/other"}"#);
     for page in [&mut two, &mut elsewhere] {
         assert_eq!(page.wait_for_type("message")["room"], "example.com/other");
     }
-    one.say(r#"{"type":"presence","position":0,"room":"example.com/posts/1"}"#);
+    one.send(r#"{"type":"presence","position":0,"room":"example.com/posts/1"}"#);
     assert_eq!(two.wait_for_type("presence")["room"], ROOM);
-    one.say(r#"{"type":"message","data":1,"room":"/nowhere"}"#);
+    one.send(r#"{"type":"message","data":1,"room":"/nowhere"}"#);
     assert_eq!(one.wait_for_type("error")["code"], "not-there");
-    one.say(r#"{"type":"leave","room":"example.com/posts/1"}"#);
-    one.say(r#"{"type":"presence","position":0}"#);
+    one.send(r#"{"type":"leave","room":"example.com/posts/1"}"#);
+    one.send(r#"{"type":"presence","position":0}"#);
     assert_eq!(one.wait_for_type("error")["code"], "not-there");
 }
 
-/// What `page` is told when it says that.
+/// The code of the error that `page` gets for that message.
 fn error(page: &mut Page, message: &str) -> Value {
-    page.say(message);
+    page.send(message);
     page.wait_for_type("error")["code"].clone()
 }
 
@@ -143,9 +143,9 @@ fn a_site_may_have_settings_of_its_own() {
     std::fs::remove_file(&path).unwrap();
     let server = TestServer::with(Config { sites, ..config(&["--messages", "--repaint", "1h"]) });
     let [mut one, mut two] = pages(&server);
-    one.say(r#"{"type":"presence","position":0.5}"#);
+    one.send(r#"{"type":"presence","position":0.5}"#);
     two.wait_for_type("presence");
-    one.say(r#"{"type":"message","data":1}"#);
+    one.send(r#"{"type":"message","data":1}"#);
     two.wait_for_type("message");
     let mut client = Client::connect(server.address);
     let origin = [&OPENING[..], &["Origin: https://example.org"]].concat();
@@ -175,7 +175,7 @@ fn positions_names_and_messages_are_bounded() {
     );
     let mut peek = Page::open(server.address, &format!("{PATH}?peek=1"));
     assert_eq!(error(&mut peek, r#"{"type":"presence","position":0}"#), "only-looking");
-    two.say(r#"{"type":"ping"}"#);
+    two.send(r#"{"type":"ping"}"#);
     let heard = two.wait_until(|message| message["type"] == "pong", "a pong");
     assert!(
         heard.iter().all(|message| message["type"] != "presence" && message["type"] != "message"),

@@ -1,4 +1,4 @@
-//! Where in a page its readers are, as far as their browsers have loaded the marks on it.
+//! Readers' positions in a page, known from the mark pictures that their browsers have loaded.
 
 use std::net::SocketAddr;
 
@@ -27,12 +27,12 @@ fn open(address: SocketAddr, path: &str, headers: &[&str]) -> Viewer {
     Viewer::opened(client)
 }
 
-/// An open page.
+/// An open page, which is counted.
 fn reader(address: SocketAddr, agent: &str) -> Viewer {
     open(address, "/online.png?page=/posts/1&u=1", &[PAGE, agent])
 }
 
-/// Whoever looks at the strip.
+/// A viewer of the strip.
 fn watcher(address: SocketAddr) -> Viewer {
     open(address, "/reading.png?page=/posts/1&u=1", &[PAGE])
 }
@@ -61,7 +61,7 @@ fn a_strip_follows_its_readers_down_the_page() {
     strip.wait_for_picture(&strip_of(&[0.2, 0.8]));
     mark(server.address, "62.5", &[ANN]);
     strip.wait_for_picture(&strip_of(&[0.625, 0.8]));
-    // Nobody reads backwards: what was loaded once is loaded again when a page is.
+    // Positions only grow: browsers load a mark once for each visit of the page.
     mark(server.address, "0", &[ANN]);
     drop(ann);
     strip.wait_for_picture(&strip_of(&[0.8]));

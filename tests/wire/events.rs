@@ -1,4 +1,4 @@
-//! Server-sent events on the wire: for whom, and byte for byte what.
+//! Server-sent events, byte for byte, and which pages may receive them.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,8 +13,7 @@ const SITE: &str = "/events/example.com";
 const ORIGIN: &str = "Origin: https://example.com";
 const CHROME: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0 Safari/537.36";
 
-/// The answer's head to a page of example.com. Proxies and browsers read all of it; so a change of any byte is to be on
-/// purpose.
+/// The head of the answer to a page of example.com, to the byte: proxies and browsers depend on it.
 const HEAD: &str = "HTTP/1.1 200 OK\r\n\
     Content-Type: text/event-stream\r\n\
     Cache-Control: no-store\r\n\
@@ -107,7 +106,7 @@ fn visitors_are_counted_as_for_pictures() {
         Listener::with(server.address, PAGE, &[ORIGIN, "User-Agent: Googlebot/2.1"]),
     ];
     for look in &mut looks {
-        assert_eq!(numbers(look), (3, 2), "who only looks is not counted");
+        assert_eq!(numbers(look), (3, 2), "peeking is not counted");
     }
     drop(looks);
     let _last = Listener::with(server.address, PAGE, &[ORIGIN]);
@@ -160,7 +159,7 @@ fn head_gets_the_same_head_and_is_not_counted() {
     assert_eq!(listener.count(), 2);
 }
 
-/// Who asks, in which words, and what it gets: the status, and which origin's scripts may read it.
+/// For each request: the status, and the origin whose scripts may read the answer.
 #[test]
 fn a_page_listens_to_its_own_site_and_to_no_other() {
     let server = TestServer::quiet(&["--allow", "example.com", "--allow", "*.example.org"]);
@@ -190,7 +189,7 @@ fn a_page_listens_to_its_own_site_and_to_no_other() {
         ("/events/example.net", &[own], 403, None),
         ("/events/example.net", &["Origin: https://example.net"], 403, None),
         ("/events/counter.example/live", &[own], 200, None),
-        // Who only looks, may look from anywhere that is allowed, and from no page.
+        // Peeking is open to every allowed site, and to clients that are no page.
         (
             "/events/example.com?peek=1",
             &["Origin: https://a.example.org"],
@@ -274,7 +273,7 @@ fn a_full_server_tells_scripts_when_to_try_again() {
     assert_eq!(full.header("access-control-expose-headers"), Some("Retry-After"));
     assert_cross_origin(&full, Some("https://example.com"));
     drop(first);
-    // The seat is free as soon as the server has heard of it.
+    // The permit is free as soon as the server has noticed.
     let mut status = get_status(&server);
     while status == 503 {
         status = get_status(&server);

@@ -1,4 +1,4 @@
-//! WebSockets on the wire: what a page may send, in whatever pieces, and how a connection ends.
+//! WebSocket frames: what a page may send, however it is split, and how a connection ends.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ const PATH: &str = "/posts/1";
 fn pings_are_answered_in_both_ways() {
     let server = TestServer::quiet(&[]);
     let mut page = Page::open(server.address, PATH);
-    page.hear();
+    page.receive();
     page.client.send(frame(0x80 | PING, b"are you there"));
     assert_eq!(page.frame(), (PONG, b"are you there".to_vec()));
-    page.say(r#"{"type":"ping"}"#);
-    assert_eq!(page.hear(), json!({"type": "pong"}));
+    page.send(r#"{"type":"ping"}"#);
+    assert_eq!(page.receive(), json!({"type": "pong"}));
 }
 
 #[test]
@@ -30,14 +30,14 @@ fn only_a_page_that_misses_two_pings_is_dropped() {
     let mut silent = Page::open(server.address, PATH);
     let mut page = Page::open(server.address, PATH);
     page.wait_for(ROOM, 2, 1);
-    // It answers every question on the way.
+    // This page answers every ping.
     page.wait_for(ROOM, 1, 1);
     let (heard, end) = silent.client.read_to_end();
     assert_eq!(heard.windows(2).filter(|bytes| bytes == b"\x89\0").count(), 2, "{heard:?}");
     assert_eq!(end, End::Fin);
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(2) {
-        page.say(r#"{"type":"ping"}"#);
+        page.send(r#"{"type":"ping"}"#);
         page.wait_for_type("pong");
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -47,20 +47,20 @@ fn only_a_page_that_misses_two_pings_is_dropped() {
 fn an_unknown_message_is_an_error_and_closes_nothing() {
     let server = TestServer::quiet(&[]);
     let mut page = Page::open(server.address, PATH);
-    page.hear();
+    page.receive();
     for message in ["nonsense", "{}", r#"{"type":"dance"}"#, r#"{"type":"join"}"#, ""] {
-        page.say(message);
+        page.send(message);
         assert_eq!(page.wait_for_type("error")["code"], "bad-message", "{message}");
     }
-    page.say(r#"{"type":"ping"}"#);
-    assert_eq!(page.hear(), json!({"type": "pong"}));
+    page.send(r#"{"type":"ping"}"#);
+    assert_eq!(page.receive(), json!({"type": "pong"}));
 }
 
 #[test]
 fn messages_come_whole_however_they_are_cut() {
     let server = TestServer::quiet(&[]);
     let mut page = Page::open(server.address, PATH);
-    page.hear();
+    page.receive();
     let fragments = [
         frame(TEXT, br#"{"type":"#),
         frame(0x80 | PING, b"between"),
@@ -71,7 +71,7 @@ fn messages_come_whole_however_they_are_cut() {
     for size in [1, 2, 3, fragments.len()] {
         page.client.send_in_pieces(&fragments, size);
         assert_eq!(page.frame(), (PONG, b"between".to_vec()));
-        assert_eq!(page.hear(), json!({"type": "pong"}));
+        assert_eq!(page.receive(), json!({"type": "pong"}));
     }
 }
 
@@ -82,8 +82,8 @@ fn a_message_sent_with_the_handshake_is_answered() {
     let ping = frame(0x80 | TEXT, br#"{"type":"ping"}"#);
     client.send([opening("/ws/example.com/posts/1", "example.com", &[]).as_bytes(), &ping].concat());
     let mut page = Page::opened(client);
-    page.hear();
-    assert_eq!(page.hear(), json!({"type": "pong"}));
+    page.receive();
+    assert_eq!(page.receive(), json!({"type": "pong"}));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_page_that_sends_too_fast_is_told_so_and_closed() {
     let server = TestServer::quiet(&[]);
     for first in [0x80 | TEXT, 0x80 | PING] {
         let mut page = Page::open(server.address, PATH);
-        page.hear();
+        page.receive();
         for _ in 0..40 {
             page.client.send_anyhow(frame(first, br#"{"type":"ping"}"#));
         }
@@ -138,7 +138,7 @@ fn a_page_that_sends_too_fast_is_told_so_and_closed() {
     }
 }
 
-/// It reads nothing while others talk, until every buffer for it is full; then somebody comes, and it reads again.
+/// It reads nothing while others send, until all its buffers are full; then a page joins, and it reads again.
 #[test]
 fn a_slow_reader_stays_and_skips_to_the_newest() {
     let server = TestServer::quiet(&["--messages", "--presence"]);
@@ -150,11 +150,11 @@ fn a_slow_reader_stays_and_skips_to_the_newest() {
     let message = json!({"type": "message", "data": "x".repeat(3900)}).to_string();
     let mut said = 0;
     while said < 100 * 1024 {
-        others[0].say(&message);
+        others[0].send(&message);
         others[1].wait_for_type("message");
         said += message.len();
     }
-    others[0].say(r#"{"type":"presence","position":0.5}"#);
+    others[0].send(r#"{"type":"presence","position":0.5}"#);
     others[1].wait_for_type("presence");
     let late = Page::open(server.address, PATH);
     others[1].wait_for(ROOM, 4, 1);
@@ -162,11 +162,11 @@ fn a_slow_reader_stays_and_skips_to_the_newest() {
     let bytes: usize = heard.iter().map(|message| message.to_string().len()).sum();
     println!("{bytes} bytes of {said}");
     assert!(bytes < 64 * 1024, "{bytes}");
-    // Behind the newest count it is told where the others are, and is a page like any other again.
-    assert_eq!(slow.hear()["position"], json!(0.5));
+    // After the newest count it is told the others' positions, and is again like any other page.
+    assert_eq!(slow.receive()["position"], json!(0.5));
     drop(late);
     slow.wait_for(ROOM, 3, 1);
-    slow.say(r#"{"type":"ping"}"#);
+    slow.send(r#"{"type":"ping"}"#);
     slow.wait_for_type("pong");
 }
 
@@ -174,11 +174,11 @@ fn a_slow_reader_stays_and_skips_to_the_newest() {
 fn an_orderly_stop_closes_every_websocket() {
     let mut server = TestServer::quiet(&[]);
     let pages: Vec<_> = (0..3).map(|_| Page::open(server.address, PATH)).collect();
-    // Opened for good: each is told so.
+    // The first message says that the page has joined.
     let pages: Vec<_> = pages
         .into_iter()
         .map(|mut page| {
-            page.hear();
+            page.receive();
             page
         })
         .collect();

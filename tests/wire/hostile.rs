@@ -1,4 +1,4 @@
-//! Bytes that no browser sends: whatever comes, the server answers or hangs up, and goes on.
+//! Bytes that no browser sends: the server answers them or closes the connection, and keeps running.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 use crate::common::{request, view_of};
 
-/// How a hostile request is made.
+/// One step that turns a request into a hostile one.
 #[derive(Clone, Debug)]
 enum Twist {
     Cut(usize),
@@ -97,7 +97,7 @@ fn no_bytes_hang_or_panic_the_server_or_stay_counted() {
         &(hostile(), prop::sample::select(vec![1, 2, 17, usize::MAX])),
         |(bytes, size)| {
             let mut client = Client::connect(server.address);
-            // The server may hang up in the midst of it.
+            // The server may close the connection meanwhile.
             let pieces = bytes.chunks(size.min(bytes.len().max(1)));
             pieces.for_each(|piece| client.send_anyhow(piece));
             client.half_close();

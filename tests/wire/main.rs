@@ -1,4 +1,4 @@
-//! The bytes on the wire: streams of pictures, server-sent events, WebSockets and stills, and every request for them.
+//! Bytes on the wire: picture streams, server-sent events, WebSockets, stills, and the requests for them.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
 

@@ -1,4 +1,4 @@
-//! Requests good and bad, and the answers that interface and browsers count on: never a hang, never a panic.
+//! Good and bad requests, and the answers that browsers rely on: never a hang, never a panic.
 
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,7 @@ fn head_gets_the_head_that_get_gets() {
     }
 }
 
-/// The head without what differs from one second to the next or is random on purpose; and a length of 0 may be left out.
+/// The head without fields that change every second or are random; a length of 0 may be left out.
 fn lasting(response: &Response) -> Vec<&str> {
     let differs = |line: &str| {
         line.starts_with("date:") || line.starts_with("location:") || line == "content-length: 0"
@@ -164,7 +164,7 @@ fn bytes_that_are_not_http_end_the_connection() {
 fn odd_but_valid_requests_are_answered() {
     let server = TestServer::quiet(&[]);
     for request in [
-        // Where a proxy is asked; without Host, as before 1.1; empty lines before; a line's end without its CR.
+        // The form for proxies; HTTP/1.0 without Host; empty lines first; lines without CR; a user in the Referer.
         "GET http://counter.example/online.png?u=1 HTTP/1.1\r\nHost: counter.example\r\nReferer: https://example.com/\r\n\r\n",
         "GET /online.png?u=1 HTTP/1.0\r\nReferer: https://example.com/\r\n\r\n",
         "\r\n\r\nGET /online.png?u=1 HTTP/1.1\r\nHost: counter.example\r\nReferer: https://example.com/\r\n\r\n",
@@ -189,7 +189,7 @@ fn a_full_server_refuses_new_viewers_and_keeps_the_others() {
         response.assert_says("Too many viewers");
     }
     drop(second);
-    assert_eq!(inside.count(), 1, "those turned away were not counted, and who is in sees who goes");
+    assert_eq!(inside.count(), 1, "refused viewers were not counted, and the others see one leave");
     let _third = Viewer::join(server.address);
     assert_eq!(inside.count(), 2);
     assert_eq!(Client::ask(server.address, view_of("example.com")).status, 503);
@@ -211,7 +211,7 @@ fn the_limit_per_address_keeps_no_other_address_out() {
     Viewer::join(at("127.0.0.1")).wait_for(2);
 }
 
-/// On the paused clock of the server's own runtime: no time passes but what the server waits for.
+/// With the runtime's clock paused: time advances only when everything waits.
 #[tokio::test(start_paused = true)]
 async fn a_head_slower_than_10_s_ends_the_connection() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -241,7 +241,7 @@ async fn a_head_slower_than_10_s_ends_the_connection() {
     }
 }
 
-/// The same by the clock on the wall, once, and between two requests of a connection too.
+/// The same in real time, for a new connection and for one between two requests.
 #[test]
 fn an_idle_connection_is_closed_after_10_s() {
     let server = TestServer::quiet(&[]);
@@ -257,7 +257,7 @@ fn an_idle_connection_is_closed_after_10_s() {
     assert!(took > Duration::from_secs(9) && took < 2 * DEADLINE, "{took:?}");
 }
 
-/// Sent without waiting for one another's answers, as few clients do: each is answered, the last one too.
+/// Requests sent without waiting for answers, as few clients do: each is answered, including the last.
 #[test]
 fn pipelined_requests_are_all_answered() {
     let server = TestServer::quiet(&[]);

@@ -1,4 +1,4 @@
-//! The ways that frames get into many sockets: each shows everybody the right number, also where the kernel refuses.
+//! The two senders, io_uring and plain writes, also where the kernel refuses system calls.
 
 use std::io;
 use std::thread;
@@ -14,8 +14,7 @@ use crate::common::viewer::Viewer;
 
 const VIEWERS: usize = 50;
 
-/// Runs `test` in a thread that may not make a certain system call, nor may those that it starts; as container runtimes
-/// have it.
+/// Runs `test` in a thread to which the kernel refuses one system call, as in container runtimes; its children too.
 fn without<T: Send + 'static>(call: i64, test: impl FnOnce() -> T + Send + 'static) -> T {
     let refuse = SeccompAction::Errno(libc::EPERM as u32);
     let arch = std::env::consts::ARCH.try_into().unwrap();
@@ -28,7 +27,7 @@ fn without<T: Send + 'static>(call: i64, test: impl FnOnce() -> T + Send + 'stat
     tested.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Sees what is published and what is repainted, also after half of the viewers have gone without a word.
+/// For changes and for repaints, also after half of the viewers have left.
 fn assert_everyone_sees_the_right_count(way: &str) {
     let server = TestServer::start(&["--repaint", "200ms", "--fanout-sends", way]);
     let mut viewers: Vec<_> = (0..VIEWERS).map(|_| Viewer::join(server.address)).collect();
@@ -72,7 +71,7 @@ fn the_server_fails_without_a_required_io_uring() {
     assert_eq!(bound, Err(io::ErrorKind::PermissionDenied));
 }
 
-/// What a socket has no room for is kept by the server; every byte comes, and in its place.
+/// The server keeps the rest of a part that a socket has no room for; every byte arrives, in order.
 #[test]
 fn slow_viewers_get_whole_parts_from_either_sender() {
     let label = "QGSR&@%8965320CBDOPagesqdbpßäöüéèàçñåæøœQGSR&@%8965320CBDOPagesq";
@@ -82,7 +81,7 @@ fn slow_viewers_get_whole_parts_from_either_sender() {
         let server = TestServer::start(&["--repaint", "100ms", "--label", label, "--fanout-sends", way]);
         let slow: Vec<_> = (0..8).map(|_| ask_with_little_room(&server)).collect();
         let mut fast = Viewer::join(server.address);
-        // Whoever reads nothing meanwhile has no room left: its own buffer and the server's take half of that.
+        // The others have no room left by then: the buffers of both sides hold half of that.
         let sent = read(&mut fast, 48 * 1024);
         let _late = Viewer::join(server.address);
         for client in slow {
@@ -98,7 +97,7 @@ fn ask_with_little_room(server: &TestServer) -> Client {
     client
 }
 
-/// Reads pictures of so many bytes, and says how many.
+/// Reads pictures of at least that many bytes together. Returns their number.
 fn read(viewer: &mut Viewer, mut bytes: usize) -> usize {
     let mut pictures = 0;
     while bytes > 0 {

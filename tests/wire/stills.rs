@@ -1,4 +1,4 @@
-//! Stills: for those who take no stream, and for those who ask for one.
+//! Stills: single pictures for clients that can't show a stream, or that ask for one picture.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -25,8 +25,8 @@ fn json(address: SocketAddr, target: &str) -> serde_json::Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-/// A proxy as GitHub's and Gmail's are: it takes whole pictures only, remembers refusals, and keeps for a year what
-/// doesn't say otherwise.
+/// An image proxy like GitHub's or Gmail's: it accepts only complete pictures, caches refusals, and caches for a year
+/// unless the answer forbids it.
 struct ImageProxy {
     origin: SocketAddr,
     kept: HashMap<String, Option<Vec<u8>>>,
@@ -83,7 +83,7 @@ fn clients_without_streams_get_a_still_and_live_overrides_it() {
     assert_eq!(ask(server.address, "/online.png", &["User-Agent: curl/8.0"]).status, 403);
     assert_eq!(ask(server.address, "/online.png?live=1", &[CAMO, referer]).status, 302);
     assert_eq!(ask(server.address, "/online.png", &[BROWSER, referer]).status, 302);
-    // Whoever was counted by any of these would have been told to this viewer first.
+    // If any of these requests had been counted, this viewer would have seen it first.
     let _second = Viewer::join(server.address);
     assert_eq!(viewer.count(), 2);
 }

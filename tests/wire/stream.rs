@@ -1,4 +1,4 @@
-//! The stream, byte for byte: what Chromium, Firefox and WebKit need to see to paint each count at once.
+//! The picture stream, byte for byte, as Chromium, Firefox and WebKit need it to paint each count at once.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, request, view_of};
 
-/// The answer's head. Proxies and browsers read all of it; so a change of any byte is to be on purpose.
+/// The head of the answer, to the byte: proxies and browsers depend on it.
 const HEAD: &str = "HTTP/1.1 200 OK\r\n\
     Content-Type: multipart/x-mixed-replace; boundary=frame\r\n\
     Cache-Control: no-store\r\n\
@@ -30,7 +30,7 @@ fn the_opening_is_head_pad_and_first_picture_in_one_write() {
     let pad_end = pad.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
     assert!(pad[..pad_end].iter().all(u8::is_ascii_graphic), "the pad is one field's value");
     let picture_and_next_head = &pad[pad_end + 4..];
-    // WebKit holds back what is shorter, to look at what it is.
+    // WebKit holds back anything shorter to sniff its type.
     assert!(body.len() - picture_and_next_head.len() >= 512);
     assert_eq!(picture_and_next_head, [&png_of(1)[..], BETWEEN].concat());
 }
@@ -84,7 +84,7 @@ fn numbers_may_be_skipped_but_never_the_newest() {
     for round in 0..6 {
         let mut crowd: Vec<Client> = (0..40).map(|_| Client::connect(server.address)).collect();
         crowd.iter_mut().for_each(|client| client.send(view_of("example.com")));
-        // The next burst comes sooner or later after the one before, in the midst of a pause or behind it.
+        // The next burst comes sooner or later, during the pause after the previous one or after that pause.
         let pictures = watcher.wait_for(41);
         assert!(pictures <= 10, "{pictures} pictures of 40 joins");
         crowd.truncate(round * 7);
@@ -94,7 +94,7 @@ fn numbers_may_be_skipped_but_never_the_newest() {
             watcher.wait_for(1);
         }
     }
-    // Nothing waits behind the newest picture: the next one is the next change's.
+    // Nothing is queued after the newest picture: the next one shows the next change.
     let _other = Viewer::join(server.address);
     assert_eq!(watcher.count(), 2);
 }
@@ -121,7 +121,7 @@ fn the_picture_is_repainted_although_nothing_changes() {
         viewer.wait_for(2);
         assert!((0..5).all(|_| viewer.count() == 2));
     }
-    // The first may come at once. How late they may be is a browser's test to say.
+    // The first may come at once. The tests with browsers bound how late repaints may be.
     assert!(started.elapsed().as_millis() >= 800, "five repaints in {:?}", started.elapsed());
 }
 
@@ -167,7 +167,7 @@ fn a_client_that_never_closes_does_not_delay_the_end() {
     server.stop();
     assert!(started.elapsed() < DEADLINE);
     assert_eq!(read_png(&mut viewer.client), png_of(1));
-    // Nothing was lost with the end of the process's side.
+    // Nothing was lost when the server ended its side.
     assert_eq!(viewer.client.take(BETWEEN.len()), BETWEEN);
     viewer.read_orderly_end();
 }

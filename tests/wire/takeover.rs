@@ -1,5 +1,5 @@
-//! Pins what the takeover relies on: hyper documents `into_parts` for connections that are done, and here it is called
-//! for one whose answer was never given. When one of these fails after an update of hyper, its version has to stay.
+//! The takeover calls hyper's `into_parts` on a connection whose request was never answered; hyper documents it for
+//! connections that are done only. If one of these tests fails after an update of hyper, keep the old version.
 
 use std::io::Write;
 use std::thread::JoinHandle;
@@ -9,7 +9,7 @@ use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 use crate::common::{request, view_of};
 
-/// So many bytes may come behind the request; a browser sends none.
+/// How many bytes a client may send after its request; a browser sends none.
 const MOST_JUNK: usize = 64 * 1024;
 
 #[test]
@@ -41,7 +41,7 @@ fn a_head_may_come_in_pieces() {
     }
 }
 
-/// hyper is left between two requests; the beginning of a head that came along with the one before must not be lost.
+/// The takeover happens between two requests; the start of a head that arrived with the previous one must not be lost.
 #[test]
 fn a_head_may_arrive_partly_with_the_request_before_it() {
     let server = TestServer::quiet(&[]);
@@ -86,7 +86,7 @@ fn no_earlier_answer_is_lost_when_the_client_reads_late() {
     assert_eq!(Viewer::opened(client).count(), 1);
 }
 
-/// Answers without a body queue up otherwise than those with one, and a request's body delays the next head.
+/// hyper queues answers without a body differently, and a request's body delays the next head.
 #[test]
 fn no_earlier_answer_is_lost_after_requests_with_bodies() {
     let server = TestServer::quiet(&[]);
@@ -179,7 +179,7 @@ fn head_is_taken_over_on_a_later_request_too() {
     assert_eq!(client.read_to_end(), (Vec::new(), End::Fin));
 }
 
-/// The client's kernel and the server's hold less than that, so the writing waits for the reading.
+/// Both kernels buffer less than that, so writing has to wait for reading.
 fn write_in_background(client: &Client, bytes: String) -> JoinHandle<()> {
     let mut socket = client.socket.try_clone().unwrap();
     std::thread::spawn(move || socket.write_all(bytes.as_bytes()).unwrap())

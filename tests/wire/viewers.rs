@@ -1,4 +1,4 @@
-//! Viewers that read slowly, read nothing, hang up or vanish: none of them holds up another, and none stays counted.
+//! Viewers that read slowly, read nothing or hang up: none of them delays another, and none stays counted.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -7,18 +7,18 @@ use onlookers::config::Config;
 use onlookers::picture::{Label, Style, Value, render};
 
 use crate::common::client::{Client, End};
-use crate::common::parts::{BEHIND, BETWEEN, read_png};
+use crate::common::parts::{BETWEEN, CLOSING, read_png};
 use crate::common::server::{TestServer, config};
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, view_of};
 
-/// Text that makes large pictures: some 2 KB each.
+/// A label that makes large pictures, about 2 KB each.
 const LABEL: &str = "QGSR&@%8965320CBDOPagesqdbpßäöüéèàçñåæøœQGSR&@%8965320CBDOPagesq";
 
-/// What a viewer that reads nothing may be sent: its own buffer and the server's, in bytes.
+/// How many bytes a viewer that reads nothing can be sent: the buffers of both sides.
 const MOST_IN_FLIGHT: usize = 48 * 1024;
 
-/// Repaints so often, and with such pictures, that a viewer who doesn't read has soon filled every buffer.
+/// Repaints large pictures so often that a viewer that doesn't read soon has full buffers.
 fn busy() -> Config {
     config(&["--repaint", "100ms", "--label", LABEL])
 }
@@ -33,7 +33,7 @@ fn join_narrow(server: &TestServer) -> Viewer {
     Viewer { client }
 }
 
-/// Lets `reader` read until anyone who has read nothing meanwhile must be stalled; says how many pictures that were.
+/// Lets `reader` read until any viewer that has read nothing must be stalled. Returns the number of pictures.
 fn read_a_lot(reader: &mut Viewer) -> usize {
     let (mut bytes, mut pictures) = (0, 0);
     while bytes < 2 * MOST_IN_FLIGHT {
@@ -49,7 +49,7 @@ fn a_slow_viewer_holds_one_part_and_skips_to_the_newest() {
     let slow = join_narrow(&server);
     let mut fast = Viewer::join(server.address);
     let sent = read_a_lot(&mut fast);
-    // What the slow one is to see, and hasn't room for.
+    // A change that the slow viewer has no room for.
     let late = Viewer::join(server.address);
     fast.wait_for_picture(&picture_of(3));
     let mut slow = Viewer::opened(slow.client);
@@ -57,7 +57,7 @@ fn a_slow_viewer_holds_one_part_and_skips_to_the_newest() {
     let bytes = read * (picture_of(3).len() + BETWEEN.len());
     println!("{read} pictures, some {bytes} bytes, of {sent} that another got");
     assert!(bytes < MOST_IN_FLIGHT && read < sent, "it was sent {read} pictures of {sent}, {bytes} bytes");
-    // Who has caught up is a viewer like any other.
+    // Once it has caught up, it is like any other viewer.
     drop(late);
     slow.wait_for_picture(&picture_of(2));
 }
@@ -89,7 +89,7 @@ fn only_viewers_that_read_nothing_in_time_are_dropped() {
     let started = Instant::now();
     let mut reader = Viewer::join(server.address);
     let mut nothing = join_narrow(&server);
-    // A byte now and then keeps the kernel content, but makes no room for the rest of a part.
+    // Reading single bytes satisfies the kernel's timeout, but makes no room for the rest of a part.
     let mut dribble = join_narrow(&server);
     reader.wait_for_picture(&picture_of(3));
     while reader.picture() != picture_of(1) {
@@ -102,8 +102,7 @@ fn only_viewers_that_read_nothing_in_time_are_dropped() {
     }
 }
 
-/// As users have it, by the clock on the wall. The kernel's patience with a peer that takes nothing (TCP_USER_TIMEOUT)
-/// ends before the server's.
+/// With the default timeouts, in real time. TCP_USER_TIMEOUT ends the connection before the server does.
 #[test]
 fn a_viewer_that_reads_nothing_is_dropped_within_30_s() {
     let server = TestServer::with(busy());
@@ -116,8 +115,8 @@ fn a_viewer_that_reads_nothing_is_dropped_within_30_s() {
     while reader.picture() != picture_of(1) {
         assert!(stalled.elapsed() < Duration::from_secs(31), "still there after {:?}", stalled.elapsed());
     }
-    println!("let go {:?} to {:?} after it had taken the last it could", stalled.elapsed(), joined.elapsed());
-    assert!(joined.elapsed() > Duration::from_secs(10), "let go after {:?}", joined.elapsed());
+    println!("dropped {:?} to {:?} after the last bytes it took", stalled.elapsed(), joined.elapsed());
+    assert!(joined.elapsed() > Duration::from_secs(10), "dropped after {:?}", joined.elapsed());
 }
 
 #[test]
@@ -133,7 +132,7 @@ fn an_end_a_reset_and_a_half_close_uncount_a_viewer() {
             let mut client = viewer.client;
             client.read_to_end();
         },
-        // With something unread on both sides.
+        // With unread bytes on both sides.
         |mut viewer| viewer.client.send("junk"),
     ];
     for leave in ways {
@@ -170,11 +169,11 @@ fn an_orderly_end_reaches_a_slow_viewer_after_its_part() {
     let mut slow = Viewer::opened(slow.client);
     loop {
         read_png(&mut slow.client);
-        let behind = slow.client.take(BEHIND.len());
-        if behind == BEHIND {
+        let next = slow.client.take(CLOSING.len());
+        if next == CLOSING {
             break;
         }
-        assert_eq!([behind, slow.client.take(BETWEEN.len() - BEHIND.len())].concat(), BETWEEN);
+        assert_eq!([next, slow.client.take(BETWEEN.len() - CLOSING.len())].concat(), BETWEEN);
     }
     assert_eq!(slow.client.read_to_end(), (Vec::new(), End::Fin));
 }
@@ -186,7 +185,7 @@ fn every_count_is_right_after_many_joins_and_leaves() {
     }
 }
 
-/// Joins and leaves in an order that looks like chance and is the same each time.
+/// Joins and leaves in a pseudo-random order that is the same in each run.
 fn come_and_go(server: &TestServer) {
     let sites = ["a.example", "b.example", "c.example"];
     let mut watchers = sites.map(|site| Viewer::join_site(server.address, site));

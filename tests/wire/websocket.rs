@@ -1,4 +1,4 @@
-//! WebSockets: who may open one, and what a page is told.
+//! WebSockets: which pages may open one, and what the server tells them.
 
 use serde_json::{Value, json};
 
@@ -15,17 +15,17 @@ const PATH: &str = "/posts/1";
 fn each_change_join_and_leave_is_told() {
     let server = TestServer::quiet(&[]);
     let mut first = Page::open(server.address, PATH);
-    assert_eq!(first.hear(), counts(ROOM, 1, 1));
+    assert_eq!(first.receive(), counts(ROOM, 1, 1));
     let mut second = Page::open(server.address, PATH);
-    assert_eq!(second.hear(), counts(ROOM, 2, 1));
-    assert_eq!(first.hear(), counts(ROOM, 2, 1));
-    let join = first.hear();
+    assert_eq!(second.receive(), counts(ROOM, 2, 1));
+    assert_eq!(first.receive(), counts(ROOM, 2, 1));
+    let join = first.receive();
     let id = join["id"].as_str().unwrap();
     assert_eq!(join, json!({"type": "join", "room": ROOM, "id": id, "name": null}));
     assert_eq!(id.len(), 16);
     drop(second);
-    assert_eq!(first.hear(), counts(ROOM, 1, 1));
-    assert_eq!(first.hear(), json!({"type": "leave", "room": ROOM, "id": id}));
+    assert_eq!(first.receive(), counts(ROOM, 1, 1));
+    assert_eq!(first.receive(), json!({"type": "leave", "room": ROOM, "id": id}));
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn no_page_is_told_of_its_own_join() {
     let mut pages: Vec<_> = (0..5).map(|_| Page::open(server.address, PATH)).collect();
     let mut told = Vec::new();
     for page in &mut pages {
-        // The last of what they hear: a sixth comes.
+        // Everything before the sixth page joins.
         page.wait_for(ROOM, 5, 1);
     }
     let _sixth = Page::open(server.address, PATH);
@@ -56,7 +56,7 @@ fn pictures_and_websockets_count_together() {
     let mut picture = Viewer::join(server.address);
     let mut page = Page::open(server.address, "");
     // From one address, without a User-Agent: one visitor.
-    assert_eq!(page.hear(), counts("example.com", 2, 1));
+    assert_eq!(page.receive(), counts("example.com", 2, 1));
     picture.wait_for(2);
     let _on_a_page = Page::open(server.address, PATH);
     picture.wait_for(3);
@@ -69,19 +69,19 @@ fn pictures_and_websockets_count_together() {
 fn a_page_joins_more_rooms_and_leaves_them() {
     let server = TestServer::quiet(&[]);
     let mut page = Page::open(server.address, PATH);
-    assert_eq!(page.hear(), counts(ROOM, 1, 1));
-    page.say(r#"{"type":"join","room":"example.com/other"}"#);
-    assert_eq!(page.hear(), counts("example.com/other", 1, 1));
-    // Where it is already, it is told nothing new; a page alone is one of its own site.
-    page.say(r#"{"type":"join","room":"/other"}"#);
-    page.say(r#"{"type":"join","room":"example.com"}"#);
-    assert_eq!(page.hear(), counts("example.com", 3, 1));
+    assert_eq!(page.receive(), counts(ROOM, 1, 1));
+    page.send(r#"{"type":"join","room":"example.com/other"}"#);
+    assert_eq!(page.receive(), counts("example.com/other", 1, 1));
+    // Joining a room twice tells it nothing new; a name that is only a path is of the page's own site.
+    page.send(r#"{"type":"join","room":"/other"}"#);
+    page.send(r#"{"type":"join","room":"example.com"}"#);
+    assert_eq!(page.receive(), counts("example.com", 3, 1));
     let mut other = Page::open(server.address, "/other");
-    assert_eq!(other.hear(), counts("example.com/other", 2, 1));
+    assert_eq!(other.receive(), counts("example.com/other", 2, 1));
     page.wait_for("example.com/other", 2, 1);
-    page.say(r#"{"type":"leave","room":"example.com/other"}"#);
+    page.send(r#"{"type":"leave","room":"example.com/other"}"#);
     other.wait_for("example.com/other", 1, 1);
-    page.say(r#"{"type":"leave","room":"example.com/other"}"#);
+    page.send(r#"{"type":"leave","room":"example.com/other"}"#);
     assert_eq!(page.wait_for_type("error")["code"], "not-there");
 }
 
@@ -90,25 +90,25 @@ fn a_page_joins_at_most_32_rooms_of_its_own_site() {
     let server = TestServer::quiet(&[]);
     let mut page = Page::open(server.address, PATH);
     for (room, code) in [("other.example/x", "not-allowed"), ("ex ample", "bad-room"), ("", "bad-room")] {
-        page.say(&json!({"type": "join", "room": room}).to_string());
+        page.send(&json!({"type": "join", "room": room}).to_string());
         assert_eq!(page.wait_for_type("error")["code"], code, "{room}");
     }
     let mut joined = 1;
     loop {
-        page.say(&json!({"type": "join", "room": format!("/{joined}")}).to_string());
+        page.send(&json!({"type": "join", "room": format!("/{joined}")}).to_string());
         if page
             .wait_until(|message| message["type"] == "error" || message["count"] == 1, "an answer")
             .is_empty()
         {
             joined += 1;
         }
-        // Twenty a second.
+        // Twenty messages a second are allowed.
         std::thread::sleep(std::time::Duration::from_millis(55));
         if joined > 32 {
             break;
         }
     }
-    page.say(r#"{"type":"join","room":"/one-more"}"#);
+    page.send(r#"{"type":"join","room":"/one-more"}"#);
     assert_eq!(page.wait_for_type("error")["code"], "too-many-rooms");
 }
 
@@ -125,7 +125,7 @@ fn only_allowed_pages_open_a_websocket() {
         let asked = request(&format!("GET {path} HTTP/1.1"), &[&OPENING[..], &[origin]].concat());
         assert_eq!(Client::ask(server.address, asked).status, 403, "{origin}");
     }
-    // A page of this server speaks for any site that is allowed.
+    // A page of this server may join any allowed site.
     let mut own = Client::connect(server.address);
     own.send(request(
         &format!("GET {path} HTTP/1.1"),
@@ -160,11 +160,11 @@ fn a_bad_handshake_is_refused_with_the_right_status() {
 fn a_full_server_answers_503_and_drops_nobody() {
     let server = TestServer::quiet(&["--max-viewers", "1"]);
     let mut first = Page::open(server.address, PATH);
-    assert_eq!(first.hear(), counts(ROOM, 1, 1));
+    assert_eq!(first.receive(), counts(ROOM, 1, 1));
     let full = page::ask(server.address, "/ws/example.com/posts/1", "example.com");
     assert_eq!((full.status, full.header("retry-after")), (503, Some("30")));
-    first.say(r#"{"type":"ping"}"#);
-    assert_eq!(first.hear(), json!({"type": "pong"}));
+    first.send(r#"{"type":"ping"}"#);
+    assert_eq!(first.receive(), json!({"type": "pong"}));
     drop(first);
     let mut client = Client::connect(server.address);
     while {
@@ -181,22 +181,22 @@ fn a_session_in_several_tabs_is_one_visitor() {
     let mut tabs = ["a", "b", "c"]
         .map(|agent| Page::open_with(server.address, PATH, &[&format!("User-Agent: {agent}")]));
     tabs[0].wait_for(ROOM, 3, 3);
-    tabs[1].say(r#"{"type":"session","id":"ann"}"#);
-    tabs[2].say(r#"{"type":"session","id":"ann"}"#);
+    tabs[1].send(r#"{"type":"session","id":"ann"}"#);
+    tabs[2].send(r#"{"type":"session","id":"ann"}"#);
     let before = tabs[0].wait_for(ROOM, 3, 2);
     assert!(
         before.iter().all(|message| message["type"] != "update/count" || message["count"] == 3),
         "{before:?}"
     );
-    tabs[2].say(r#"{"type":"session","id":null}"#);
+    tabs[2].send(r#"{"type":"session","id":null}"#);
     tabs[0].wait_for(ROOM, 3, 3);
-    // Who asks not to be told apart isn't.
+    // A browser that sends Sec-GPC is not identified.
     let mut apart = Page::open_with(server.address, PATH, &["Sec-GPC: 1"]);
     tabs[0].wait_for(ROOM, 4, 4);
-    apart.say(r#"{"type":"session","id":"ann"}"#);
-    apart.say(r#"{"type":"ping"}"#);
+    apart.send(r#"{"type":"session","id":"ann"}"#);
+    apart.send(r#"{"type":"ping"}"#);
     apart.wait_for_type("pong");
-    tabs[2].say(r#"{"type":"session","id":"ann"}"#);
+    tabs[2].send(r#"{"type":"session","id":"ann"}"#);
     tabs[0].wait_for(ROOM, 4, 3);
 }
 
@@ -204,17 +204,17 @@ fn a_session_in_several_tabs_is_one_visitor() {
 fn a_peeking_page_is_neither_counted_nor_announced() {
     let server = TestServer::quiet(&["--ignore", "192.0.2.0/24"]);
     let mut page = Page::open(server.address, PATH);
-    page.hear();
+    page.receive();
     let mut peek = Page::open(server.address, &format!("{PATH}?peek=1"));
-    assert_eq!(peek.hear(), counts(ROOM, 1, 1));
+    assert_eq!(peek.receive(), counts(ROOM, 1, 1));
     let _other = Page::open(server.address, PATH);
-    assert_eq!(page.hear(), counts(ROOM, 2, 1));
+    assert_eq!(page.receive(), counts(ROOM, 2, 1));
     peek.wait_for(ROOM, 2, 1);
     let mut crawler = Page::open_with(server.address, PATH, &["User-Agent: Googlebot/2.1"]);
-    assert_eq!(crawler.hear(), counts(ROOM, 2, 1));
+    assert_eq!(crawler.receive(), counts(ROOM, 2, 1));
     drop((peek, crawler));
-    assert_eq!(page.hear()["type"], "join");
-    page.hears_nothing_for(std::time::Duration::from_millis(300));
+    assert_eq!(page.receive()["type"], "join");
+    assert!(page.client.receives_nothing_for(std::time::Duration::from_millis(300)));
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn the_count_of_the_site_comes_first_where_it_is_shown() {
     let server = TestServer::quiet(&[]);
     let _elsewhere = Page::open(server.address, "/other");
     let mut page = Page::open(server.address, &format!("{PATH}?show=site&count=pages"));
-    assert_eq!([page.hear(), page.hear()], [counts("example.com", 2, 1), counts(ROOM, 1, 1)]);
+    assert_eq!([page.receive(), page.receive()], [counts("example.com", 2, 1), counts(ROOM, 1, 1)]);
     let _third = Page::open(server.address, "/third");
     page.wait_for("example.com", 3, 1);
 }
@@ -254,9 +254,9 @@ fn the_livecount_widget_gets_only_the_number() {
     let mut first = Page::opened(open(url, "https://example.com"));
     assert_eq!(first.frame(), (TEXT, b"1".to_vec()));
     let mut second = Page::open(server.address, PATH);
-    assert_eq!(second.hear(), counts(ROOM, 2, 1));
+    assert_eq!(second.receive(), counts(ROOM, 2, 1));
     assert_eq!(first.frame(), (TEXT, b"2".to_vec()));
-    first.say("whatever");
+    first.send("whatever");
     drop(second);
     assert_eq!(first.frame(), (TEXT, b"1".to_vec()));
     for (url, origin, status) in [
