@@ -12,9 +12,9 @@ use look::Walk;
 use onlookers::config::FanoutSends;
 use onlookers::delivery::{Fanout, FanoutOptions};
 use onlookers::feed::{Feeds, View};
-use onlookers::picture::{Label, Style};
 use onlookers::feeds::Pictures;
-use onlookers::room::{Counting, Limits, CountGuard, RoomName, Rooms, Site};
+use onlookers::picture::{Label, Style};
+use onlookers::room::{CountGuard, Counting, Limits, RoomName, Rooms, Site};
 use tokio::runtime::{Builder, Runtime};
 use town::{Moment, Pages, Town};
 

@@ -1,105 +1,84 @@
 //! The routes: one match on method and path.
+//!
+//! A [`Request`] is parsed once. Its route answers it, or gives a [`Refusal`], which is logged and rendered here in the
+//! [`Form`] that the route speaks.
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
-use hyper::header::{HOST, HeaderValue, REFERER};
+use hyper::Method;
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Response};
 
 use crate::app::App;
 use crate::transport::Answer;
-use crate::gate::{Claim, Refusal};
+use refusal::{Form, Refusal};
+use request::Request;
 
-mod answers;
-mod clients;
+mod client;
+mod query;
+mod request;
+mod wishes;
+
 mod cors;
+mod refusal;
+mod respond;
+mod static_file;
+
+mod admission;
+mod grant;
+mod numbers;
+
+mod badge;
+mod count;
 mod demo;
-mod denied;
 mod embed;
 mod events;
 mod ignore;
+mod live;
 mod livecount;
 mod online;
-mod query;
 mod reading;
-mod scripts;
-mod still;
 mod top;
 mod websocket;
 
-/// Where stills are.
-const BADGE: &str = "/badge/";
-
-/// Where numbers are.
-const COUNT: &str = "/count/";
-
-/// Where counts are as server-sent events.
-const EVENTS: &str = "/events/";
-/// Where WebSockets are.
-const WS: &str = "/ws/";
-
-/// Where the gallery's pictures are.
-const SAMPLE: &str = "/sample/";
-
-/// The body of an answer that is no stream.
-pub(crate) type Body = http_body_util::Full<Bytes>;
+type Route = fn(&App, &Request<'_>) -> Result<Answer, Refusal>;
 
 /// Answers a request that came from `peer`.
-pub(crate) fn answer(app: &App, request: &Parts, peer: IpAddr) -> Answer {
-    match (&request.method, request.uri.path()) {
-        (&Method::GET | &Method::HEAD, "/") => Answer::Respond(demo::page(app, request)),
-        (&Method::GET | &Method::HEAD, "/online.png") => online::answer(app, request, peer),
-        (&Method::GET | &Method::HEAD, "/top.png") => top::picture(app, request, peer),
-        (&Method::GET | &Method::HEAD, "/reading.png") => reading::picture(app, request, peer),
-        (&Method::GET | &Method::HEAD, "/mark.png") => Answer::Respond(reading::mark(app, request, peer)),
-        (&Method::GET | &Method::HEAD, "/top.json") => Answer::Respond(top::list(app, request)),
-        (&Method::GET | &Method::HEAD, "/embed") => Answer::Respond(embed::page(app, request)),
-        (&Method::GET | &Method::HEAD | &Method::POST, "/ignore") => {
-            Answer::Respond(ignore::answer(request, true))
-        }
-        (&Method::GET | &Method::HEAD | &Method::POST, "/unignore") => {
-            Answer::Respond(ignore::answer(request, false))
-        }
-        (&Method::GET | &Method::HEAD, "/onlookers.js") => Answer::Respond(scripts::module(request)),
-        (&Method::GET | &Method::HEAD, "/live") => Answer::Respond(scripts::live(request)),
-        (&Method::GET | &Method::HEAD, "/live.js") => Answer::Respond(scripts::live_script(request)),
-        (&Method::GET | &Method::HEAD, path) if path.starts_with(BADGE) => {
-            Answer::Respond(still::badge(app, request, &path[BADGE.len()..]))
-        }
-        (&Method::GET | &Method::HEAD, path) if path.starts_with(COUNT) => {
-            Answer::Respond(still::count(app, request, &path[COUNT.len()..]))
-        }
-        (&Method::GET | &Method::HEAD, path) if path.starts_with(SAMPLE) => {
-            Answer::Respond(demo::sample(app, request, &path[SAMPLE.len()..]))
-        }
-        (&Method::GET | &Method::HEAD, path) if path.starts_with(EVENTS) => {
-            events::answer(app, request, peer, &path[EVENTS.len()..])
-        }
-        (&Method::OPTIONS, path) if path.starts_with(EVENTS) => {
-            Answer::Respond(events::preflight(app, request, &path[EVENTS.len()..]))
-        }
-        (&Method::GET | &Method::HEAD, path) if path.starts_with(WS) => {
-            websocket::answer(app, request, &path[WS.len()..], peer)
-        }
-        (&Method::GET | &Method::HEAD, "/livecount/ws") => livecount::answer(app, request, peer),
-        (&Method::OPTIONS, _) => Answer::Respond(answers::options()),
-        (&Method::GET | &Method::HEAD, _) => Answer::Respond(answers::not_found()),
-        _ => Answer::Respond(answers::method_not_allowed()),
-    }
+pub(crate) fn answer(app: &App, parts: &Parts, peer: IpAddr) -> Answer {
+    let request = Request::parse(parts, peer, app.settings());
+    let (form, route) = route(&request);
+    route(app, &request).unwrap_or_else(|refusal| Answer::Respond(refusal.render(form, &request)))
 }
 
-fn refused(refusal: &Refusal) -> Response<Body> {
-    tracing::debug!(%refusal, "refused");
-    answers::refused(refusal)
-}
-
-fn claim<'a>(headers: &'a HeaderMap, site: Option<&'a str>) -> Claim<'a> {
-    let header = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
-    Claim {
-        referer: header(REFERER.as_str()),
-        host: header(HOST.as_str()),
-        destination: header("sec-fetch-dest"),
-        site,
+/// The route of a request, and what it answers with.
+fn route(request: &Request<'_>) -> (Form, Route) {
+    match (request.method, request.path) {
+        (&Method::GET | &Method::HEAD, path) => match path {
+            "/" => (Form::Text, demo::page),
+            "/online.png" if online::wants_still(request) => (Form::Still, online::still),
+            "/online.png" => (Form::Picture, online::live),
+            "/top.png" => (Form::Picture, top::picture),
+            "/top.json" => (Form::Json, top::list),
+            "/reading.png" => (Form::Picture, reading::picture),
+            "/mark.png" => (Form::Picture, reading::mark),
+            "/embed" => (Form::Picture, embed::page),
+            "/ignore" | "/unignore" => (Form::Text, ignore::ask),
+            "/onlookers.js" => (Form::Text, live::module),
+            "/live" => (Form::Text, live::page),
+            "/live.js" => (Form::Text, live::script),
+            "/livecount/ws" => (Form::WebSocket, livecount::open),
+            _ => match request.directory() {
+                "/badge/" if path.ends_with(".json") => (Form::Shield, badge::shield),
+                "/badge/" => (Form::Still, badge::picture),
+                "/count/" => (Form::Text, count::answer),
+                "/sample/" => (Form::Text, demo::sample),
+                "/events/" => (Form::Events, events::stream),
+                "/ws/" => (Form::WebSocket, websocket::open),
+                _ => (Form::Text, |_, _| Err(Refusal::NotFound)),
+            },
+        },
+        (&Method::POST, "/ignore" | "/unignore") => (Form::Text, ignore::change),
+        (&Method::OPTIONS, _) if request.directory() == "/events/" => (Form::Events, events::preflight),
+        (&Method::OPTIONS, _) => (Form::Text, |_, _| grant::respond(respond::options())),
+        _ => (Form::Text, |_, _| Err(Refusal::Method)),
     }
 }

@@ -8,9 +8,9 @@ use clap::Parser;
 use onlookers::config::Cli;
 use onlookers::delivery::Fanout;
 use onlookers::feed::{FeedRef, Feeds, View};
-use onlookers::picture::{Label, Style};
 use onlookers::feeds::Pictures;
-use onlookers::room::{Counting, Keys, Limits, Page, PageQuery, CountGuard, RoomName, Rooms, Site};
+use onlookers::picture::{Label, Style};
+use onlookers::room::{CountGuard, Counting, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site};
 use onlookers::server::Server;
 use tokio::sync::oneshot;
 

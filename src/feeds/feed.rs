@@ -1,7 +1,7 @@
 //! A feed: one room in one representation. It encodes once for everyone and keeps only its newest frame.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

@@ -72,7 +72,10 @@ impl View {
             }
             Self::Events => {
                 let counts = room.counts();
-                (fingerprint_of_both(counts), events::event("count", now(), &protocol::count(&room.name(), counts)))
+                (
+                    fingerprint_of_both(counts),
+                    events::event("count", now(), &protocol::count(&room.name(), counts)),
+                )
             }
         }
     }

@@ -1,14 +1,15 @@
-//! One entry of the list of sites that may embed: `example.com`, `*.example.org`, `localhost:3000`.
+//! An entry of the list of sites that may embed: `example.com`, `*.example.org`, `localhost:3000`.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::room::{Site, SiteError, canonical_host, split_port};
+use crate::room::{Site, SiteError};
+use crate::room::{canonical_host, split_port};
 
-/// Which sites an entry of the list stands for.
+/// The sites that an entry of the list stands for.
 ///
-/// `example.com` is that host on any port, `example.com:8080` on that port only (80 and 443 are what a URL without a
-/// port means), `*.example.org` every host below `example.org`, but not itself. Internationalised names are taken in
+/// `example.com` is that host on any port; `example.com:8080` on that port only, where 80 and 443 match a URL without a
+/// port; `*.example.org` every host below `example.org`, but not `example.org` itself. Internationalised names may have
 /// either spelling.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pattern {
@@ -17,7 +18,7 @@ pub struct Pattern {
     port: Option<u16>,
 }
 
-/// Text that is no pattern, and why.
+/// Why text is not a pattern.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PatternError {
     text: String,
@@ -25,12 +26,12 @@ pub struct PatternError {
 }
 
 impl Pattern {
-    /// Whether `site` is one of those meant.
+    /// Whether the pattern stands for `site`.
     pub fn matches(&self, site: &Site) -> bool {
         self.matches_host(site.host()) && self.port.is_none_or(|port| matches_port(port, site.port()))
     }
 
-    /// The site it means, if that is one.
+    /// The site that it stands for, if that is exactly one.
     pub(crate) fn as_site(&self) -> Option<Site> {
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
         (!self.below).then(|| format!("{}{port}", self.host).parse().ok()).flatten()
@@ -59,7 +60,7 @@ impl FromStr for Pattern {
         };
         let (host, port) = split_port(rest).map_err(refuse)?;
         let host = canonical_host(host).map_err(refuse)?;
-        // An asterisk elsewhere would pass for a host's letter and silently match nothing.
+        // An asterisk elsewhere would count as a letter of the host, and silently match nothing.
         if host.is_empty() || host.contains('*') {
             return Err(refuse(SiteError::Host));
         }
@@ -84,14 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_means_itself_on_any_port() {
+    fn a_host_matches_itself_on_any_port() {
         assert!(matches("example.com", "https://example.com/"));
         assert!(matches("Example.COM.", "http://example.com:8080/"));
         assert!(!matches("example.com", "https://www.example.com/"));
     }
 
     #[test]
-    fn a_port_means_that_port() {
+    fn a_port_matches_only_that_port() {
         assert!(matches("localhost:3000", "http://localhost:3000/"));
         assert!(!matches("localhost:3000", "http://localhost:3001/"));
         assert!(!matches("localhost:3000", "http://localhost/"));
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_asterisk_means_what_is_below() {
+    fn an_asterisk_matches_hosts_below() {
         assert!(matches("*.example.org", "https://a.example.org/"));
         assert!(matches("*.example.org:8080", "https://a.b.example.org:8080/"));
         assert!(!matches("*.example.org", "https://example.org/"));
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused_with_a_sentence() {
+    fn bad_patterns_are_refused_with_a_sentence() {
         for text in
             ["", "*", "*.", "a.*.example", "https://example.com", "example.com/path", "a b", "example.com:x"]
         {

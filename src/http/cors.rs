@@ -1,4 +1,4 @@
-//! Which pages' scripts may read an answer (Fetch Living Standard, CORS protocol).
+//! The fields that say which pages' scripts may read an answer (Fetch Living Standard, CORS protocol).
 
 use std::iter;
 
@@ -6,16 +6,11 @@ use hyper::HeaderMap;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderName,
-    HeaderValue, ORIGIN, VARY,
+    HeaderValue, VARY,
 };
 
-/// From where a request comes, if it says so.
-pub(super) fn origin(request: &HeaderMap) -> Option<&[u8]> {
-    request.get(ORIGIN).map(HeaderValue::as_bytes)
-}
-
-/// The fields of an answer to who may read it: that very origin's pages, with the cookie that keeps its owner from being
-/// counted; never `*`. And caches have to know that another origin would get another one.
+/// The fields of an answer that pages of `origin` may read, and no others: never `*`. With credentials, so that the cookie
+/// which keeps its owner from being counted is sent. `Vary` tells caches that another origin gets another answer.
 pub(super) fn fields(origin: Option<&[u8]>) -> impl Iterator<Item = (HeaderName, &[u8])> {
     let readable = origin.into_iter().flat_map(|origin| {
         [
@@ -27,20 +22,20 @@ pub(super) fn fields(origin: Option<&[u8]>) -> impl Iterator<Item = (HeaderName,
     iter::once((VARY, &b"Origin"[..])).chain(readable)
 }
 
-/// Those fields, for hyper to send.
+/// The same fields, for hyper to send.
 pub(super) fn readable(origin: Option<&[u8]>) -> HeaderMap {
     let field = |(name, value)| Some((name, HeaderValue::from_bytes(value).ok()?));
     fields(origin).filter_map(field).collect()
 }
 
-/// The fields of an answer to who may not read it.
+/// The fields of an answer that no other site's page may read.
 pub(super) fn unreadable() -> HeaderMap {
     readable(None)
 }
 
-/// What a browser asks before it lets a page's script send a header that isn't safelisted, as `Last-Event-ID`.
-pub(super) fn preflight(request: &HeaderMap) -> HeaderMap {
-    let mut fields = readable(origin(request));
+/// The fields of an answer to a browser that asks whether a script may send headers that aren't safelisted.
+pub(super) fn preflight(origin: Option<&[u8]>) -> HeaderMap {
+    let mut fields = readable(origin);
     if fields.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
         fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
         fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Last-Event-ID, Cache-Control"));
@@ -54,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_for_the_origin_that_asked_and_names_it_to_the_byte() {
+    fn an_answer_names_the_origin_that_asked() {
         let readable = readable(Some(b"https://a.example"));
         assert_eq!(readable[VARY], "Origin");
         assert_eq!(readable[ACCESS_CONTROL_ALLOW_ORIGIN], "https://a.example");

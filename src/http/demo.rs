@@ -1,67 +1,41 @@
-//! The demo page: the live picture, the tags to copy, and a gallery of styles.
+//! `/`: the demo page with the live picture, the tags to copy, and a gallery of styles; `/sample/…`: the gallery's pictures.
 
-use hyper::Response;
-use hyper::header::HOST;
-use hyper::http::request::Parts;
-
-use super::query::Query;
-use super::{Body, answers, still};
-use crate::app::App;
-use crate::picture::{Label, StyleBuilder, Value};
-use crate::room::Site;
+use super::respond::{NO_SCRIPTS, PNG, SVG};
+use super::{Answer, App, Refusal, Request, grant, static_file};
+use crate::picture::{Label, Style, StyleBuilder, Value, svg};
 
 const PAGE: &str = include_str!("../../demo/index.html");
 
-/// The page, with the picture in the style that its own query asks for, and the tags as they are to be copied.
-pub(super) fn page(app: &App, request: &Parts) -> Response<Body> {
-    let asked = Query::parse(request.uri.query()).and_then(|query| {
-        let style = query.style(StyleBuilder::new(Label::default()), &app.themes)?;
-        Ok((query.style_parameters(), style))
-    });
-    let (parameters, style) = match asked {
-        Ok(asked) => asked,
-        Err(bad) => return answers::bad_query(&bad),
-    };
-    let (width, height) = style.size(Value::Count(0));
-    let parameters = if parameters.is_empty() { parameters } else { format!("?{parameters}") };
-    answers::page(
-        PAGE.replace("{{address}}", &address(request))
-            .replace("{{size}}", &format!("width=\"{width}\" height=\"{height}\""))
-            // In a tag, an ampersand is written as an entity; in a tag that is shown, that is written so again.
-            .replace("{{style}}", &parameters.replace('&', "&amp;"))
-            .replace("{{shown}}", &parameters.replace('&', "&amp;amp;")),
-    )
+/// The page. The picture and the tags to copy have the style that the page's own query asks for.
+pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
+    let (width, height) = style(app, request)?.size(Value::Count(0));
+    let mut query = request.query()?.style_parameters();
+    if !query.is_empty() {
+        query.insert(0, '?');
+    }
+    let page = PAGE
+        .replace("{{address}}", &request.server_address())
+        .replace("{{size}}", &format!("width=\"{width}\" height=\"{height}\""))
+        // An ampersand in a tag is escaped once; in a tag that is shown as text, twice.
+        .replace("{{style}}", &query.replace('&', "&amp;"))
+        .replace("{{shown}}", &query.replace('&', "&amp;amp;"));
+    grant::respond(static_file::page(request, page, NO_SCRIPTS))
 }
 
-/// `/sample/1234.svg`, `.png`: how a number looks in a style. The demo page's gallery shows these rather than a stream for
-/// each style: six streams are all that a browser opens to a host.
-pub(super) fn sample(app: &App, request: &Parts, name: &str) -> Response<Body> {
+/// `/sample/1234.svg`, `.png`: a number in a style. The gallery shows stills, as browsers open only six streams to a host.
+pub(super) fn sample(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     let sample =
-        name.rsplit_once('.').and_then(|(number, extension)| Some((number.parse().ok()?, extension)));
-    let Some((number, extension)) = sample else { return answers::not_found() };
-    let style = Query::parse(request.uri.query())
-        .and_then(|query| query.style(StyleBuilder::new(Label::default()), &app.themes));
-    let style = match style {
-        Ok(style) => style,
-        Err(bad) => return answers::bad_query(&bad),
-    };
-    let value =
-        if style.shows_peak() { Value::Peak { now: number, peak: number } } else { Value::Count(number) };
-    match extension {
-        "png" => still::answer(request, "image/png", app.pictures.png(&style, value)),
-        "svg" => still::answer(request, "image/svg+xml", app.pictures.svg(&style, value)),
-        _ => answers::not_found(),
-    }
+        request.rest().rsplit_once('.').and_then(|(number, kind)| Some((number.parse().ok()?, kind)));
+    let (now, extension) = sample.ok_or(Refusal::NotFound)?;
+    let style = style(app, request)?;
+    let value = if style.shows_peak() { Value::Peak { now, peak: now } } else { Value::Count(now) };
+    grant::respond(match extension {
+        "png" => static_file::fresh(request, PNG, app.pictures.png(&style, value)),
+        "svg" => static_file::fresh(request, SVG, svg(&style, value)),
+        _ => return Err(Refusal::NotFound),
+    })
 }
 
-/// The address under which the page was asked for. A proxy that ends TLS says so in X-Forwarded-Proto; it changes
-/// nothing but this text.
-pub(super) fn address(request: &Parts) -> String {
-    let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
-    let scheme = if header("x-forwarded-proto") == Some("https") { "https" } else { "http" };
-    let host = header(HOST.as_str()).and_then(|host| host.parse::<Site>().ok());
-    match host {
-        Some(host) => format!("{scheme}://{host}"),
-        None => String::new(),
-    }
+fn style(app: &App, request: &Request<'_>) -> Result<Style, Refusal> {
+    Ok(request.query()?.style(StyleBuilder::new(Label::default()), &app.themes)?)
 }

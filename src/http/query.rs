@@ -4,129 +4,131 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use super::embed;
 use crate::picture::{Style, StyleBuilder, StyleError, Themes};
-use crate::room::{Counting, PageQuery, Position};
+use crate::room::{Counting, PageQuery, Position, RoomName};
 
-/// The longest query, in bytes.
-const LONGEST: usize = 4 * 1024;
+/// The maximum length of a query, in bytes.
+const MAX_LENGTH: usize = 4 * 1024;
 
-/// The most pages that a ranking's picture lists.
-const MAX_ROWS_IN_PICTURE: u8 = 50;
+/// The maximum of `rows` and `top`, in pages of a ranking.
+const MAX_ROWS: u8 = 50;
 
-/// What the URL of a picture asks for. What it names that is not known is ignored.
+/// The parameters of all routes. Unknown parameters are ignored.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Query<'a> {
-    /// As it came; a style's parameters are taken from it when it is known whose they are.
+    /// As it came. The style's parameters are parsed later, when the site's own defaults are known.
     raw: &'a str,
-    /// `live`: whether to answer with a stream; if it doesn't say, that depends on who asks.
+    /// `live`: whether to answer with a stream. Without it, that depends on the client.
     pub(super) live: Option<bool>,
-    /// `u`: present once the URL is one that no other page has.
+    /// `u`: whether the URL was made unique by a redirect.
     pub(super) unique: bool,
-    /// `site`: for whom a page of this server speaks.
+    /// `site`: the site that a page of this server speaks for.
     pub(super) site: Option<Cow<'a, str>>,
-    /// `page`: which page of the site; none for the whole site.
+    /// `page`: the page of the site; the whole site without it.
     pub(super) page: Option<Cow<'a, str>>,
-    /// `query=keep`: a page's own query belongs to its name.
+    /// `query=keep`: whether a page's own query belongs to its name.
     pub(super) page_query: PageQuery,
-    /// `show`: which room's number to paint.
+    /// `show`: the room whose number is painted.
     pub(super) show: Option<Show>,
-    /// `count`: open pages or visitors.
+    /// `count`: open tabs or visitors.
     pub(super) counting: Counting,
     /// `rows`: how many pages a ranking lists.
     pub(super) rows: Option<u8>,
-    /// `top`: how many of the site's pages a WebSocket is told of, by viewers.
+    /// `top`: how many pages the ranking sent to a WebSocket lists.
     pub(super) top: Option<u8>,
-    /// `width` and `height`: of a strip, in pixels.
+    /// `width` and `height` of a strip, in pixels.
     pub(super) width: Option<u16>,
     pub(super) height: Option<u16>,
-    /// `at`: how far down the page a picture is that tells so, from 0 to 100.
+    /// `at`: how far down the page a marking picture is, from 0 to 100.
     pub(super) at: Option<Position>,
-    /// `refresh`: after what time a framed page loads itself again.
+    /// `refresh`: the time after which a framed page reloads itself.
     pub(super) refresh: Option<Duration>,
-    /// `peek=1`: look without being counted.
+    /// `peek=1`: to look without being counted.
     pub(super) peek: bool,
 }
 
-/// Which of the two rooms a page's picture is of.
+/// The room that a page's picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Show {
     Site,
     Page,
 }
 
-/// A query that can't be taken.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum BadQuery {
-    /// Longer than 4096 bytes.
-    TooLong,
-    /// This parameter can't be what it is, and why.
-    Parameter(&'static str, String),
+/// Why a query can't be parsed. Displays as a sentence that names the parameter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct QueryError {
+    /// The bad part, in one word.
+    pub(super) name: &'static str,
+    sentence: String,
 }
 
-impl BadQuery {
-    pub(super) fn new(parameter: &'static str, why: impl ToString) -> Self {
-        Self::Parameter(parameter, why.to_string())
-    }
-
-    /// What is bad, in one word.
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::TooLong => "query",
-            Self::Parameter(name, _) => name,
-        }
+impl QueryError {
+    pub(super) fn new(parameter: &'static str, reason: impl fmt::Display) -> Self {
+        Self { name: parameter, sentence: format!("The parameter {parameter} is bad: {reason}.") }
     }
 }
 
-impl fmt::Display for BadQuery {
+impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => write!(f, "The query of this URL is longer than {LONGEST} bytes."),
-            Self::Parameter(name, why) => write!(f, "The parameter {name} is bad: {why}."),
-        }
+        f.write_str(&self.sentence)
     }
 }
 
-impl From<StyleError> for BadQuery {
+impl std::error::Error for QueryError {}
+
+impl From<StyleError> for QueryError {
     fn from(StyleError { parameter, reason }: StyleError) -> Self {
-        Self::Parameter(parameter, reason)
+        Self::new(parameter, reason)
     }
 }
 
 impl<'a> Query<'a> {
     /// # Errors
-    /// [`BadQuery`] if it is too long or a value can't be.
-    pub(super) fn parse(query: Option<&'a str>) -> Result<Self, BadQuery> {
+    /// [`QueryError`], if it is too long or has a bad value.
+    pub(super) fn parse(query: Option<&'a str>) -> Result<Self, QueryError> {
         let query = query.unwrap_or_default();
-        if query.len() > LONGEST {
-            return Err(BadQuery::TooLong);
+        if query.len() > MAX_LENGTH {
+            let sentence = format!("The query of this URL is longer than {MAX_LENGTH} bytes.");
+            return Err(QueryError { name: "query", sentence });
         }
         let mut parsed = Self { raw: query, ..Self::default() };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            parsed.take(&name, value)?;
+            parsed.set(&name, value)?;
         }
         Ok(parsed)
     }
 
-    /// The style that the parameters ask for, beginning with what is the default where they are asked.
+    /// The style that the parameters ask for; `style` has the defaults.
     ///
     /// # Errors
-    /// [`BadQuery`] if one of them can't be.
-    pub(super) fn style(&self, mut style: StyleBuilder, themes: &Themes) -> Result<Style, BadQuery> {
+    /// [`QueryError`], if one of them has a bad value.
+    pub(super) fn style(&self, mut style: StyleBuilder, themes: &Themes) -> Result<Style, QueryError> {
         for (name, value) in form_urlencoded::parse(self.raw.as_bytes()) {
             style.take(&name, &value)?;
         }
         Ok(style.build(themes)?)
     }
 
-    /// Those of the parameters that are a style's, as a query of their own.
+    /// The style's parameters, as a query of their own.
     pub(super) fn style_parameters(&self) -> String {
         let mut style = StyleBuilder::default();
         self.written(None, |name, value| style.take(name, value) == Ok(true))
     }
 
-    /// The query for a picture on a page that was asked for with this one, with `own` before all else.
-    pub(super) fn for_the_picture(&self, own: Option<(&str, &str)>) -> String {
+    /// The same room as `room`, or its whole site if `show=site` says so.
+    pub(super) fn shown<'n>(&self, room: &'n RoomName) -> Cow<'n, RoomName> {
+        let site = if self.show == Some(Show::Site) { room.whole_site() } else { None };
+        site.map_or(Cow::Borrowed(room), Cow::Owned)
+    }
+
+    /// The query that was asked for, with a `u=` that no other page has.
+    pub(super) fn with_unique(&self, unique: u64) -> String {
+        let separator = if self.raw.is_empty() { "" } else { "&" };
+        format!("?{}{separator}u={unique:016x}", self.raw)
+    }
+
+    /// The query for the picture on a page that was asked for with this one. `own` comes first.
+    pub(super) fn for_picture(&self, own: Option<(&str, &str)>) -> String {
         let query = self.written(own, |name, _| !matches!(name, "site" | "u" | "live" | "refresh"));
         if query.is_empty() { query } else { format!("?{query}") }
     }
@@ -136,7 +138,7 @@ impl<'a> Query<'a> {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(kept).finish()
     }
 
-    fn take(&mut self, name: &str, value: Cow<'a, str>) -> Result<(), BadQuery> {
+    fn set(&mut self, name: &str, value: Cow<'a, str>) -> Result<(), QueryError> {
         match name {
             "live" => self.live = Some(one_of("live", &value, &[("1", true), ("0", false)])?),
             "u" => self.unique = true,
@@ -153,7 +155,7 @@ impl<'a> Query<'a> {
                 self.counting =
                     one_of("count", &value, &[("pages", Counting::Tabs), ("visitors", Counting::Visitors)])?;
             }
-            "refresh" => self.refresh = Some(embed::refresh(&value)?),
+            "refresh" => self.refresh = Some(refresh(&value)?),
             "rows" => self.rows = Some(rows("rows", &value)?),
             "top" => self.top = Some(rows("top", &value)?),
             "width" => self.width = Some(pixels("width", &value)?),
@@ -166,30 +168,36 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Bytes that are no UTF-8 arrive as the replacement character, which no name of a site or a page has.
-fn text<'a>(parameter: &'static str, value: Cow<'a, str>) -> Result<Cow<'a, str>, BadQuery> {
-    if value.contains('\u{fffd}') { Err(BadQuery::new(parameter, "not UTF-8")) } else { Ok(value) }
+/// Bytes that aren't UTF-8 arrive as the replacement character, which no name of a site or a page contains.
+fn text<'a>(parameter: &'static str, value: Cow<'a, str>) -> Result<Cow<'a, str>, QueryError> {
+    if value.contains('\u{fffd}') { Err(QueryError::new(parameter, "not UTF-8")) } else { Ok(value) }
 }
 
-fn rows(parameter: &'static str, value: &str) -> Result<u8, BadQuery> {
-    let rows = value.parse().ok().filter(|rows| (1..=MAX_ROWS_IN_PICTURE).contains(rows));
-    rows.ok_or_else(|| BadQuery::new(parameter, format!("not a number from 1 to {MAX_ROWS_IN_PICTURE}")))
+fn rows(parameter: &'static str, value: &str) -> Result<u8, QueryError> {
+    let rows = value.parse().ok().filter(|rows| (1..=MAX_ROWS).contains(rows));
+    rows.ok_or_else(|| QueryError::new(parameter, format!("not a number from 1 to {MAX_ROWS}")))
 }
 
-fn pixels(parameter: &'static str, value: &str) -> Result<u16, BadQuery> {
-    value.parse().map_err(|_| BadQuery::new(parameter, "not a number of pixels"))
+fn pixels(parameter: &'static str, value: &str) -> Result<u16, QueryError> {
+    value.parse().map_err(|_| QueryError::new(parameter, "not a number of pixels"))
 }
 
-fn percent(parameter: &'static str, value: &str) -> Result<Position, BadQuery> {
+fn percent(parameter: &'static str, value: &str) -> Result<Position, QueryError> {
     let part = value.parse().ok().and_then(|percent: f32| Position::try_from(percent / 100.0).ok());
-    part.ok_or_else(|| BadQuery::new(parameter, "not a number from 0 to 100"))
+    part.ok_or_else(|| QueryError::new(parameter, "not a number from 0 to 100"))
 }
 
-fn one_of<T: Copy>(parameter: &'static str, value: &str, choices: &[(&str, T)]) -> Result<T, BadQuery> {
+fn refresh(value: &str) -> Result<Duration, QueryError> {
+    let time = humantime::parse_duration(value).ok();
+    let time = time.filter(|time| (Duration::from_secs(10)..=Duration::from_hours(24)).contains(time));
+    time.ok_or_else(|| QueryError::new("refresh", "it can be 10s to 24h"))
+}
+
+fn one_of<T: Copy>(parameter: &'static str, value: &str, choices: &[(&str, T)]) -> Result<T, QueryError> {
     let chosen = choices.iter().find(|(name, _)| *name == value);
     chosen.map(|(_, choice)| *choice).ok_or_else(|| {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-        BadQuery::new(parameter, format!("not one of: {}", names.join(", ")))
+        QueryError::new(parameter, format!("not one of: {}", names.join(", ")))
     })
 }
 
@@ -198,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_is_taken_and_the_rest_ignored() {
+    fn known_parameters_are_parsed_and_others_ignored() {
         let raw = "x=1&u=abc&site=b%C3%BCcher.example&&=&%zz&page=/a&show=site&count=visitors&peek=1&live=0\
             &rows=7&width=300&height=8&at=25";
         let wanted = Query {
@@ -224,8 +232,8 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_named() {
-        assert_eq!(Query::parse(Some("site=%ff")), Err(BadQuery::new("site", "not UTF-8")));
-        assert_eq!(Query::parse(Some("show=all")), Err(BadQuery::new("show", "not one of: site, page")));
+        assert_eq!(Query::parse(Some("site=%ff")), Err(QueryError::new("site", "not UTF-8")));
+        assert_eq!(Query::parse(Some("show=all")), Err(QueryError::new("show", "not one of: site, page")));
         for bad in [
             "page=%ff",
             "count=1",
@@ -239,6 +247,6 @@ mod tests {
         ] {
             assert!(Query::parse(Some(bad)).is_err(), "{bad}");
         }
-        assert!(Query::parse(Some(&"a".repeat(LONGEST + 1))).is_err());
+        assert!(Query::parse(Some(&"a".repeat(MAX_LENGTH + 1))).is_err());
     }
 }

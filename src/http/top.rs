@@ -1,30 +1,25 @@
 //! `/top.png` and `/top.json`: the pages of a site by viewers.
 
-use std::net::IpAddr;
-
 use hyper::StatusCode;
-use hyper::header::REFERER;
-use hyper::http::request::Parts;
 use serde::Serialize;
 
+use super::admission::embedding_site;
 use super::online::redirect_to_unique;
-use super::query::{BadQuery, Query};
-use super::{Body, answers, claim, refused};
-use crate::app::App;
+use super::query::QueryError;
+use super::{Answer, App, Refusal, Request, grant, respond};
 use crate::config::Audience;
-use crate::transport::Answer;
 use crate::feeds::View;
-use crate::gate::Refusal;
-use crate::room::{RoomName, Site};
+use crate::gate::GateError;
+use crate::room::{Page, RoomName, Site};
 
-/// How many pages are listed if the URL doesn't say.
-const ROWS: u8 = 10;
+/// How many pages the picture lists if the URL doesn't say.
+const DEFAULT_ROWS: u8 = 10;
 
-/// And in a list that is no picture.
-const MAX_ROWS_AS_JSON: usize = 100;
+/// How many pages the JSON lists at most.
+const MAX_LISTED: usize = 100;
 
 #[derive(Serialize)]
-struct Top<'a> {
+struct Ranking<'a> {
     site: &'a str,
     pages: Vec<Row>,
 }
@@ -36,72 +31,49 @@ struct Row {
     visitors: u64,
 }
 
-/// The live picture. Whoever looks at it isn't counted by it.
-pub(super) fn picture(app: &App, request: &Parts, peer: IpAddr) -> Answer {
-    let settings = app.settings();
-    let query = match Query::parse(request.uri.query()) {
-        Ok(query) => query,
-        Err(bad) => return Answer::Respond(answers::bad_query(&bad)),
-    };
-    let admission = match settings.gate.admit(&claim(&request.headers, query.site.as_deref())) {
-        Ok(admission) => admission,
-        Err(refusal) => return Answer::Respond(refused(&refusal)),
-    };
-    if settings.ranking(&admission.site) == Audience::Nobody {
-        return Answer::Respond(refused(&Refusal::NotAllowed(admission.site)));
+/// The live picture. Its viewers aren't counted.
+pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
+    let (query, site) = (request.query()?, embedding_site(request)?);
+    if request.settings.ranking(&site) == Audience::Nobody {
+        return Err(GateError::NotAllowed(site).into());
     }
     if !query.unique {
-        return Answer::Respond(redirect_to_unique(request));
+        return redirect_to_unique(request);
     }
-    let view = View::Top { rows: query.rows.unwrap_or(ROWS) };
-    app.watch(&settings, &RoomName::site(admission.site), view, (request, peer))
+    let view = View::Top { rows: query.rows.unwrap_or(DEFAULT_ROWS) };
+    grant::stream(app, request, None, (&RoomName::site(site), view))
 }
 
 /// The list as it is now, most viewers first.
-pub(super) fn list(app: &App, request: &Parts) -> hyper::Response<Body> {
-    let site = match site_asked_for(request) {
-        Ok(site) => site,
-        Err(bad) => return answers::bad_query(&bad),
-    };
-    let settings = app.settings();
-    let own = claim(&request.headers, None);
-    let may = match settings.ranking(&site) {
-        Audience::Everyone => settings.gate.allows(&site),
-        Audience::Own => settings.gate.admit(&own).is_ok_and(|admission| admission.site == site),
+pub(super) fn list(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
+    let (site, gate) = (listed_site(request)?, &request.settings.gate);
+    let is_shown = match request.settings.ranking(&site) {
+        Audience::Everyone => gate.allows(&site),
+        Audience::Own => gate.admit(&request.claim).is_ok_and(|admission| admission.site == site),
         Audience::Nobody => false,
     };
-    if !may {
-        return refused_in_json(&Refusal::NotAllowed(site));
+    if !is_shown {
+        return Err(GateError::NotAllowed(site).into());
     }
-    answers::json(StatusCode::OK, &Top { site: site.as_str(), pages: app.rows(&site) })
+    let pages = rows(app, &site);
+    grant::respond(respond::json(StatusCode::OK, &Ranking { site: site.as_str(), pages }))
 }
 
 /// `site=`, or the site of the page that asks.
-fn site_asked_for(request: &Parts) -> Result<Site, BadQuery> {
-    let query = Query::parse(request.uri.query())?;
-    if let Some(site) = query.site {
-        return site.parse().map_err(|why| BadQuery::new("site", why));
+fn listed_site(request: &Request<'_>) -> Result<Site, QueryError> {
+    match &request.query()?.site {
+        Some(name) => name.parse().map_err(|why| QueryError::new("site", why)),
+        None => Site::of_url(request.referer())
+            .map_err(|_| QueryError::new("site", "missing; write site=example.com")),
     }
-    let referer = request.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
-    Site::of_url(referer.unwrap_or_default())
-        .map_err(|_| BadQuery::new("site", "missing; write site=example.com"))
 }
 
-fn refused_in_json(refusal: &Refusal) -> hyper::Response<Body> {
-    tracing::debug!(%refusal, "refused");
-    answers::json(StatusCode::FORBIDDEN, &serde_json::json!({ "error": "This ranking is not shown to you." }))
-}
-
-impl App {
-    fn rows(&self, site: &Site) -> Vec<Row> {
-        let room = self.rooms.find(&RoomName::site(site.clone()));
-        let top = room.map(|room| room.top(MAX_ROWS_AS_JSON)).unwrap_or_default();
-        top.into_iter()
-            .map(|(page, count)| {
-                let name = RoomName::page(site.clone(), page.clone());
-                let visitors = self.rooms.find(&name).map_or(0, |room| room.counts().visitors);
-                Row { page: page.to_string(), count, visitors }
-            })
-            .collect()
-    }
+fn rows(app: &App, site: &Site) -> Vec<Row> {
+    let room = app.rooms.find(&RoomName::site(site.clone()));
+    let pages = room.map(|room| room.top(MAX_LISTED)).unwrap_or_default();
+    let row = |(page, count): (Page, u64)| {
+        let room = app.rooms.find(&RoomName::page(site.clone(), page.clone()));
+        Row { page: page.to_string(), count, visitors: room.map_or(0, |room| room.counts().visitors) }
+    };
+    pages.into_iter().map(row).collect()
 }

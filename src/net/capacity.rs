@@ -1,6 +1,7 @@
 //! Capacity: how many viewers there may be, in total and from one address. A new viewer never displaces another.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::room::sync::atomic::{AtomicUsize, Ordering};
@@ -74,6 +75,17 @@ impl Drop for Permit {
         }
     }
 }
+
+impl fmt::Display for CapacityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Total => "the server has as many viewers as it may have",
+            Self::Address => "the address has as many viewers as it may have",
+        })
+    }
+}
+
+impl std::error::Error for CapacityError {}
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
-use super::cursor::Cursor;
 use super::connection::{Connection, ConnectionId, Protocol};
+use super::cursor::Cursor;
 use super::inbox::{Commands, Inbox};
 use super::sender::Sender;
 use super::socket::Gone;

@@ -84,9 +84,9 @@ impl Sender {
         let Some(ring) = self.ring.as_mut().filter(|_| deliveries.len() >= self.min_sends) else {
             return (sent, partly);
         };
-        let sends = deliveries.iter().map(|Delivery { to, frame }| {
-            (connections[to.connection.index()].as_fd(), &frame[..])
-        });
+        let sends = deliveries
+            .iter()
+            .map(|Delivery { to, frame }| (connections[to.connection.index()].as_fd(), &frame[..]));
         let finished = ring.send_all(sends, |number, result| {
             sent = number + 1;
             if !matches!(result, Ok(bytes) if bytes == deliveries[number].frame.len()) {

@@ -38,8 +38,7 @@ impl Socket {
         registry: &Registry,
         id: ConnectionId,
     ) -> Result<(), Gone> {
-        let interest =
-            if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let interest = if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         registry.reregister(&mut self.0, id.token(), interest).map_err(|_| Gone)
     }
 

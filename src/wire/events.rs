@@ -24,9 +24,16 @@ pub static HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
 /// The last line of a stream, for people who read it. Clients reconnect when it has ended.
 pub const CLOSING: Bytes = Bytes::from_static(b": the server stops\n\n");
 
+/// The response's head alone, for HEAD.
+pub fn head(origin: Option<&[u8]>) -> Bytes {
+    let mut head = Vec::new();
+    write_head(&mut head, origin);
+    head.into()
+}
+
 /// Appends the response's head, which lets pages of `origin` read the stream (Fetch Living Standard, CORS protocol): those
 /// pages alone, with the cookie that keeps a site's owner from being counted; never `*`.
-pub fn write_head(buffer: &mut Vec<u8>, origin: Option<&[u8]>) {
+fn write_head(buffer: &mut Vec<u8>, origin: Option<&[u8]>) {
     buffer.extend_from_slice(HEAD.as_bytes());
     if let Some(origin) = origin {
         buffer.extend_from_slice(b"access-control-allow-origin: ");

@@ -86,7 +86,12 @@ impl EventLoop {
     }
 
     /// A connection that receives nothing yet; none if its socket can't be watched.
-    pub(super) fn insert(&mut self, socket: Socket, permit: Permit, protocol: Protocol) -> Option<ConnectionId> {
+    pub(super) fn insert(
+        &mut self,
+        socket: Socket,
+        permit: Permit,
+        protocol: Protocol,
+    ) -> Option<ConnectionId> {
         self.insert_connection(Connection::new(socket, permit, protocol))
     }
 

@@ -1,17 +1,14 @@
-//! Clients known to take no stream: image proxies, link previews, crawlers, feed readers, mail programs.
+//! The kind of a client, by its User-Agent.
 
 use std::sync::LazyLock;
 
-use hyper::HeaderMap;
-use hyper::header::USER_AGENT;
-
-/// The list; `clients.tsv` says of each what it is and who says so.
+/// The clients that take no stream. The file says what each one is, and names a source.
 const LIST: &str = include_str!("clients.tsv");
 
-/// Firefox's engine.
+/// Firefox's engine, as its User-Agent names it; those of other engines say `like Gecko`.
 const ENGINE: &[u8] = b" Gecko/";
 
-/// The names, by their first byte in either case: most places in a User-Agent are done with by one look.
+/// The names by their first byte, in either case: at most positions of a User-Agent one look is enough.
 static NAMES: LazyLock<[Vec<&[u8]>; 256]> = LazyLock::new(|| {
     let rows = LIST.lines().filter(|line| !line.starts_with('#'));
     let names: Vec<_> = rows.filter_map(|line| line.split('\t').next()).map(str::as_bytes).collect();
@@ -22,8 +19,33 @@ static NAMES: LazyLock<[Vec<&[u8]>; 256]> = LazyLock::new(|| {
     })
 });
 
-/// Whether a client with that User-Agent is one of them. Nothing is copied for it: it is asked of every page with a script.
-pub(super) fn takes_no_stream(agent: &[u8]) -> bool {
+/// How a program handles a stream, as far as its User-Agent tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Client {
+    /// A browser, or an unknown program.
+    Ordinary,
+    /// Takes no stream: an image proxy, a link preview, a crawler, a feed reader, a mail program.
+    NoStream,
+    /// Firefox, or another browser with its engine. It closes the stream of a page that has gone when data arrives for
+    /// the second time, not for the first: with a frame every second such a page was uncounted after 1.5 s, with one
+    /// every 4 s after 7.5 s (Firefox ESR 153).
+    HangsUpLate,
+}
+
+impl Client {
+    /// The kind of client that sends this User-Agent. Allocates nothing.
+    pub(super) fn of(agent: &[u8]) -> Self {
+        if takes_no_stream(agent) {
+            Self::NoStream
+        } else if agent.windows(ENGINE.len()).any(|part| part == ENGINE) {
+            Self::HangsUpLate
+        } else {
+            Self::Ordinary
+        }
+    }
+}
+
+fn takes_no_stream(agent: &[u8]) -> bool {
     let names = &*NAMES;
     (0..agent.len()).any(|at| {
         let rest = &agent[at..];
@@ -33,20 +55,12 @@ pub(super) fn takes_no_stream(agent: &[u8]) -> bool {
     })
 }
 
-/// Whether it is Firefox, or another browser with its engine (the others' User-Agents say `like Gecko`). What is sent to
-/// a page that has gone makes it close the stream at the second arrival, not at the first: with a frame every second a
-/// page that was left was uncounted after 1.5 s, with one every 4 s after 7.5 s (Firefox ESR 153).
-pub(super) fn hangs_up_late(headers: &HeaderMap) -> bool {
-    let agent = headers.get(USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
-    agent.windows(ENGINE.len()).any(|part| part == ENGINE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_well_formed_and_has_a_source_for_each() {
+    fn the_list_is_well_formed_with_a_source_for_each() {
         for line in LIST.lines().filter(|line| !line.starts_with('#')) {
             let columns: Vec<_> = line.split('\t').collect();
             assert!(
@@ -57,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_is_found_anywhere_and_in_any_case_but_only_whole() {
+    fn a_name_is_found_anywhere_in_any_case_but_only_whole() {
         for name in NAMES.iter().flatten().map(|name| std::str::from_utf8(name).unwrap()) {
             for agent in
                 [name.to_ascii_uppercase(), format!("x {}", name.to_ascii_lowercase()), format!("{name}/1")]
@@ -70,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_known_and_browsers_are_not() {
+    fn proxies_take_no_stream_and_browsers_do() {
         for agent in [
             "github-camo (876de43e)",
             "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
@@ -78,7 +92,7 @@ mod tests {
             "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)",
             "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; Googlebot/2.1; +http://www.google.com/bot.html) Chrome/99",
         ] {
-            assert!(takes_no_stream(agent.as_bytes()), "{agent}");
+            assert_eq!(Client::of(agent.as_bytes()), Client::NoStream, "{agent}");
         }
         for agent in [
             "",
@@ -87,7 +101,14 @@ mod tests {
             "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15",
             "curl/8.0",
         ] {
-            assert!(!takes_no_stream(agent.as_bytes()), "{agent}");
+            assert_ne!(Client::of(agent.as_bytes()), Client::NoStream, "{agent}");
         }
+    }
+
+    #[test]
+    fn only_firefox_hangs_up_late() {
+        let firefox = b"Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0";
+        assert_eq!(Client::of(firefox), Client::HangsUpLate);
+        assert_eq!(Client::of(b"AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0"), Client::Ordinary);
     }
 }

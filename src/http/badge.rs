@@ -1,0 +1,41 @@
+//! `/badge/example.com/posts/1.png`, `.svg`, `.json`: one complete picture, never counted.
+
+use super::numbers::Numbers;
+use super::respond::{self, PNG, SVG};
+use super::{Answer, App, Refusal, Request, grant, static_file};
+use crate::gate::GateError;
+use crate::picture::{Style, StyleBuilder, Value, svg};
+use crate::room::RoomName;
+
+/// The picture.
+pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
+    let (name, extension) = request.rest().rsplit_once('.').ok_or(Refusal::NotFound)?;
+    if !matches!(extension, "png" | "svg") {
+        return Err(Refusal::NotFound);
+    }
+    let (style, value) = badge(app, request, name)?;
+    grant::respond(match extension {
+        "png" => static_file::fresh(request, PNG, app.pictures.png(&style, value)),
+        _ => static_file::fresh(request, SVG, svg(&style, value)),
+    })
+}
+
+/// The same, for shields.io to draw.
+pub(super) fn shield(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
+    let name = request.rest().strip_suffix(".json").ok_or(Refusal::NotFound)?;
+    let (style, value) = badge(app, request, name)?;
+    let (label, message, color) = (style.label().as_str(), style.message(value), style.color().to_string());
+    grant::respond(respond::shield(label, &message, &color))
+}
+
+fn badge(app: &App, request: &Request<'_>, name: &str) -> Result<(Style, Value), Refusal> {
+    let query = request.query()?;
+    let room: RoomName = name.parse()?;
+    if !request.settings.shows(&room) {
+        return Err(GateError::NotAllowed(room.of_site().clone()).into());
+    }
+    let style = StyleBuilder::flat(request.settings.label(room.of_site()));
+    let style = query.style(style, &app.themes)?;
+    let value = Numbers::of(app, &room).value(query, &style);
+    Ok((style, value))
+}

@@ -1,0 +1,37 @@
+//! A room's numbers, as stills and counts show them.
+
+use super::App;
+use super::query::Query;
+use crate::picture::{Style, Value};
+use crate::room::{Counts, Room, RoomName};
+
+/// The numbers now, and at their peak.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) now: Counts,
+    pub(super) peak: Counts,
+}
+
+impl Numbers {
+    /// Of one room. A room that doesn't exist is empty; asking doesn't create it.
+    pub(super) fn of(app: &App, room: &RoomName) -> Self {
+        let room = app.rooms.find(room);
+        let counts = |of: fn(&Room) -> Counts| room.as_ref().map(|room| of(room)).unwrap_or_default();
+        Self { now: counts(Room::counts), peak: counts(Room::peak) }
+    }
+
+    /// Of all sites together.
+    pub(super) fn of_server(app: &App) -> Self {
+        let now = app.rooms.totals();
+        Self { now, peak: now }
+    }
+
+    /// The number that the query asks for, and its peak if the style shows that.
+    pub(super) fn value(self, query: &Query<'_>, style: &Style) -> Value {
+        let now = self.now.of(query.counting);
+        match style.shows_peak() {
+            true => Value::Peak { now, peak: self.peak.of(query.counting) },
+            false => Value::Count(now),
+        }
+    }
+}

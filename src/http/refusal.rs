@@ -1,0 +1,222 @@
+//! Why a request doesn't get what it asks for, and how each kind of route says so.
+
+use std::error::Error;
+use std::fmt;
+
+use hyper::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::{Response, StatusCode};
+
+use super::query::QueryError;
+use super::respond::{self, Body, PNG};
+use super::{Request, cors, static_file};
+use crate::gate::GateError;
+use crate::net::capacity::CapacityError;
+use crate::picture::notice;
+use crate::room::{LimitReached, RoomNameError};
+
+/// After how many seconds to try again when the server or an address has too many viewers.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");
+
+/// The version of the WebSocket protocol (RFC 6455, section 4.1).
+pub(super) const WEBSOCKET_VERSION: HeaderValue = HeaderValue::from_static("13");
+
+const NOT_FOUND: &str = "<!doctype html>\n<title>Not found</title>\n\
+    <p>There is nothing here. <a href=\"/\">The counter is there.</a></p>\n";
+
+const HOW_TO_EMBED: &str = "You can't view this image directly.\n\
+    Embed it in a page: <img loading=\"lazy\" src=\"/online.png\" width=\"200\" height=\"30\" alt=\"Users online\">, \
+    with this server's address before /online.png.";
+
+const HOW_TO_PEEK: &str = "These events are for pages, and this request doesn't say from which it comes.\n\
+    To look without being counted, add ?peek=1.";
+
+/// Why a request is refused. The client gets a short sentence, the log the whole reason, with its [`source`](Error::source).
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The query can't be parsed.
+    Query(QueryError),
+    /// The path doesn't name a room.
+    Name(RoomNameError),
+    /// The request is malformed in a way of its route's own; the sentence says how.
+    Malformed(&'static str),
+    /// The gate, or a setting of the site.
+    Gate(GateError),
+    /// The form of `/ignore`, sent by another site's page.
+    ForeignForm,
+    /// There is nothing at this path.
+    NotFound,
+    /// The path doesn't support this method.
+    Method,
+    /// Not a request that opens a WebSocket; the sentence says what is missing.
+    NoUpgrade(&'static str),
+    /// There are too many viewers.
+    Capacity(CapacityError),
+    /// There are too many sites or pages.
+    Rooms(LimitReached),
+}
+
+/// The kind of answer that a route gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    /// A picture on a page. A refusal is a picture too, where the site's owner is to see it.
+    Picture,
+    /// One complete picture. A refusal is a picture with 200: image proxies keep errors, and pages show them as broken.
+    Still,
+    /// JSON for shields.io, with 200 for the same reason.
+    Shield,
+    Json,
+    Text,
+    /// Server-sent events.
+    Events,
+    WebSocket,
+}
+
+impl Refusal {
+    /// Logs the refusal, and gives the answer to it.
+    pub(super) fn render(&self, form: Form, request: &Request<'_>) -> Response<Body> {
+        tracing::debug!(path = request.path, cause = self.source(), "refused: {self}");
+        let mut response = self.body(form, request);
+        let headers = response.headers_mut();
+        match self {
+            Self::Method => drop(headers.insert(ALLOW, respond::METHODS)),
+            Self::Capacity(_) | Self::Rooms(_) => drop(headers.insert(RETRY_AFTER, RETRY_SECONDS)),
+            Self::NoUpgrade(_) => {
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                headers.insert(SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION);
+            }
+            _ => {}
+        }
+        if form == Form::Events {
+            headers.extend(self.cross_origin(request));
+        }
+        response
+    }
+
+    fn body(&self, form: Form, request: &Request<'_>) -> Response<Body> {
+        match (self, form) {
+            (Self::NotFound, _) => respond::response(StatusCode::NOT_FOUND, respond::HTML, NOT_FOUND),
+            (_, Form::Still) => static_file::fresh(request, PNG, notice(&self.notice())),
+            (_, Form::Shield) => respond::shield("error", &self.notice().to_lowercase(), "red"),
+            (_, Form::Picture) if self.is_for_owner() => {
+                respond::response(self.status(), PNG, notice(&self.notice()))
+            }
+            (_, Form::Json) => {
+                respond::json(self.status(), &serde_json::json!({ "error": self.sentence(form) }))
+            }
+            _ => respond::text(self.status(), self.sentence(form) + "\n"),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Query(_) | Self::Name(_) | Self::Malformed(_) | Self::Gate(GateError::BadSite(_)) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Gate(_) | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
+            Self::Capacity(_) | Self::Rooms(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Whether a page's picture says so: a setting of the site or the server, which its owner can change.
+    fn is_for_owner(&self) -> bool {
+        use GateError::{BadReferer, BadSite, Direct};
+        match self {
+            Self::Gate(Direct | BadReferer(_) | BadSite(_)) => false,
+            Self::Gate(_) | Self::Capacity(_) | Self::Rooms(_) => true,
+            _ => false,
+        }
+    }
+
+    /// A few words, for a picture.
+    fn notice(&self) -> String {
+        match self {
+            Self::Query(error) => return format!("Bad {}", error.name),
+            Self::Name(RoomNameError::Site(_)) => "Bad site name",
+            Self::Name(RoomNameError::Page(_)) => "Bad page name",
+            Self::Gate(GateError::Nameless) => "No Referer sent",
+            Self::Gate(GateError::NoPresence(_)) => "Reading positions are off here",
+            Self::Gate(_) => "Not allowed here",
+            Self::Capacity(CapacityError::Total) => "Too many viewers",
+            Self::Capacity(CapacityError::Address) => "Too many pages open",
+            Self::Rooms(LimitReached::Sites) => "Too many sites",
+            Self::Rooms(LimitReached::Pages) => "Too many pages",
+            Self::Malformed(_) | Self::ForeignForm => "Bad request",
+            Self::NotFound | Self::Method | Self::NoUpgrade(_) => "Not found",
+        }
+        .to_owned()
+    }
+
+    /// A sentence, for text and JSON.
+    fn sentence(&self, form: Form) -> String {
+        match (self, form) {
+            (Self::Query(error), _) => return error.to_string(),
+            (Self::Name(error), Form::WebSocket) => {
+                return format!("This is not the name of a room: {error}.");
+            }
+            (Self::Malformed(sentence) | Self::NoUpgrade(sentence), _) => sentence,
+            (Self::Gate(GateError::BadSite(_)), _) => "The parameter site is not a site's name.",
+            (Self::Gate(_), Form::Picture) => HOW_TO_EMBED,
+            (Self::Gate(_), Form::Json) => "This ranking is not shown to you.",
+            (Self::Gate(_), Form::Text) => "This count is not shown here.",
+            (Self::Gate(GateError::Direct), Form::Events) => HOW_TO_PEEK,
+            (Self::Gate(_), Form::WebSocket) => "A page of this origin may not open this WebSocket.",
+            (Self::ForeignForm, _) => "Only this server's own page does that.",
+            (Self::Method, _) => "Only GET, HEAD and OPTIONS are understood here.",
+            _ => return self.notice() + ".",
+        }
+        .to_owned()
+    }
+
+    /// A page that may listen can read why it has to wait; any other one reads nothing.
+    fn cross_origin(&self, request: &Request<'_>) -> hyper::HeaderMap {
+        match self {
+            Self::Capacity(_) | Self::Rooms(_) => cors::readable(request.origin),
+            _ => cors::unreadable(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Query(_) => "a bad query",
+            Self::Name(_) => "not the name of a room",
+            Self::Malformed(sentence) | Self::NoUpgrade(sentence) => sentence,
+            Self::Gate(_) => "not admitted",
+            Self::ForeignForm => "a form of another site",
+            Self::NotFound => "not found",
+            Self::Method => "a method that isn't supported",
+            Self::Capacity(_) => "no capacity",
+            Self::Rooms(_) => "no place for another room",
+        })
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Query(error) => Some(error),
+            Self::Name(error) => Some(error),
+            Self::Gate(error) => Some(error),
+            Self::Capacity(error) => Some(error),
+            Self::Rooms(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! wrap {
+    ($($error:ty => $reason:ident),*) => {
+        $(impl From<$error> for Refusal {
+            fn from(error: $error) -> Self {
+                Self::$reason(error)
+            }
+        })*
+    };
+}
+
+wrap!(QueryError => Query, RoomNameError => Name, GateError => Gate, CapacityError => Capacity, LimitReached => Rooms);

@@ -1,0 +1,139 @@
+//! A request, parsed once for all routes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Version};
+
+use super::client::Client;
+use super::query::{Query, QueryError};
+use super::wishes::Wishes;
+use crate::gate::Claim;
+use crate::room::{Keys, Page, RoomName, RoomNameError, Site, Visitor};
+use crate::settings::Settings;
+
+/// The value of `page=` that stands for the page of the Referer.
+const AUTO: &str = "auto";
+
+/// A request: its URL, its headers, and its sender.
+pub(super) struct Request<'r> {
+    pub(super) method: &'r Method,
+    pub(super) version: Version,
+    pub(super) path: &'r str,
+    pub(super) headers: &'r HeaderMap,
+    /// Where the request says that it comes from, without `site=`.
+    pub(super) claim: Claim<'r>,
+    /// `Origin`, which browsers send with requests of scripts.
+    pub(super) origin: Option<&'r [u8]>,
+    /// The visitor's address, not a proxy's.
+    pub(super) address: IpAddr,
+    pub(super) wishes: Wishes,
+    /// The settings in force when the request came.
+    pub(super) settings: Arc<Settings>,
+    /// The query as it came; nothing if it is missing.
+    pub(super) raw_query: &'r str,
+    agent: &'r [u8],
+    query: Result<Query<'r>, QueryError>,
+}
+
+impl<'r> Request<'r> {
+    /// Parses a request that came from `peer`. A bad query is an error only for the routes that read it.
+    pub(super) fn parse(parts: &'r Parts, peer: IpAddr, settings: Arc<Settings>) -> Self {
+        let headers = &parts.headers;
+        let bytes = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+        Self {
+            method: &parts.method,
+            version: parts.version,
+            path: parts.uri.path(),
+            headers,
+            claim: Claim {
+                referer: bytes(REFERER),
+                host: bytes(HOST),
+                destination: bytes(HeaderName::from_static("sec-fetch-dest")),
+                site: None,
+            },
+            origin: bytes(ORIGIN),
+            address: settings.proxies.visitor(peer, headers),
+            wishes: Wishes::of(headers),
+            settings,
+            agent: bytes(USER_AGENT).unwrap_or_default(),
+            raw_query: parts.uri.query().unwrap_or_default(),
+            query: Query::parse(parts.uri.query()),
+        }
+    }
+
+    /// The parsed query.
+    ///
+    /// # Errors
+    /// [`QueryError`], if it can't be parsed.
+    pub(super) fn query(&self) -> Result<&Query<'r>, QueryError> {
+        self.query.as_ref().map_err(Clone::clone)
+    }
+
+    /// The path's first segment with both slashes, as in `/badge/`; the whole path if it has just one slash.
+    pub(super) fn directory(&self) -> &'r str {
+        &self.path[..self.path.len() - self.rest().len()]
+    }
+
+    /// The path after its first segment: `example.com/posts/1` of `/ws/example.com/posts/1`.
+    pub(super) fn rest(&self) -> &'r str {
+        self.path.get(1..).and_then(|path| path.split_once('/')).map_or("", |(_, rest)| rest)
+    }
+
+    /// The room that the path names after its first segment.
+    ///
+    /// # Errors
+    /// [`RoomNameError`], if it isn't a room's name.
+    pub(super) fn room(&self) -> Result<RoomName, RoomNameError> {
+        self.rest().parse()
+    }
+
+    /// The room of `site` that `page=` names; the whole site without it.
+    ///
+    /// # Errors
+    /// [`QueryError`], if it isn't a page's name.
+    pub(super) fn room_of(&self, site: Site) -> Result<RoomName, QueryError> {
+        let query = self.query()?;
+        let page = match query.page.as_deref() {
+            None => return Ok(RoomName::site(site)),
+            Some(AUTO) => Page::of_url(self.referer(), query.page_query),
+            Some(path) => Page::new(path, query.page_query),
+        };
+        page.map(|page| RoomName::page(site, page)).map_err(|why| QueryError::new("page", why))
+    }
+
+    /// `Referer` as text; nothing if it is missing or not text.
+    pub(super) fn referer(&self) -> &'r str {
+        self.claim.referer.and_then(|referer| std::str::from_utf8(referer).ok()).unwrap_or_default()
+    }
+
+    /// The kind of program that asks, by its User-Agent.
+    pub(super) fn client(&self) -> Client {
+        Client::of(self.agent)
+    }
+
+    /// Whether an open page that asks this is counted, as far as its visitor and the settings say.
+    pub(super) fn is_counted(&self) -> bool {
+        let is_ignored = self.settings.ignore.iter().any(|network| network.contains(&self.address));
+        !(is_ignored || self.wishes.not_counted || self.wishes.prefetch)
+    }
+
+    /// The visitor as whom an open page is counted on `site`; `None` if visitors must not be told apart.
+    pub(super) fn visitor(&self, keys: &Keys, site: &Site) -> Option<Visitor> {
+        (!self.wishes.no_tracking).then(|| keys.visitor(site, self.address, self.agent))
+    }
+
+    /// Whether a proxy received the request by https. It changes only texts and cookies, so anybody may claim it.
+    pub(super) fn is_https(&self) -> bool {
+        self.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https")
+    }
+
+    /// This server's address as the client wrote it, as in `https://count.example`; empty without a valid `Host`.
+    pub(super) fn server_address(&self) -> String {
+        let host = self.claim.host.and_then(|host| std::str::from_utf8(host).ok()?.parse::<Site>().ok());
+        let scheme = if self.is_https() { "https" } else { "http" };
+        host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
+    }
+}
