@@ -39,7 +39,7 @@ fn bad_usage(error: &ConfigError) -> ExitCode {
     match error {
         // Prints help and version to standard output, and exits with 0 for them.
         ConfigError::Usage(error) => error.exit(),
-        ConfigError::File(error) => {
+        _ => {
             eprintln!("onlookers: {error}");
             ExitCode::from(2)
         }
@@ -52,7 +52,7 @@ fn check(file: &Path) -> ExitCode {
             println!("{} is fine", file.display());
             ExitCode::SUCCESS
         }
-        Err(error) => bad_usage(&ConfigError::File(error)),
+        Err(error) => bad_usage(&error),
     }
 }
 

@@ -18,7 +18,6 @@ use crate::net::capacity::Capacity;
 use crate::net::listen;
 use crate::net::open_files::{self, SpareFile};
 use crate::room::{Keys, Limits, Rooms};
-use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops, takeover};
 
@@ -43,7 +42,7 @@ impl Control {
     /// Puts those settings of `config` into force that can change while the server runs: all but where it listens, how it
     /// writes, and how many it holds. Who is in stays in; no stream is dropped.
     pub fn reload(&self, config: &Config) {
-        self.0.replace_settings(Settings::new(config));
+        self.0.replace_settings(config.settings());
     }
 }
 
@@ -56,7 +55,7 @@ impl Server {
         let files = open_files::raise_limit();
         let loops = Loops::new(transport::Options {
             loops: config.fanout_threads.map_or_else(cores, usize::from),
-            resend: config.repaint.0,
+            resend: config.repaint,
             write_timeout: config.write_timeout,
             ping: config.ping_every,
             sends: config.fanout_sends,
@@ -64,7 +63,7 @@ impl Server {
         let max_viewers = config.max_viewers.map_or(open_files::viewers_within(files), usize::from);
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
         let app = Arc::new(App {
-            settings: RwLock::new(Arc::new(Settings::new(config))),
+            settings: RwLock::new(Arc::new(config.settings())),
             rooms: Rooms::new(Limits {
                 sites: config.max_sites.get(),
                 pages_per_site: config.max_pages_per_site.get(),

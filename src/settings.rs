@@ -1,68 +1,92 @@
-//! What may change while the server runs.
+//! The settings that may change while the server runs.
 
 use std::collections::HashMap;
 
+use clap::Args;
 use ipnet::IpNet;
 
-use crate::config::{Audience, Config, SiteSettings};
-use crate::gate::Gate;
 use crate::net::address::TrustedProxies;
+use crate::gate::{Gate, Pattern};
 use crate::picture::Label;
 use crate::room::{RoomName, Site};
+pub(crate) use site::Text;
+pub use site::{Audience, PagePattern, SiteSettings};
+
+mod site;
+
+/// The settings that a reload puts into force.
+#[derive(Args, Clone, Debug)]
+pub struct Reloadable {
+    /// A site whose pages may show the counter: example.com, *.example.org, localhost:3000; can be given several times.
+    /// Without any, every site may, each with a count of its own
+    #[arg(long, value_name = "PATTERN", env = "ONLOOKERS_ALLOW", value_delimiter = ',')]
+    pub allow: Vec<Pattern>,
+    /// The text before the number; at most 64 characters
+    #[arg(long, value_name = "TEXT", env = "ONLOOKERS_LABEL", default_value = "Users online", value_parser = Label::new)]
+    pub label: Label,
+    /// A network whose visitors see the count without being in it, as 192.0.2.0/24; can be given several times
+    #[arg(long, value_name = "CIDR", env = "ONLOOKERS_IGNORE", value_delimiter = ',')]
+    pub ignore: Vec<IpNet>,
+    /// A network of proxies whose word on a visitor's address is taken (X-Forwarded-For, Forwarded, CF-Connecting-IP), as
+    /// 10.0.0.0/8; can be given several times
+    #[arg(long, value_name = "CIDR", env = "ONLOOKERS_TRUST_PROXY", value_delimiter = ',')]
+    pub trust_proxy: Vec<IpNet>,
+    /// Tell the pages with scripts where their readers are, and what they call themselves, if they say so
+    #[arg(long, env = "ONLOOKERS_PRESENCE")]
+    pub presence: bool,
+    /// Pass on what pages with scripts say to each other; nothing of it is kept
+    #[arg(long, env = "ONLOOKERS_MESSAGES")]
+    pub messages: bool,
+}
 
 /// The settings in force, for the server and for single sites.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) gate: Gate,
     pub(crate) proxies: TrustedProxies,
-    /// The networks whose visitors are not counted.
-    pub(crate) ignore: Vec<IpNet>,
-    label: Label,
-    presence: bool,
-    messages: bool,
+    server: Reloadable,
     sites: HashMap<Site, SiteSettings>,
 }
 
 impl Settings {
-    pub(crate) fn new(config: &Config) -> Self {
-        Self {
-            gate: Gate::new(config.allow.clone()),
-            proxies: TrustedProxies::new(config.trust_proxy.clone()),
-            ignore: config.ignore.clone(),
-            label: config.label.clone(),
-            presence: config.presence,
-            messages: config.messages,
-            sites: config.sites.clone(),
-        }
+    pub(crate) fn new(server: Reloadable, sites: HashMap<Site, SiteSettings>) -> Self {
+        let gate = Gate::new(server.allow.clone());
+        let proxies = TrustedProxies::new(server.trust_proxy.clone());
+        Self { gate, proxies, server, sites }
     }
 
-    /// What stands before the numbers of `site`.
+    /// The networks whose visitors are not counted.
+    pub(crate) fn ignore(&self) -> &[IpNet] {
+        &self.server.ignore
+    }
+
+    /// The text before the numbers of `site`.
     pub(crate) fn label(&self, site: &Site) -> Label {
         let own = self.sites.get(site).and_then(|settings| settings.label.as_ref());
-        own.map_or(&self.label, |label| &label.0).clone()
+        own.map_or(&self.server.label, |label| &label.0).clone()
     }
 
-    /// Who may see the ranking of a site's pages.
+    /// The clients that may see the ranking of a site's pages.
     pub(crate) fn ranking(&self, site: &Site) -> Audience {
         self.sites.get(site).map(|settings| settings.ranking).unwrap_or_default()
     }
 
-    /// Whether the pages of `site` are told where their readers are.
+    /// Whether the pages of `site` receive their readers' positions and names.
     pub(crate) fn presence(&self, site: &Site) -> bool {
-        self.sites.get(site).and_then(|settings| settings.presence).unwrap_or(self.presence)
+        self.sites.get(site).and_then(|settings| settings.presence).unwrap_or(self.server.presence)
     }
 
-    /// Whether what they say to each other is passed on.
+    /// Whether the pages of `site` receive each other's messages.
     pub(crate) fn messages(&self, site: &Site) -> bool {
-        self.sites.get(site).and_then(|settings| settings.messages).unwrap_or(self.messages)
+        self.sites.get(site).and_then(|settings| settings.messages).unwrap_or(self.server.messages)
     }
 
-    /// Whether anybody who asks may see the count of a room, without a page around it.
+    /// Whether any client may see the count of `room` without a page around it.
     pub(crate) fn shows(&self, room: &RoomName) -> bool {
         self.gate.allows(room.of_site()) && self.counts(room)
     }
 
-    /// Whether a room of that name may have a count: a site always, a page if its site doesn't say otherwise.
+    /// Whether `room` may have a count: a site always, a page unless its site's settings leave it out.
     pub(crate) fn counts(&self, room: &RoomName) -> bool {
         let pages = self.sites.get(room.of_site()).and_then(|settings| settings.pages.as_ref());
         match (room.as_page(), pages) {

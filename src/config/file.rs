@@ -1,171 +1,132 @@
-//! `onlookers.toml`: every flag as a key, and what is set for one site only.
+//! `onlookers.toml`: every flag as a key, and settings of single sites.
+//!
+//! The keys are the fields of [`Config`], and each value is checked by its flag's parser: a new field is a new key.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::net::SocketAddr;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
+use std::fs;
+use std::path::Path;
 
-use ipnet::IpNet;
-use serde::de::{Deserialize, Deserializer, Error as _};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command};
+use serde::Deserialize;
+use toml::{Spanned, Value};
 
-use super::Repaint;
-use crate::gate::Pattern;
-use crate::picture::Label;
-use crate::room::{Page, PageQuery, Site};
+use super::{Config, ConfigError};
+use crate::room::Site;
+use crate::settings::{SiteSettings, Text};
 
-/// What a file says. A key that isn't there leaves the flag's own default.
-#[derive(serde::Deserialize, Debug, Default)]
-#[serde(deny_unknown_fields)]
+type AnyError = Box<dyn Error + Send + Sync>;
+
+/// The settings of a file, all of them valid.
+#[derive(Debug)]
 pub struct File {
-    pub(super) listen: Option<Vec<SocketAddr>>,
-    pub(super) allow: Option<Vec<Text<Pattern>>>,
-    pub(super) label: Option<Text<Label>>,
-    pub(super) repaint: Option<Text<Repaint>>,
-    pub(super) themes: Option<PathBuf>,
-    pub(super) font: Option<Vec<PathBuf>>,
-    pub(super) max_viewers: Option<NonZeroUsize>,
-    pub(super) max_per_address: Option<NonZeroUsize>,
-    pub(super) max_sites: Option<NonZeroUsize>,
-    pub(super) max_pages_per_site: Option<NonZeroUsize>,
-    pub(super) ignore: Option<Vec<IpNet>>,
-    pub(super) trust_proxy: Option<Vec<IpNet>>,
-    pub(super) presence: Option<bool>,
-    pub(super) messages: Option<bool>,
-    pub(super) fanout_threads: Option<u8>,
+    /// By the argument's id, as a flag would get them.
+    values: HashMap<String, Vec<String>>,
+    sites: HashMap<Site, SiteSettings>,
+}
+
+#[derive(Deserialize)]
+struct Sites {
     #[serde(default)]
     sites: HashMap<Text<Site>, SiteSettings>,
-}
-
-/// What is set for one site.
-#[derive(serde::Deserialize, Clone, Debug, Default)]
-#[serde(deny_unknown_fields)]
-pub struct SiteSettings {
-    /// What stands before its numbers, instead of the server's label.
-    pub(crate) label: Option<Text<Label>>,
-    /// The pages that may have a count of their own; all of them if this is missing.
-    pub(crate) pages: Option<Vec<Text<PagePattern>>>,
-    /// Who may see the ranking of its pages.
-    #[serde(default)]
-    pub(crate) ranking: Audience,
-    /// Whether its pages are told where their readers are, instead of what holds for the server.
-    pub(crate) presence: Option<bool>,
-    /// Whether what they say to each other is passed on, likewise.
-    pub(crate) messages: Option<bool>,
-}
-
-/// Who may see something.
-#[derive(serde::Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Audience {
-    /// Everyone who asks.
-    #[default]
-    Everyone,
-    /// The site's own pages.
-    Own,
-    /// Nobody.
-    Nobody,
-}
-
-/// Pages of a site: `/posts/1`, or `/posts/*` for all that begin so.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PagePattern {
-    path: Page,
-    below: bool,
-}
-
-/// A file that can't be used, and why: the message names line and key.
-#[derive(Debug)]
-pub struct FileError {
-    file: PathBuf,
-    why: String,
 }
 
 impl File {
     /// Reads and parses the file at `path`.
     ///
     /// # Errors
-    /// [`FileError`], if it can't be read or something in it is wrong.
-    pub fn read(path: &Path) -> Result<Self, FileError> {
-        let refuse = |why: String| FileError { file: path.to_owned(), why };
-        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
-        toml::from_str(&text).map_err(|error| refuse(error.to_string()))
+    /// [`ConfigError::File`], if it can't be read or something in it is wrong.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let file = fs::read_to_string(path).map_err(AnyError::from).and_then(|text| Self::parse(&text));
+        file.map_err(|source| ConfigError::File(path.to_owned(), source))
     }
 
-    /// What is set for single sites.
+    fn parse(text: &str) -> Result<Self, AnyError> {
+        let Sites { sites } = toml::from_str(text)?;
+        let mut table: BTreeMap<Spanned<String>, Value> = toml::from_str(text)?;
+        table.remove("sites");
+        let command = Config::augment_args(Command::new("file"));
+        let mut values = HashMap::new();
+        for (key, value) in table {
+            let line = 1 + text[..key.span().start].matches('\n').count();
+            let texts = parse_value(&command, key.get_ref(), value)
+                .map_err(|error| format!("line {line}: {key}: {}", sentence(&*error)))?;
+            values.insert(key.into_inner(), texts);
+        }
+        let sites = sites.into_iter().map(|(Text(site), settings)| (site, settings)).collect();
+        Ok(Self { values, sites })
+    }
+
+    /// The settings of single sites.
     pub fn into_sites(self) -> HashMap<Site, SiteSettings> {
-        self.sites.into_iter().map(|(Text(site), settings)| (site, settings)).collect()
+        self.sites
+    }
+
+    /// Makes the file's values the defaults of those arguments that neither the command line nor the environment sets.
+    pub(super) fn set_defaults(&self, command: Command, matches: &ArgMatches) -> Command {
+        let set = [Some(ValueSource::CommandLine), Some(ValueSource::EnvVariable)];
+        command.mut_args(|arg| match self.values.get(arg.get_id().as_str()) {
+            Some(values) if !set.contains(&matches.value_source(arg.get_id().as_str())) => {
+                default(arg, values)
+            }
+            _ => arg,
+        })
     }
 }
 
-impl PagePattern {
-    /// Whether it means that page.
-    pub(crate) fn matches(&self, page: &Page) -> bool {
-        let (page, path) = (page.as_str(), self.path.as_str());
-        if self.below { page.starts_with(path) } else { page == path }
-    }
+/// The texts that the flag of `key` would get. Its parser accepts them.
+fn parse_value(command: &Command, key: &str, value: Value) -> Result<Vec<String>, AnyError> {
+    let args = || command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let Some(arg) = args().find(|arg| *arg.get_id() == *key) else {
+        let known: String = args().map(|arg| format!("{}, ", arg.get_id())).collect();
+        return Err(format!("unknown key, expected one of {known}sites").into());
+    };
+    let texts = match arg.get_action() {
+        ArgAction::Append => value.try_into()?,
+        ArgAction::SetTrue => vec![value.try_into::<bool>()?.to_string()],
+        // The help calls numbers N.
+        _ if arg.get_value_names().is_some_and(|names| names == ["N"]) => {
+            vec![value.try_into::<i64>()?.to_string()]
+        }
+        _ => vec![value.try_into()?],
+    };
+    Command::new("file").arg(default(arg.clone().env(None::<&str>), &texts)).try_get_matches_from([""; 0])?;
+    Ok(texts)
 }
 
-impl FromStr for PagePattern {
-    type Err = crate::room::PageError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (path, below) = text.strip_suffix('*').map_or((text, false), |path| (path, true));
-        Ok(Self { path: Page::new(path, PageQuery::Keep)?, below })
-    }
+/// A comma separates values in the environment, and is part of a value in the file.
+fn default(arg: Arg, values: &[String]) -> Arg {
+    arg.value_delimiter(None).default_values(values)
 }
 
-/// The values themselves.
-pub(super) fn texts<T>(texts: Vec<Text<T>>) -> Vec<T> {
-    texts.into_iter().map(|Text(value)| value).collect()
+/// The first line of an error, without the words that clap puts before it.
+fn sentence(error: &dyn Error) -> String {
+    error.to_string().trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned()
 }
-
-/// A value that is text in the file, parsed as a flag's is.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Text<T>(pub(crate) T);
-
-impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(|why| D::Error::custom(format!("{text:?}: {why}")))
-    }
-}
-
-impl fmt::Display for FileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file.display(), self.why)
-    }
-}
-
-impl std::error::Error for FileError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_named_by_line_and_key() {
+    fn an_error_names_line_and_key() {
         for (text, line, word) in [
             ("listen = [\"127.0.0.1:0\"]\nlable = \"x\"", "line 2", "lable"),
-            ("allow = [\"https://example.com/\"]", "line 1", "allow"),
+            ("allow = [\n\"a.example\",\n\"https://example.com/\",\n]", "line 1", "write example.com"),
             ("repaint = \"5\"", "line 1", "repaint"),
+            ("max_sites = \"5\"", "line 1", "max_sites"),
+            ("label = 5", "line 1", "label"),
+            ("label = [\"x\"]", "line 1", "label"),
+            ("themes = \"\"", "line 1", "themes"),
+            ("fanout_threads = 65", "line 1", "not in 1..=64"),
+            ("presence = \"yes\"", "line 1", "presence"),
             ("[sites.\"example.com\"]\nranking = \"some\"", "line 2", "ranking"),
             ("[sites.\"exa mple\"]", "line 1", "exa mple"),
             ("label = ", "line 1", "label"),
         ] {
-            let why = toml::from_str::<File>(text).unwrap_err().to_string();
-            assert!(why.contains(line) && why.contains(word), "{text}: {why}");
+            let error = File::parse(text).unwrap_err().to_string();
+            assert!(error.contains(line) && error.contains(word), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn a_page_pattern_means_a_page_or_what_is_below() {
-        let page = |path| Page::new(path, PageQuery::Drop).unwrap();
-        let below: PagePattern = "/posts/*".parse().unwrap();
-        assert!(below.matches(&page("/posts/1")) && below.matches(&page("/posts/")));
-        assert!(!below.matches(&page("/posts")) && !below.matches(&page("/")));
-        let one: PagePattern = "/posts".parse().unwrap();
-        assert!(one.matches(&page("/posts")) && !one.matches(&page("/posts/")));
     }
 }

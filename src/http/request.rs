@@ -116,7 +116,7 @@ impl<'r> Request<'r> {
 
     /// Whether an open page that asks this is counted, as far as its visitor and the settings say.
     pub(super) fn is_counted(&self) -> bool {
-        let is_ignored = self.settings.ignore.iter().any(|network| network.contains(&self.address));
+        let is_ignored = self.settings.ignore().iter().any(|network| network.contains(&self.address));
         !(is_ignored || self.wishes.not_counted || self.wishes.prefetch)
     }
 

@@ -7,7 +7,7 @@ use super::admission::embedding_site;
 use super::online::redirect_to_unique;
 use super::query::QueryError;
 use super::{Answer, App, Refusal, Request, grant, respond};
-use crate::config::Audience;
+use crate::settings::Audience;
 use crate::feeds::View;
 use crate::gate::GateError;
 use crate::room::{Page, RoomName, Site};

@@ -8,7 +8,7 @@ use super::client::Client;
 use super::query::{Query, Show};
 use super::refusal::WEBSOCKET_VERSION;
 use super::{Answer, App, Refusal, Request, grant};
-use crate::config::Audience;
+use crate::settings::Audience;
 use crate::feeds::Topic;
 use crate::gate::GateError;
 use crate::room::RoomName;

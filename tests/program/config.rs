@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
 use std::process::{ChildStderr, Stdio};
 
-use onlookers::config::File;
+use clap::{Args, Command};
+use onlookers::config::{Config, File};
 use onlookers::picture::{Label, Style, Value, render};
 use rustix::process::Signal;
 
@@ -64,7 +65,7 @@ fn status(program: &Program, line: &str, site: &str) -> u16 {
 fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
     let example = include_str!("../../onlookers.toml");
     let lines = example.lines().map(|line| match line.strip_prefix('#') {
-        // Prose has a space behind its sign.
+        // A sentence has a space after the sign.
         Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
         _ => line,
     });
@@ -73,24 +74,10 @@ fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
     let checked = onlookers().args(["check", everything.path()]).output().unwrap();
     assert_eq!(checked.status.code(), Some(0));
     let keys = fs::read_to_string(&everything.0).unwrap();
-    for key in [
-        "listen",
-        "allow",
-        "label",
-        "repaint",
-        "max_viewers",
-        "max_per_address",
-        "max_sites",
-        "max_pages_per_site",
-        "ignore",
-        "trust_proxy",
-        "presence",
-        "messages",
-    ] {
-        assert!(
-            keys.lines().any(|line| line.starts_with(&format!("{key} = "))),
-            "{key} is not in the example"
-        );
+    for argument in Config::augment_args(Command::new("onlookers")).get_arguments() {
+        let key = argument.get_id();
+        let is_there = keys.lines().any(|line| line.starts_with(&format!("{key} = ")));
+        assert!(is_there || argument.is_hide_set(), "{key} is not in the example");
     }
     assert!(onlookers().args(["check", "onlookers.toml"]).status().unwrap().success());
 }

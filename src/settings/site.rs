@@ -1,0 +1,89 @@
+//! Settings of a single site: one `[sites."example.com"]` table of the file.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+use crate::picture::Label;
+use crate::room::{Page, PageError, PageQuery};
+
+/// The settings of one site.
+#[derive(serde::Deserialize, Clone, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct SiteSettings {
+    /// The text before its numbers, instead of the server's label.
+    pub(super) label: Option<Text<Label>>,
+    /// The pages that may have a count of their own; all of them if this is missing.
+    pub(super) pages: Option<Vec<Text<PagePattern>>>,
+    /// Who may see the ranking of its pages.
+    #[serde(default)]
+    pub(super) ranking: Audience,
+    /// Whether its pages receive their readers' positions and names, instead of the server's setting.
+    pub(super) presence: Option<bool>,
+    /// Whether its pages receive each other's messages, instead of the server's setting.
+    pub(super) messages: Option<bool>,
+}
+
+/// The clients that may see something.
+#[derive(serde::Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Audience {
+    /// Every client.
+    #[default]
+    Everyone,
+    /// The site's own pages.
+    Own,
+    /// No client.
+    Nobody,
+}
+
+/// Pages of a site: `/posts/1`, or `/posts/*` for every path that begins with `/posts/`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PagePattern {
+    path: Page,
+    below: bool,
+}
+
+impl PagePattern {
+    /// Whether the pattern includes `page`.
+    pub(super) fn matches(&self, page: &Page) -> bool {
+        let (page, path) = (page.as_str(), self.path.as_str());
+        if self.below { page.starts_with(path) } else { page == path }
+    }
+}
+
+impl FromStr for PagePattern {
+    type Err = PageError;
+
+    fn from_str(text: &str) -> Result<Self, PageError> {
+        let (path, below) = text.strip_suffix('*').map_or((text, false), |path| (path, true));
+        Ok(Self { path: Page::new(path, PageQuery::Keep)?, below })
+    }
+}
+
+/// A value that the file writes as a string, parsed with [`FromStr`].
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_pattern_is_one_path_or_a_prefix() {
+        let page = |path| Page::new(path, PageQuery::Drop).unwrap();
+        let below: PagePattern = "/posts/*".parse().unwrap();
+        assert!(below.matches(&page("/posts/1")) && below.matches(&page("/posts/")));
+        assert!(!below.matches(&page("/posts")) && !below.matches(&page("/")));
+        let one: PagePattern = "/posts".parse().unwrap();
+        assert!(one.matches(&page("/posts")) && !one.matches(&page("/posts/")));
+    }
+}
