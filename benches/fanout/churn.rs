@@ -3,9 +3,11 @@
 
 use crate::{
     Outcome,
-    account::{self, Account},
     args::Args,
-    crowd::Crowd,
+    load::{
+        account::{self, Account},
+        crowd::Crowd,
+    },
     server::{Kind, Launch, Server},
 };
 use std::{
@@ -27,23 +29,23 @@ const KEPT: u64 = 8 << 20;
 
 /// Runs the churn on onlookers; prints counts and memory as it goes.
 pub(crate) fn run(launch: &Launch, args: &Args, minutes: f64) -> Outcome<()> {
-    let most = if args.quick { 300 } else { MOST.min(account::room_for_viewers()?) };
+    let most = if args.options.quick { 300 } else { MOST.min(account::room_for_viewers()) };
     let server = Server::start(launch, Kind::Onlookers)?;
-    let crowd = Crowd::new(server.asker(), args.at_once)?;
+    let crowd = Crowd::new(server.asker(), args.options.at_once)?;
     let mut churn = Churn { crowd, random: Random(2012), launch, changes: 0 };
     churn.crowd.fill(1)?;
-    let before = server.account.memory()?;
+    let before = server.process.account.memory()?;
     churn.crowd.fill(most)?;
-    let full = server.account.memory()?;
+    let full = server.process.account.memory()?;
     println!("{most} viewers: {} of user memory, {} before", mib(full), mib(before));
     for _ in 0..CHECKS {
         churn.rush(Duration::from_secs_f64(60.0 * minutes / f64::from(CHECKS)), most)?;
-        churn.check(server.account)?;
+        churn.check(server.process.account)?;
     }
     churn.crowd.leave_all();
     churn.crowd.fill(1)?;
-    churn.check(server.account)?;
-    require_given_back(before, server.account.memory()?)
+    churn.check(server.process.account)?;
+    require_given_back(before, server.process.account.memory()?)
 }
 
 struct Churn<'a> {

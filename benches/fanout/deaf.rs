@@ -1,10 +1,8 @@
 //! One viewer never reads: what do the others pay for it?
 
 use crate::{
-    Outcome,
-    asker::Asker,
-    figure,
-    pictures::END,
+    Outcome, figure,
+    load::{asker::Asker, pictures::END},
     server::Kind,
     work::{Price, Work},
 };
@@ -22,11 +20,11 @@ const FILL: usize = 45;
 const FAST: Duration = Duration::from_millis(110);
 
 /// Beside such a viewer on a new onlookers, a fifth of the changes. It comes before the others, as few viewers are
-/// sent many frames sooner than many: onlookers lets go who acknowledges nothing for 20 s. The floor goes along to
+/// sent many frames sooner than many: onlookers lets a viewer go that acknowledges nothing for 20 s. The floor goes along to
 /// compare with; it would forget what doesn't fit, and Nchan would queue it.
 pub(crate) fn compare(mut work: Work, viewers: usize) -> Outcome<()> {
-    let times = work.args.changes.div_ceil(5);
-    match work.server.kind() {
+    let times = work.args.options.changes.div_ceil(5);
+    match work.server.kind {
         Kind::Nchan | Kind::Events | Kind::Websocket => Ok(()),
         Kind::Floor => {
             tell(&work.changes_in_turn(times)?);
@@ -44,7 +42,7 @@ fn beside(mut work: Work, viewers: usize, times: usize) -> Outcome<()> {
     let socket = work.join_apart(Asker::deaf)?;
     for _ in 0..FILL {
         work.change(FAST)?;
-        work.rest()?;
+        work.crowd.rest()?;
     }
     let changes = work.join(viewers).and_then(|_| work.changes_in_turn(times));
     // When it goes while somebody joins, the count stays, and the new picture that is waited for never comes.

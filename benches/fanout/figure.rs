@@ -42,10 +42,6 @@ pub(crate) const ALL: [&str; 16] = [
     LOAD_JOIN,
 ];
 
-/// The value that a share of all don't exceed, by rank, without interpolation.
-pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied()
+pub(crate) fn without_unit(name: &str) -> &str {
+    name.rsplit_once(", ").map_or(name, |(what, _unit)| what)
 }

@@ -2,7 +2,10 @@
 //! nothing else: no parsing, no pacing, no repaint, no care for who reads slowly. Every join and leave is
 //! sent to all, once for each batch of events.
 
-use crate::{Outcome, pictures};
+use crate::{
+    Outcome,
+    load::pictures::{self, NEXT_PART},
+};
 use mio::{Events, Interest, Poll, Token, event::Event, net::TcpListener, net::TcpStream};
 use slab::Slab;
 use socket2::{Domain, Socket, Type};
@@ -16,9 +19,6 @@ const BACKLOG: i32 = 4096;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\
     Cache-Control: no-store\r\nConnection: close\r\n\r\n--frame\r\nContent-Type: image/png\r\n\r\n";
-
-/// What follows each picture: the next part's head goes out with it.
-pub(crate) const NEXT_PART: &[u8] = b"\r\n--frame\r\nContent-Type: image/png\r\n\r\n";
 
 struct Viewer {
     socket: TcpStream,
@@ -126,7 +126,7 @@ impl Floor {
         frame.extend_from_slice(NEXT_PART);
         for (_, viewer) in &mut self.viewers {
             if viewer.joined {
-                // Who has no room for it goes without: the reader of this bench keeps up, or its check fails.
+                // A viewer whose buffer is full misses it: the reader of this bench keeps up, or its check fails.
                 let _ = viewer.socket.write(&frame);
             }
         }

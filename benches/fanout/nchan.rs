@@ -1,7 +1,7 @@
 //! nginx with Nchan, set up to do what onlookers does: each change is posted to it once, and it sends the
 //! picture to every subscriber as the next part of a multipart answer.
 
-use crate::Outcome;
+use crate::{Outcome, load::server};
 use std::{
     fs,
     io::{Read, Write},
@@ -27,9 +27,11 @@ pub(crate) fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-pub(crate) fn command(module: &Path, directory: &Path, port: u16) -> Outcome<Vec<String>> {
+pub(crate) fn command(module: &Path, port: u16) -> Outcome<Vec<String>> {
+    let directory = server::directory().join("fanout-nchan");
+    fs::create_dir_all(&directory)?;
     let file = directory.join("nginx.conf");
-    fs::write(&file, configuration(module, directory, port))?;
+    fs::write(&file, configuration(module, &directory, port))?;
     let flags =
         ["nginx", "-p", &directory.to_string_lossy(), "-c", &file.to_string_lossy()].map(String::from);
     Ok(flags.to_vec())

@@ -1,11 +1,12 @@
 //! The figures as an SVG: how CPU a frame and memory a viewer go with the number of viewers.
 
 use crate::{
-    Outcome,
-    figure::{self, quantile},
-    report,
-    server::Kind,
-    turns::Sample,
+    Outcome, figure,
+    load::{
+        options::Build,
+        samples::{Sample, quantile, values},
+    },
+    server::{Kind, Subject},
 };
 use std::{fmt::Write, fs, path::Path};
 
@@ -31,7 +32,7 @@ const PANELS: [Panel; 2] =
     [Panel { figure: figure::FRAME, left: 45.0 }, Panel { figure: figure::MEMORY, left: 445.0 }];
 
 /// Medians over the rounds, one dot for each number of viewers.
-pub(crate) fn write(path: &Path, samples: &[Sample]) -> Outcome<()> {
+pub(crate) fn write(path: &Path, samples: &[Sample<Subject>]) -> Outcome<()> {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 790 280\" role=\"img\">\n\
          <title>CPU a delivered frame and memory a viewer, by the number of viewers</title>\n\
@@ -49,7 +50,7 @@ pub(crate) fn write(path: &Path, samples: &[Sample]) -> Outcome<()> {
 type Line = (Kind, Vec<(f64, f64)>);
 
 impl Panel {
-    fn draw(&self, svg: &mut String, samples: &[Sample]) -> Outcome<()> {
+    fn draw(&self, svg: &mut String, samples: &[Sample<Subject>]) -> Outcome<()> {
         let lines: Vec<_> = Kind::ALL.into_iter().filter_map(|kind| self.line(samples, kind)).collect();
         let points = || lines.iter().flat_map(|(_, points)| points);
         let right = points().map(|point| point.0).fold(1.0, f64::max);
@@ -70,13 +71,14 @@ impl Panel {
         Ok(())
     }
 
-    fn line(&self, samples: &[Sample], kind: Kind) -> Option<Line> {
+    fn line(&self, samples: &[Sample<Subject>], kind: Kind) -> Option<Line> {
         let mut sizes: Vec<_> = samples.iter().map(|sample| sample.viewers).collect();
         sizes.sort_unstable();
         sizes.dedup();
         let point = |size: usize| {
             let of_size: Vec<_> = samples.iter().filter(|sample| sample.viewers == size).collect();
-            let median = quantile(&report::values(&of_size, kind, self.figure), 0.5)?;
+            let median =
+                quantile(&values(&of_size, Subject { kind, build: Build::Current }, self.figure), 0.5)?;
             Some((size as f64, median.max(0.0)))
         };
         let points: Vec<_> = sizes.into_iter().filter_map(point).collect();

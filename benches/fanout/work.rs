@@ -2,74 +2,63 @@
 
 use crate::{
     Outcome,
-    account::Account,
     args::Args,
-    asker::Asker,
-    crowd::{Crowd, Tally},
-    deaf,
-    figure::{self, quantile},
-    floor::NEXT_PART,
-    pictures,
+    deaf, figure,
+    load::{
+        account::Account,
+        asker::Asker,
+        changes::AFTER,
+        crowd::{Crowd, Tally},
+        pictures::NEXT_PART,
+        samples::quantile,
+        turns::{self, Turns, tell},
+    },
     server::{Kind, Launch, Server},
-    turns::Turns,
 };
 use std::time::{Duration, Instant};
 
 /// All hold the same picture for so long: then everybody is counted. Longer than a paced feed waits.
 const QUIET: Duration = Duration::from_millis(1500);
-/// After the last viewer has its frame, until the server sleeps again and its account is complete.
-const AFTER: Duration = Duration::from_millis(20);
-/// A feed may rest for four times what its fan-out took. A change that came sooner would be late by that rest, and
-/// it is the fan-out that is measured here, not its pace.
-const REST: u32 = 5;
 
 /// The whole work on one server; the figures go to standard output.
 pub(crate) fn play(launch: &Launch, kind: Kind, viewers: usize, args: &Args) -> Outcome<()> {
     let turns = Turns::listen();
     let mut work = Work::start(launch, kind, args, &turns)?;
-    let before = work.server.account.memory()?;
+    let before = work.server.process.account.memory()?;
     let join = work.join(viewers)?;
     work.idle()?;
-    let now = work.server.account.memory()? as f64;
+    let now = work.server.process.account.memory()? as f64;
     tell(figure::MEMORY, (now - before as f64) / 1024.0 / (viewers - 1) as f64);
     tell(figure::MEMORY_ALL, now / f64::from(1 << 20));
     // For the other servers to send as many; measured below, where openings count too.
     tell(figure::BYTES, (work.crowd.pictures.newest_png().len() + NEXT_PART.len()) as f64);
-    let price = work.changes_in_turn(args.changes)?;
+    let price = work.changes_in_turn(args.options.changes)?;
     price.tell(figure::FRAME, figure::DELAY);
     tell(figure::DELAY_99, quantile(&price.delays, 0.99).unwrap_or(0.0));
     tell(figure::LOAD, price.load);
     tell(figure::BYTES, price.bytes);
     join.tell(price.frame);
     deaf::compare(work, viewers)?;
-    println!("over");
+    turns::over();
     Ok(())
-}
-
-fn tell(name: &str, value: f64) {
-    println!("{name}\t{value}");
 }
 
 /// A server with its viewers.
 pub(crate) struct Work<'a> {
     pub(crate) launch: &'a Launch,
     pub(crate) server: Server,
-    crowd: Crowd,
+    pub(crate) crowd: Crowd,
     pub(crate) args: &'a Args,
     pub(crate) turns: &'a Turns,
-    /// The viewer that joined last and leaves next.
-    extra: Option<usize>,
-    /// The soonest time for the next change.
-    due: Instant,
 }
 
 impl<'a> Work<'a> {
     /// A new server, with its first viewer: that one brings what is made once, and isn't measured.
     pub(crate) fn start(launch: &'a Launch, kind: Kind, args: &'a Args, turns: &'a Turns) -> Outcome<Self> {
         let server = Server::start(launch, kind)?;
-        let mut crowd = Crowd::new(server.asker(), args.at_once)?;
+        let mut crowd = Crowd::new(server.asker(), args.options.at_once)?;
         crowd.fill(1)?;
-        Ok(Self { launch, server, crowd, args, turns, extra: None, due: Instant::now() })
+        Ok(Self { launch, server, crowd, args, turns })
     }
 
     pub(crate) fn join(&mut self, viewers: usize) -> Outcome<Join> {
@@ -92,7 +81,7 @@ impl<'a> Work<'a> {
 
     /// Only onlookers repaints.
     fn idle(&mut self) -> Outcome<()> {
-        if matches!(self.server.kind(), Kind::Onlookers | Kind::Events) {
+        if matches!(self.server.kind, Kind::Onlookers | Kind::Events) {
             let meter = Meter::start(self)?;
             self.crowd.read_until(Instant::now() + self.args.idle)?;
             let cpu = meter.read(self)?.cpu;
@@ -105,9 +94,9 @@ impl<'a> Work<'a> {
         let (mut total, mut delays) = (Used::default(), Vec::new());
         for _ in 0..times {
             self.turns.wait(|| self.crowd.read_until(Instant::now() + AFTER))?;
-            self.rest()?;
+            self.crowd.rest()?;
             let meter = Meter::start(self)?;
-            delays.push(1e3 * self.change(self.args.every)?.as_secs_f64());
+            delays.push(1e3 * self.change(self.args.options.every)?.as_secs_f64());
             self.crowd.read_until(Instant::now() + AFTER)?;
             total.add(meter.read(self)?);
         }
@@ -115,40 +104,16 @@ impl<'a> Work<'a> {
         Ok(Price { frame: cpu / frames, load: own / frames, bytes: bytes / frames, delays })
     }
 
-    /// Reads what has come since the last change, and until the next may come.
-    pub(crate) fn rest(&mut self) -> Outcome<()> {
-        self.crowd.read_until(self.due.max(Instant::now() + AFTER))
-    }
-
-    /// One more joins, or the one that did leaves; the time until the last viewer has the picture. The next change
-    /// may come when `every` has passed, or the feed has rested.
     pub(crate) fn change(&mut self, every: Duration) -> Outcome<Duration> {
-        let (start, old) = (Instant::now(), self.crowd.pictures.newest());
-        self.extra = match self.extra {
-            Some(key) => {
-                self.crowd.leave(key);
-                None
-            }
-            None => Some(self.crowd.join()?),
-        };
-        self.server.tell(self.launch, self.crowd.len())?;
-        self.until_other_than(old)?;
-        let took = start.elapsed();
-        self.due = (start + every).max(Instant::now() + took * REST);
-        Ok(took)
-    }
-
-    /// Waits until everybody holds the same picture, another than `old`.
-    fn until_other_than(&mut self, old: pictures::Id) -> Outcome<()> {
-        let done = |crowd: &Crowd| crowd.pictures.newest() != old && crowd.agrees();
-        self.crowd.until("the new picture with everybody", done)
+        let Self { server, launch, crowd, .. } = self;
+        crowd.change(every, |count| server.tell(launch, count))
     }
 
     /// A viewer joins that isn't of the crowd; returns when everybody sees it counted.
     pub(crate) fn join_apart<T>(&mut self, join: impl FnOnce(&Asker) -> Outcome<T>) -> Outcome<T> {
         let old = self.crowd.pictures.newest();
         let joined = join(&self.server.asker())?;
-        self.until_other_than(old)?;
+        self.crowd.until_other_than(old)?;
         Ok(joined)
     }
 }
@@ -201,12 +166,13 @@ struct Meter {
 
 impl Meter {
     fn start(work: &Work) -> Outcome<Self> {
-        let (server, own) = (work.server.account.cpu()?, Account::own().cpu()?);
+        let (server, own) = (work.server.process.account.cpu()?, Account::own().cpu()?);
         Ok(Self { server, own, tally: work.crowd.tally })
     }
 
     fn read(&self, work: &Work) -> Outcome<Used> {
-        let (server, own) = (work.server.account.cpu()? - self.server, Account::own().cpu()? - self.own);
+        let (server, own) =
+            (work.server.process.account.cpu()? - self.server, Account::own().cpu()? - self.own);
         let Tally { frames, bytes } = work.crowd.tally;
         let (frames, bytes) = ((frames - self.tally.frames) as f64, (bytes - self.tally.bytes) as f64);
         Ok(Used { cpu: micros(server), own: micros(own), frames, bytes })

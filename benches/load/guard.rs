@@ -1,7 +1,7 @@
 //! A server must not outlive the bench, however the bench ends: the guard runs it and kills it when its own
 //! standard input ends, which the kernel sees to even when the bench was killed.
 
-use crate::Outcome;
+use super::Outcome;
 use std::{
     io::{Read, stdin},
     process::{Child, Command, Stdio},
@@ -11,6 +11,9 @@ use std::{
 
 /// How often the guard looks whether the server has ended by itself.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// The first argument of a bench that is to be a guard; the command follows.
+pub(crate) const ROLE: &str = "guard";
 
 /// Runs `command`, prints its process id, and kills it at the end of standard input.
 pub(crate) fn watch(command: &[String]) -> Outcome<()> {

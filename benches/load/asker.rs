@@ -1,6 +1,9 @@
 //! How viewers connect and what they ask.
 
-use crate::{Outcome, stream::Marks};
+use super::{
+    Outcome,
+    stream::{EVENTS, Marks, PICTURES},
+};
 use mio::net::TcpStream;
 use socket2::{Domain, Socket, Type};
 use std::{
@@ -11,7 +14,16 @@ use std::{
 /// Source addresses, so that neither ports nor a limit per address run out.
 const SOURCES: usize = 64;
 
-/// How viewers ask for the picture.
+const PICTURE: &str = "Accept: image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8\r\n\
+    Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image";
+const MULTIPART: &str = "Accept: multipart/mixed\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image";
+const WEBSOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nOrigin: https://example.com\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
+const SCRIPT: &str = "Accept: text/event-stream\r\nOrigin: https://example.com\r\nCache-Control: no-store\r\n\
+    Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty";
+
+/// How viewers ask for the count.
 #[derive(Clone)]
 pub(crate) struct Asker {
     pub(crate) address: SocketAddr,
@@ -24,11 +36,30 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
+    /// For pictures, as a page does.
+    pub(crate) fn picture(address: SocketAddr) -> Self {
+        Self { address, path: "/online.png", headers: PICTURE, marks: &PICTURES, browser: false }
+    }
+
+    /// For pictures from Nchan, which chooses its answer by `Accept`.
+    pub(crate) fn multipart(address: SocketAddr) -> Self {
+        Self { headers: MULTIPART, ..Self::picture(address) }
+    }
+
+    pub(crate) fn events(address: SocketAddr) -> Self {
+        Self { address, path: "/events/example.com", headers: SCRIPT, marks: &EVENTS, browser: false }
+    }
+
+    /// `marks` says which messages matter.
+    pub(crate) fn websocket(address: SocketAddr, marks: &'static Marks) -> Self {
+        Self { address, path: "/ws/example.com", headers: WEBSOCKET, marks, browser: false }
+    }
+
     pub(crate) fn path(&self, key: usize) -> String {
         if self.browser { self.path.into() } else { format!("{}?u={key:08x}", self.path) }
     }
 
-    pub(crate) fn websocket(&self) -> bool {
+    pub(crate) fn is_websocket(&self) -> bool {
         self.path.starts_with("/ws/")
     }
 

@@ -1,6 +1,6 @@
 //! The load generator: viewers by the thousand on one epoll.
 
-use crate::{
+use super::{
     Outcome,
     asker::Asker,
     pictures::{Id, Pictures},
@@ -21,11 +21,11 @@ const REPAINT: &[u8] = b":\n\n";
 /// that writes pays for waking whoever waits in epoll, and how often that is depends on how the scheduler mixes the
 /// two. Without the rest, reading a frame cost 4.6 µs beside the floor and 3.3 µs beside onlookers; with it, 2.5 µs
 /// beside both. It is also how exact the delays are.
-const NAP: Duration = Duration::from_millis(2);
+pub(crate) const NAP: Duration = Duration::from_millis(2);
 /// A WebSocket's server asks whether the viewer is there. No message has the first of these bytes, and no frame's head both.
-const PING: &[u8] = &[0x89, 0];
+pub(crate) const PING: &[u8] = &[0x89, 0];
 /// Masked with nothing, as the protocol wants it of clients.
-const PONG: &[u8] = &[0x8a, 0x80, 0, 0, 0, 0];
+pub(crate) const PONG: &[u8] = &[0x8a, 0x80, 0, 0, 0, 0];
 /// Nothing that is waited for takes longer, or the bench fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -44,7 +44,7 @@ struct Viewer {
     picture: Option<Id>,
 }
 
-/// All viewers of one server. Losing any of them is an error.
+/// All viewers of one server.
 pub(crate) struct Crowd {
     pub(crate) tally: Tally,
     pub(crate) pictures: Pictures,
@@ -56,6 +56,15 @@ pub(crate) struct Crowd {
     viewers: Slab<Viewer>,
     waiting: usize,
     serial: usize,
+    /// When viewers got another picture than they had, if that is wanted.
+    pub(crate) arrivals: Option<Vec<Instant>>,
+    /// Viewers that the server has put out, which is an error unless `may_lose`.
+    pub(crate) lost: usize,
+    pub(crate) may_lose: bool,
+    /// The viewer that joined last and leaves next (changes.rs).
+    pub(super) extra: Option<usize>,
+    /// The soonest time for the next change.
+    pub(super) due: Instant,
     buffer: Box<[u8]>,
 }
 
@@ -71,6 +80,11 @@ impl Crowd {
             viewers: Slab::new(),
             waiting: 0,
             serial: 0,
+            arrivals: None,
+            lost: 0,
+            may_lose: false,
+            extra: None,
+            due: Instant::now(),
             buffer: vec![0; 64 * 1024].into(),
         })
     }
@@ -106,19 +120,15 @@ impl Crowd {
         Ok(key)
     }
 
-    /// One viewer fewer.
+    /// One viewer fewer, unless it is gone already.
     pub(crate) fn leave(&mut self, key: usize) {
-        let viewer = self.viewers.remove(key);
+        let Some(viewer) = self.viewers.try_remove(key) else { return };
         self.pictures.swap(viewer.picture, None);
         self.waiting -= usize::from(viewer.picture.is_none());
     }
 
     pub(crate) fn leave_all(&mut self) {
-        for key in 0..self.viewers.capacity() {
-            if self.viewers.contains(key) {
-                self.leave(key);
-            }
-        }
+        (0..self.viewers.capacity()).for_each(|key| self.leave(key));
     }
 
     /// The first viewer at or after a place, going round: some viewer, for any number.
@@ -184,16 +194,22 @@ impl Crowd {
     fn read(&mut self, key: usize) -> Outcome<()> {
         loop {
             match self.viewers[key].socket.read(&mut self.buffer) {
-                Ok(0) => return Err("the server ended a stream".into()),
+                Ok(0) => return self.lose(key, "the server ended a stream"),
                 Ok(n) => self.receive(key, n)?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(format!("a stream broke: {error}").into()),
+                Err(error) => return self.lose(key, &format!("a stream broke: {error}")),
             }
         }
     }
 
+    fn lose(&mut self, key: usize, why: &str) -> Outcome<()> {
+        self.leave(key);
+        self.lost += 1;
+        if self.may_lose { Ok(()) } else { Err(why.into()) }
+    }
+
     fn receive(&mut self, key: usize, bytes: usize) -> Outcome<()> {
-        let Self { viewers, pictures, tally, waiting, buffer, asker, .. } = self;
+        let Self { viewers, pictures, tally, waiting, buffer, asker, arrivals, .. } = self;
         let viewer = &mut viewers[key];
         tally.bytes += bytes as u64;
         // A repaint is a frame that the server has paid for: a picture is counted below as any other, this one is no event.
@@ -201,12 +217,15 @@ impl Crowd {
         let progress = viewer.stream.take(&buffer[..bytes], asker.marks, |png| {
             let id = pictures.recognise(png);
             pictures.swap(viewer.picture, Some(id));
+            if let (Some(arrivals), true) = (&mut *arrivals, viewer.picture != Some(id)) {
+                arrivals.push(Instant::now());
+            }
             *waiting -= usize::from(viewer.picture.is_none());
             viewer.picture = Some(id);
             viewer.frames += 1;
             tally.frames += 1;
         });
-        if asker.websocket() && memmem::find(&buffer[..bytes], PING).is_some() {
+        if asker.is_websocket() && memmem::find(&buffer[..bytes], PING).is_some() {
             viewer.socket.write_all(PONG)?;
         }
         match progress {

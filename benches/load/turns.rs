@@ -4,12 +4,8 @@
 //! Each server's viewers are held by a process of their own, for the limit of open files. It prints figures and
 //! `ready` when the next turn may come, then waits for `go`; `over` is the last that it says.
 
-use crate::{
-    Outcome, figure,
-    server::{self, Kind},
-};
+use super::{Outcome, samples::Figures, server};
 use std::{
-    collections::HashMap,
     env,
     io::{self, Write},
     process::{self, Child, ChildStdin, Command, Stdio},
@@ -21,42 +17,25 @@ use std::{
 /// The longest turn: joining with everything that belongs to it.
 const TURN: Duration = Duration::from_secs(300);
 
-/// How long a player may be deaf to its server, which asks WebSockets whether they are there.
+/// How long a player may leave its server unread, which asks WebSockets whether they are there.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// What one server did in one round.
-pub(crate) struct Sample {
-    pub(crate) kind: Kind,
-    pub(crate) viewers: usize,
-    pub(crate) round: usize,
-    pub(crate) figures: HashMap<String, f64>,
-}
-
-/// One round. `frame_bytes` becomes what onlookers sends, for those that come after it and for later rounds.
-pub(crate) fn round(
-    kinds: &[Kind],
-    viewers: usize,
-    round: usize,
-    frame_bytes: &mut usize,
-) -> Outcome<Vec<Sample>> {
-    let mut players = Vec::new();
-    for &kind in kinds {
-        let mut player = Player::start(kind, viewers, *frame_bytes)?;
-        player.listen()?;
-        match player.figures.get(figure::BYTES) {
-            Some(&bytes) if kind == Kind::Onlookers => *frame_bytes = bytes as usize,
-            _ => {}
-        }
-        players.push(player);
-    }
+/// Gives each player its turns until all have finished.
+pub(crate) fn finish(players: &mut [Player]) -> Outcome<()> {
     while players.iter().any(|player| !player.over) {
         players.iter_mut().filter(|player| !player.over).try_for_each(Player::take_turn)?;
     }
-    let sample = |player: &mut Player| {
-        let figures = std::mem::take(&mut player.figures);
-        Sample { kind: player.kind, viewers, round, figures }
-    };
-    Ok(players.iter_mut().map(sample).collect())
+    Ok(())
+}
+
+/// From a player: one of its figures.
+pub(crate) fn tell(name: &str, value: f64) {
+    println!("{name}\t{value}");
+}
+
+/// From a player: its last turn has ended.
+pub(crate) fn over() {
+    println!("over");
 }
 
 /// The other side: its turns, as they come.
@@ -88,24 +67,26 @@ impl Turns {
 }
 
 /// The process that works on one server.
-struct Player {
-    kind: Kind,
+pub(crate) struct Player {
+    pub(crate) figures: Figures,
+    name: String,
     process: Child,
     orders: ChildStdin,
     lines: Receiver<String>,
-    figures: HashMap<String, f64>,
     over: bool,
 }
 
 impl Player {
-    fn start(kind: Kind, viewers: usize, frame_bytes: usize) -> Outcome<Self> {
+    /// Starts this program again, with its own arguments and those of the `role`; returns when the first turn may come.
+    pub(crate) fn start(name: String, role: &[String]) -> Outcome<Self> {
         let mut command = Command::new(server::own_path()?);
-        command.args(env::args_os().skip(1)).arg("work");
-        command.args([kind.to_string(), viewers.to_string(), frame_bytes.to_string()]);
+        command.args(env::args_os().skip(1)).args(role);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (orders, output) = process.stdin.take().zip(process.stdout.take()).ok_or("no pipes")?;
-        let (lines, figures) = (server::lines(output), HashMap::new());
-        Ok(Self { kind, process, orders, lines, figures, over: false })
+        let (lines, figures) = (server::lines(output), Figures::new());
+        let mut player = Self { figures, name, process, orders, lines, over: false };
+        player.listen()?;
+        Ok(player)
     }
 
     fn take_turn(&mut self) -> Outcome<()> {
@@ -115,7 +96,7 @@ impl Player {
 
     fn listen(&mut self) -> Outcome<()> {
         loop {
-            let line = self.lines.recv_timeout(TURN).map_err(|_| format!("{} gave up", self.kind))?;
+            let line = self.lines.recv_timeout(TURN).map_err(|_| format!("{} gave up", self.name))?;
             match line.split_once('\t') {
                 Some((name, value)) => drop(self.figures.insert(name.into(), value.parse()?)),
                 None => {

@@ -1,6 +1,6 @@
 //! One response as it comes in: its head, then picture after picture, or event after event.
 
-use crate::pictures::{END, SIGNATURE};
+use super::pictures::{END, SIGNATURE};
 use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
@@ -22,6 +22,9 @@ pub(crate) static EVENTS: LazyLock<Marks> = LazyLock::new(|| Marks::new(b"data: 
 /// A count among a WebSocket's messages. They are ASCII, so where a frame's head is in the way, it is no mark.
 pub(crate) static MESSAGES: LazyLock<Marks> =
     LazyLock::new(|| Marks::new(b"{\"type\":\"update/count\"", b"}"));
+
+/// A WebSocket's answer to a ping.
+pub(crate) static PONGS: LazyLock<Marks> = LazyLock::new(|| Marks::new(b"{\"type\":\"pong\"", b"}"));
 
 /// What the bytes so far amount to.
 pub(crate) enum Progress {
@@ -58,6 +61,11 @@ impl Stream {
         let used = marks.find(&self.kept, &mut each);
         self.kept.drain(..used);
         Progress::GoOn
+    }
+
+    /// The response has begun.
+    pub(crate) fn in_body(&self) -> bool {
+        self.in_body
     }
 
     fn head(&mut self) -> Progress {

@@ -7,6 +7,9 @@ pub(crate) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// What every PNG ends with: the name of its last chunk, which is empty, and that chunk's checksum.
 pub(crate) const END: &[u8] = b"IEND\xaeB`\x82";
 
+/// What follows each picture: the next part's head goes out with it.
+pub(crate) const NEXT_PART: &[u8] = b"\r\n--frame\r\nContent-Type: image/png\r\n\r\n";
+
 /// A stand-in for a picture of `count`: as long as one, and like no other count's.
 pub(crate) fn made_up(count: usize, bytes: usize) -> Vec<u8> {
     let mut picture = SIGNATURE.to_vec();

@@ -1,7 +1,8 @@
 //! What a process has used, in the kernel's accounts.
 
-use crate::Outcome;
-use std::{fs, io, time::Duration};
+use super::Outcome;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{collections::BTreeMap, fs, io, path::Path, time::Duration};
 
 /// Files that a server or this process needs besides its viewers: listener, epoll, pipes, threads' wakers, logs.
 const OTHER_FILES: usize = 300;
@@ -20,11 +21,20 @@ impl Account {
     /// Time on a CPU, user and kernel, of all threads. `/proc/PID/schedstat` alone is the first thread's only;
     /// `/proc/PID/stat` counts in ticks of 10 ms.
     pub(crate) fn cpu(self) -> Outcome<Duration> {
-        let mut nanoseconds = 0;
+        Ok(self.threads()?.values().sum())
+    }
+
+    /// The same of its threads by their names; threads that share a name share an entry.
+    pub(crate) fn threads(self) -> Outcome<BTreeMap<String, Duration>> {
+        let mut threads = BTreeMap::new();
         for thread in fs::read_dir(format!("/proc/{}/task", self.pid))? {
-            nanoseconds += schedstat(&thread?.path().join("schedstat"))?;
+            let thread = thread?.path();
+            let (name, used) = (text(&thread.join("comm"))?, text(&thread.join("schedstat"))?);
+            if let Some((nanoseconds, _)) = used.split_once(' ') {
+                *threads.entry(name.trim().into()).or_default() += Duration::from_nanos(nanoseconds.parse()?);
+            }
         }
-        Ok(Duration::from_nanos(nanoseconds))
+        Ok(threads)
     }
 
     /// Bytes of its own memory: anonymous pages, and shared ones (Nchan keeps messages there). From the page
@@ -41,18 +51,23 @@ impl Account {
     }
 }
 
-fn schedstat(path: &std::path::Path) -> Outcome<u64> {
-    let text = match fs::read_to_string(path) {
-        // The thread has ended since the directory was read.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        text => text?,
-    };
-    Ok(text.split(' ').next().unwrap_or("").parse()?)
+/// Empty if the thread has ended since the directory was read.
+fn text(file: &Path) -> Outcome<String> {
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        text => Ok(text?),
+    }
+}
+
+/// As many open files as the system lets this process have, and the processes that it starts.
+pub(crate) fn raise_file_limit() -> Outcome<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }
 
 /// Fails with what to do where this process may not open a file a viewer.
 pub(crate) fn require_files(viewers: usize) -> Outcome<()> {
-    let (soft, needed) = (open_files()?, viewers + OTHER_FILES);
+    let (soft, needed) = (open_files(), viewers + OTHER_FILES);
     if soft < needed {
         return Err(
             format!("{viewers} viewers need {needed} open files, {soft} are allowed: ulimit -n").into()
@@ -62,16 +77,10 @@ pub(crate) fn require_files(viewers: usize) -> Outcome<()> {
 }
 
 /// How many viewers the file limit leaves room for.
-pub(crate) fn room_for_viewers() -> Outcome<usize> {
-    Ok(open_files()?.saturating_sub(OTHER_FILES))
+pub(crate) fn room_for_viewers() -> usize {
+    open_files().saturating_sub(OTHER_FILES)
 }
 
-fn open_files() -> Outcome<usize> {
-    let limits = fs::read_to_string("/proc/self/limits")?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap_or("");
-    match line.split_whitespace().next() {
-        Some("unlimited") => Ok(usize::MAX),
-        Some(soft) => Ok(soft.parse()?),
-        None => Err("/proc/self/limits names no limit of open files".into()),
-    }
+fn open_files() -> usize {
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |soft| soft as usize)
 }

@@ -1,0 +1,45 @@
+//! Changes of the count: one viewer more joins a crowd, or leaves it.
+
+use super::{Outcome, crowd::Crowd, pictures};
+use std::time::{Duration, Instant};
+
+/// After the last viewer has its frame, until the server sleeps again and its account is complete.
+pub(crate) const AFTER: Duration = Duration::from_millis(20);
+/// A feed may rest for four times what its fan-out took. A change that came sooner would be late by that rest, and
+/// it is the fan-out that is measured here, not its pace.
+const REST: u32 = 5;
+
+impl Crowd {
+    /// Reads what has come since the last change, and until the next may come.
+    pub(crate) fn rest(&mut self) -> Outcome<()> {
+        self.read_until(self.due.max(Instant::now() + AFTER))
+    }
+
+    /// One more joins, or the one that did leaves; returns the time until the last viewer has the frame. The next
+    /// change may come when `every` has passed, or the feed has rested. `tell` tells the server the new count.
+    pub(crate) fn change(
+        &mut self,
+        every: Duration,
+        tell: impl FnOnce(usize) -> Outcome<()>,
+    ) -> Outcome<Duration> {
+        let (start, old) = (Instant::now(), self.pictures.newest());
+        self.extra = match self.extra.take() {
+            Some(key) => {
+                self.leave(key);
+                None
+            }
+            None => Some(self.join()?),
+        };
+        tell(self.len())?;
+        self.until_other_than(old)?;
+        let took = start.elapsed();
+        self.due = (start + every).max(Instant::now() + took * REST);
+        Ok(took)
+    }
+
+    /// Waits until everybody holds the same picture, another than `old`.
+    pub(crate) fn until_other_than(&mut self, old: pictures::Id) -> Outcome<()> {
+        let done = |crowd: &Self| crowd.pictures.newest() != old && crowd.agrees();
+        self.until("the new picture with everybody", done)
+    }
+}
