@@ -14,6 +14,9 @@
 //! - `websocket` (with `--servers onlookers,websocket`): the same counts as messages of WebSockets;
 //! - `nchan`: nginx with Nchan as a multipart publisher, where both are installed (fanout/nchan.rs).
 //!
+//! `--against BINARY` adds servers of another build of onlookers, and prints whether the current build keeps what is
+//! allowed (fanout/criteria.rs).
+//!
 //! `--churn MINUTES` is the other mode: as many viewers as the file limit allows come and go at random, and at the
 //! end each of them has to hold the right picture.
 
@@ -21,6 +24,8 @@
 mod args;
 #[path = "fanout/churn.rs"]
 mod churn;
+#[path = "fanout/criteria.rs"]
+mod criteria;
 #[path = "fanout/deaf.rs"]
 mod deaf;
 #[path = "fanout/figure.rs"]

@@ -2,7 +2,7 @@
 
 use crate::{
     args::Args,
-    figure,
+    criteria, figure,
     load::{
         options::Build,
         samples::{Sample, ratios, row, summary, values},
@@ -19,6 +19,9 @@ pub(crate) fn print(samples: &[Sample<Subject>], args: &Args) {
         let of_size: Vec<_> = samples.iter().filter(|sample| sample.viewers == viewers).collect();
         println!("\n{viewers} viewers; of {} rounds the median (least to most)", args.options.rounds);
         print_all(&of_size);
+        if args.options.against.is_some() {
+            criteria::print(&of_size);
+        }
     }
 }
 
