@@ -5,14 +5,10 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use look::Walk;
-use onlookers::config::FanoutSends;
-use onlookers::delivery::{Fanout, FanoutOptions};
-use onlookers::feed::{Feeds, View};
-use onlookers::feeds::Pictures;
+use onlookers::feeds::{Feeds, Pictures, View};
 use onlookers::picture::{Label, Style};
 use onlookers::room::{CountGuard, Counting, Limits, RoomName, Rooms, Site};
 use tokio::runtime::{Builder, Runtime};
@@ -47,16 +43,6 @@ fn joining(criterion: &mut Criterion) {
     }
 }
 
-fn fanout() -> Arc<Fanout> {
-    Fanout::start(FanoutOptions {
-        threads: 1,
-        repaint: Duration::from_secs(5),
-        write_timeout: Duration::from_secs(30),
-        sends: FanoutSends::default(),
-    })
-    .expect("a fan-out thread")
-}
-
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
@@ -66,16 +52,14 @@ fn remembering(_: &mut Criterion) {
     if std::env::args().skip(1).any(|filter| !filter.starts_with('-') && filter != "memory") {
         return;
     }
-    let (runtime, fanout) = (runtime(), fanout());
-    runtime.block_on(async { memory::print(&fanout).await });
-    fanout.end(Duration::ZERO);
+    runtime().block_on(memory::print());
     memory::print_served();
 }
 
 fn publishing(criterion: &mut Criterion) {
-    let (runtime, fanout) = (runtime(), fanout());
+    let runtime = runtime();
     let _guard = runtime.enter();
-    let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::clone(&fanout));
+    let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::new(()));
     let mut group = criterion.benchmark_group("publish a change to a room of");
     for viewers in VIEWERS {
         let rooms = Rooms::new(Limits::default());
@@ -87,13 +71,12 @@ fn publishing(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(viewers), |bencher| {
             bencher.iter(|| {
                 let newcomer = rooms.join(&room_name(), None).expect("room for one more");
-                black_box(feed.publish());
+                feed.publish();
                 newcomer
             });
         });
     }
     group.finish();
-    fanout.end(Duration::ZERO);
 }
 
 /// What one viewer's coming and going costs among a million others, each alone on a page.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use clap::Args;
 use ipnet::IpNet;
 
-use crate::net::address::TrustedProxies;
 use crate::gate::{Gate, Pattern};
+use crate::net::address::TrustedProxies;
 use crate::picture::Label;
 use crate::room::{RoomName, Site};
 pub(crate) use site::Text;

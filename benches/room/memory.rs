@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use onlookers::config::Cli;
-use onlookers::delivery::Fanout;
-use onlookers::feed::{FeedRef, Feeds, View};
-use onlookers::feeds::Pictures;
+use onlookers::feeds::{FeedRef, Feeds, Pictures, View};
 use onlookers::picture::{Label, Style};
 use onlookers::room::{CountGuard, Counting, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site};
 use onlookers::server::Server;
@@ -28,9 +26,9 @@ const NAMES: u32 = 1_000_000;
 /// Prints what rooms of one viewer each take, without sockets: the room, its share of its site, its name, the feed, its
 /// task, its frame. They come and go twice, for what the allocator keeps for later it doesn't give back to the system.
 /// Needs a tokio runtime of one thread.
-pub(crate) async fn print(fanout: &Arc<Fanout>) {
+pub(crate) async fn print() {
     let rooms = Rooms::new(Limits::default());
-    let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::clone(fanout));
+    let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::new(()));
     let keys = Keys::new().expect("randomness");
     // The feed goes first, as with a viewer in the fan-out: nobody is left to be shown that they have gone.
     let mut crowd: Vec<(FeedRef, CountGuard)> = Vec::with_capacity(ROOMS as usize);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::picture::{StyleError, Style, StyleBuilder, Themes};
+use crate::picture::{Style, StyleBuilder, StyleError, Themes};
 
 /// The number and the style of the picture.
 #[derive(Args, Debug)]

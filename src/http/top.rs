@@ -7,10 +7,10 @@ use super::admission::embedding_site;
 use super::online::redirect_to_unique;
 use super::query::QueryError;
 use super::{Answer, App, Refusal, Request, grant, respond};
-use crate::settings::Audience;
 use crate::feeds::View;
 use crate::gate::GateError;
 use crate::room::{Page, RoomName, Site};
+use crate::settings::Audience;
 
 /// How many pages the picture lists if the URL doesn't say.
 const DEFAULT_ROWS: u8 = 10;

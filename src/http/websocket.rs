@@ -8,10 +8,10 @@ use super::client::Client;
 use super::query::{Query, Show};
 use super::refusal::WEBSOCKET_VERSION;
 use super::{Answer, App, Refusal, Request, grant};
-use crate::settings::Audience;
 use crate::feeds::Topic;
 use crate::gate::GateError;
 use crate::room::RoomName;
+use crate::settings::Audience;
 use crate::transport::Format;
 use crate::wire::handshake::Key;
 
