@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use onlookers::feeds::Pictures;
-use onlookers::picture::{Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
+use onlookers_picture::{Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
 
 const STYLES: [&str; 9] = [
     "plain",

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use look::Walk;
 use onlookers::feeds::{Feeds, Pictures, View};
-use onlookers::picture::{Label, Style};
-use onlookers::room::{CountGuard, Counting, Limits, RoomName, Rooms, Site};
+use onlookers_picture::{Label, Style};
+use onlookers_rooms::{CountGuard, Counting, Limits, RoomName, Rooms, Site};
 use tokio::runtime::{Builder, Runtime};
 use town::{Moment, Pages, Town};
 

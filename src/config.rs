@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::room::Site;
 use crate::settings::Settings;
 pub use crate::settings::{Audience, PagePattern, Reloadable, SiteSettings};
 use crate::transport::Sends;
 pub use file::File;
+use onlookers_rooms::Site;
 pub use picture::PictureArgs;
 
 mod file;

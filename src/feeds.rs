@@ -19,15 +19,15 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use crate::room::registry::{Entry, Registry};
-use crate::room::sync::{Arc, Weak};
-use crate::room::{EntryObserver, RoomRef, ViewerId};
 pub use batch::Batch;
 pub use channel::{FeedId, Publisher, Update};
 pub use feed::Feed;
 pub use group::Group;
 pub(crate) use group::{moved, post};
 pub(crate) use membership::Membership;
+use onlookers_rooms::registry::{Entry, Registry};
+use onlookers_rooms::sync::{Arc, Weak};
+use onlookers_rooms::{EntryObserver, RoomRef, ViewerId};
 pub use pictures::Pictures;
 pub use topic::Topic;
 pub use view::View;

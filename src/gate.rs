@@ -6,7 +6,7 @@ use std::fmt;
 
 pub use pattern::{Pattern, PatternError};
 
-use crate::room::{RoomName, Site, SiteError};
+use onlookers_rooms::{RoomName, Site, SiteError};
 
 mod pattern;
 

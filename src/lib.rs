@@ -45,6 +45,3 @@ pub mod transport;
 pub mod feeds;
 
 pub mod wire;
-
-pub use onlookers_picture as picture;
-pub use onlookers_rooms as room;

@@ -9,8 +9,8 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
 use onlookers::feeds::Pictures;
-use onlookers::picture::Value;
 use onlookers::server::{Control, Server};
+use onlookers_picture::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 

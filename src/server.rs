@@ -17,9 +17,9 @@ use crate::http;
 use crate::net::capacity::Capacity;
 use crate::net::listen;
 use crate::net::open_files::{self, SpareFile};
-use crate::room::{Keys, Limits, Rooms};
 use crate::themes;
 use crate::transport::{self, Loops, takeover};
+use onlookers_rooms::{Keys, Limits, Rooms};
 
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 4 * 1024 * 1024;

@@ -7,8 +7,8 @@ use ipnet::IpNet;
 
 use crate::gate::{Gate, Pattern};
 use crate::net::address::TrustedProxies;
-use crate::picture::Label;
-use crate::room::{RoomName, Site};
+use onlookers_picture::Label;
+use onlookers_rooms::{RoomName, Site};
 pub(crate) use site::Text;
 pub use site::{Audience, PagePattern, SiteSettings};
 

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::picture::{ThemeError, Themes};
+use onlookers_picture::{ThemeError, Themes};
 
 /// A file or folder that can't be taken, and why.
 #[derive(Debug)]
@@ -158,7 +158,8 @@ mod tests {
         let dir = tempdir().unwrap();
         fs::create_dir(dir.path().join(name)).unwrap();
         for digit in 0..10 {
-            fs::write(dir.path().join(format!("{name}/{digit}.png")), crate::picture::clear_pixel()).unwrap();
+            fs::write(dir.path().join(format!("{name}/{digit}.png")), onlookers_picture::clear_pixel())
+                .unwrap();
         }
         dir
     }

@@ -17,9 +17,9 @@
 
 use crate::feeds::{FeedRef, Membership};
 use crate::net::capacity::Permit;
-use crate::room::CountGuard;
 use crate::wire::Opening;
 use crate::wire::handshake::Key;
+use onlookers_rooms::CountGuard;
 
 pub(crate) use loops::Loops;
 pub use loops::{Options, Sends};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clap::Parser;
 use onlookers::config::Cli;
 use onlookers::feeds::{FeedRef, Feeds, Pictures, View};
-use onlookers::picture::{Label, Style};
-use onlookers::room::{CountGuard, Counting, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site};
 use onlookers::server::Server;
+use onlookers_picture::{Label, Style};
+use onlookers_rooms::{CountGuard, Counting, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site};
 use tokio::sync::oneshot;
 
 const ROOMS: u32 = 100_000;

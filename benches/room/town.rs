@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use onlookers::room::{CountGuard, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site, Visitor};
+use onlookers_rooms::{CountGuard, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site, Visitor};
 
 /// Each has as many pages as any other.
 const SITES: u32 = 200;

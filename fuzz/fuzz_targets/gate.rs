@@ -3,9 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use onlookers::gate::{Claim, Gate};
-use onlookers::room::Site;
-#[allow(unused_imports, reason = "query.rs has styles and pages")]
-use onlookers::{picture, room};
+use onlookers_rooms::Site;
 
 #[allow(dead_code, reason = "the server reads the rest")]
 #[path = "../../src/http/query.rs"]

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{Config, ConfigError};
-use crate::room::Site;
 use crate::settings::{SiteSettings, Text};
+use onlookers_rooms::Site;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::picture::{Style, StyleBuilder, StyleError, Themes};
+use onlookers_picture::{Style, StyleBuilder, StyleError, Themes};
 
 /// The number and the style of the picture.
 #[derive(Args, Debug)]

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::room::ViewerId;
 use crate::wire::frame;
+use onlookers_rooms::ViewerId;
 
 /// Messages for all members: the same bytes, except for a few members who get less.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::{Batch, Pictures};
-use crate::room::registry::Entry;
-use crate::room::sync::{Arc, Mutex, Weak};
+use onlookers_rooms::registry::Entry;
+use onlookers_rooms::sync::{Arc, Mutex, Weak};
 
 /// Tells the feeds and groups of this process apart; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -9,8 +9,8 @@ use tokio::time;
 
 use super::View;
 use super::channel::{Channel, FeedId, Source, Update};
-use crate::room::RoomRef;
-use crate::room::sync::Mutex;
+use onlookers_rooms::RoomRef;
+use onlookers_rooms::sync::Mutex;
 
 /// One room in one representation.
 pub struct Feed {

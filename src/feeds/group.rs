@@ -14,10 +14,10 @@ use super::posts::{Post, Posts};
 use super::roster::{Notice, Roster};
 use super::snapshot::Snapshot;
 use super::{GroupRef, Topic};
-use crate::room::sync::{Arc, Mutex, MutexGuard};
-use crate::room::{RoomName, RoomRef, ViewerId};
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, ServerMessage};
+use onlookers_rooms::sync::{Arc, Mutex, MutexGuard};
+use onlookers_rooms::{RoomName, RoomRef, ViewerId};
 
 /// How many readers' positions a newcomer is sent.
 const MAX_READERS: usize = 100;

@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::picture::{Style, Value, load_fonts, render, svg};
-use crate::room::sync::Mutex;
 use crate::wire::multipart;
+use onlookers_picture::{Style, Value, load_fonts, render, svg};
+use onlookers_rooms::sync::Mutex;
 
 /// PNG files by style and value, each followed by what comes after it in a stream. A picture is encoded when it is first
 /// requested, once for all viewers, and kept while there is room.
@@ -134,7 +134,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::picture::Label;
+    use onlookers_picture::Label;
 
     #[test]
     fn all_who_ask_at_once_get_the_same_bytes() {

@@ -8,9 +8,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::pace::PAUSE;
-use crate::room::ViewerId;
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, ServerMessage};
+use onlookers_rooms::ViewerId;
 
 /// The least time between two updates; so nobody's position goes out more often than five times a second.
 const MIN_GAP: Duration = Duration::from_millis(200);

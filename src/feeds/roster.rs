@@ -3,7 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::room::ViewerId;
+use onlookers_rooms::ViewerId;
 
 /// How many joins and leaves go out at once. In a burst only the newest who came are announced by id; the count has all.
 const MAX_NOTICES: usize = 32;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::batch::BatchBuilder;
-use crate::room::ViewerId;
+use onlookers_rooms::ViewerId;
 
 /// How many newcomers are remembered who know something newer than the others. Any more are sent the same twice.
 const MAX_AHEAD: usize = 32;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::room::Room;
 use crate::wire::protocol::{self, ServerMessage, TopPage};
+use onlookers_rooms::Room;
 
 /// What WebSockets can receive of a room.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::Pictures;
-use crate::picture::{Heat, Strip, Style, Value, ranking};
-use crate::room::{Counting, Counts, Page, Position, Room};
 use crate::wire::{events, multipart, protocol};
+use onlookers_picture::{Heat, Strip, Style, Value, ranking};
+use onlookers_rooms::{Counting, Counts, Page, Position, Room};
 
 /// One representation of a room; two viewers with the same share a feed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

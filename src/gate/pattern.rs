@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::room::{Site, SiteError};
-use crate::room::{canonical_host, split_port};
+use onlookers_rooms::{Site, SiteError};
+use onlookers_rooms::{canonical_host, split_port};
 
 /// The sites that an entry of the list stands for.
 ///

@@ -2,7 +2,7 @@
 
 use super::{Refusal, Request};
 use crate::gate::{Claim, GateError};
-use crate::room::{RoomName, Site};
+use onlookers_rooms::{RoomName, Site};
 
 /// The site whose page embeds a picture, or the one that a page of this server names by `site=`.
 ///

@@ -4,8 +4,8 @@ use super::numbers::Numbers;
 use super::respond::{self, PNG, SVG};
 use super::{Answer, App, Refusal, Request, grant, static_file};
 use crate::gate::GateError;
-use crate::picture::{Style, StyleBuilder, Value, svg};
-use crate::room::RoomName;
+use onlookers_picture::{Style, StyleBuilder, Value, svg};
+use onlookers_rooms::RoomName;
 
 /// The picture.
 pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::numbers::Numbers;
 use super::{Answer, App, Refusal, Request, grant, respond};
 use crate::gate::GateError;
-use crate::room::{Counts, RoomName};
+use onlookers_rooms::{Counts, RoomName};
 
 #[derive(Serialize)]
 struct Count {

@@ -2,7 +2,7 @@
 
 use super::respond::{NO_SCRIPTS, PNG, SVG};
 use super::{Answer, App, Refusal, Request, grant, static_file};
-use crate::picture::{Label, Style, StyleBuilder, Value, svg};
+use onlookers_picture::{Label, Style, StyleBuilder, Value, svg};
 
 const PAGE: &str = include_str!("../../demo/index.html");
 

@@ -8,8 +8,8 @@ use super::query::Query;
 use super::respond::{self, NO_SCRIPTS};
 use super::{Answer, App, Refusal, Request, grant};
 use crate::gate::Claim;
-use crate::picture::{Style, StyleBuilder, Value};
-use crate::room::Site;
+use onlookers_picture::{Style, StyleBuilder, Value};
+use onlookers_rooms::Site;
 
 const PAGE: &str = include_str!("../../demo/embed.html");
 

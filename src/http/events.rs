@@ -4,7 +4,7 @@ use super::admission::check_listener;
 use super::client::Client;
 use super::{Answer, App, Refusal, Request, cors, grant, respond};
 use crate::feeds::View;
-use crate::room::RoomName;
+use onlookers_rooms::RoomName;
 
 /// The stream, or its head for HEAD.
 pub(super) fn stream(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {

@@ -6,10 +6,10 @@ use super::client::Client;
 use super::respond::Body;
 use super::{App, Refusal, Request};
 use crate::feeds::{Topic, View};
-use crate::room::RoomName;
 use crate::transport::{Answer, Format, Grant, Session, StreamGrant, WebSocketGrant};
 use crate::wire::handshake::Key;
 use crate::wire::{Opening, events, multipart};
+use onlookers_rooms::RoomName;
 
 /// The stream of `shown` in one view, or its head for HEAD. The viewer is counted in `counted_in`, if that is given.
 ///

@@ -9,8 +9,8 @@ use super::admission::check_opener;
 use super::websocket::key;
 use super::{Answer, App, Refusal, Request, grant};
 use crate::gate::GateError;
-use crate::room::{Page, PageQuery, RoomName, Site};
 use crate::transport::Format;
+use onlookers_rooms::{Page, PageQuery, RoomName, Site};
 
 pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     // livecount's framework answers 400, too, to a request that opens no WebSocket.

@@ -2,8 +2,8 @@
 
 use super::App;
 use super::query::Query;
-use crate::picture::{Style, Value};
-use crate::room::{Counts, Room, RoomName};
+use onlookers_picture::{Style, Value};
+use onlookers_rooms::{Counts, Room, RoomName};
 
 /// The numbers now, and at their peak.
 #[derive(Clone, Copy)]

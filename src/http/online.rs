@@ -12,8 +12,8 @@ use super::respond::{self, PNG};
 use super::{Answer, App, Refusal, Request, grant, static_file};
 use crate::feeds::View;
 use crate::gate::GateError;
-use crate::picture::StyleBuilder;
-use crate::room::{Page, RoomName, RoomNameError, Site};
+use onlookers_picture::StyleBuilder;
+use onlookers_rooms::{Page, RoomName, RoomNameError, Site};
 
 /// Whether the answer is a still. A client with a unique URL has followed a redirect, and does take the stream.
 pub(super) fn wants_still(request: &Request<'_>) -> bool {

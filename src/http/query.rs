@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::picture::{Style, StyleBuilder, StyleError, Themes};
-use crate::room::{Counting, PageQuery, Position, RoomName};
+use onlookers_picture::{Style, StyleBuilder, StyleError, Themes};
+use onlookers_rooms::{Counting, PageQuery, Position, RoomName};
 
 /// The maximum length of a query, in bytes.
 const MAX_LENGTH: usize = 4 * 1024;

@@ -10,8 +10,8 @@ use super::respond::{self, PNG};
 use super::{Answer, App, Refusal, Request, grant};
 use crate::feeds::View;
 use crate::gate::GateError;
-use crate::picture::{Strip, clear_pixel};
-use crate::room::RoomName;
+use onlookers_picture::{Strip, clear_pixel};
+use onlookers_rooms::RoomName;
 
 /// The live strip. Its viewers aren't counted.
 pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {

@@ -11,8 +11,8 @@ use super::respond::{self, Body, PNG};
 use super::{Request, cors, static_file};
 use crate::gate::GateError;
 use crate::net::capacity::CapacityError;
-use crate::picture::notice;
-use crate::room::{LimitReached, RoomNameError};
+use onlookers_picture::notice;
+use onlookers_rooms::{LimitReached, RoomNameError};
 
 /// After how many seconds to try again when the server or an address has too many viewers.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");

@@ -11,8 +11,8 @@ use super::client::Client;
 use super::query::{Query, QueryError};
 use super::wishes::Wishes;
 use crate::gate::Claim;
-use crate::room::{Keys, Page, RoomName, RoomNameError, Site, Visitor};
 use crate::settings::Settings;
+use onlookers_rooms::{Keys, Page, RoomName, RoomNameError, Site, Visitor};
 
 /// The value of `page=` that stands for the page of the Referer.
 const AUTO: &str = "auto";

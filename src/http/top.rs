@@ -9,8 +9,8 @@ use super::query::QueryError;
 use super::{Answer, App, Refusal, Request, grant, respond};
 use crate::feeds::View;
 use crate::gate::GateError;
-use crate::room::{Page, RoomName, Site};
 use crate::settings::Audience;
+use onlookers_rooms::{Page, RoomName, Site};
 
 /// How many pages the picture lists if the URL doesn't say.
 const DEFAULT_ROWS: u8 = 10;

@@ -10,10 +10,10 @@ use super::refusal::WEBSOCKET_VERSION;
 use super::{Answer, App, Refusal, Request, grant};
 use crate::feeds::Topic;
 use crate::gate::GateError;
-use crate::room::RoomName;
 use crate::settings::Audience;
 use crate::transport::Format;
 use crate::wire::handshake::Key;
+use onlookers_rooms::RoomName;
 
 pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     let (key, query, room) = (key(request)?, request.query()?, request.room()?);

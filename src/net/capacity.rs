@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::room::sync::atomic::{AtomicUsize, Ordering};
-use crate::room::sync::{Arc, Mutex};
+use onlookers_rooms::sync::atomic::{AtomicUsize, Ordering};
+use onlookers_rooms::sync::{Arc, Mutex};
 
 /// The permits that viewers may hold.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-use crate::picture::Label;
-use crate::room::{Page, PageError, PageQuery};
+use onlookers_picture::Label;
+use onlookers_rooms::{Page, PageError, PageQuery};
 
 /// The settings of one site.
 #[derive(serde::Deserialize, Clone, Debug, Default)]

@@ -12,7 +12,7 @@ use super::unsent::Unsent;
 use super::websocket::WebSocket;
 use crate::feeds::FeedId;
 use crate::net::capacity::Permit;
-use crate::room::CountGuard;
+use onlookers_rooms::CountGuard;
 
 /// How many bytes a client may send after its request for a stream. A browser sends none.
 const MAX_IGNORED: u32 = 64 * 1024;

@@ -23,6 +23,8 @@ mod admit;
 mod ending;
 mod incoming;
 mod periodic;
+#[cfg(test)]
+mod tests;
 #[cfg_attr(not(test), expect(dead_code, reason = "an upgrade will give connections to another process"))]
 mod transfer;
 

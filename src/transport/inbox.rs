@@ -9,7 +9,7 @@ use mio::Waker;
 use super::Grant;
 use super::takeover::Taken;
 use crate::feeds::{FeedId, Publisher, Update};
-use crate::room::sync::Mutex;
+use onlookers_rooms::sync::Mutex;
 
 /// The commands that wait for an event loop.
 #[derive(Default)]

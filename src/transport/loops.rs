@@ -14,7 +14,7 @@ use super::inbox::Inboxes;
 use super::takeover::Taken;
 use crate::app::App;
 use crate::feeds::Publisher;
-use crate::room::sync::Mutex;
+use onlookers_rooms::sync::Mutex;
 
 /// As many as a feed has bits for.
 const MAX_LOOPS: usize = 64;

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use crate::app::App;
 use crate::feeds::{self, FeedId, Membership, Topic};
-use crate::room::{Position, ReaderGuard, ReaderName, RoomName, Site, ViewerId, Visitor};
 use crate::wire::protocol::{ClientError, ClientMessage, SessionId};
+use onlookers_rooms::{Position, ReaderGuard, ReaderName, RoomName, Site, ViewerId, Visitor};
 
 /// In how many rooms one connection may be.
 const MAX_ROOMS: usize = 32;

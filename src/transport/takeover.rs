@@ -25,7 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::socket::Socket;
-use crate::room::sync::Mutex;
+use onlookers_rooms::sync::Mutex;
 use watched::Watched;
 
 mod watched;

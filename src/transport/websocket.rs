@@ -92,7 +92,7 @@ impl WebSocket {
     /// [`End`], if the bytes break the protocol, if it is the page's close frame, or one message too many.
     pub(super) fn next_message(&mut self) -> Result<Option<Incoming>, End> {
         let Some(decoder) = &mut self.decoder else { return Ok(None) };
-        let message = decoder.next()?;
+        let message = decoder.next_message()?;
         if decoder.is_empty() {
             self.decoder = None;
         }

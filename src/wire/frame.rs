@@ -82,7 +82,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`CloseCode`], if the bytes break the protocol or a bound of ours. Nothing can be read after that.
-    pub fn next(&mut self) -> Result<Option<Incoming>, CloseCode> {
+    pub fn next_message(&mut self) -> Result<Option<Incoming>, CloseCode> {
         loop {
             let Some(head) = head(&self.kept)?.filter(|head| head.end <= self.kept.len()) else {
                 return Ok(None);

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::room::{Counts, Page, Position, Reader, ReaderName, RoomName, ViewerId};
+use onlookers_rooms::{Counts, Page, Position, Reader, ReaderName, RoomName, ViewerId};
 
 /// A message from a page.
 #[derive(Deserialize, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use onlookers::picture::Value;
+use onlookers_picture::Value;
 use serde_json::json;
 use thirtyfour::prelude::*;
 

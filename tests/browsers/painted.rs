@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Cursor;
 use std::sync::LazyLock;
 
-use onlookers::picture::{self, Raster, Style, Value};
+use onlookers_picture::{Raster, Style, Value, render};
 
 use crate::Outcome;
 
@@ -16,7 +16,7 @@ const MOST: u64 = 60;
 
 static PICTURES: LazyLock<Vec<(Value, Raster)>> = LazyLock::new(|| {
     let values = (0..=MOST).map(Value::Count).chain([Value::Ended]);
-    values.map(|value| (value, picture::render(&Style::default(), value))).collect()
+    values.map(|value| (value, render(&Style::default(), value))).collect()
 });
 
 /// What a page shows in the place of the picture.
@@ -159,7 +159,7 @@ fn each_number_is_told_from_every_other_on_any_ground() -> Outcome {
 
 #[test]
 fn half_a_picture_and_none_are_no_number() -> Outcome {
-    let mut half = Pixels::decode(&picture::render(&Style::default(), Value::Count(8)).encode())?;
+    let mut half = Pixels::decode(&render(&Style::default(), Value::Count(8)).encode())?;
     assert_eq!(half.read(), Seen::Picture(Value::Count(8)));
     half.rgb[15 * 200..].fill([255; 3]);
     assert_eq!(half.read(), Seen::Unknown);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use onlookers::picture::Value;
+use onlookers_picture::Value;
 use reqwest::header::REFERER;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

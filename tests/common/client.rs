@@ -197,7 +197,7 @@ impl Response {
         self.assert_safe();
         assert_eq!(self.header("content-type"), Some("image/png"), "{self:?}");
         assert_eq!(self.header("cross-origin-resource-policy"), Some("cross-origin"), "{self:?}");
-        assert_eq!(self.body, onlookers::picture::notice(sentence), "not the picture that says {sentence:?}");
+        assert_eq!(self.body, onlookers_picture::notice(sentence), "not the picture that says {sentence:?}");
     }
 
     pub(crate) fn text(&self) -> &str {

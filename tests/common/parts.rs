@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use onlookers::picture::{Style, Value, render};
+use onlookers_picture::{Style, Value, render};
 
 use super::client::Client;
 

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use clap::CommandFactory;
 use onlookers::config::Cli;
-use onlookers::picture::{Label, Style, Value, render};
+use onlookers_picture::{Label, Style, Value, render};
 use rustix::process::Signal;
 
 use crate::common::client::Client;

@@ -7,7 +7,7 @@ use std::process::{ChildStderr, Stdio};
 
 use clap::{Args, Command};
 use onlookers::config::{Config, File};
-use onlookers::picture::{Label, Style, Value, render};
+use onlookers_picture::{Label, Style, Value, render};
 use rustix::process::Signal;
 
 use crate::common::client::Client;

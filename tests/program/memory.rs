@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use onlookers::feeds::Pictures;
-use onlookers::picture::{StyleBuilder, Themes, Value};
+use onlookers_picture::{StyleBuilder, Themes, Value};
 
 #[test]
 fn ten_thousand_random_styles_leave_memory_where_it_was() {

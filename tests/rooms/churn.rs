@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use onlookers::room::{CountGuard, Counts, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site, Visitor};
+use onlookers_rooms::{CountGuard, Counts, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site, Visitor};
 
 const SITES: u32 = 5;
 const PAGES: u32 = 200;

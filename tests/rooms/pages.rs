@@ -174,9 +174,9 @@ fn the_rankings_picture_is_live() {
     let mut client = Client::connect(server.address);
     client.send(request("GET /top.png?u=1&rows=3 HTTP/1.1", &["Referer: https://example.com/"]));
     let mut ranking = Viewer::opened(client);
-    assert_eq!(ranking.picture(), onlookers::picture::ranking(&[], 3));
+    assert_eq!(ranking.picture(), onlookers_picture::ranking(&[], 3));
     let _viewer = view(server.address, "page=/a", &[]);
-    ranking.wait_for_picture(&onlookers::picture::ranking(&[("/a", 1)], 3));
+    ranking.wait_for_picture(&onlookers_picture::ranking(&[("/a", 1)], 3));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use onlookers::picture::Strip;
+use onlookers_picture::Strip;
 
 use crate::common::client::{Client, Response};
 use crate::common::request;

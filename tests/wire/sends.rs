@@ -3,8 +3,8 @@
 use std::io;
 use std::thread;
 
-use onlookers::picture::{Label, Style, Value, render};
 use onlookers::server::Server;
+use onlookers_picture::{Label, Style, Value, render};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use crate::common::client::Client;

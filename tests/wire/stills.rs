@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use onlookers::picture::notice;
+use onlookers_picture::notice;
 
 use crate::common::client::{Client, Response};
 use crate::common::parts::{count_on, png_of};

@@ -129,8 +129,8 @@ fn the_picture_is_repainted_although_nothing_changes() {
 fn a_picture_has_the_label_that_the_owner_set() {
     let server = TestServer::quiet(&["--label", "Leser"]);
     let mut viewer = Viewer::join(server.address);
-    let style = onlookers::picture::Style::plain(onlookers::picture::Label::new("Leser").unwrap());
-    let wanted = onlookers::picture::render(&style, onlookers::picture::Value::Count(1)).encode();
+    let style = onlookers_picture::Style::plain(onlookers_picture::Label::new("Leser").unwrap());
+    let wanted = onlookers_picture::render(&style, onlookers_picture::Value::Count(1)).encode();
     assert_eq!(viewer.picture(), wanted);
 }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use onlookers::config::Config;
-use onlookers::picture::{Label, Style, Value, render};
+use onlookers_picture::{Label, Style, Value, render};
 
 use crate::common::client::{Client, End};
 use crate::common::parts::{BETWEEN, CLOSING, read_png};

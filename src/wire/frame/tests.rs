@@ -69,7 +69,7 @@ fn ours(bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<CloseCode>) {
     for piece in bytes.chunks(size) {
         decoder.feed(piece);
         loop {
-            match decoder.next() {
+            match decoder.next_message() {
                 Ok(Some(received)) => all.push(received),
                 Ok(None) => break,
                 Err(closing) => return (all, Some(closing)),
@@ -131,8 +131,8 @@ proptest! {
         let mut decoder = Decoder::default();
         for piece in bytes.chunks(size) {
             decoder.feed(piece);
-            while let Ok(Some(_)) = decoder.next() {}
-            if decoder.next().is_err() {
+            while let Ok(Some(_)) = decoder.next_message() {}
+            if decoder.next_message().is_err() {
                 break;
             }
             prop_assert!(decoder.kept.len() < MAX_MESSAGE + 14);
@@ -146,8 +146,8 @@ fn an_idle_connection_keeps_nothing() {
     let mut decoder = Decoder::default();
     let bytes = text("hej", true, true).bytes();
     decoder.feed(&bytes[..4]);
-    assert_eq!((decoder.next(), decoder.is_empty()), (Ok(None), false));
+    assert_eq!((decoder.next_message(), decoder.is_empty()), (Ok(None), false));
     decoder.feed(&bytes[4..]);
-    assert_eq!(decoder.next(), Ok(Some(Incoming::Text("hej".to_owned()))));
+    assert_eq!(decoder.next_message(), Ok(Some(Incoming::Text("hej".to_owned()))));
     assert!(decoder.is_empty());
 }

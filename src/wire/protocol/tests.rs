@@ -1,5 +1,5 @@
 use super::*;
-use crate::room::PageQuery;
+use onlookers_rooms::PageQuery;
 
 #[test]
 fn messages_are_parsed_or_refused() {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use onlookers::picture::Value::Ended;
+use onlookers_picture::Value::Ended;
 
 use crate::Outcome;
 use crate::browser::{Browser, Place};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use onlookers::picture::Value::Count;
+use onlookers_picture::Value::Count;
 
 use crate::Outcome;
 use crate::browser::{Browser, Place};

@@ -1,6 +1,6 @@
 //! Where in a page its reader is, without a script on the page.
 
-use onlookers::picture::Strip;
+use onlookers_picture::Strip;
 
 use crate::browser::{Browser, Place};
 use crate::counter::Counter;

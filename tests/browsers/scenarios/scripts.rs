@@ -102,7 +102,7 @@ pub(crate) async fn the_picture_where_events_are_forbidden(browser: Browser) -> 
     browser.paints(&page).await?;
     let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
     let event = viewer.hears(2, AT_ONCE).await?;
-    browser.shows(&page, onlookers::picture::Value::Count(2), event + AT_ONCE).await?;
+    browser.shows(&page, onlookers_picture::Value::Count(2), event + AT_ONCE).await?;
     // The picture's stream ends with the page, as that of events does.
     browser.click(&page, "#away").await?;
     viewer.hears(1, browser.engine.uncounts_within()).await?;

@@ -1,0 +1,155 @@
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, RwLock};
+
+use clap::Parser;
+use socket2::SockRef;
+
+use super::*;
+use crate::config::Cli;
+use crate::feeds::{FeedRef, Feeds, Pictures, View};
+use crate::net::capacity::Capacity;
+use crate::transport::socket::Socket;
+use crate::transport::{Sends, StreamGrant};
+use crate::wire::{Opening, multipart};
+use onlookers_picture::{Label, Style, StyleBuilder, Themes, Value};
+use onlookers_rooms::{Counting, Keys, Limits, RoomName, Rooms};
+
+const NOW: Duration = Duration::ZERO;
+
+/// Has its feeds published by the test alone.
+fn app() -> App {
+    let pictures = Arc::new(Pictures::new(1 << 20));
+    let settings = Cli::try_parse_from(["onlookers"]).unwrap().config.settings();
+    App {
+        settings: RwLock::new(Arc::new(settings)),
+        rooms: Rooms::new(Limits::default()),
+        keys: Keys::new().unwrap(),
+        feeds: Feeds::new(Arc::clone(&pictures), Arc::new(())),
+        pictures,
+        themes: Themes::default(),
+        capacity: Capacity::new(10, None),
+    }
+}
+
+/// A loop that is turned by hand.
+fn event_loop(number: u32) -> EventLoop {
+    let hour = Duration::from_secs(3600);
+    let options = Options { loops: 1, resend: hour, write_timeout: hour, ping: hour, sends: Sends::Write };
+    EventLoop::new(number, options).unwrap().0
+}
+
+/// Both ends of a connection that holds little.
+fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    server.set_nonblocking(true).unwrap();
+    SockRef::from(&server).set_send_buffer_size(4 * 1024).unwrap();
+    (client, server)
+}
+
+fn room() -> RoomName {
+    "example.com".parse().unwrap()
+}
+
+fn style() -> Style {
+    let mut style = StyleBuilder::new(Label::default());
+    style.take("style", "plastic").unwrap();
+    style.take("scale", "4").unwrap();
+    style.build(&Themes::default()).unwrap()
+}
+
+/// Has the loop send a stream to `server`.
+fn admit(event_loop: &mut EventLoop, app: &App, server: TcpStream) -> FeedRef {
+    let view = View::Count { counting: Counting::Tabs, style: style() };
+    let guard = Some(app.rooms.join(&room(), None).unwrap());
+    let feed = app.feeds.open(&app.rooms.open(&room()), view);
+    let permit = app.capacity.acquire(Ipv4Addr::LOCALHOST.into()).unwrap();
+    let (opening, hangs_up_late) = (Opening::Pictures, false);
+    let grant = StreamGrant { opening, feed: Arc::clone(&feed), guard, permit, hangs_up_late };
+    let taken = Taken { socket: Socket::from(server), grant: Grant::Stream(grant), unread: Box::default() };
+    event_loop.admit(taken);
+    feed
+}
+
+fn only_id(event_loop: &EventLoop) -> ConnectionId {
+    let ids: Vec<_> = event_loop.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
+    assert_eq!(ids.len(), 1);
+    ids[0]
+}
+
+#[tokio::test]
+async fn an_ended_connection_is_over_despite_a_duplicate() {
+    let (app, mut event_loop) = (app(), event_loop(0));
+    let (mut client, server) = connection();
+    // Another process would hold it like this.
+    let duplicate = server.try_clone().unwrap();
+    admit(&mut event_loop, &app, server);
+    let id = only_id(&event_loop);
+    event_loop.over.push((id, End::Gone));
+    event_loop.remove_over();
+    assert_eq!(app.rooms.totals().tabs, 0);
+
+    // The client has the end, and what it still sends wakes no loop.
+    client.read_to_end(&mut Vec::new()).unwrap();
+    let _ = client.write_all(b"x");
+    let mut events = Events::with_capacity(8);
+    event_loop.poll.poll(&mut events, Some(NOW)).unwrap();
+    assert!(events.is_empty());
+    drop(duplicate);
+}
+
+#[tokio::test]
+async fn a_stalled_stream_goes_on_in_another_loop() {
+    let (app, mut from, mut to) = (app(), event_loop(0), event_loop(1));
+    let (mut client, server) = connection();
+    let feed = admit(&mut from, &app, server);
+    let id = only_id(&from);
+    let mut viewers = Vec::new();
+    while !from.connections[id.index()].is_stalled() {
+        viewers.push(app.rooms.join(&room(), None).unwrap());
+        feed.publish();
+        from.send_update(feed.id());
+    }
+
+    let transfer = from.give_away(id).unwrap().unwrap();
+    assert!(from.connections.is_empty() && from.subscriptions.get(feed.id()).is_none());
+    let tabs = app.rooms.totals().tabs;
+    assert_eq!(tabs, viewers.len() as u64 + 1);
+    to.adopt(transfer);
+
+    let newest = app.pictures.png(&style(), Value::Count(tabs));
+    let received = read_through(&mut client, &newest, || {
+        let mut events = Events::with_capacity(8);
+        to.poll.poll(&mut events, Some(NOW)).unwrap();
+        let id = only_id(&to);
+        to.resume(id).unwrap();
+    });
+    let mut frames = received;
+    for count in 1..=tabs {
+        let frame = multipart::frame(&app.pictures.png(&style(), Value::Count(count)));
+        // Some were skipped, but none was cut.
+        if let Some(at) = frames.windows(frame.len()).position(|part| part == frame) {
+            frames.drain(at..at + frame.len());
+        }
+    }
+    let opening = frames.len();
+    assert!(opening < 1200, "{opening} bytes are no whole frame");
+    assert!(app.rooms.totals().tabs == tabs && !to.connections[only_id(&to).index()].is_stalled());
+}
+
+/// Reads until `last` and the next part's head have come; `turn` makes the server go on.
+fn read_through(client: &mut TcpStream, last: &[u8], mut turn: impl FnMut()) -> Vec<u8> {
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let wanted = multipart::frame(last);
+    let mut received = Vec::new();
+    while !received.ends_with(&wanted) {
+        let mut buffer = [0; 4096];
+        let bytes = client.read(&mut buffer).unwrap();
+        assert!(bytes > 0, "the stream ended");
+        received.extend_from_slice(&buffer[..bytes]);
+        turn();
+    }
+    received
+}
