@@ -20,6 +20,7 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 
 pub use batch::Batch;
+pub(crate) use channel::{Channel, Published};
 pub use channel::{FeedId, Publisher, Update};
 pub use feed::Feed;
 pub use group::Group;
@@ -32,7 +33,7 @@ pub use pictures::Pictures;
 pub use topic::Topic;
 pub use view::View;
 
-use channel::{Channel, Context, Source};
+use channel::Context;
 
 mod batch;
 mod channel;
@@ -129,7 +130,7 @@ impl Feeds {
 }
 
 /// Has a new feed or group follow its room, which may have changed since it was made.
-fn observe<S: Source + EntryObserver<()>>(room: &RoomRef, source: &Arc<Entry<(), S>>) {
+fn observe<S: Published + EntryObserver<()>>(room: &RoomRef, source: &Arc<Entry<(), S>>) {
     let observer: Weak<Entry<(), S>> = Arc::downgrade(source);
     room.observe(observer);
     channel::wake(source);

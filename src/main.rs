@@ -81,7 +81,7 @@ fn picture(args: &PictureArgs) -> std::io::Result<()> {
 async fn serve(config: &Config) -> std::io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let server = Server::bind(config)?;
-    greet(&server.addresses()?)?;
+    greet(&server.addresses()?);
     tokio::spawn(reload_on_hangup(server.control())?);
     server
         .run(async {
@@ -112,7 +112,7 @@ fn reload_on_hangup(control: Control) -> std::io::Result<impl Future<Output = ()
 
 /// Says where the server is, and what to do with that. Somebody may have closed standard output: that is no reason not
 /// to serve.
-fn greet(addresses: &[SocketAddr]) -> std::io::Result<()> {
+fn greet(addresses: &[SocketAddr]) {
     let mut out = std::io::stdout().lock();
     for address in addresses {
         let _ = writeln!(out, "onlookers listens on http://{address}/");
@@ -125,5 +125,4 @@ fn greet(addresses: &[SocketAddr]) -> std::io::Result<()> {
         );
     }
     let _ = out.flush();
-    Ok(())
 }

@@ -21,27 +21,23 @@ pub(crate) struct LoadError {
 pub(crate) fn load(dir: Option<&Path>, fonts: &[PathBuf]) -> Result<Themes, LoadError> {
     let mut themes = Themes::default();
     if let Some(dir) = dir {
-        for folder in folders(dir).map_err(|error| LoadError::new(dir, error))? {
+        for folder in folders(dir).map_err(at(dir))? {
             add_digits(&mut themes, &folder)?;
         }
     }
     for file in fonts {
         let bytes = read(file, Themes::MAX_FONT_BYTES)?;
-        themes.add_font(text(file.file_stem()), bytes).map_err(|error| LoadError::new(file, error))?;
+        themes.add_font(text(file.file_stem()), bytes).map_err(at(file))?;
     }
     Ok(themes)
 }
 
 /// The folders in `dir`, sorted, without the hidden ones.
 fn folders(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut folders = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.is_dir() {
-            folders.push(path);
-        }
-    }
+    let entries = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut folders = entries.collect::<io::Result<Vec<_>>>()?;
+    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    folders.retain(|path| !hidden(path) && path.is_dir());
     folders.sort();
     Ok(folders)
 }
@@ -53,8 +49,8 @@ fn add_digits(themes: &mut Themes, folder: &Path) -> Result<(), LoadError> {
         *file = read(&path(digit), Themes::MAX_DIGIT_BYTES)?;
     }
     themes.add_digits(text(folder.file_name()), &files).map_err(|error| match error {
-        ThemeError::Digit(digit, error) => LoadError::new(&path(digit), error),
-        error => LoadError::new(folder, error),
+        ThemeError::Digit(digit, error) => at(&path(digit))(error),
+        error => at(folder)(error),
     })
 }
 
@@ -69,7 +65,7 @@ fn read(path: &Path, max: usize) -> Result<Vec<u8>, LoadError> {
         File::open(path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    read().map_err(|error| LoadError::new(path, error))
+    read().map_err(at(path))
 }
 
 /// A file's name; one that is not UTF-8 is empty, and so no name for a theme.
@@ -77,10 +73,8 @@ fn text(name: Option<&OsStr>) -> &str {
     name.and_then(OsStr::to_str).unwrap_or_default()
 }
 
-impl LoadError {
-    fn new(path: &Path, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { path: path.to_owned(), cause: cause.into() }
-    }
+fn at<E: Into<Box<dyn Error + Send + Sync>>>(path: &Path) -> impl FnOnce(E) -> LoadError {
+    move |cause| LoadError { path: path.to_owned(), cause: cause.into() }
 }
 
 impl fmt::Display for LoadError {

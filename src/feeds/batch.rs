@@ -8,7 +8,6 @@ use crate::wire::frame;
 use onlookers_rooms::ViewerId;
 
 /// Messages for all members: the same bytes, except for a few members who get less.
-#[derive(Debug)]
 pub struct Batch {
     number: u32,
     bytes: Bytes,

@@ -27,7 +27,7 @@ impl Publisher for () {
 }
 
 /// What there is to send.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Update {
     /// The feed has a new frame: [`Feed::newest`](super::Feed::newest).
     Newest,
@@ -45,7 +45,7 @@ pub(super) struct Context {
 }
 
 /// One feed's or group's connection to its subscribers.
-pub(super) struct Channel {
+pub(crate) struct Channel {
     id: FeedId,
     pub(super) context: Arc<Context>,
     /// The event loops that have subscribers, a bit each.
@@ -57,8 +57,8 @@ pub(super) struct Channel {
     driven: AtomicBool,
 }
 
-/// Something that has a channel.
-pub(super) trait Source: Send + Sync + 'static {
+/// A feed or a group.
+pub(crate) trait Published: Send + Sync + 'static {
     fn channel(&self) -> &Channel;
 
     /// Whether there is something to publish.
@@ -78,26 +78,22 @@ impl Channel {
         Self { id, context, loops, cost, pace, driven }
     }
 
-    pub(super) fn id(&self) -> FeedId {
+    pub(crate) fn id(&self) -> FeedId {
         self.id
     }
 
-    pub(super) fn has_ended(&self) -> bool {
-        self.context.ended.load(Ordering::SeqCst)
-    }
-
     /// Event loop `number` gets each update from now on.
-    pub(super) fn subscribe(&self, number: u32) {
+    pub(crate) fn subscribe(&self, number: u32) {
         self.loops.fetch_or(1 << number, Ordering::SeqCst);
     }
 
     /// Event loop `number` has no subscriber any more.
-    pub(super) fn unsubscribe(&self, number: u32) {
+    pub(crate) fn unsubscribe(&self, number: u32) {
         self.loops.fetch_and(!(1 << number), Ordering::SeqCst);
     }
 
     /// Adds the time that an event loop took to send the last update.
-    pub(super) fn add_cost(&self, took: Duration) {
+    pub(crate) fn add_cost(&self, took: Duration) {
         self.cost.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
     }
 
@@ -127,14 +123,14 @@ impl Channel {
 
 /// Starts a task that publishes, if there is something to publish and none does. Nothing happens in most rooms, so a feed
 /// has no task in between.
-pub(super) fn wake<S: Source>(source: &Arc<Entry<(), S>>) {
+pub(super) fn wake<P: Published>(source: &Arc<Entry<(), P>>) {
     let driven = &source.channel().driven;
     if !driven.load(Ordering::SeqCst) && source.has_changed() && !driven.swap(true, Ordering::SeqCst) {
         source.channel().context.runtime.spawn(drive(Arc::downgrade(source)));
     }
 }
 
-async fn drive<S: Source>(source: Weak<Entry<(), S>>) {
+async fn drive<P: Published>(source: Weak<Entry<(), P>>) {
     while let Some(due) = source.upgrade().and_then(|source| next(&**source)) {
         tokio::time::sleep_until(due).await;
         let Some(source) = source.upgrade() else { return };
@@ -143,7 +139,7 @@ async fn drive<S: Source>(source: Weak<Entry<(), S>>) {
 }
 
 /// When to publish next; none if there is nothing to publish, and then the task ends.
-fn next<S: Source>(source: &S) -> Option<Instant> {
+fn next<P: Published>(source: &P) -> Option<Instant> {
     if !source.has_changed() {
         let driven = &source.channel().driven;
         driven.store(false, Ordering::SeqCst);

@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::time;
 
 use super::View;
-use super::channel::{Channel, FeedId, Source, Update};
+use super::channel::{Channel, Published, Update};
 use onlookers_rooms::RoomRef;
 use onlookers_rooms::sync::Mutex;
 
@@ -29,11 +29,6 @@ impl Feed {
         Self { channel, room, view, newest, shown, has_first }
     }
 
-    /// Which feed this is.
-    pub fn id(&self) -> FeedId {
-        self.channel.id()
-    }
-
     /// The newest frame.
     pub fn newest(&self) -> Bytes {
         self.newest.lock().clone()
@@ -42,21 +37,6 @@ impl Feed {
     /// The bytes that keep a connection alive which has `frame`, the newest, already.
     pub(crate) fn resend<'f>(&self, frame: &'f Bytes) -> &'f Bytes {
         self.view.resend(frame)
-    }
-
-    /// Event loop `number` gets each update from now on.
-    pub(crate) fn subscribe(&self, number: u32) {
-        self.channel.subscribe(number);
-    }
-
-    /// Event loop `number` has no subscriber any more.
-    pub(crate) fn unsubscribe(&self, number: u32) {
-        self.channel.unsubscribe(number);
-    }
-
-    /// Adds the time that an event loop took to send the newest frame.
-    pub(crate) fn add_cost(&self, took: Duration) {
-        self.channel.add_cost(took);
     }
 
     /// Paints the first frame, if nobody has. Several callers wait for the one that paints.
@@ -97,7 +77,7 @@ impl Feed {
     fn replace(&self, frame: Bytes) -> bool {
         let mut newest = self.newest.lock();
         let differs = *newest != frame;
-        match self.channel.has_ended() {
+        match self.channel.context.ended.load(Ordering::SeqCst) {
             // The first viewer came while the server stops.
             true if newest.is_empty() => *newest = self.view.close(&frame),
             true => return false,
@@ -107,7 +87,7 @@ impl Feed {
     }
 }
 
-impl Source for Feed {
+impl Published for Feed {
     fn channel(&self) -> &Channel {
         &self.channel
     }

@@ -9,14 +9,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::batch::{Batch, BatchBuilder};
-use super::channel::{self, Channel, FeedId, Source, Update};
-use super::posts::{Post, Posts};
+use super::channel::{self, Channel, Published, Update};
+use super::posts::Posts;
 use super::roster::{Notice, Roster};
 use super::snapshot::Snapshot;
 use super::{GroupRef, Topic};
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, ServerMessage};
-use onlookers_rooms::sync::{Arc, Mutex, MutexGuard};
+use onlookers_rooms::sync::{Arc, Mutex};
 use onlookers_rooms::{RoomName, RoomRef, ViewerId};
 
 /// How many readers' positions a newcomer is sent.
@@ -28,8 +28,8 @@ const GROUP: u32 = 10;
 /// The WebSockets that receive one topic of one room.
 pub struct Group {
     channel: Channel,
-    room: RoomRef,
-    topic: Topic,
+    pub(crate) room: RoomRef,
+    pub(crate) topic: Topic,
     state: Mutex<State, GROUP>,
 }
 
@@ -51,23 +51,7 @@ impl Group {
 
     /// The first members are sent the room as it is, which is no change.
     pub(super) fn start(&self) {
-        let now = self.frame_now();
-        self.lock().snapshot = Snapshot::new(now.into());
-    }
-
-    /// Which group this is.
-    pub(crate) fn id(&self) -> FeedId {
-        self.channel.id()
-    }
-
-    /// The topic that its members receive.
-    pub(crate) fn topic(&self) -> Topic {
-        self.topic
-    }
-
-    /// The room of which they receive it.
-    pub(crate) fn room(&self) -> &RoomRef {
-        &self.room
+        self.state.lock().snapshot.frame = self.frame_now().into();
     }
 
     /// Whether its members receive `topic` of the room with that name.
@@ -75,25 +59,10 @@ impl Group {
         self.topic == topic && self.room.name() == *name
     }
 
-    /// Event loop `number` gets each batch from now on.
-    pub(crate) fn subscribe(&self, number: u32) {
-        self.channel.subscribe(number);
-    }
-
-    /// Event loop `number` has no member any more.
-    pub(crate) fn unsubscribe(&self, number: u32) {
-        self.channel.unsubscribe(number);
-    }
-
-    /// Adds the time that an event loop took to send the last batch.
-    pub(crate) fn add_cost(&self, took: Duration) {
-        self.channel.add_cost(took);
-    }
-
     /// Appends the newest state to `buffer`, for member `id`, which is new or has missed something: the room as it is now
     /// and the positions of its newest readers. Returns the number of the last batch that the member needn't get.
     pub(crate) fn write_newest(&self, id: ViewerId, buffer: &mut Vec<u8>) -> u32 {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let now = self.frame_now();
         state.snapshot.greet(id, &now);
         buffer.extend_from_slice(&now);
@@ -116,17 +85,17 @@ impl Group {
 
     /// A viewer is about to be counted.
     pub(super) fn join(&self, id: ViewerId) {
-        self.lock().roster.join(id);
+        self.state.lock().roster.join(id);
     }
 
     /// A viewer is about to be no longer counted.
     pub(super) fn leave(&self, id: ViewerId) {
-        self.lock().roster.leave(id);
+        self.state.lock().roster.leave(id);
     }
 
     /// Puts together what is due at `now`.
     fn collect(&self, now: Instant) -> Option<Batch> {
-        let (mut batch, mut state) = (BatchBuilder::default(), self.lock());
+        let (mut batch, mut state) = (BatchBuilder::default(), self.state.lock());
         if self.room_has_changed(&state) && self.channel.due(now, self.topic.min_gap()) <= now {
             self.collect_changes(&mut state, &mut batch);
             self.channel.published();
@@ -137,7 +106,7 @@ impl Group {
         {
             let (moved, messages) = posts.take(now);
             self.collect_positions(moved, &mut state.roster, &mut batch);
-            for Post { from, text } in messages {
+            for (from, text) in messages {
                 batch.add_text(Some(from), &text);
             }
         }
@@ -180,15 +149,11 @@ impl Group {
     fn frame_now(&self) -> Vec<u8> {
         frame::text(&self.topic.text(&self.room))
     }
-
-    fn lock(&self) -> MutexGuard<'_, State, GROUP> {
-        self.state.lock()
-    }
 }
 
 /// A member's reader is somewhere else in the page than before.
 pub(crate) fn moved(group: &GroupRef, id: ViewerId) {
-    group.lock().posts.get_or_insert_default().moved(id);
+    group.state.lock().posts.get_or_insert_default().moved(id);
     channel::wake(group);
 }
 
@@ -198,24 +163,24 @@ pub(crate) fn moved(group: &GroupRef, id: ViewerId) {
 /// [`ClientError::TooLong`] or [`ClientError::Busy`].
 pub(crate) fn post(group: &GroupRef, id: ViewerId, data: &Value) -> Result<(), ClientError> {
     let room = group.room.name().to_string();
-    group.lock().posts.get_or_insert_default().post(&room, id, data)?;
+    group.state.lock().posts.get_or_insert_default().post(&room, id, data)?;
     channel::wake(group);
     Ok(())
 }
 
-impl Source for Group {
+impl Published for Group {
     fn channel(&self) -> &Channel {
         &self.channel
     }
 
     fn has_changed(&self) -> bool {
-        let state = self.lock();
+        let state = self.state.lock();
         let has_posts = |posts: &Posts| posts.due(Instant::now(), Duration::ZERO).is_some();
         self.room_has_changed(&state) || state.posts.as_deref().is_some_and(has_posts)
     }
 
     fn due(&self, now: Instant) -> Instant {
-        let state = self.lock();
+        let state = self.state.lock();
         let changes = self.room_has_changed(&state).then(|| self.channel.due(now, self.topic.min_gap()));
         let posts = state.posts.as_ref().and_then(|posts| posts.due(now, self.channel.cost()));
         [changes, posts].into_iter().flatten().min().unwrap_or(now)

@@ -51,7 +51,7 @@ impl Membership {
 
     /// Members are announced where the others get joins and leaves.
     fn is_announced(&self) -> bool {
-        self.group.topic() == Topic::Counts
+        self.group.topic == Topic::Counts
     }
 
     fn announce_leave(&self) {

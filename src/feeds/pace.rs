@@ -13,7 +13,6 @@ pub(super) const PAUSE: u32 = 4;
 
 /// At once after a quiet spell; otherwise after a gap that grows while changes keep coming, so that N joins, however
 /// fast, are O(N) frames in all, and no room, however large, takes more than a fifth of a core.
-#[derive(Debug)]
 pub(super) struct Pace {
     last: Instant,
     /// The gap after the next change, in milliseconds; zero before the second change of a run.

@@ -22,7 +22,7 @@ const MAX_POSITIONS: usize = 32;
 const MAX_BATCH_BYTES: usize = 8 * 1024;
 const MAX_WAITING_BYTES: usize = 64 * 1024;
 
-#[derive(Default, Debug)]
+#[derive(Default)]
 pub(super) struct Posts {
     /// Viewers who have moved, in the order in which they did, each once: their position when it is their turn goes out.
     moved: VecDeque<ViewerId>,
@@ -33,12 +33,8 @@ pub(super) struct Posts {
     last: Option<Instant>,
 }
 
-/// A message, as it will go out.
-#[derive(Debug)]
-pub(super) struct Post {
-    pub(super) from: ViewerId,
-    pub(super) text: String,
-}
+/// A message, as it will go out, and its sender.
+pub(super) type Post = (ViewerId, String);
 
 impl Posts {
     /// A viewer is somewhere else now.
@@ -62,7 +58,7 @@ impl Posts {
             return Err(ClientError::Busy);
         }
         self.bytes += text.len();
-        self.messages.push_back(Post { from, text });
+        self.messages.push_back((from, text));
         Ok(())
     }
 
@@ -81,9 +77,9 @@ impl Posts {
             self.has_moved.remove(id);
         }
         let (mut messages, mut bytes) = (Vec::new(), 0);
-        let fits = |next: &Post, bytes| bytes == 0 || bytes + next.text.len() <= MAX_BATCH_BYTES;
+        let fits = |(_, next): &Post, bytes| bytes == 0 || bytes + next.len() <= MAX_BATCH_BYTES;
         while let Some(post) = self.messages.pop_front_if(|next| fits(next, bytes)) {
-            bytes += post.text.len();
+            bytes += post.1.len();
             messages.push(post);
         }
         self.bytes -= bytes;

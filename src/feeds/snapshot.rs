@@ -11,16 +11,12 @@ const MAX_AHEAD: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
     /// The frame that all members have.
-    frame: Bytes,
+    pub(super) frame: Bytes,
     /// A newer frame, and the newcomers who have it already.
     ahead: (Bytes, Vec<ViewerId>),
 }
 
 impl Snapshot {
-    pub(super) fn new(frame: Bytes) -> Self {
-        Self { frame, ahead: Default::default() }
-    }
-
     /// Whether `now` is what all members have.
     pub(super) fn is(&self, now: &[u8]) -> bool {
         self.frame == now
@@ -67,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_is_not_sent_the_same_twice() {
-        let mut snapshot = Snapshot::new("0".into());
+        let mut snapshot = Snapshot { frame: "0".into(), ..Snapshot::default() };
         snapshot.greet(ViewerId::new(1), b"0");
         snapshot.greet(ViewerId::new(2), b"1");
         assert_eq!(next(&mut snapshot, "1"), bytes(["1", "", "1"]));
@@ -77,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_with_another_state_is_sent_the_new_one() {
-        let mut snapshot = Snapshot::new("0".into());
+        let mut snapshot = Snapshot { frame: "0".into(), ..Snapshot::default() };
         snapshot.greet(ViewerId::new(1), b"1");
         snapshot.greet(ViewerId::new(2), b"2");
         assert_eq!(next(&mut snapshot, "2"), bytes(["2", "", "2"]));
@@ -88,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_storm_of_newcomers_is_not_remembered() {
-        let mut snapshot = Snapshot::new("0".into());
+        let mut snapshot = Snapshot { frame: "0".into(), ..Snapshot::default() };
         (0..100).for_each(|id| snapshot.greet(ViewerId::new(id), b"1"));
         assert_eq!(snapshot.ahead.1.len(), MAX_AHEAD);
     }

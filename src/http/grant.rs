@@ -55,7 +55,7 @@ pub(super) fn websocket(
     let topic = if format == Format::Number { Topic::Number } else { Topic::Counts };
     let first = app.join_group(room, topic, id, is_counted.then_some(visitor.as_ref()))?;
     // The room's own copy of the name: another one would take memory for each connection.
-    let site = first.group().room().site().clone();
+    let site = first.group().room.site().clone();
     let mut memberships = vec![first];
     for topic in more {
         memberships.push(app.join_group(&RoomName::site(site.clone()), topic, id, None)?);

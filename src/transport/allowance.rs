@@ -1,6 +1,5 @@
 //! How much a page may send.
 
-use std::sync::LazyLock;
 use std::time::Instant;
 
 use crate::wire::frame::MAX_MESSAGE;
@@ -12,28 +11,15 @@ const MAX_MESSAGES: f32 = 20.0;
 const MAX_BYTES: f32 = MAX_MESSAGES * (MAX_MESSAGE + 14) as f32;
 
 /// Two token buckets: so many messages and bytes at once, and as many again each second.
-#[derive(Debug)]
 pub(super) struct Allowance {
     messages: f32,
     bytes: f32,
-    filled: Milliseconds,
-}
-
-/// Since the first allowance; they begin again at zero after 49 days. An [`Instant`] for each open page would take four
-/// times as much.
-#[derive(Clone, Copy, Debug)]
-struct Milliseconds(u32);
-
-impl From<Instant> for Milliseconds {
-    fn from(now: Instant) -> Self {
-        static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
-        Self(now.saturating_duration_since(*FIRST).as_millis() as u32)
-    }
+    filled: Instant,
 }
 
 impl Allowance {
     pub(super) fn new(now: Instant) -> Self {
-        Self { messages: MAX_MESSAGES, bytes: MAX_BYTES, filled: now.into() }
+        Self { messages: MAX_MESSAGES, bytes: MAX_BYTES, filled: now }
     }
 
     /// False if a message is one too many.
@@ -49,8 +35,7 @@ impl Allowance {
     }
 
     fn fill(&mut self, now: Instant) {
-        let now = Milliseconds::from(now);
-        let passed = now.0.wrapping_sub(self.filled.0).min(1000) as f32 / 1000.0;
+        let passed = now.saturating_duration_since(self.filled).as_secs_f32().min(1.0);
         self.messages = (self.messages + passed * MAX_MESSAGES).min(MAX_MESSAGES);
         self.bytes = (self.bytes + passed * MAX_BYTES).min(MAX_BYTES);
         self.filled = now;
@@ -73,8 +58,7 @@ mod tests {
 
     #[test]
     fn twenty_messages_at_once_and_twenty_each_second() {
-        // After the first allowance of the process.
-        let start = Instant::now() + Duration::from_secs(1);
+        let start = Instant::now();
         let mut allowance = Allowance::new(start);
         let mut said = |after| (0..50).filter(|_| allowance.message(start + after)).count();
         assert_eq!(said(Duration::ZERO), 20);

@@ -1,13 +1,11 @@
 //! One connection: a socket, what it speaks, and at most the rest of one write.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mio::{Registry, Token};
 
-use super::socket::{self, Gone, Socket};
+use super::socket::{Gone, Registered, Socket};
 use super::unsent::Unsent;
 use super::websocket::WebSocket;
 use crate::feeds::FeedId;
@@ -23,7 +21,6 @@ pub(super) struct ConnectionId(u32);
 
 /// An open connection. The permit is dropped before the protocol's guards: a client that is told of somebody's leave finds
 /// the permit free.
-#[derive(Debug)]
 pub(super) struct Connection {
     pub(super) socket: Socket,
     unsent: Option<Box<Unsent>>,
@@ -46,7 +43,6 @@ pub(super) struct Ready {
 }
 
 /// The protocol that a connection speaks.
-#[derive(Debug)]
 pub(super) enum Protocol {
     Stream(Stream),
     /// Boxed, so that a stream takes no more memory than it needs.
@@ -54,7 +50,6 @@ pub(super) enum Protocol {
 }
 
 /// A stream of one feed's frames.
-#[derive(Debug)]
 pub(super) struct Stream {
     pub(super) feed: FeedId,
     /// Its place among the feed's subscribers on this loop.
@@ -74,34 +69,22 @@ impl Connection {
     }
 
     /// Sends the opening and the first frame, in one write.
-    pub(super) fn open(
-        &mut self,
-        opening: &[u8],
-        frame: &[u8],
-        registry: &Registry,
-        id: ConnectionId,
-    ) -> Result<(), Gone> {
+    pub(super) fn open(&mut self, opening: &[u8], frame: &[u8], poll: Registered<'_>) -> Result<(), Gone> {
         let taken = self.socket.write_two(opening, frame)?;
         if taken == opening.len() + frame.len() {
             return Ok(());
         }
         let rest = Bytes::from([opening, frame].concat()).slice(taken..);
-        self.stall(Unsent::rest(rest), registry, id)
+        self.stall(Unsent::rest(rest), poll)
     }
 
     /// Sends the newest frame of the subscription in `slot`, at once or after the write before it.
-    pub(super) fn send(
-        &mut self,
-        slot: u8,
-        frame: &Bytes,
-        registry: &Registry,
-        id: ConnectionId,
-    ) -> Result<(), Gone> {
+    pub(super) fn send(&mut self, slot: u8, frame: &Bytes, poll: Registered<'_>) -> Result<(), Gone> {
         if self.has_to_wait(slot) {
             return Ok(());
         }
         let taken = self.socket.write(frame)?;
-        self.sent(slot, frame, taken, registry, id)
+        self.sent(slot, frame, taken, poll)
     }
 
     /// Whether a frame of the subscription in `slot` has to wait for the write before it; then its newest will be sent.
@@ -115,8 +98,7 @@ impl Connection {
         slot: u8,
         frame: &Bytes,
         taken: usize,
-        registry: &Registry,
-        id: ConnectionId,
+        poll: Registered<'_>,
     ) -> Result<(), Gone> {
         let unsent = match taken {
             all if all == frame.len() => return Ok(()),
@@ -128,25 +110,20 @@ impl Connection {
             }
             some => Unsent::rest(frame.slice(some..)),
         };
-        self.stall(unsent, registry, id)
-    }
-
-    /// The result of a send by io_uring as a number of bytes.
-    pub(super) fn taken(result: io::Result<usize>) -> Result<usize, Gone> {
-        socket::written(result)
+        self.stall(unsent, poll)
     }
 
     /// The update of the subscription in `slot` was dropped: its newest has to be sent.
-    pub(super) fn miss(&mut self, slot: u8, registry: &Registry, id: ConnectionId) -> Result<(), Gone> {
+    pub(super) fn miss(&mut self, slot: u8, poll: Registered<'_>) -> Result<(), Gone> {
         self.unsent.get_or_insert_with(|| Box::new(Unsent::new())).miss(slot);
-        self.socket.watch_writable(true, registry, id)
+        self.socket.watch_writable(true, poll)
     }
 
     /// Sends bytes for this client alone, after everything that it still has to get.
     ///
     /// # Errors
     /// [`Gone`], if the client is gone or doesn't read its replies.
-    pub(super) fn reply(&mut self, bytes: &[u8], registry: &Registry, id: ConnectionId) -> Result<(), Gone> {
+    pub(super) fn reply(&mut self, bytes: &[u8], poll: Registered<'_>) -> Result<(), Gone> {
         if let Some(unsent) = &mut self.unsent {
             return unsent.reply(bytes);
         }
@@ -156,7 +133,7 @@ impl Connection {
         }
         let mut unsent = Unsent::new();
         unsent.reply(&bytes[taken..])?;
-        self.stall(unsent, registry, id)
+        self.stall(unsent, poll)
     }
 
     /// Goes on with the rest, then with what came since, as far as there is room; `newest` makes the newest bytes of a
@@ -164,8 +141,7 @@ impl Connection {
     pub(super) fn resume(
         &mut self,
         mut newest: impl FnMut(&mut Protocol, u8) -> Bytes,
-        registry: &Registry,
-        id: ConnectionId,
+        poll: Registered<'_>,
     ) -> Result<(), Gone> {
         let Self { socket, unsent, protocol, .. } = self;
         let Some(waiting) = unsent else { return Ok(()) };
@@ -173,7 +149,7 @@ impl Connection {
             let next = waiting.next(|slot| newest(protocol, slot));
             if next.is_empty() {
                 *unsent = None;
-                return socket.watch_writable(false, registry, id);
+                return socket.watch_writable(false, poll);
             }
             match socket.write(next)? {
                 0 => return Ok(()),
@@ -206,9 +182,9 @@ impl Connection {
         self.socket.close(registry);
     }
 
-    fn stall(&mut self, unsent: Unsent, registry: &Registry, id: ConnectionId) -> Result<(), Gone> {
+    fn stall(&mut self, unsent: Unsent, poll: Registered<'_>) -> Result<(), Gone> {
         self.unsent = Some(Box::new(unsent));
-        self.socket.watch_writable(true, registry, id)
+        self.socket.watch_writable(true, poll)
     }
 }
 
@@ -243,11 +219,5 @@ impl ConnectionId {
 
     pub(super) fn token(self) -> Token {
         Token(self.index())
-    }
-}
-
-impl AsFd for Connection {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
     }
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 const MIN_STEP: Duration = Duration::from_millis(100);
 
 /// A cursor over numbered places.
-#[derive(Debug)]
 pub(super) struct Cursor {
     interval: Duration,
     stepped: Instant,

@@ -11,8 +11,8 @@ use super::connection::{Connection, ConnectionId, Protocol};
 use super::cursor::Cursor;
 use super::inbox::{Commands, Inbox};
 use super::sender::Sender;
-use super::socket::Gone;
-use super::subscriptions::{Source, Subscriptions};
+use super::socket::{Gone, Registered};
+use super::subscriptions::{Source, Subscriber, Subscriptions};
 use super::takeover::Taken;
 use super::websocket::End;
 use super::{Grant, Options};
@@ -140,7 +140,7 @@ impl EventLoop {
         let closing = self.closing.iter().map(|(_, until)| *until).min();
         let times = [publish, closing, self.end].into_iter().flatten();
         let timeouts = times.map(|time| time.saturating_duration_since(now));
-        timeouts.chain(self.resend_timeout(now)).chain(self.ping_timeout(now)).min()
+        timeouts.chain(self.periodic_timeout(now)).min()
     }
 
     fn list_ready(&mut self, id: ConnectionId) {
@@ -182,13 +182,9 @@ impl EventLoop {
         let (batches, has_dropped) = subscription.take_update();
         let (subscribers, registry) = (&subscription.subscribers, self.poll.registry());
         let mut gone = Vec::new();
-        if has_dropped {
-            for subscriber in subscribers {
-                let id = subscriber.connection;
-                let connection = self.connections.get_mut(id.index());
-                let missed = connection.map(|it| it.miss(subscriber.slot, registry, id));
-                gone.extend(missed.filter(Result::is_err).map(|_| id));
-            }
+        for &Subscriber { connection: id, slot } in subscribers.iter().filter(|_| has_dropped) {
+            let Some(connection) = self.connections.get_mut(id.index()) else { continue };
+            gone.extend(connection.miss(slot, Registered { registry, id }).is_err().then_some(id));
         }
         match &subscription.source {
             Source::Feed(_) => {
@@ -205,7 +201,7 @@ impl EventLoop {
                 }
             }
         }
-        subscription.source.add_cost(started.elapsed());
+        subscription.source.channel().add_cost(started.elapsed());
         self.note_gone(gone);
     }
 
@@ -229,7 +225,7 @@ impl EventLoop {
             }
             Protocol::WebSocket(socket) => socket.newest(slot),
         };
-        connection.resume(newest, poll.registry(), id)?;
+        connection.resume(newest, Registered { registry: poll.registry(), id })?;
         let is_last = match &connection.protocol {
             Protocol::Stream(_) => self.end.is_some(),
             Protocol::WebSocket(socket) => socket.is_closing(),

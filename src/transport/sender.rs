@@ -10,7 +10,7 @@ use slab::Slab;
 
 use super::Sends;
 use super::connection::{Connection, ConnectionId};
-use super::socket::Gone;
+use super::socket::{Gone, Registered, written};
 use super::subscriptions::Subscriber;
 
 /// How many connections are gone through at a time; what is noted about them stays in the processor's cache.
@@ -26,7 +26,6 @@ struct Delivery<'f> {
 }
 
 /// What an event loop sends its frames with.
-#[derive(Debug)]
 pub(super) struct Sender {
     ring: Option<Ring>,
     /// How many sends it takes to use the ring.
@@ -42,7 +41,9 @@ impl Sender {
         let (ring, min_sends) = match way {
             Sends::Write => (None, 0),
             Sends::Ring => (Some(Ring::new()?), 1),
-            Sends::Auto => (Ring::new().inspect_err(log_absence).ok(), MIN_SENDS),
+            Sends::Auto => {
+                (Ring::new().inspect_err(|error| tracing::debug!(%error, "no io_uring here")).ok(), MIN_SENDS)
+            }
         };
         Ok(Self { ring, min_sends })
     }
@@ -62,12 +63,13 @@ impl Sender {
             for (number, result) in partly {
                 let Delivery { to: Subscriber { connection: id, slot }, frame } = deliveries[number];
                 let sent = |connection: &mut Connection| {
-                    connection.sent(slot, frame, Connection::taken(result)?, registry, id)
+                    connection.sent(slot, frame, written(result)?, Registered { registry, id })
                 };
                 gone.extend(failed(id, connections, sent));
             }
             for &Delivery { to: Subscriber { connection: id, slot }, frame } in &deliveries[sent..] {
-                let send = |connection: &mut Connection| connection.send(slot, frame, registry, id);
+                let send =
+                    |connection: &mut Connection| connection.send(slot, frame, Registered { registry, id });
                 gone.extend(failed(id, connections, send));
             }
         }
@@ -86,7 +88,7 @@ impl Sender {
         };
         let sends = deliveries
             .iter()
-            .map(|Delivery { to, frame }| (connections[to.connection.index()].as_fd(), &frame[..]));
+            .map(|Delivery { to, frame }| (connections[to.connection.index()].socket.as_fd(), &frame[..]));
         let finished = ring.send_all(sends, |number, result| {
             sent = number + 1;
             if !matches!(result, Ok(bytes) if bytes == deliveries[number].frame.len()) {
@@ -99,10 +101,6 @@ impl Sender {
         }
         (sent, partly)
     }
-}
-
-fn log_absence(error: &io::Error) {
-    tracing::debug!(%error, "no io_uring here: each frame is a write of its own");
 }
 
 /// The connection's id, if `send` finds it gone.

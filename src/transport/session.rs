@@ -1,13 +1,12 @@
 //! The session of a WebSocket: the rooms that it is in, and as whom it is counted there.
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::app::App;
-use crate::feeds::{self, FeedId, Membership, Topic};
+use crate::feeds::{self, FeedId, Membership, Published, Topic};
 use crate::wire::protocol::{ClientError, ClientMessage, SessionId};
 use onlookers_rooms::{Position, ReaderGuard, ReaderName, RoomName, Site, ViewerId, Visitor};
 
@@ -16,7 +15,8 @@ const MAX_ROOMS: usize = 32;
 
 /// The rooms of one connection, and as whom it is counted in them.
 pub(crate) struct Session {
-    id: ViewerId,
+    /// The id by which the other viewers know it.
+    pub(super) id: ViewerId,
     /// The site whose rooms it may join.
     site: Site,
     /// The visitor by address and browser; none for one who isn't to be told apart.
@@ -33,7 +33,7 @@ pub(crate) struct Session {
 pub(super) struct JoinedRoom {
     /// The reader's position, if the page sends it. Dropped before the membership, which announces the leave.
     reader: Option<Box<ReaderGuard>>,
-    membership: Membership,
+    pub(super) membership: Membership,
     /// Its place among the group's subscribers on this loop.
     pub(super) place: u32,
     /// The number of the last batch that needn't be sent.
@@ -56,11 +56,6 @@ impl Session {
     /// A viewer without rooms, of a site whose rooms it may join.
     pub(crate) fn new(id: ViewerId, site: Site, visitor: Option<Visitor>, is_counted: bool) -> Self {
         Self { id, site, visitor, named: None, is_counted, rooms: SmallVec::new() }
-    }
-
-    /// The id by which the other viewers know it.
-    pub(super) fn id(&self) -> ViewerId {
-        self.id
     }
 
     /// Obeys a message of the page.
@@ -136,7 +131,7 @@ impl Session {
         let JoinedRoom { reader, membership, .. } = self.named_room(room)?;
         membership.guard().ok_or(ClientError::OnlyLooking)?;
         let group = membership.group();
-        let start = || Box::new(ReaderGuard::new(Arc::clone(group.room()), id));
+        let start = || Box::new(ReaderGuard::new(Arc::clone(&group.room), id));
         reader.get_or_insert_with(start).at(position, name);
         feeds::moved(group, id);
         Ok(())
@@ -202,17 +197,7 @@ impl Session {
 }
 
 impl JoinedRoom {
-    pub(super) fn membership(&self) -> &Membership {
-        &self.membership
-    }
-
     pub(super) fn feed(&self) -> FeedId {
-        self.membership.group().id()
-    }
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "viewer {} in {} rooms", self.id, self.rooms.iter().flatten().count())
+        self.membership.group().channel().id()
     }
 }

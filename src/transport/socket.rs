@@ -13,6 +13,13 @@ use super::connection::ConnectionId;
 #[derive(Debug)]
 pub(super) struct Gone;
 
+/// The poll of an event loop, and the id by which it knows a connection.
+#[derive(Clone, Copy)]
+pub(super) struct Registered<'p> {
+    pub(super) registry: &'p Registry,
+    pub(super) id: ConnectionId,
+}
+
 /// A connected, non-blocking socket.
 #[derive(Debug)]
 pub(crate) struct Socket(mio::net::TcpStream);
@@ -27,19 +34,14 @@ impl From<TcpStream> for Socket {
 impl Socket {
     /// Watches for something to read. Not for room to write: a client that keeps up always has that, and each wake-up
     /// costs.
-    pub(super) fn register(&mut self, registry: &Registry, id: ConnectionId) -> io::Result<()> {
-        registry.register(&mut self.0, id.token(), Interest::READABLE)
+    pub(super) fn register(&mut self, poll: Registered<'_>) -> io::Result<()> {
+        poll.registry.register(&mut self.0, poll.id.token(), Interest::READABLE)
     }
 
     /// Watches for room to write, too, or no longer.
-    pub(super) fn watch_writable(
-        &mut self,
-        wanted: bool,
-        registry: &Registry,
-        id: ConnectionId,
-    ) -> Result<(), Gone> {
+    pub(super) fn watch_writable(&mut self, wanted: bool, poll: Registered<'_>) -> Result<(), Gone> {
         let interest = if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        registry.reregister(&mut self.0, id.token(), interest).map_err(|_| Gone)
+        poll.registry.reregister(&mut self.0, poll.id.token(), interest).map_err(|_| Gone)
     }
 
     /// Sends as many of `bytes` as there is room for, and returns their number.

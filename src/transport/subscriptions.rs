@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::connection::ConnectionId;
-use crate::feeds::{Batch, FeedId, FeedRef, GroupRef, Update};
+use crate::feeds::{Batch, Channel, FeedId, FeedRef, GroupRef, Published, Update};
 
 /// How many batches of a group may wait for the loop. If there are more, its members get the newest state instead.
 const MAX_BATCHES: usize = 16;
@@ -58,9 +57,9 @@ impl Subscriptions {
     /// Adds a subscriber, and returns its place. From now on it gets each update.
     pub(super) fn add(&mut self, source: &Source, subscriber: Subscriber) -> u32 {
         let number = self.number;
-        let subscription = self.by_feed.entry(source.id()).or_insert_with(|| {
+        let subscription = self.by_feed.entry(source.channel().id()).or_insert_with(|| {
             // Before the newest frame is looked at, so that none comes between the two.
-            source.subscribe(number);
+            source.channel().subscribe(number);
             Box::new(Subscription::new(source.clone()))
         });
         if let Source::Feed(feed) = &subscription.source {
@@ -79,7 +78,7 @@ impl Subscriptions {
             return Some(*moved);
         }
         if subscription.subscribers.is_empty() {
-            subscription.source.unsubscribe(self.number);
+            subscription.source.channel().unsubscribe(self.number);
             self.by_feed.remove(&feed);
         }
         None
@@ -158,32 +157,11 @@ impl Subscription {
 }
 
 impl Source {
-    pub(super) fn id(&self) -> FeedId {
+    /// Its connection to the event loops.
+    pub(super) fn channel(&self) -> &Channel {
         match self {
-            Self::Feed(feed) => feed.id(),
-            Self::Group(group) => group.id(),
-        }
-    }
-
-    /// Notes how long it took to send an update.
-    pub(super) fn add_cost(&self, took: Duration) {
-        match self {
-            Self::Feed(feed) => feed.add_cost(took),
-            Self::Group(group) => group.add_cost(took),
-        }
-    }
-
-    fn subscribe(&self, number: u32) {
-        match self {
-            Self::Feed(feed) => feed.subscribe(number),
-            Self::Group(group) => group.subscribe(number),
-        }
-    }
-
-    fn unsubscribe(&self, number: u32) {
-        match self {
-            Self::Feed(feed) => feed.unsubscribe(number),
-            Self::Group(group) => group.unsubscribe(number),
+            Self::Feed(feed) => feed.channel(),
+            Self::Group(group) => group.channel(),
         }
     }
 }

@@ -9,7 +9,6 @@ use super::socket::Gone;
 /// How many bytes of replies may wait for a page that sends messages and doesn't read.
 const MAX_REPLIES: usize = 16 * 1024;
 
-#[derive(Debug)]
 pub(super) struct Unsent {
     /// The rest of a write that has begun.
     rest: Bytes,

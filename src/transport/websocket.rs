@@ -36,7 +36,6 @@ pub(super) enum End {
     TooFast,
 }
 
-#[derive(Debug)]
 pub(super) struct WebSocket {
     pub(super) session: Session,
     pub(super) format: Format,
@@ -58,14 +57,14 @@ impl WebSocket {
 
     /// The bytes of a batch for the room in `slot`; none if there is nothing new for it.
     pub(super) fn bytes_of<'b>(&self, batch: &'b Batch, slot: u8) -> Option<&'b Bytes> {
-        batch.bytes_for(self.session.id(), self.session.room(slot)?.since)
+        batch.bytes_for(self.session.id, self.session.room(slot)?.since)
     }
 
     /// The newest of the room in `slot`, as it is now; nothing of a room that was left.
     pub(super) fn newest(&mut self, slot: u8) -> Bytes {
-        let (id, mut newest) = (self.session.id(), Vec::new());
+        let (id, mut newest) = (self.session.id, Vec::new());
         if let Some(room) = self.session.room_mut(slot) {
-            room.since = room.membership().group().write_newest(id, &mut newest);
+            room.since = room.membership.group().write_newest(id, &mut newest);
         }
         newest.into()
     }

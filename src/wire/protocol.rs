@@ -9,38 +9,18 @@ use onlookers_rooms::{Counts, Page, Position, Reader, ReaderName, RoomName, View
 /// A message from a page.
 #[derive(Deserialize, Debug, PartialEq)]
 #[serde(tag = "type", rename_all = "lowercase")]
+#[expect(missing_docs, reason = "docs/websocket.md says what each field is")]
 pub enum ClientMessage {
     /// Count me in that room, and send me its messages.
-    Join {
-        /// `example.com/posts/1`, or `/posts/1` on the page's own site.
-        room: String,
-    },
+    Join { room: String },
     /// Leave that room.
-    Leave {
-        /// Likewise.
-        room: String,
-    },
+    Leave { room: String },
     /// I am the visitor whom the page knows by this id; with `null`, an anonymous one again.
-    Session {
-        /// 1 to 128 bytes.
-        id: Option<SessionId>,
-    },
+    Session { id: Option<SessionId> },
     /// My reader is here in the page.
-    Presence {
-        /// 0 at the top, 1 at the end.
-        position: Position,
-        /// The reader's name, if it changes.
-        name: Option<ReaderName>,
-        /// The room of the URL if absent.
-        room: Option<String>,
-    },
+    Presence { position: Position, name: Option<ReaderName>, room: Option<String> },
     /// Pass this on to everybody else in the room.
-    Message {
-        /// Any JSON.
-        data: Value,
-        /// The room of the URL if absent.
-        room: Option<String>,
-    },
+    Message { data: Value, room: Option<String> },
     /// Answer with a pong.
     Ping,
 }
@@ -48,69 +28,30 @@ pub enum ClientMessage {
 /// A message to a page.
 #[derive(Serialize, Debug)]
 #[serde(tag = "type", rename_all = "lowercase")]
+#[expect(missing_docs, reason = "docs/websocket.md says what each field is")]
 pub enum ServerMessage<'a> {
     /// The counts of a room, at once and after each change.
     #[serde(rename = "update/count")]
-    Count {
-        /// Which room.
-        room: &'a str,
-        /// Open tabs.
-        count: u64,
-        /// Distinct visitors.
-        visitors: u64,
-    },
+    Count { room: &'a str, count: u64, visitors: u64 },
     /// Another viewer has come.
-    Join {
-        /// Where.
-        room: &'a str,
-        /// Its id.
-        id: ViewerId,
-        /// Its reader's name, if it is known.
-        name: Option<&'a ReaderName>,
-    },
+    Join { room: &'a str, id: ViewerId, name: Option<&'a ReaderName> },
     /// Another viewer has gone.
-    Leave {
-        /// From where.
-        room: &'a str,
-        /// Its id.
-        id: ViewerId,
-    },
+    Leave { room: &'a str, id: ViewerId },
     /// Another viewer's reader is here in the page.
     Presence {
-        /// Which page.
         room: &'a str,
-        /// Its id.
         id: ViewerId,
-        /// The reader's name, if it is known.
         name: Option<&'a ReaderName>,
-        /// 0 at the top, 1 at the end.
         position: Position,
-        /// Since when a position is known, in milliseconds since 1970.
         joined_at: u64,
-        /// When it was sent last, likewise.
         updated_at: u64,
     },
     /// Another viewer sends this to everybody in the room.
-    Message {
-        /// In which room.
-        room: &'a str,
-        /// Its id.
-        from: ViewerId,
-        /// Any JSON.
-        data: &'a Value,
-    },
-    /// The pages of the site with most open tabs.
-    Top {
-        /// Most first.
-        pages: Vec<TopPage>,
-    },
-    /// A message of the page can't be obeyed.
-    Error {
-        /// For scripts.
-        code: &'static str,
-        /// For people.
-        reason: &'a str,
-    },
+    Message { room: &'a str, from: ViewerId, data: &'a Value },
+    /// The pages of the site with most open tabs, most first.
+    Top { pages: Vec<TopPage> },
+    /// A message of the page can't be obeyed: the code is for scripts, the reason for people.
+    Error { code: &'static str, reason: &'a str },
     /// The answer to [`ClientMessage::Ping`].
     Pong,
 }
@@ -179,11 +120,6 @@ impl ClientMessage {
 }
 
 impl<'a> ServerMessage<'a> {
-    /// The counts of `room`.
-    pub fn count(room: &'a str, Counts { tabs, visitors }: Counts) -> Self {
-        Self::Count { room, count: tabs, visitors }
-    }
-
     /// The position of a reader of `room`.
     pub fn presence(room: &'a str, id: ViewerId, reader: &'a Reader) -> Self {
         let Reader { position, name, joined_at, updated_at } = reader;
@@ -234,8 +170,8 @@ impl TryFrom<String> for SessionId {
 }
 
 /// `{"type":"update/count","room":"example.com/posts/1","count":12,"visitors":9}`.
-pub fn count(room: &RoomName, counts: Counts) -> String {
-    ServerMessage::count(&room.to_string(), counts).to_json()
+pub fn count(room: &RoomName, Counts { tabs, visitors }: Counts) -> String {
+    ServerMessage::Count { room: &room.to_string(), count: tabs, visitors }.to_json()
 }
 
 fn page_as_text<S: Serializer>(page: &Page, serializer: S) -> Result<S::Ok, S::Error> {

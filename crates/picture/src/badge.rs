@@ -62,7 +62,7 @@ struct Halves<'a> {
     label: String,
     message: String,
     /// Pixels for the message, which may be shorter.
-    message_width: u32,
+    space: u32,
     /// Pixels.
     label_width: u32,
     /// The widths of the halves, in pixels; `left` is 0 if there is no left half.
@@ -81,20 +81,11 @@ impl<'a> Halves<'a> {
         let label = style.label.as_str().to_owned();
         let (message, sample) = messages(style, value);
         let label_width = if label.is_empty() { 0 } else { lettering.odd_width(&label) };
-        let message_width = lettering.odd_width(&message).max(lettering.odd_width(&sample));
+        let space = lettering.odd_width(&message).max(lettering.odd_width(&sample));
         let has_left = !label.is_empty() || badge.label_color.is_some();
         let left = if has_left { label_width + 2 * PADDING } else { 0 };
         let colors = (badge.label_color.unwrap_or(GREY), color(badge, value));
-        Self {
-            lettering,
-            label,
-            message,
-            message_width,
-            label_width,
-            left,
-            right: message_width + 2 * PADDING,
-            colors,
-        }
+        Self { lettering, label, message, space, label_width, left, right: space + 2 * PADDING, colors }
     }
 
     fn width(&self) -> u32 {
@@ -107,7 +98,7 @@ impl<'a> Halves<'a> {
         let label = self.lettering.spread(start as f32, &self.label, self.label_width as f32);
         draw_text(drawing, label, baseline, self.colors.0, shadows);
         let start = if self.left > 0 { self.left - 1 } else { 0 } + PADDING;
-        let message = self.lettering.centred(start as f32, &self.message, self.message_width as f32);
+        let message = self.lettering.centred(start as f32, &self.message, self.space as f32);
         draw_text(drawing, message, baseline, self.colors.1, shadows);
     }
 }

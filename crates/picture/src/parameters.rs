@@ -23,7 +23,7 @@ pub struct StyleBuilder {
     label_color: Option<ParsedColor>,
     theme: Option<String>,
     font: Option<String>,
-    scale: Scale,
+    scale: Option<u8>,
     format: Format,
     peak: bool,
 }
@@ -44,10 +44,6 @@ const STYLE_NAMES: [(&str, StyleName); 7] = [
     ("social", StyleName::Badge(Kind::Social)),
     ("digits", StyleName::Digits),
 ];
-
-/// Pixels of the file per pixel of the page, in each direction.
-#[derive(Clone, Copy, Debug)]
-struct Scale(u8);
 
 /// A parameter of a style has a value that it can't have.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,7 +80,7 @@ impl StyleBuilder {
             "labelColor" => self.label_color = Some(color("labelColor", value)?),
             "theme" => self.theme = Some(named("theme", value)?),
             "font" => self.font = Some(named("font", value)?),
-            "scale" => self.scale = Scale(one_of("scale", value, &[("1", 1), ("2", 2), ("3", 3), ("4", 4)])?),
+            "scale" => self.scale = Some(one_of("scale", value, &[("1", 1), ("2", 2), ("3", 3), ("4", 4)])?),
             "format" => self.format = one_of("format", value, &Format::NAMES)?,
             "peak" => self.peak = one_of("peak", value, &[("0", false), ("1", true)])?,
             _ => return Ok(false),
@@ -113,7 +109,7 @@ impl StyleBuilder {
         // The digits look has no format and no peak.
         let others = !matches!(look, Look::Digits(_));
         let format = if others { self.format } else { Format::default() };
-        Ok(Style { look, label, scale: self.scale.0, format, peak: self.peak && others })
+        Ok(Style { look, label, scale: self.scale.unwrap_or(1), format, peak: self.peak && others })
     }
 
     fn theme(&self, themes: &Themes) -> Result<ThemeChoice, StyleError> {
@@ -167,12 +163,6 @@ impl StyleBuilder {
 enum ThemeChoice {
     Page { dark: bool },
     Digits(Theme),
-}
-
-impl Default for Scale {
-    fn default() -> Self {
-        Self(1)
-    }
 }
 
 fn one_of<T: Copy>(parameter: &'static str, value: &str, names: &[(&str, T)]) -> Result<T, StyleError> {

@@ -7,7 +7,6 @@ use crate::digits::{self, Digits};
 use crate::drawing::{Drawing, Part};
 use crate::number::Format;
 use crate::plain::{self, Plain};
-use crate::text::Line;
 use crate::{Label, Rgb, Value};
 
 /// How a value is painted. Equal styles give equal pictures, so a style can be the key of a cache. Cheap to clone.
@@ -81,12 +80,13 @@ impl Style {
     /// painted as the font's box.
     #[must_use]
     pub fn missing_glyphs(&self, value: Value) -> BTreeSet<char> {
-        let drawing = self.draw(value);
-        let lines = drawing.parts.iter().filter_map(|part| match part {
-            Part::Text(text) => Some(&text.line),
-            Part::Shape(..) | Part::Image(_) => None,
-        });
-        lines.flat_map(Line::missing_glyphs).collect()
+        let mut missing = BTreeSet::new();
+        for part in &self.draw(value).parts {
+            if let Part::Text(text) = part {
+                missing.extend(text.line.missing_glyphs());
+            }
+        }
+        missing
     }
 
     /// Whether the picture shows a peak: then it needs a [`Value::Peak`].

@@ -134,9 +134,6 @@ impl fmt::Display for ThemeError {
 
 impl Error for ThemeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Digit(_, error) => Some(error),
-            _ => None,
-        }
+        if let Self::Digit(_, error) = self { Some(error) } else { None }
     }
 }

@@ -24,8 +24,10 @@ pub(crate) struct PageHash(NonZeroU64);
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
     table: HashTable<PageState>,
-    /// The pages with open tabs, most tabs first; among equals in an order that doesn't change by itself.
-    ranking: BTreeSet<(Reverse<u64>, PageHash)>,
+    /// How many of them have open tabs.
+    open: usize,
+    /// The pages with several open tabs, most tabs first. Nearly all pages of a large site have one, and need no order.
+    shared: BTreeSet<(Reverse<u32>, PageHash)>,
 }
 
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl Pages {
 
     /// How many of them somebody has open.
     pub(crate) fn open_pages(&self) -> usize {
-        self.ranking.len()
+        self.open
     }
 
     /// Whether somebody has that one open.
@@ -90,15 +92,22 @@ impl Pages {
         let before = page.tally.tabs();
         change(page);
         let (now, room) = (page.tally.tabs(), page.room.upgrade());
-        if before != now {
-            self.ranking.remove(&(Reverse(before), hash));
-        }
-        if now > 0 {
-            self.ranking.insert((Reverse(now), hash));
-        } else {
+        self.rank(hash, before, now);
+        if now == 0 {
             self.remove_if_idle(hash);
         }
         room
+    }
+
+    /// Counts a page that had `before` open tabs and has `now`, and moves it to its new place in the ranking.
+    fn rank(&mut self, hash: PageHash, before: u32, now: u32) {
+        self.open = self.open + usize::from(now > 0) - usize::from(before > 0);
+        if before > 1 {
+            self.shared.remove(&(Reverse(before), hash));
+        }
+        if now > 1 {
+            self.shared.insert((Reverse(now), hash));
+        }
     }
 
     /// Removes that page if nobody has it open or looks at it.
@@ -109,8 +118,10 @@ impl Pages {
 
     /// The pages with most open tabs, at most `rows`, and how many tabs each has.
     pub(crate) fn top(&self, rows: usize) -> Vec<(Page, u64)> {
-        let page = |(Reverse(tabs), hash): &_| Some((self.page(*hash)?.name.clone(), *tabs));
-        self.ranking.iter().take(rows).filter_map(page).collect()
+        let shared = self.shared.iter().filter_map(|(_, hash)| self.page(*hash));
+        let alone = self.table.iter().filter(|page| page.room.tally.tabs() == 1);
+        let row = |page: &PageState| (page.name.clone(), page.room.tally.tabs().into());
+        shared.chain(alone).take(rows).map(row).collect()
     }
 
     fn page(&self, hash: PageHash) -> Option<&PageState> {

@@ -87,8 +87,10 @@ impl SiteCounts {
         let SiteState { whole, pages } = &mut *state;
         let before = whole.tally.counts();
         change(whole);
+        let page = page.and_then(|hash| pages.change(hash, change));
+        // The atomic steps come last: before them, the processor can wait for the memory of both at once.
+        let rooms = [page, whole.room.upgrade()];
         self.totals.change(before, whole.tally.counts());
-        let rooms = [whole.room.upgrade(), page.and_then(|hash| pages.change(hash, change))];
         notify(state, rooms);
     }
 

@@ -41,21 +41,21 @@ pub(crate) enum Identity {
     Anonymous,
 }
 
-/// The counting itself.
+/// The counting itself. Each tab is a connection, of which no machine has 2^32.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    tabs: u64,
-    anonymous: u64,
+    tabs: u32,
+    anonymous: u32,
     known: VisitorCounts,
 }
 
 impl Tally {
-    pub(crate) fn tabs(&self) -> u64 {
+    pub(crate) fn tabs(&self) -> u32 {
         self.tabs
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        Counts { tabs: self.tabs, visitors: self.anonymous + self.known.len() as u64 }
+        Counts { tabs: self.tabs.into(), visitors: u64::from(self.anonymous) + self.known.len() as u64 }
     }
 
     /// As whom to count a visitor: by yesterday's hash if that is here already.

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::connection::{Connection, ConnectionId, Protocol, Stream};
-use super::super::socket::{Gone, Socket};
+use super::super::socket::{Gone, Registered, Socket};
 use super::super::subscriptions::{Source, Subscriber};
 use super::super::takeover::Taken;
 use super::super::websocket::{End, WebSocket};
 use super::super::{Grant, StreamGrant, WebSocketGrant};
 use super::EventLoop;
-use crate::feeds::Membership;
-use crate::net::capacity::Permit;
+use crate::feeds::{Membership, Published};
 use crate::wire::Opening;
 use crate::wire::frame::CloseCode;
 
@@ -25,8 +24,8 @@ impl EventLoop {
 
     fn admit_stream(&mut self, socket: Socket, grant: StreamGrant, unread: usize) {
         let StreamGrant { opening, feed, guard, permit, hangs_up_late } = grant;
-        let stream = Stream::new(feed.id(), guard, hangs_up_late);
-        let Some(id) = self.insert(socket, permit, Protocol::Stream(stream)) else { return };
+        let stream = Stream::new(feed.channel().id(), guard, hangs_up_late);
+        let Some(id) = self.insert(Connection::new(socket, permit, Protocol::Stream(stream))) else { return };
         self.subscribe(id, 0, &Source::Feed(feed));
         let opened = self.open_stream(id, &opening, unread);
         self.note(id, opened);
@@ -40,28 +39,30 @@ impl EventLoop {
         let Protocol::Stream(stream) = &mut connection.protocol else { return Ok(()) };
         stream.ignore(unread)?;
         let Some(subscription) = self.subscriptions.get(stream.feed) else { return Ok(()) };
-        connection.open(&self.buffer, &subscription.frame, self.poll.registry(), id)?;
+        connection.open(
+            &self.buffer,
+            &subscription.frame,
+            Registered { registry: self.poll.registry(), id },
+        )?;
         if self.end.is_some() { connection.finish() } else { Ok(()) }
     }
 
     fn admit_websocket(&mut self, socket: Socket, grant: WebSocketGrant, unread: &[u8]) {
         let WebSocketGrant { key, session, format, memberships, permit } = grant;
         let websocket = Protocol::WebSocket(Box::new(WebSocket::new(session, format)));
-        let Some(id) = self.insert(socket, permit, websocket) else { return };
-        let mut opening = std::mem::take(&mut self.buffer);
-        opening.clear();
+        let Some(id) = self.insert(Connection::new(socket, permit, websocket)) else { return };
+        let states = memberships.into_iter().map(|membership| self.enter(id, membership));
+        let states: Vec<_> = states.collect();
+        let mut opening = Vec::new();
         Opening::WebSocket(key).write(&mut opening);
-        for (slot, membership) in memberships.into_iter().enumerate().rev() {
-            self.enter(id, slot as u8, membership, &mut opening);
-        }
+        opening.extend(states.into_iter().rev().flatten());
         let opened = self.open_websocket(id, &opening, unread);
-        self.buffer = opening;
         self.note(id, opened);
     }
 
     fn open_websocket(&mut self, id: ConnectionId, opening: &[u8], unread: &[u8]) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(()) };
-        connection.open(opening, &[], self.poll.registry(), id)?;
+        connection.open(opening, &[], Registered { registry: self.poll.registry(), id })?;
         if self.end.is_some() {
             return Err(CloseCode::GoingAway.into());
         }
@@ -74,28 +75,29 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Subscribes a WebSocket to the group of a room, and appends the state of the room to `buffer`.
-    pub(super) fn enter(&mut self, id: ConnectionId, slot: u8, membership: Membership, buffer: &mut Vec<u8>) {
-        let group = Arc::clone(membership.group());
+    /// Subscribes a WebSocket to the group of a room, and returns the state of the room for it.
+    pub(super) fn enter(&mut self, id: ConnectionId, membership: Membership) -> Vec<u8> {
+        let (group, mut state) = (Arc::clone(membership.group()), Vec::new());
+        let Some(slot) = self.websocket(id).map(|socket| socket.session.free_slot()) else { return state };
         // Before the state is written, so that no batch comes between the two.
         let place = self.subscribe(id, slot, &Source::Group(Arc::clone(&group)));
-        let Some(connection) = self.connections.get_mut(id.index()) else { return };
-        let Protocol::WebSocket(socket) = &mut connection.protocol else { return };
-        let since = group.write_newest(socket.session.id(), buffer);
-        socket.session.insert(slot, membership, place, since);
+        if let Some(socket) = self.websocket(id) {
+            let since = group.write_newest(socket.session.id, &mut state);
+            socket.session.insert(slot, membership, place, since);
+        }
+        state
     }
 
-    /// A connection that receives nothing yet; none if its socket can't be watched.
-    pub(super) fn insert(
-        &mut self,
-        socket: Socket,
-        permit: Permit,
-        protocol: Protocol,
-    ) -> Option<ConnectionId> {
-        self.insert_connection(Connection::new(socket, permit, protocol))
+    /// The WebSocket of that connection, if it is one.
+    pub(super) fn websocket(&mut self, id: ConnectionId) -> Option<&mut WebSocket> {
+        match &mut self.connections.get_mut(id.index())?.protocol {
+            Protocol::WebSocket(socket) => Some(socket),
+            Protocol::Stream(_) => None,
+        }
     }
 
-    pub(super) fn insert_connection(&mut self, mut connection: Connection) -> Option<ConnectionId> {
+    /// Adds a connection, which receives nothing yet; none if its socket can't be watched.
+    pub(super) fn insert(&mut self, mut connection: Connection) -> Option<ConnectionId> {
         if self.connections.is_empty() {
             self.places = 0;
             self.resend.restart(Instant::now());
@@ -103,7 +105,7 @@ impl EventLoop {
         }
         let entry = self.connections.vacant_entry();
         let id = ConnectionId::new(entry.key());
-        if let Err(error) = connection.socket.register(self.poll.registry(), id) {
+        if let Err(error) = connection.socket.register(Registered { registry: self.poll.registry(), id }) {
             tracing::warn!(%error, "a connection can't be watched");
             return None;
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::super::connection::{ConnectionId, Protocol};
 use super::super::session::Action;
-use super::super::socket::Gone;
+use super::super::socket::{Gone, Registered};
 use super::super::websocket::{End, Format};
 use super::{EventLoop, MAX_INCOMING};
 use crate::app::App;
@@ -92,10 +92,7 @@ impl EventLoop {
     /// Obeys the messages that have come whole, and says whether the deadline has passed before the last.
     fn on_messages(&mut self, id: ConnectionId, app: &App, deadline: Instant) -> Result<bool, End> {
         loop {
-            let connection = self.connections.get_mut(id.index());
-            let Some(Protocol::WebSocket(socket)) = connection.map(|it| &mut it.protocol) else {
-                return Ok(false);
-            };
+            let Some(socket) = self.websocket(id) else { return Ok(false) };
             let Some(message) = socket.next_message()? else { return Ok(false) };
             match (message, socket.format) {
                 (Incoming::Ping(payload), _) => self.reply(id, &frame::pong(&payload))?,
@@ -116,9 +113,7 @@ impl EventLoop {
         match action {
             Ok(Action::None) => Ok(()),
             Ok(Action::Enter(membership)) => {
-                let Some(slot) = self.free_slot(id) else { return Ok(()) };
-                let mut state = Vec::new();
-                self.enter(id, slot, membership, &mut state);
+                let state = self.enter(id, membership);
                 self.reply(id, &state)
             }
             Ok(Action::Leave(room)) => {
@@ -130,19 +125,12 @@ impl EventLoop {
         }
     }
 
-    fn free_slot(&mut self, id: ConnectionId) -> Option<u8> {
-        match &self.connections.get(id.index())?.protocol {
-            Protocol::WebSocket(socket) => Some(socket.session.free_slot()),
-            Protocol::Stream(_) => None,
-        }
-    }
-
     fn send_message(&mut self, id: ConnectionId, message: &ServerMessage<'_>) -> Result<(), Gone> {
         self.reply(id, &frame::text(&message.to_json()))
     }
 
     pub(super) fn reply(&mut self, id: ConnectionId, bytes: &[u8]) -> Result<(), Gone> {
         let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(()) };
-        connection.reply(bytes, self.poll.registry(), id)
+        connection.reply(bytes, Registered { registry: self.poll.registry(), id })
     }
 }

@@ -8,14 +8,10 @@ use super::EventLoop;
 use crate::wire::frame;
 
 impl EventLoop {
-    pub(super) fn resend_timeout(&self, now: Instant) -> Option<Duration> {
-        let has_streams = self.connections.len() > self.websockets && self.end.is_none();
-        has_streams.then(|| self.resend.timeout(self.places, now)).flatten()
-    }
-
-    pub(super) fn ping_timeout(&self, now: Instant) -> Option<Duration> {
-        let has_websockets = self.websockets > 0 && self.end.is_none();
-        has_websockets.then(|| self.ping.timeout(self.places, now)).flatten()
+    pub(super) fn periodic_timeout(&self, now: Instant) -> Option<Duration> {
+        let places = |count: usize| if count > 0 && self.end.is_none() { self.places } else { 0 };
+        let resend = self.resend.timeout(places(self.connections.len() - self.websockets), now);
+        resend.into_iter().chain(self.ping.timeout(places(self.websockets), now)).min()
     }
 
     /// Sends the streams whose turn it is their frame once more, and gives up those that have taken nothing for long.
@@ -52,8 +48,7 @@ impl EventLoop {
         }
         for place in self.ping.step(self.places, Instant::now()).into_iter().flatten() {
             let id = ConnectionId::new(place);
-            let connection = self.connections.get_mut(place).map(|it| &mut it.protocol);
-            let Some(Protocol::WebSocket(socket)) = connection else { continue };
+            let Some(socket) = self.websocket(id) else { continue };
             let pinged = match socket.is_pinged() {
                 Ok(true) => self.reply(id, &frame::ping()),
                 other => other.map(drop),

@@ -7,7 +7,7 @@ use socket2::SockRef;
 
 use super::*;
 use crate::config::Cli;
-use crate::feeds::{FeedRef, Feeds, Pictures, View};
+use crate::feeds::{FeedRef, Feeds, Pictures, Published, View};
 use crate::net::capacity::Capacity;
 use crate::transport::socket::Socket;
 use crate::transport::{Sends, StreamGrant};
@@ -110,11 +110,11 @@ async fn a_stalled_stream_goes_on_in_another_loop() {
     while !from.connections[id.index()].is_stalled() {
         viewers.push(app.rooms.join(&room(), None).unwrap());
         feed.publish();
-        from.send_update(feed.id());
+        from.send_update(feed.channel().id());
     }
 
     let transfer = from.give_away(id).unwrap().unwrap();
-    assert!(from.connections.is_empty() && from.subscriptions.get(feed.id()).is_none());
+    assert!(from.connections.is_empty() && from.subscriptions.get(feed.channel().id()).is_none());
     let tabs = app.rooms.totals().tabs;
     assert_eq!(tabs, viewers.len() as u64 + 1);
     to.adopt(transfer);

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::super::connection::{Connection, ConnectionId, Protocol};
+use super::super::socket::Registered;
 use super::super::subscriptions::Source;
 use super::EventLoop;
 
@@ -29,12 +30,13 @@ impl EventLoop {
 
     /// Takes a connection in. It gets the newest of everything it receives, which may have changed meanwhile.
     pub(super) fn adopt(&mut self, Transfer { connection, sources }: Transfer) {
-        let Some(id) = self.insert_connection(connection) else { return };
+        let Some(id) = self.insert(connection) else { return };
         let mut adopted = Ok(());
         for (slot, source) in sources {
             self.subscribe(id, slot, &source);
             if let Some(connection) = self.connections.get_mut(id.index()) {
-                adopted = adopted.and(connection.miss(slot, self.poll.registry(), id));
+                adopted =
+                    adopted.and(connection.miss(slot, Registered { registry: self.poll.registry(), id }));
             }
         }
         let resumed = adopted.and_then(|()| self.resume(id));
@@ -48,7 +50,7 @@ impl EventLoop {
             }
             Some(Protocol::WebSocket(socket)) => {
                 let group = |room: &super::super::session::JoinedRoom| {
-                    Source::Group(Arc::clone(room.membership().group()))
+                    Source::Group(Arc::clone(room.membership.group()))
                 };
                 socket.session.rooms().map(|(slot, room)| (slot, group(room))).collect()
             }

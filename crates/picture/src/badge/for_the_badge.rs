@@ -16,10 +16,10 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     let (message, sample) = messages(style, value);
     let (message, sample) = (message.to_uppercase(), sample.to_uppercase());
     let label_width = thin.gapped_width(&label);
-    let message_width = bold.gapped_width(&message).max(bold.gapped_width(&sample));
+    let space = bold.gapped_width(&message).max(bold.gapped_width(&sample));
     // Rounded to whole pixels here; badge services leave that to the browser.
     let left = if label.is_empty() { 0.0 } else { (label_width + 2.0 * MARGIN).round() };
-    let right = (message_width + 2.0 * MARGIN).round();
+    let right = (space + 2.0 * MARGIN).round();
 
     let mut drawing = Drawing::new((left + right) as u32, HEIGHT);
     let colors = (badge.label_color.unwrap_or(GREY), color(badge, value));
@@ -28,6 +28,6 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     }
     drawing.fill(rectangle(left, 0.0, right, HEIGHT as f32), colors.1);
     draw_text(&mut drawing, thin.spread(MARGIN, &label, label_width), BASELINE, colors.0, false);
-    draw_text(&mut drawing, bold.centred(left + MARGIN, &message, message_width), BASELINE, colors.1, false);
+    draw_text(&mut drawing, bold.centred(left + MARGIN, &message, space), BASELINE, colors.1, false);
     drawing
 }

@@ -25,8 +25,8 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     let label = capitalised(style.label.as_str());
     let (message, sample) = messages(style, value);
     let label_width = lettering.odd_width(&label) as f32;
-    let message_width = lettering.odd_width(&message).max(lettering.odd_width(&sample)) as f32;
-    let (button, bubble) = (label_width + 2.0 * PADDING.0, message_width + 2.0 * PADDING.1);
+    let space = lettering.odd_width(&message).max(lettering.odd_width(&sample)) as f32;
+    let (button, bubble) = (label_width + 2.0 * PADDING.0, space + 2.0 * PADDING.1);
 
     let mut drawing = Drawing::new((button + 1.0 + GUTTER + bubble) as u32, HEIGHT);
     bordered(&mut drawing, 0.0, button, BUTTON);
@@ -35,7 +35,7 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     bordered(&mut drawing, left, bubble, BUBBLE);
     tip(&mut drawing, left);
     draw_text(&mut drawing, lettering.spread(PADDING.0, &label, label_width));
-    draw_text(&mut drawing, lettering.centred(left + PADDING.1, &message, message_width));
+    draw_text(&mut drawing, lettering.centred(left + PADDING.1, &message, space));
     drawing
 }
 

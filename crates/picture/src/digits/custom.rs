@@ -140,9 +140,6 @@ impl fmt::Display for DigitError {
 
 impl Error for DigitError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::NotPng(error) => Some(&**error),
-            Self::File | Self::Size | Self::Height => None,
-        }
+        if let Self::NotPng(error) = self { Some(&**error) } else { None }
     }
 }
