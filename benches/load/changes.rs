@@ -37,9 +37,11 @@ impl Crowd {
         Ok(took)
     }
 
-    /// Waits until everybody holds the same picture, another than `old`.
+    /// Waits until everybody holds the same picture, another than `old`, or a viewer is lost.
     pub(crate) fn until_other_than(&mut self, old: pictures::Id) -> Outcome<()> {
-        let done = |crowd: &Self| crowd.pictures.newest() != old && crowd.agrees();
+        let lost = self.lost;
+        let agree = |crowd: &Self| crowd.pictures.newest() != old && crowd.agrees();
+        let done = |crowd: &Self| agree(crowd) || crowd.lost > lost;
         self.until("the new picture with everybody", done)
     }
 }

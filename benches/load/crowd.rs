@@ -204,6 +204,7 @@ impl Crowd {
 
     fn lose(&mut self, key: usize, why: &str) -> Outcome<()> {
         self.leave(key);
+        self.extra.take_if(|extra| *extra == key);
         self.lost += 1;
         if self.may_lose { Ok(()) } else { Err(why.into()) }
     }

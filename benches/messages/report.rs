@@ -52,7 +52,7 @@ fn criteria(samples: &[&Sample<Build>], build: Build) {
     criterion(&title, 0.0, &values(samples, build, figure::LOST));
 }
 
-/// All figures, in the order of the table.
+/// The names of what was measured, in the order of the table.
 fn names(samples: &[&Sample<Build>]) -> Vec<String> {
     let mut names: Vec<String> = vec![figure::RATE.into(), figure::CPU.into()];
     for (name, _) in figure::DELAYS {
@@ -63,6 +63,7 @@ fn names(samples: &[&Sample<Build>]) -> Vec<String> {
         names.extend([of_turn(&cpu, false), of_turn(&cpu, true), figure::thread_messages(&thread)]);
     }
     names.extend([figure::EVEN, figure::LOST, figure::ERRORS, figure::LOAD].map(String::from));
+    names.retain(|name| samples.iter().any(|sample| sample.figures.contains_key(name)));
     names
 }
 
