@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use onlookers_picture::Themes;
+use onlookers_rooms::{Keys, LimitReached, RoomName, Rooms, ViewerId, Visitor};
+
 use crate::feeds::{Feeds, Membership, Pictures, Topic};
 use crate::net::capacity::Capacity;
 use crate::settings::Settings;
-use onlookers_picture::Themes;
-use onlookers_rooms::{Keys, LimitReached, RoomName, Rooms, ViewerId, Visitor};
 
 /// Everything that requests are judged by and answered from.
 pub(crate) struct App {

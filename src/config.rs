@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use onlookers_rooms::Site;
 
 use crate::settings::Settings;
 pub use crate::settings::{Audience, PagePattern, Reloadable, SiteSettings};
 use crate::transport::Sends;
 pub use file::File;
-use onlookers_rooms::Site;
 pub use picture::PictureArgs;
 
 mod file;

@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use hyper::Request;
+use onlookers_rooms::{Keys, Limits, Rooms};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -19,7 +20,6 @@ use crate::net::listen;
 use crate::net::open_files::{self, SpareFile};
 use crate::themes;
 use crate::transport::{self, Loops, takeover};
-use onlookers_rooms::{Keys, Limits, Rooms};
 
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 4 * 1024 * 1024;

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use clap::Args;
 use ipnet::IpNet;
+use onlookers_picture::Label;
+use onlookers_rooms::{RoomName, Site};
 
 use crate::gate::{Gate, Pattern};
 use crate::net::address::TrustedProxies;
-use onlookers_picture::Label;
-use onlookers_rooms::{RoomName, Site};
 pub(crate) use site::Text;
 pub use site::{Audience, PagePattern, SiteSettings};
 

@@ -15,11 +15,12 @@
 //! - `cursor`: spreads resends and pings evenly over all connections.
 //! - `websocket`: what is particular to a WebSocket; `session`: the rooms it is in; `allowance`: how much it may send.
 
+use onlookers_rooms::CountGuard;
+
 use crate::feeds::{FeedRef, Membership};
 use crate::net::capacity::Permit;
 use crate::wire::Opening;
 use crate::wire::handshake::Key;
-use onlookers_rooms::CountGuard;
 
 pub(crate) use loops::Loops;
 pub use loops::{Options, Sends};
@@ -40,7 +41,7 @@ pub(crate) mod takeover;
 mod unsent;
 mod websocket;
 
-/// What a request was granted: the connection is taken over for it.
+/// The purpose for which a request's connection is taken over.
 pub(crate) enum Grant {
     /// A stream of a feed's frames.
     Stream(StreamGrant),
@@ -70,5 +71,5 @@ pub(crate) struct WebSocketGrant {
     pub(crate) permit: Permit,
 }
 
-/// What the connection of a request gets.
+/// The answer to a request: a response, or a takeover for a grant.
 pub(crate) type Answer = takeover::Answer<Grant>;

@@ -9,12 +9,12 @@ use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
+use onlookers_rooms::Site;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{Config, ConfigError};
 use crate::settings::{SiteSettings, Text};
-use onlookers_rooms::Site;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 

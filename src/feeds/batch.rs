@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use onlookers_rooms::ViewerId;
 
 use crate::wire::frame;
-use onlookers_rooms::ViewerId;
 
 /// Messages for all members: the same bytes, except for a few members who get less.
 pub struct Batch {

@@ -1,15 +1,15 @@
-//! What feeds and groups have in common: subscribers, a pace, and a task that publishes while there are changes.
+//! The common part of feeds and groups: subscribers, a pace, and a task that publishes while there are changes.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use onlookers_rooms::registry::Entry;
+use onlookers_rooms::sync::{Arc, Mutex, Weak};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::{Batch, Pictures};
-use onlookers_rooms::registry::Entry;
-use onlookers_rooms::sync::{Arc, Mutex, Weak};
 
 /// Tells the feeds and groups of this process apart; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -26,7 +26,7 @@ impl Publisher for () {
     fn publish(&self, _: u64, _: FeedId, _: Update) {}
 }
 
-/// What there is to send.
+/// Something to send.
 #[derive(Clone)]
 pub enum Update {
     /// The feed has a new frame: [`Feed::newest`](super::Feed::newest).
@@ -35,7 +35,7 @@ pub enum Update {
     Batch(Arc<Batch>),
 }
 
-/// What all feeds and groups of a server share.
+/// The state that all feeds and groups of a server share.
 pub(super) struct Context {
     pub(super) pictures: Arc<Pictures>,
     pub(super) publisher: Arc<dyn Publisher>,

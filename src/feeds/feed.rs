@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use onlookers_rooms::RoomRef;
+use onlookers_rooms::sync::Mutex;
 use tokio::time;
 
 use super::View;
 use super::channel::{Channel, Published, Update};
-use onlookers_rooms::RoomRef;
-use onlookers_rooms::sync::Mutex;
 
 /// One room in one representation.
 pub struct Feed {

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use onlookers_rooms::sync::{Arc, Mutex};
+use onlookers_rooms::{RoomName, RoomRef, ViewerId};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -16,8 +18,6 @@ use super::snapshot::Snapshot;
 use super::{GroupRef, Topic};
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, ServerMessage};
-use onlookers_rooms::sync::{Arc, Mutex};
-use onlookers_rooms::{RoomName, RoomRef, ViewerId};
 
 /// How many readers' positions a newcomer is sent.
 const MAX_READERS: usize = 100;

@@ -1,7 +1,8 @@
 //! The guard of a group's member: making it announces a join, dropping it a leave.
 
-use super::{GroupRef, Topic};
 use onlookers_rooms::{CountGuard, LimitReached, ViewerId};
+
+use super::{GroupRef, Topic};
 
 /// A viewer's place in a group, and in the count of its room if it is counted there.
 pub(crate) struct Membership {

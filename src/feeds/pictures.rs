@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-
-use crate::wire::multipart;
 use onlookers_picture::{Style, Value, load_fonts, render, svg};
 use onlookers_rooms::sync::Mutex;
+
+use crate::wire::multipart;
 
 /// PNG files by style and value, each followed by what comes after it in a stream. A picture is encoded when it is first
 /// requested, once for all viewers, and kept while there is room.

@@ -4,13 +4,13 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use onlookers_rooms::ViewerId;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::pace::PAUSE;
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, ServerMessage};
-use onlookers_rooms::ViewerId;
 
 /// The least time between two updates; so nobody's position goes out more often than five times a second.
 const MIN_GAP: Duration = Duration::from_millis(200);
@@ -69,7 +69,7 @@ impl Posts {
         (!is_empty).then_some(due)
     }
 
-    /// Those that go out now: viewers who have moved, and messages.
+    /// Takes the ones that go out now: viewers who have moved, and messages.
     pub(super) fn take(&mut self, now: Instant) -> (Vec<ViewerId>, Vec<Post>) {
         self.last = Some(now);
         let moved: Vec<_> = self.moved.drain(..self.moved.len().min(MAX_POSITIONS)).collect();

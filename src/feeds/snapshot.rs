@@ -1,9 +1,9 @@
 //! The room as the members of a group know it, so that nobody is sent the same twice.
 
 use bytes::Bytes;
+use onlookers_rooms::ViewerId;
 
 use super::batch::BatchBuilder;
-use onlookers_rooms::ViewerId;
 
 /// How many newcomers are remembered who know something newer than the others. Any more are sent the same twice.
 const MAX_AHEAD: usize = 32;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::wire::protocol::{self, ServerMessage, TopPage};
 use onlookers_rooms::Room;
 
-/// What WebSockets can receive of a room.
+use crate::wire::protocol::{self, ServerMessage, TopPage};
+
+/// A part of a room's state that WebSockets can receive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Topic {
     /// The counts and the other viewers, as JSON messages.

@@ -4,11 +4,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use onlookers_picture::{Heat, Strip, Style, Value, ranking};
+use onlookers_rooms::{Counting, Counts, Page, Position, Room};
 
 use super::Pictures;
 use crate::wire::{events, multipart, protocol};
-use onlookers_picture::{Heat, Strip, Style, Value, ranking};
-use onlookers_rooms::{Counting, Counts, Page, Position, Room};
 
 /// One representation of a room; two viewers with the same share a feed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

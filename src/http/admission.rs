@@ -1,8 +1,9 @@
 //! Which room a request may see. A picture's page is known by its Referer, a script's by its Origin.
 
+use onlookers_rooms::{RoomName, Site};
+
 use super::{Refusal, Request};
 use crate::gate::{Claim, GateError};
-use onlookers_rooms::{RoomName, Site};
 
 /// The site whose page embeds a picture, or the one that a page of this server names by `site=`.
 ///

@@ -1,11 +1,12 @@
 //! `/badge/example.com/posts/1.png`, `.svg`, `.json`: one complete picture, never counted.
 
+use onlookers_picture::{Style, StyleBuilder, Value, svg};
+use onlookers_rooms::RoomName;
+
 use super::numbers::Numbers;
 use super::respond::{self, PNG, SVG};
 use super::{Answer, App, Refusal, Request, grant, static_file};
 use crate::gate::GateError;
-use onlookers_picture::{Style, StyleBuilder, Value, svg};
-use onlookers_rooms::RoomName;
 
 /// The picture.
 pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {

@@ -1,12 +1,12 @@
 //! `/count/example.com/posts/1.json`, `.txt`: the numbers alone.
 
 use hyper::StatusCode;
+use onlookers_rooms::{Counts, RoomName};
 use serde::Serialize;
 
 use super::numbers::Numbers;
 use super::{Answer, App, Refusal, Request, grant, respond};
 use crate::gate::GateError;
-use onlookers_rooms::{Counts, RoomName};
 
 #[derive(Serialize)]
 struct Count {

@@ -1,8 +1,9 @@
 //! `/`: the demo page with the live picture, the tags to copy, and a gallery of styles; `/sample/…`: the gallery's pictures.
 
+use onlookers_picture::{Label, Style, StyleBuilder, Value, svg};
+
 use super::respond::{NO_SCRIPTS, PNG, SVG};
 use super::{Answer, App, Refusal, Request, grant, static_file};
-use onlookers_picture::{Label, Style, StyleBuilder, Value, svg};
 
 const PAGE: &str = include_str!("../../demo/index.html");
 

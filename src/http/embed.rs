@@ -4,12 +4,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use onlookers_picture::{Style, StyleBuilder, Value};
+use onlookers_rooms::Site;
+
 use super::query::Query;
 use super::respond::{self, NO_SCRIPTS};
 use super::{Answer, App, Refusal, Request, grant};
 use crate::gate::Claim;
-use onlookers_picture::{Style, StyleBuilder, Value};
-use onlookers_rooms::Site;
 
 const PAGE: &str = include_str!("../../demo/embed.html");
 

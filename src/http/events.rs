@@ -1,10 +1,11 @@
 //! `/events/example.com/posts/1`: a room's counts as server-sent events, for pages with scripts.
 
+use onlookers_rooms::RoomName;
+
 use super::admission::check_listener;
 use super::client::Client;
 use super::{Answer, App, Refusal, Request, cors, grant, respond};
 use crate::feeds::View;
-use onlookers_rooms::RoomName;
 
 /// The stream, or its head for HEAD.
 pub(super) fn stream(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {

@@ -1,6 +1,7 @@
-//! What a request is granted once it has been judged: a stream or a WebSocket, for which its connection is taken over.
+//! Grants: a request that has been judged gets a stream or a WebSocket, for which its connection is taken over.
 
 use hyper::{Method, Response};
+use onlookers_rooms::RoomName;
 
 use super::client::Client;
 use super::respond::Body;
@@ -9,7 +10,6 @@ use crate::feeds::{Topic, View};
 use crate::transport::{Answer, Format, Grant, Session, StreamGrant, WebSocketGrant};
 use crate::wire::handshake::Key;
 use crate::wire::{Opening, events, multipart};
-use onlookers_rooms::RoomName;
 
 /// The stream of `shown` in one view, or its head for HEAD. The viewer is counted in `counted_in`, if that is given.
 ///

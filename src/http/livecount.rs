@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use onlookers_rooms::{Page, PageQuery, RoomName, Site};
 use percent_encoding::percent_decode_str;
 
 use super::admission::check_opener;
@@ -10,7 +11,6 @@ use super::websocket::key;
 use super::{Answer, App, Refusal, Request, grant};
 use crate::gate::GateError;
 use crate::transport::Format;
-use onlookers_rooms::{Page, PageQuery, RoomName, Site};
 
 pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     // livecount's framework answers 400, too, to a request that opens no WebSocket.

@@ -1,9 +1,10 @@
 //! A room's numbers, as stills and counts show them.
 
-use super::App;
-use super::query::Query;
 use onlookers_picture::{Style, Value};
 use onlookers_rooms::{Counts, Room, RoomName};
+
+use super::App;
+use super::query::Query;
 
 /// The numbers now, and at their peak.
 #[derive(Clone, Copy)]

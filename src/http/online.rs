@@ -4,6 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use onlookers_picture::StyleBuilder;
+use onlookers_rooms::{Page, RoomName, RoomNameError, Site};
 
 use super::admission::{embedding_room, embedding_site};
 use super::client::Client;
@@ -12,8 +14,6 @@ use super::respond::{self, PNG};
 use super::{Answer, App, Refusal, Request, grant, static_file};
 use crate::feeds::View;
 use crate::gate::GateError;
-use onlookers_picture::StyleBuilder;
-use onlookers_rooms::{Page, RoomName, RoomNameError, Site};
 
 /// Whether the answer is a still. A client with a unique URL has followed a redirect, and does take the stream.
 pub(super) fn wants_still(request: &Request<'_>) -> bool {

@@ -1,6 +1,8 @@
 //! `/reading.png`: where in a page its readers are; `/mark.png`: how a page without a script tells that.
 
 use hyper::{Method, StatusCode};
+use onlookers_picture::{Strip, clear_pixel};
+use onlookers_rooms::RoomName;
 
 use super::admission::embedding_room;
 use super::client::Client;
@@ -10,8 +12,6 @@ use super::respond::{self, PNG};
 use super::{Answer, App, Refusal, Request, grant};
 use crate::feeds::View;
 use crate::gate::GateError;
-use onlookers_picture::{Strip, clear_pixel};
-use onlookers_rooms::RoomName;
 
 /// The live strip. Its viewers aren't counted.
 pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {

@@ -5,14 +5,14 @@ use std::fmt;
 
 use hyper::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{Response, StatusCode};
+use onlookers_picture::notice;
+use onlookers_rooms::{LimitReached, RoomNameError};
 
 use super::query::QueryError;
 use super::respond::{self, Body, PNG};
 use super::{Request, cors, static_file};
 use crate::gate::GateError;
 use crate::net::capacity::CapacityError;
-use onlookers_picture::notice;
-use onlookers_rooms::{LimitReached, RoomNameError};
 
 /// After how many seconds to try again when the server or an address has too many viewers.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");

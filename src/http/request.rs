@@ -6,13 +6,13 @@ use std::sync::Arc;
 use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Version};
+use onlookers_rooms::{Keys, Page, RoomName, RoomNameError, Site, Visitor};
 
 use super::client::Client;
 use super::query::{Query, QueryError};
 use super::wishes::Wishes;
 use crate::gate::Claim;
 use crate::settings::Settings;
-use onlookers_rooms::{Keys, Page, RoomName, RoomNameError, Site, Visitor};
 
 /// The value of `page=` that stands for the page of the Referer.
 const AUTO: &str = "auto";

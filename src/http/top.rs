@@ -1,6 +1,7 @@
 //! `/top.png` and `/top.json`: the pages of a site by viewers.
 
 use hyper::StatusCode;
+use onlookers_rooms::{Page, RoomName, Site};
 use serde::Serialize;
 
 use super::admission::embedding_site;
@@ -10,7 +11,6 @@ use super::{Answer, App, Refusal, Request, grant, respond};
 use crate::feeds::View;
 use crate::gate::GateError;
 use crate::settings::Audience;
-use onlookers_rooms::{Page, RoomName, Site};
 
 /// How many pages the picture lists if the URL doesn't say.
 const DEFAULT_ROWS: u8 = 10;

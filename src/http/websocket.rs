@@ -2,6 +2,7 @@
 
 use hyper::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, Method, Version};
+use onlookers_rooms::RoomName;
 
 use super::admission::check_opener;
 use super::client::Client;
@@ -13,7 +14,6 @@ use crate::gate::GateError;
 use crate::settings::Audience;
 use crate::transport::Format;
 use crate::wire::handshake::Key;
-use onlookers_rooms::RoomName;
 
 pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     let (key, query, room) = (key(request)?, request.query()?, request.room()?);

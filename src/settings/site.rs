@@ -16,7 +16,7 @@ pub struct SiteSettings {
     pub(super) label: Option<Text<Label>>,
     /// The pages that may have a count of their own; all of them if this is missing.
     pub(super) pages: Option<Vec<Text<PagePattern>>>,
-    /// Who may see the ranking of its pages.
+    /// The audience of its ranking.
     #[serde(default)]
     pub(super) ranking: Audience,
     /// Whether its pages receive their readers' positions and names, instead of the server's setting.

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mio::{Registry, Token};
+use onlookers_rooms::CountGuard;
 
 use super::socket::{Gone, Registered, Socket};
 use super::unsent::Unsent;
 use super::websocket::WebSocket;
 use crate::feeds::FeedId;
 use crate::net::capacity::Permit;
-use onlookers_rooms::CountGuard;
 
 /// How many bytes a client may send after its request for a stream. A browser sends none.
 const MAX_IGNORED: u32 = 64 * 1024;
@@ -26,7 +26,7 @@ pub(super) struct Connection {
     unsent: Option<Box<Unsent>>,
     /// Everything was sent that will be.
     is_finished: bool,
-    /// What the poll has reported and the loop hasn't attended to.
+    /// Events that the poll has reported and the loop hasn't attended to.
     pub(super) ready: Ready,
     _permit: Permit,
     pub(super) protocol: Protocol,

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mio::Waker;
+use onlookers_rooms::sync::Mutex;
 
 use super::Grant;
 use super::takeover::Taken;
 use crate::feeds::{FeedId, Publisher, Update};
-use onlookers_rooms::sync::Mutex;
 
 /// The commands that wait for an event loop.
 #[derive(Default)]

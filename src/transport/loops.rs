@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use onlookers_rooms::sync::Mutex;
 
 use super::Grant;
 use super::event_loop::EventLoop;
@@ -14,7 +15,6 @@ use super::inbox::Inboxes;
 use super::takeover::Taken;
 use crate::app::App;
 use crate::feeds::Publisher;
-use onlookers_rooms::sync::Mutex;
 
 /// As many as a feed has bits for.
 const MAX_LOOPS: usize = 64;

@@ -25,7 +25,7 @@ struct Delivery<'f> {
     frame: &'f Bytes,
 }
 
-/// What an event loop sends its frames with.
+/// Sends the frames of an event loop.
 pub(super) struct Sender {
     ring: Option<Ring>,
     /// How many sends it takes to use the ring.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use onlookers_rooms::{Position, ReaderGuard, ReaderName, RoomName, Site, ViewerId, Visitor};
 use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::app::App;
 use crate::feeds::{self, FeedId, Membership, Published, Topic};
 use crate::wire::protocol::{ClientError, ClientMessage, SessionId};
-use onlookers_rooms::{Position, ReaderGuard, ReaderName, RoomName, Site, ViewerId, Visitor};
 
 /// In how many rooms one connection may be.
 const MAX_ROOMS: usize = 32;
@@ -40,7 +40,7 @@ pub(super) struct JoinedRoom {
     pub(super) since: u32,
 }
 
-/// What a message asks the event loop to do.
+/// The event loop's part in obeying a message.
 pub(super) enum Action {
     /// Nothing more.
     None,

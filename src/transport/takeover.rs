@@ -21,11 +21,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioTimer;
+use onlookers_rooms::sync::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::socket::Socket;
-use onlookers_rooms::sync::Mutex;
 use watched::Watched;
 
 mod watched;
@@ -65,7 +65,7 @@ impl Stream for TcpStream {
     }
 }
 
-/// What becomes of a request.
+/// The answer to a request.
 pub(crate) enum Answer<T> {
     /// hyper sends this, and reads the next request.
     Respond(Response<Full<Bytes>>),

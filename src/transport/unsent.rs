@@ -1,4 +1,4 @@
-//! What a client that reads slowly still has to get: the rest of one write, its own replies, and then the newest.
+//! The bytes that a slow client still has to get: the rest of one write, its own replies, and then the newest.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Thousands of small sends to as many sockets in a few system calls: a safe door to io_uring for a fan-out.
+//! Thousands of small sends to as many sockets in a few system calls: a safe interface to io_uring for one-to-many sending.
 //!
 //! A server that pushes the same few hundred bytes to everybody pays the kernel's entry and exit for each socket. A
 //! [`Ring`] hands hundreds of sends over at a time, as `send(2)` with `MSG_DONTWAIT | MSG_NOSIGNAL` would do each:

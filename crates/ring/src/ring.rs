@@ -17,7 +17,7 @@ pub struct Ring {
     uring: Option<IoUring>,
     /// The batch; its pointers mean nothing outside of `send_all`.
     entries: Vec<squeue::Entry>,
-    /// What became of each of the batch: bytes, or an error's number below zero.
+    /// The result of each send of the batch: bytes, or an error's number below zero.
     results: Vec<i32>,
 }
 

@@ -1,4 +1,4 @@
-//! Who is told that a room has changed.
+//! The observers of a room, which are told when it has changed.
 
 use std::fmt;
 

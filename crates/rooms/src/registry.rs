@@ -140,7 +140,7 @@ fn find<K, V>(shard: &Shard<K, V>, hash: KeyHash) -> Option<Arc<Entry<K, V>>> {
 }
 
 impl<K, V> Entry<K, V> {
-    /// What was kept of its key.
+    /// The kept part of its key.
     pub fn key(&self) -> &K {
         &self.key
     }

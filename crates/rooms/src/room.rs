@@ -34,7 +34,7 @@ impl Room {
         })
     }
 
-    /// What it is called.
+    /// Its name.
     pub fn name(&self) -> RoomName {
         let site = self.site().clone();
         match &self.page {

@@ -1,4 +1,4 @@
-//! What is counted of a site: as a whole, and page by page.
+//! The counts of a site: as a whole, and page by page.
 
 use crate::limits::{LimitReached, Limits};
 use crate::name::{Page, Site};
@@ -148,7 +148,7 @@ impl SiteState {
         if self.whole.tally.tabs() > 0 { Ok(()) } else { totals.open_site(limits.sites) }
     }
 
-    /// What is known of a page, or of the whole site; nothing of a page that doesn't exist.
+    /// The state of a page, or of the whole site; none of a page that doesn't exist.
     pub(crate) fn state(&self, page: Option<PageHash>) -> Option<&RoomState> {
         page.map_or(Some(&self.whole), |hash| self.pages.find(hash))
     }
@@ -161,7 +161,7 @@ impl SiteState {
         }
     }
 
-    /// What is known of a page, which exists from now on, or of the whole site.
+    /// The state of a page, which exists from now on, or of the whole site.
     pub(crate) fn open(&mut self, page: Option<(PageHash, &Page)>) -> &mut RoomState {
         match page {
             None => &mut self.whole,

@@ -1,4 +1,4 @@
-//! What is known of a room, a page or a whole site, under its site's lock.
+//! The state of a room, a page or a whole site, under its site's lock.
 
 use crate::marks::FurthestPositions;
 use crate::position::Position;

@@ -1,4 +1,4 @@
-//! What comes from clients: messages of WebSockets, the end of a connection, and room in a socket.
+//! Input from clients: messages of WebSockets, the end of a connection, and room in a socket.
 
 use std::time::Instant;
 

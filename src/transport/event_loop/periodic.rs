@@ -1,4 +1,4 @@
-//! What every connection gets from time to time: its frame once more, or a ping.
+//! Periodic work: each connection gets its frame once more, or a ping.
 
 use std::time::{Duration, Instant};
 

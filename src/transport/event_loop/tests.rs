@@ -3,6 +3,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, RwLock};
 
 use clap::Parser;
+use onlookers_picture::{Label, Style, StyleBuilder, Themes, Value};
+use onlookers_rooms::{Counting, Keys, Limits, RoomName, Rooms};
 use socket2::SockRef;
 
 use super::*;
@@ -12,8 +14,6 @@ use crate::net::capacity::Capacity;
 use crate::transport::socket::Socket;
 use crate::transport::{Sends, StreamGrant};
 use crate::wire::{Opening, multipart};
-use onlookers_picture::{Label, Style, StyleBuilder, Themes, Value};
-use onlookers_rooms::{Counting, Keys, Limits, RoomName, Rooms};
 
 const NOW: Duration = Duration::ZERO;
 

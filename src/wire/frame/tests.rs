@@ -63,7 +63,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     })
 }
 
-/// What this codec makes of `bytes`, cut into pieces of `size`, up to a close or an error; and that error.
+/// The result of this codec for `bytes`, cut into pieces of `size`, up to a close or an error; and that error.
 fn ours(bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<CloseCode>) {
     let (mut decoder, mut all) = (Decoder::default(), Vec::new());
     for piece in bytes.chunks(size) {
@@ -82,7 +82,7 @@ fn ours(bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<CloseCode>) {
     (all, None)
 }
 
-/// What tokio-websockets makes of them, and whether it ends in an error.
+/// The result of tokio-websockets for them, and whether it ends in an error.
 async fn theirs(bytes: &[u8]) -> (Vec<Incoming>, bool) {
     let (mut page, server) = tokio::io::duplex(1 << 20);
     page.write_all(bytes).await.unwrap();

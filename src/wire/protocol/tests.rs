@@ -1,5 +1,6 @@
-use super::*;
 use onlookers_rooms::PageQuery;
+
+use super::*;
 
 #[test]
 fn messages_are_parsed_or_refused() {

@@ -14,7 +14,7 @@ const BIDI_CONTROLS: [char; 12] = [
     '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
 ];
 
-/// What a reader is called: 1 to 32 characters, none of them a control character. Text, never markup.
+/// The name of a reader: 1 to 32 characters, none of them a control character. Text, never markup.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReaderName(Arc<str>);

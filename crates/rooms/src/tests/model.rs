@@ -59,7 +59,7 @@ struct Here {
     guard: CountGuard,
 }
 
-/// What the counts must be: all open tabs, by page and by visitor.
+/// The counts as they must be: all open tabs, by page and by visitor.
 struct Model<'a> {
     rooms: &'a Rooms,
     keys: Keys,
