@@ -20,7 +20,8 @@ pub(crate) struct Capacity {
 #[derive(Debug)]
 pub(crate) struct Permit {
     capacity: Arc<Capacity>,
-    address: Option<IpAddr>,
+    /// Only where the address has a limit. Boxed, which saves a tenth of a viewer where it hasn't.
+    address: Option<Box<IpAddr>>,
 }
 
 /// Why there is no permit.
@@ -56,7 +57,7 @@ impl Capacity {
                 return Err(CapacityError::Address);
             }
             *taken += 1;
-            permit.address = Some(address);
+            permit.address = Some(Box::new(address));
         }
         Ok(permit)
     }
@@ -65,12 +66,12 @@ impl Capacity {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.capacity.taken.fetch_sub(1, Ordering::Relaxed);
-        let Some(address) = self.address else { return };
+        let Some(address) = self.address.as_deref() else { return };
         let mut by_address = self.capacity.by_address.lock();
-        if let Some(taken) = by_address.get_mut(&address) {
+        if let Some(taken) = by_address.get_mut(address) {
             *taken -= 1;
             if *taken == 0 {
-                by_address.remove(&address);
+                by_address.remove(address);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::feeds::FeedId;
 use crate::net::capacity::Permit;
 
 /// How many bytes a client may send after its request for a stream. A browser sends none.
-const MAX_IGNORED: u32 = 64 * 1024;
+const MAX_IGNORED: u16 = u16::MAX;
 
 /// Tells the connections of one event loop apart. It has fewer sockets than that has numbers; lists of them are long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,14 +32,13 @@ pub(super) struct Connection {
     pub(super) protocol: Protocol,
 }
 
-#[derive(Clone, Copy, Default, Debug)]
+/// A connection with any of these is in the loop's ready list.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Ready {
     pub(super) readable: bool,
     /// Nothing comes after what can be read.
     pub(super) read_closed: bool,
     pub(super) writable: bool,
-    /// Whether the connection is in the loop's ready list.
-    pub(super) is_listed: bool,
 }
 
 /// The protocol that a connection speaks.
@@ -55,7 +54,7 @@ pub(super) struct Stream {
     /// Its place among the feed's subscribers on this loop.
     pub(super) place: u32,
     /// How many bytes its client has sent that nobody asked for.
-    ignored: u32,
+    ignored: u16,
     /// Whether it is sent its frame each time its turn comes, or every second time only.
     hangs_up_late: bool,
     is_skipped: bool,
@@ -188,6 +187,14 @@ impl Connection {
     }
 }
 
+impl Ready {
+    pub(super) fn add(&mut self, Self { readable, read_closed, writable }: Self) {
+        self.readable |= readable;
+        self.read_closed |= read_closed;
+        self.writable |= writable;
+    }
+}
+
 impl Stream {
     /// A subscriber of `feed`.
     pub(super) fn new(feed: FeedId, guard: Option<CountGuard>, hangs_up_late: bool) -> Self {
@@ -196,8 +203,8 @@ impl Stream {
 
     /// Notes bytes that nobody asked for.
     pub(super) fn ignore(&mut self, bytes: usize) -> Result<(), Gone> {
-        self.ignored = self.ignored.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
-        if self.ignored > MAX_IGNORED { Err(Gone) } else { Ok(()) }
+        self.ignored = self.ignored.saturating_add(u16::try_from(bytes).unwrap_or(MAX_IGNORED));
+        if self.ignored == MAX_IGNORED { Err(Gone) } else { Ok(()) }
     }
 
     /// Whether it is sent its frame once more in this round.

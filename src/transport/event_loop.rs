@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
-use super::connection::{Connection, ConnectionId, Protocol};
+use super::connection::{Connection, ConnectionId, Protocol, Ready};
 use super::cursor::Cursor;
 use super::inbox::{Commands, Inbox};
 use super::sender::Sender;
@@ -122,11 +122,9 @@ impl EventLoop {
         }
         for event in events.iter().filter(|event| event.token() != WAKER) {
             let id = ConnectionId::new(event.token().0);
-            let Some(connection) = self.connections.get_mut(id.index()) else { continue };
-            connection.ready.read_closed |= event.is_read_closed() || event.is_error();
-            connection.ready.readable |= event.is_readable() || connection.ready.read_closed;
-            connection.ready.writable |= event.is_writable();
-            self.list_ready(id);
+            let read_closed = event.is_read_closed() || event.is_error();
+            let readable = event.is_readable() || read_closed;
+            self.list_ready(id, Ready { readable, read_closed, writable: event.is_writable() });
         }
     }
 
@@ -143,12 +141,13 @@ impl EventLoop {
         timeouts.chain(self.periodic_timeout(now)).min()
     }
 
-    fn list_ready(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(id.index())
-            && !std::mem::replace(&mut connection.ready.is_listed, true)
-        {
+    /// Has a connection attended to, in this turn or a later one.
+    fn list_ready(&mut self, id: ConnectionId, more: Ready) {
+        let Some(connection) = self.connections.get_mut(id.index()) else { return };
+        if connection.ready == Ready::default() && more != Ready::default() {
             self.ready.push_back(id);
         }
+        connection.ready.add(more);
     }
 
     fn on_commands(&mut self, commands: Commands) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::connection::{Connection, ConnectionId, Protocol, Stream};
+use super::super::connection::{Connection, ConnectionId, Protocol, Ready, Stream};
 use super::super::socket::{Gone, Registered, Socket};
 use super::super::subscriptions::{Source, Subscriber};
 use super::super::takeover::Taken;
@@ -70,7 +70,7 @@ impl EventLoop {
             && !unread.is_empty()
         {
             socket.receive(unread)?;
-            self.read_later(id, false);
+            self.list_ready(id, Ready { readable: true, ..Ready::default() });
         }
         Ok(())
     }

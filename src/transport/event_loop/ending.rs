@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::super::connection::{Connection, ConnectionId, Protocol};
+use super::super::connection::{Connection, ConnectionId, Protocol, Ready};
 use super::EventLoop;
 use crate::feeds::FeedId;
 use crate::wire::frame::CloseCode;
@@ -90,7 +90,7 @@ impl EventLoop {
                 }
             }
         }
-        if connection.ready.is_listed {
+        if connection.ready != Ready::default() {
             self.ready.retain(|ready| *ready != id);
         }
         Some(connection)

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::connection::{ConnectionId, Protocol};
+use super::super::connection::{ConnectionId, Protocol, Ready};
 use super::super::session::Action;
 use super::super::socket::{Gone, Registered};
 use super::super::websocket::{End, Format};
@@ -48,7 +48,7 @@ impl EventLoop {
         }
         if ready.readable {
             match self.read(id, ready.read_closed, app, deadline) {
-                Ok(true) => self.read_later(id, ready.read_closed),
+                Ok(true) => self.list_ready(id, Ready { writable: false, ..ready }),
                 result => self.note(id, result.map(drop)),
             }
         }
@@ -77,15 +77,6 @@ impl EventLoop {
             if bytes < READ && !read_closed {
                 return self.on_messages(id, app, deadline);
             }
-        }
-    }
-
-    /// Goes on with this connection in a later turn.
-    pub(super) fn read_later(&mut self, id: ConnectionId, read_closed: bool) {
-        if let Some(connection) = self.connections.get_mut(id.index()) {
-            connection.ready.readable = true;
-            connection.ready.read_closed |= read_closed;
-            self.list_ready(id);
         }
     }
 

@@ -153,3 +153,11 @@ fn read_through(client: &mut TcpStream, last: &[u8], mut turn: impl FnMut()) -> 
     }
     received
 }
+
+/// Ten thousand of them are to cost little more than their sockets.
+#[test]
+fn a_connection_is_small() {
+    let sizes = [size_of::<Connection>(), size_of::<crate::transport::websocket::WebSocket>()];
+    // 16 bytes of the first are what mio checks in debug builds.
+    assert!(sizes[0] <= 104 && sizes[1] <= 208, "{sizes:?}");
+}
