@@ -5,7 +5,7 @@
 //!
 //! In the order of a connection's path:
 //!
-//! - `takeover`: hands the socket out of hyper once a request is granted a stream or a WebSocket ([`Grant`]).
+//! - `takeover`: hands the socket out of hyper once a request is granted a stream or a WebSocket.
 //! - `loops`: all event loops as the rest of the program sees them; `inbox`: commands for one of them.
 //! - `event_loop`: one thread: a poll, its connections, and the order of a turn.
 //! - `subscriptions`: the feeds and groups that this loop's connections receive.

@@ -3,7 +3,6 @@
 use onlookers_rooms::RoomName;
 
 use super::admission::check_listener;
-use super::client::Client;
 use super::{Answer, App, Refusal, Request, cors, grant, respond};
 use crate::feeds::View;
 
@@ -28,7 +27,7 @@ pub(super) fn preflight(_: &App, request: &Request<'_>) -> Result<Answer, Refusa
 /// The room, and whether the client only peeks, as a crawler that runs scripts does.
 fn admit(request: &Request<'_>) -> Result<(RoomName, bool), Refusal> {
     let room = request.room()?;
-    let peek = request.query()?.peek || request.client() == Client::NoStream;
+    let peek = request.query()?.peek || request.takes_no_stream();
     check_listener(request, &room, peek)?;
     Ok((room, peek))
 }

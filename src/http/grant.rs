@@ -3,7 +3,6 @@
 use hyper::{Method, Response};
 use onlookers_rooms::RoomName;
 
-use super::client::Client;
 use super::respond::Body;
 use super::{App, Refusal, Request};
 use crate::feeds::{Topic, View};
@@ -33,7 +32,7 @@ pub(super) fn stream(
     let origin = request.origin.map(Box::from);
     let opening = if is_events { Opening::Events { origin } } else { Opening::Pictures };
     // Firefox closes streams of events at once, unlike pictures, when the page has gone.
-    let hangs_up_late = !is_events && request.client() == Client::HangsUpLate;
+    let hangs_up_late = !is_events && request.hangs_up_late();
     Ok(Answer::TakeOver(Grant::Stream(StreamGrant { opening, feed, guard, permit, hangs_up_late })))
 }
 

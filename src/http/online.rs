@@ -8,7 +8,6 @@ use onlookers_picture::StyleBuilder;
 use onlookers_rooms::{Page, RoomName, RoomNameError, Site};
 
 use super::admission::{embedding_room, embedding_site};
-use super::client::Client;
 use super::numbers::Numbers;
 use super::respond::{self, PNG};
 use super::{Answer, App, Refusal, Request, grant, static_file};
@@ -18,7 +17,7 @@ use crate::gate::GateError;
 /// Whether the answer is a still. A client with a unique URL has followed a redirect, and does take the stream.
 pub(super) fn wants_still(request: &Request<'_>) -> bool {
     let Ok(query) = request.query() else { return false };
-    !query.live.unwrap_or_else(|| query.unique || request.client() != Client::NoStream)
+    !query.live.unwrap_or_else(|| query.unique || !request.takes_no_stream())
 }
 
 /// The live picture.

@@ -5,7 +5,6 @@ use onlookers_picture::{Strip, clear_pixel};
 use onlookers_rooms::RoomName;
 
 use super::admission::embedding_room;
-use super::client::Client;
 use super::online::redirect_to_unique;
 use super::query::QueryError;
 use super::respond::{self, PNG};
@@ -36,7 +35,7 @@ pub(super) fn mark(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
 }
 
 fn is_reader(request: &Request<'_>) -> bool {
-    request.method == Method::GET && request.is_counted() && request.client() != Client::NoStream
+    request.method == Method::GET && request.is_counted() && !request.takes_no_stream()
 }
 
 fn room(request: &Request<'_>) -> Result<RoomName, Refusal> {

@@ -8,7 +8,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Version};
 use onlookers_rooms::{Keys, Page, RoomName, RoomNameError, Site, Visitor};
 
-use super::client::Client;
+use super::client;
 use super::query::{Query, QueryError};
 use super::wishes::Wishes;
 use crate::gate::Claim;
@@ -109,9 +109,14 @@ impl<'r> Request<'r> {
         self.claim.referer.and_then(|referer| std::str::from_utf8(referer).ok()).unwrap_or_default()
     }
 
-    /// The kind of program that asks, by its User-Agent.
-    pub(super) fn client(&self) -> Client {
-        Client::of(self.agent)
+    /// Whether its client is known to take no stream.
+    pub(super) fn takes_no_stream(&self) -> bool {
+        client::takes_no_stream(self.agent)
+    }
+
+    /// Whether its browser closes a stream only at the second frame for a page that has gone.
+    pub(super) fn hangs_up_late(&self) -> bool {
+        client::hangs_up_late(self.agent)
     }
 
     /// Whether an open page that asks this is counted, as far as its visitor and the settings say.

@@ -5,7 +5,6 @@ use hyper::{HeaderMap, Method, Version};
 use onlookers_rooms::RoomName;
 
 use super::admission::check_opener;
-use super::client::Client;
 use super::query::{Query, Show};
 use super::refusal::WEBSOCKET_VERSION;
 use super::{Answer, App, Refusal, Request, grant};
@@ -22,7 +21,7 @@ pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
         return Err(GateError::NotAllowed(room.of_site().clone()).into());
     }
     // A crawler that runs scripts isn't counted.
-    let peek = query.peek || request.client() == Client::NoStream;
+    let peek = query.peek || request.takes_no_stream();
     grant::websocket(app, request, key, (&room, peek), (Format::Json, of_site(&room, query)))
 }
 
