@@ -24,7 +24,7 @@
 //! - [`gate`]: the sites that may embed; `net`: listening sockets, addresses, and how many viewers may be in.
 //!
 //! Below them are three packages: `onlookers_rooms` counts, `onlookers_picture` paints, `onlookers_ring` sends many frames in
-//! one system call. Each module imports only those after it in this list; `ARCHITECTURE.md` has the threads, the locks, a
+//! one system call. Each module imports only from lower layers; `ARCHITECTURE.md` has the threads, the locks, a
 //! glossary, and where to add things.
 
 pub mod config;

@@ -1,8 +1,10 @@
 //! The common part of feeds and groups: subscribers, a pace, and a task that publishes while there are changes.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use onlookers_rooms::registry::Entry;
 use onlookers_rooms::sync::{Arc, Mutex, Weak};
 use tokio::runtime::Handle;
@@ -40,8 +42,10 @@ pub(super) struct Context {
     pub(super) pictures: Arc<Pictures>,
     pub(super) publisher: Arc<dyn Publisher>,
     pub(super) runtime: Handle,
-    /// Whether the server stops: streams get their last frame.
+    /// Whether the server stops: nothing is published any more.
     pub(super) ended: AtomicBool,
+    /// The last frames of streams, once the server stops.
+    pub(super) closings: Mutex<HashMap<FeedId, Bytes>>,
 }
 
 /// One feed's or group's connection to its subscribers.

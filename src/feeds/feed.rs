@@ -46,13 +46,20 @@ impl Feed {
         });
     }
 
-    /// Replaces the newest frame by the last one of a stream; after `deadline` without painting.
+    /// Makes the last frame of a stream; after `deadline` without painting.
     pub(super) fn end(&self, deadline: Instant) {
+        let context = &self.channel.context;
         let closing = match Instant::now() < deadline {
-            true => self.view.closing(&self.channel.context.pictures),
+            true => self.view.closing(&context.pictures),
             false => self.view.close(&self.newest()),
         };
-        *self.newest.lock() = closing;
+        context.closings.lock().insert(self.channel.id(), closing);
+    }
+
+    /// The last frame of a stream, once the server stops.
+    pub(crate) fn closing(&self) -> Bytes {
+        let closing = self.channel.context.closings.lock().get(&self.channel.id()).cloned();
+        closing.unwrap_or_else(|| self.view.close(&self.newest()))
     }
 
     /// Makes the frame of the room as it is now and publishes it. The feed's own task does this at its pace.
@@ -64,7 +71,8 @@ impl Feed {
         }
     }
 
-    /// Makes the frame of the room as it is now, and says whether it differs from the one before.
+    /// Makes the frame of the room as it is now, and says whether it is to be published: it looks
+    /// different from the one before, and the server doesn't stop.
     fn paint(&self) -> bool {
         let started = Instant::now();
         let pictures = &self.channel.context.pictures;
@@ -77,13 +85,8 @@ impl Feed {
     fn replace(&self, frame: Bytes) -> bool {
         let mut newest = self.newest.lock();
         let differs = *newest != frame;
-        match self.channel.context.ended.load(Ordering::SeqCst) {
-            // The first viewer came while the server stops.
-            true if newest.is_empty() => *newest = self.view.close(&frame),
-            true => return false,
-            false => *newest = frame,
-        }
-        differs
+        *newest = frame;
+        differs && !self.channel.context.ended.load(Ordering::SeqCst)
     }
 }
 
@@ -103,6 +106,47 @@ impl Published for Feed {
     fn publish_due(&self, now: time::Instant) {
         if self.due(now) <= now {
             self.publish();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use onlookers_picture::{Label, StyleBuilder, Themes};
+    use onlookers_rooms::sync::Arc;
+    use onlookers_rooms::{Counting, Limits, RoomName, Rooms};
+
+    use super::super::channel::Publisher;
+    use super::super::{Feeds, Pictures};
+    use super::*;
+
+    #[derive(Default)]
+    struct Updates(AtomicUsize);
+
+    impl Publisher for Updates {
+        fn publish(&self, _: u64, _: super::super::FeedId, _: Update) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_looks_the_same_is_not_published() {
+        let updates = Arc::new(Updates::default());
+        let publisher: Arc<dyn Publisher> = Arc::<Updates>::clone(&updates);
+        let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), publisher);
+        let (rooms, name) = (Rooms::new(Limits::default()), "example.com".parse::<RoomName>().unwrap());
+        let mut guards: Vec<_> = (0..1234).map(|_| rooms.join(&name, None).unwrap()).collect();
+        let mut style = StyleBuilder::new(Label::default());
+        style.take("format", "1.2k").unwrap();
+        let style = style.build(&Themes::default()).unwrap();
+        let feed = feeds.open(&rooms.open(&name), View::Count { counting: Counting::Tabs, style });
+        for (tabs, published) in [(1235, 0), (1299, 0), (1300, 1), (1301, 1)] {
+            guards.resize_with(tabs, || rooms.join(&name, None).unwrap());
+            feed.publish();
+            assert_eq!(updates.0.load(Ordering::SeqCst), published, "{tabs}");
+            assert!(!feed.has_changed());
         }
     }
 }

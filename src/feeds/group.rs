@@ -30,14 +30,14 @@ pub struct Group {
     channel: Channel,
     pub(crate) room: RoomRef,
     pub(crate) topic: Topic,
-    state: Mutex<State, GROUP>,
+    pub(super) state: Mutex<State, GROUP>,
 }
 
 /// Under one lock, so that batches, joins and newcomers have one order.
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     snapshot: Snapshot,
-    roster: Roster,
+    pub(super) roster: Roster,
     /// None until a member sends a position or a message.
     posts: Option<Box<Posts>>,
     /// How many batches there were.
@@ -49,7 +49,7 @@ impl Group {
         Self { channel, room, topic, state: Mutex::default() }
     }
 
-    /// The first members are sent the room as it is, which is no change.
+    /// Records the room's current state, which the first members receive on entry, so that it isn't published as a change.
     pub(super) fn start(&self) {
         self.state.lock().snapshot.frame = self.frame_now().into();
     }
@@ -83,16 +83,6 @@ impl Group {
         }
     }
 
-    /// A viewer is about to be counted.
-    pub(super) fn join(&self, id: ViewerId) {
-        self.state.lock().roster.join(id);
-    }
-
-    /// A viewer is about to be no longer counted.
-    pub(super) fn leave(&self, id: ViewerId) {
-        self.state.lock().roster.leave(id);
-    }
-
     /// Puts together what is due at `now`.
     fn collect(&self, now: Instant) -> Option<Batch> {
         let (mut batch, mut state) = (BatchBuilder::default(), self.state.lock());
@@ -115,7 +105,7 @@ impl Group {
     }
 
     fn collect_changes(&self, state: &mut State, batch: &mut BatchBuilder) {
-        // The notices are taken first: then the count has everybody whom they announce.
+        // The notices are taken first, so that a join is rarely announced before its count.
         let notices = state.roster.take();
         state.snapshot.update(self.frame_now(), batch);
         let room = self.room.name().to_string();

@@ -29,7 +29,7 @@ impl Membership {
     ) -> Result<Self, LimitReached> {
         let mut member = Self::observer(group, id);
         if member.is_announced() {
-            member.group.join(id);
+            member.group.state.lock().roster.join(id);
         }
         match join() {
             Ok(guard) => member.guard = Some(guard),
@@ -57,7 +57,7 @@ impl Membership {
 
     fn announce_leave(&self) {
         if self.is_announced() {
-            self.group.leave(self.id);
+            self.group.state.lock().roster.leave(self.id);
         }
     }
 }

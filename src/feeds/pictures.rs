@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn memory_is_bounded() {
         let limit = 20_000;
         let pictures = Pictures::new(limit);
         for n in 0..100 {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_again_and_again_stays() {
+    fn a_picture_in_use_stays() {
         let pictures = Pictures::new(20_000);
         let ask = |value| pictures.png(&Style::default(), value).as_ptr();
         let first = ask(Value::Ended);

@@ -1,5 +1,5 @@
-//! Positions and messages that members of a group send to each other. They go out at most five times a second, and are
-//! bounded: what doesn't fit waits.
+//! Positions and messages that members of a group send to each other. They go out at most five times a second. What
+//! doesn't fit waits, up to a bound.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;

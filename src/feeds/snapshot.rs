@@ -12,19 +12,20 @@ const MAX_AHEAD: usize = 32;
 pub(super) struct Snapshot {
     /// The frame that all members have.
     pub(super) frame: Bytes,
-    /// A newer frame, and the newcomers who have it already.
+    /// A newer frame, and the newcomers who have it already. Empty if every member has the same.
     ahead: (Bytes, Vec<ViewerId>),
 }
 
 impl Snapshot {
-    /// Whether `now` is what all members have.
+    /// Whether `now` is what every member has.
     pub(super) fn is(&self, now: &[u8]) -> bool {
-        self.frame == now
+        self.frame == now && self.ahead.0.is_empty()
     }
 
     /// Notes that `id` is sent `now` by itself.
     pub(super) fn greet(&mut self, id: ViewerId, now: &[u8]) {
-        if self.is(now) {
+        self.ahead.1.retain(|ahead| *ahead != id);
+        if self.frame == now {
             return;
         }
         if self.ahead.0 != now {
@@ -37,8 +38,8 @@ impl Snapshot {
 
     /// Adds `now` to a batch, for all who don't have it.
     pub(super) fn update(&mut self, now: Vec<u8>, batch: &mut BatchBuilder) {
-        let (frame, ahead) = std::mem::take(&mut self.ahead);
         if !self.is(&now) {
+            let (frame, ahead) = std::mem::take(&mut self.ahead);
             batch.add(ahead.into_iter().filter(|_| frame == now), &now);
             self.frame = now.into();
         }
@@ -80,6 +81,17 @@ mod tests {
         snapshot.greet(ViewerId::new(3), b"3");
         assert_eq!(next(&mut snapshot, "4"), bytes(["4", "4", "4"]));
         assert_eq!(next(&mut snapshot, "3"), bytes(["3", "3", "3"]));
+    }
+
+    #[test]
+    fn a_newcomer_is_corrected_when_the_state_goes_back() {
+        let mut snapshot = Snapshot { frame: "0".into(), ..Snapshot::default() };
+        snapshot.greet(ViewerId::new(1), b"1");
+        assert!(!snapshot.is(b"0"));
+        assert_eq!(next(&mut snapshot, "0"), bytes(["0", "0", "0"]));
+        snapshot.greet(ViewerId::new(1), b"1");
+        snapshot.greet(ViewerId::new(1), b"0");
+        assert_eq!(next(&mut snapshot, "1"), bytes(["1", "1", "1"]));
     }
 
     #[test]

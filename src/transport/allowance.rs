@@ -22,13 +22,13 @@ impl Allowance {
         Self { messages: MAX_MESSAGES, bytes: MAX_BYTES, filled: now }
     }
 
-    /// False if a message is one too many.
+    /// Spends a message; false if none is left.
     pub(super) fn message(&mut self, now: Instant) -> bool {
         self.fill(now);
         take(&mut self.messages, 1.0)
     }
 
-    /// False if that is too much.
+    /// Spends `bytes`; false if too few are left.
     pub(super) fn bytes(&mut self, bytes: usize, now: Instant) -> bool {
         self.fill(now);
         take(&mut self.bytes, bytes as f32)

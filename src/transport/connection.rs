@@ -1,4 +1,4 @@
-//! One connection: a socket, what it speaks, and at most the rest of one write.
+//! One connection: a socket, what it speaks, and what its client still has to get.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::net::capacity::Permit;
 /// How many bytes a client may send after its request for a stream. A browser sends none.
 const MAX_IGNORED: u16 = u16::MAX;
 
-/// Tells the connections of one event loop apart. It has fewer sockets than that has numbers; lists of them are long.
+/// Identifies a connection within its event loop; 32 bits, because lists of subscribers are long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct ConnectionId(u32);
 
@@ -184,14 +184,6 @@ impl Connection {
     fn stall(&mut self, unsent: Unsent, poll: Registered<'_>) -> Result<(), Gone> {
         self.unsent = Some(Box::new(unsent));
         self.socket.watch_writable(true, poll)
-    }
-}
-
-impl Ready {
-    pub(super) fn add(&mut self, Self { readable, read_closed, writable }: Self) {
-        self.readable |= readable;
-        self.read_closed |= read_closed;
-        self.writable |= writable;
     }
 }
 

@@ -94,7 +94,7 @@ impl EventLoop {
         Ok((event_loop, inbox))
     }
 
-    /// Serves until told to end, and until then every connection has closed or is out of time.
+    /// Runs until told to end, then until every connection has closed or the deadline has passed.
     pub(super) fn run(&mut self, inbox: &Inbox, app: &App) {
         let mut events = Events::with_capacity(1024);
         while !self.is_over() {
@@ -147,7 +147,9 @@ impl EventLoop {
         if connection.ready == Ready::default() && more != Ready::default() {
             self.ready.push_back(id);
         }
-        connection.ready.add(more);
+        connection.ready.readable |= more.readable;
+        connection.ready.read_closed |= more.read_closed;
+        connection.ready.writable |= more.writable;
     }
 
     fn on_commands(&mut self, commands: Commands) {
@@ -178,7 +180,7 @@ impl EventLoop {
         // The feed may have lost its last subscriber since it became due.
         let Some(subscription) = self.subscriptions.get_mut(feed) else { return };
         let started = Instant::now();
-        let (batches, has_dropped) = subscription.take_update();
+        let (batches, has_dropped) = subscription.take_update(self.end.is_some());
         let (subscribers, registry) = (&subscription.subscribers, self.poll.registry());
         let mut gone = Vec::new();
         for &Subscriber { connection: id, slot } in subscribers.iter().filter(|_| has_dropped) {

@@ -23,7 +23,8 @@ pub(super) struct Commands {
 }
 
 pub(super) struct Inbox {
-    commands: Mutex<Commands>,
+    /// None once the event loop has ended.
+    commands: Mutex<Option<Commands>>,
     waker: Waker,
     is_awake: AtomicBool,
 }
@@ -33,12 +34,14 @@ pub(super) struct Inboxes(pub(super) Vec<Inbox>);
 
 impl Inbox {
     pub(super) fn new(waker: Waker) -> Self {
-        Self { commands: Mutex::default(), waker, is_awake: AtomicBool::new(false) }
+        Self { commands: Mutex::new(Some(Commands::default())), waker, is_awake: AtomicBool::new(false) }
     }
 
-    /// Adds a command. An event loop that has ended takes no more: what the command holds goes with the inbox.
+    /// Adds a command, unless the event loop has ended. What the command holds is dropped then, after the lock.
     pub(super) fn add(&self, command: impl FnOnce(&mut Commands)) {
-        command(&mut self.commands.lock());
+        if let Some(commands) = &mut *self.commands.lock() {
+            command(commands);
+        }
         if !self.is_awake.swap(true, Ordering::SeqCst)
             && let Err(error) = self.waker.wake()
         {
@@ -49,7 +52,18 @@ impl Inbox {
     /// The commands so far. What comes later wakes the loop again.
     pub(super) fn take(&self) -> Commands {
         self.is_awake.store(false, Ordering::SeqCst);
-        std::mem::take(&mut *self.commands.lock())
+        self.commands.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+/// Closes an inbox when its event loop ends, even by a panic.
+pub(super) struct CloseOnDrop<'i>(pub(super) &'i Inbox);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        // The commands that wait are dropped after the lock.
+        let commands = self.0.commands.lock().take();
+        drop(commands);
     }
 }
 

@@ -11,7 +11,7 @@ use onlookers_rooms::sync::Mutex;
 
 use super::Grant;
 use super::event_loop::EventLoop;
-use super::inbox::Inboxes;
+use super::inbox::{CloseOnDrop, Inboxes};
 use super::takeover::Taken;
 use crate::app::App;
 use crate::feeds::Publisher;
@@ -84,7 +84,10 @@ impl Loops {
         let idle = std::mem::take(&mut *self.idle.lock());
         for (number, mut event_loop) in idle.into_iter().enumerate() {
             let (inboxes, app) = (Arc::clone(&self.inboxes), Arc::clone(app));
-            let run = move || event_loop.run(&inboxes.0[number], &app);
+            let run = move || {
+                let inbox = CloseOnDrop(&inboxes.0[number]);
+                event_loop.run(inbox.0, &app);
+            };
             let thread = std::thread::Builder::new().name(format!("loop-{number}")).spawn(run)?;
             self.threads.lock().push(thread);
         }

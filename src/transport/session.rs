@@ -175,7 +175,7 @@ impl Session {
         self.rooms.drain(..).flatten().collect()
     }
 
-    /// The room of that name; the first if there is none.
+    /// The room with that name, or the first one if no name is given.
     fn named_room(&mut self, name: Option<&str>) -> Result<&mut JoinedRoom, ClientError> {
         let slot = match name {
             Some(name) => self.find(&self.parse_name(name)?),

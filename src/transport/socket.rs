@@ -1,5 +1,5 @@
-//! The one seam between bytes and the network: everything an event loop sends or reads goes through here, so this is where
-//! TLS records are to be sealed and opened.
+//! The one seam between bytes and the network: what an event loop sends and reads goes through here, except that the
+//! sender gives io_uring the descriptor. A socket that encrypts would do so here.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};

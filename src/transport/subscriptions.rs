@@ -19,6 +19,8 @@ pub(super) struct Subscriptions {
     by_feed: HashMap<FeedId, Box<Subscription>>,
     /// The feeds with an update that hasn't been sent, each once.
     due: Vec<FeedId>,
+    /// Whether streams get their last frame.
+    has_ended: bool,
 }
 
 /// The connections of this loop that receive one feed or group.
@@ -51,7 +53,7 @@ pub(super) enum Source {
 
 impl Subscriptions {
     pub(super) fn new(number: u32) -> Self {
-        Self { number, by_feed: HashMap::new(), due: Vec::new() }
+        Self { number, by_feed: HashMap::new(), due: Vec::new(), has_ended: false }
     }
 
     /// Adds a subscriber, and returns its place. From now on it gets each update.
@@ -62,10 +64,8 @@ impl Subscriptions {
             source.channel().subscribe(number);
             Box::new(Subscription::new(source.clone()))
         });
-        if let Source::Feed(feed) = &subscription.source {
-            // The newest, even if the other subscribers are yet to get it: nobody begins with an older number.
-            subscription.frame = feed.newest();
-        }
+        // The newest, even if the other subscribers are yet to get it: nobody begins with an older number.
+        subscription.frame = source.frame(self.has_ended);
         subscription.subscribers.push(subscriber);
         subscription.subscribers.len() as u32 - 1
     }
@@ -112,8 +112,9 @@ impl Subscriptions {
         std::mem::take(&mut self.due)
     }
 
-    /// All feeds, and no groups.
-    pub(super) fn feeds(&self) -> Vec<FeedId> {
+    /// Streams get their last frame from now on. Returns all feeds, and no groups.
+    pub(super) fn end(&mut self) -> Vec<FeedId> {
+        (self.has_ended, self.due) = (true, Vec::new());
         let is_feed = |subscription: &Subscription| matches!(subscription.source, Source::Feed(_));
         self.by_feed.iter().filter(|(_, it)| is_feed(it)).map(|(feed, _)| *feed).collect()
     }
@@ -139,11 +140,9 @@ impl Subscription {
     }
 
     /// The batches to send now, and whether some were dropped. A feed has its newest frame to send.
-    pub(super) fn take_update(&mut self) -> (Vec<Arc<Batch>>, bool) {
+    pub(super) fn take_update(&mut self, is_last: bool) -> (Vec<Arc<Batch>>, bool) {
         self.is_due = false;
-        if let Source::Feed(feed) = &self.source {
-            self.frame = feed.newest();
-        }
+        self.frame = self.source.frame(is_last);
         (std::mem::take(&mut self.batches), std::mem::take(&mut self.has_dropped))
     }
 
@@ -157,6 +156,15 @@ impl Subscription {
 }
 
 impl Source {
+    /// A feed's frame to send now; the last one of a stream if the server stops.
+    fn frame(&self, is_last: bool) -> Bytes {
+        match self {
+            Self::Feed(feed) if is_last => feed.closing(),
+            Self::Feed(feed) => feed.newest(),
+            Self::Group(_) => Bytes::new(),
+        }
+    }
+
     /// Its connection to the event loops.
     pub(super) fn channel(&self) -> &Channel {
         match self {

@@ -1,4 +1,5 @@
-//! The bytes that a slow client still has to get: the rest of one write, its own replies, and then the newest.
+//! The bytes that a slow client still has to get: the rest of one write, its own replies, and then
+//! the newest update of each subscription that missed one.
 
 use std::time::{Duration, Instant};
 

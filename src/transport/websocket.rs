@@ -69,7 +69,7 @@ impl WebSocket {
         newest.into()
     }
 
-    /// Takes bytes as they were read.
+    /// Accepts bytes read from the socket.
     ///
     /// # Errors
     /// [`End`], if they are more than the page may send.
@@ -119,7 +119,7 @@ impl WebSocket {
         Ok(true)
     }
 
-    /// The close frame is about to be sent. False if it was already.
+    /// Marks the connection as closing; false if the close frame was already sent.
     pub(super) fn start_closing(&mut self) -> bool {
         self.decoder = None;
         self.ignored.replace(0).is_none()

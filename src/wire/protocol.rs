@@ -1,5 +1,5 @@
 //! Every JSON message that a page and the server exchange, in both directions. `docs/websocket.md` documents them and
-//! `js/onlookers.d.ts` types them; `tests/clients` compares all three.
+//! `js/onlookers.d.ts` types them; `tests/source/protocol.rs` compares all three.
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -145,7 +145,7 @@ impl<'a> From<&'a ClientError> for ServerMessage<'a> {
             ClientError::NotThere => ("not-there", "not in that room"),
             ClientError::NotEnabled(reason) => ("not-enabled", *reason),
             ClientError::OnlyLooking => ("only-looking", "a viewer that isn't counted has no position"),
-            ClientError::TooLong => ("too-long", "a message may have 4096 bytes"),
+            ClientError::TooLong => ("too-long", "a message may have 8192 bytes when it is written again"),
             ClientError::Busy => ("busy", "too many messages wait in this room"),
             ClientError::TooFast => ("too-fast", "one connection may send 20 messages a second"),
         };

@@ -51,8 +51,8 @@ impl EventLoop {
         let WebSocketGrant { key, session, format, memberships, permit } = grant;
         let websocket = Protocol::WebSocket(Box::new(WebSocket::new(session, format)));
         let Some(id) = self.insert(Connection::new(socket, permit, websocket)) else { return };
-        let states = memberships.into_iter().map(|membership| self.enter(id, membership));
-        let states: Vec<_> = states.collect();
+        let states = memberships.into_iter().filter_map(|membership| self.enter(id, membership));
+        let states: Vec<_> = states.map(|(_, state)| state).collect();
         let mut opening = Vec::new();
         Opening::WebSocket(key).write(&mut opening);
         opening.extend(states.into_iter().rev().flatten());
@@ -75,17 +75,16 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Subscribes a WebSocket to the group of a room, and returns the state of the room for it.
-    pub(super) fn enter(&mut self, id: ConnectionId, membership: Membership) -> Vec<u8> {
+    /// Subscribes a WebSocket to the group of a room, and returns the slot and the state of the room for it.
+    pub(super) fn enter(&mut self, id: ConnectionId, membership: Membership) -> Option<(u8, Vec<u8>)> {
         let (group, mut state) = (Arc::clone(membership.group()), Vec::new());
-        let Some(slot) = self.websocket(id).map(|socket| socket.session.free_slot()) else { return state };
+        let slot = self.websocket(id)?.session.free_slot();
         // Before the state is written, so that no batch comes between the two.
         let place = self.subscribe(id, slot, &Source::Group(Arc::clone(&group)));
-        if let Some(socket) = self.websocket(id) {
-            let since = group.write_newest(socket.session.id, &mut state);
-            socket.session.insert(slot, membership, place, since);
-        }
-        state
+        let socket = self.websocket(id)?;
+        let since = group.write_newest(socket.session.id, &mut state);
+        socket.session.insert(slot, membership, place, since);
+        Some((slot, state))
     }
 
     /// The WebSocket of that connection, if it is one.

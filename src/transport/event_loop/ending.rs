@@ -16,8 +16,7 @@ impl EventLoop {
     /// Sends everybody the end, after the frame that their feed has now.
     pub(super) fn end(&mut self, within: Duration) {
         self.end = Some(Instant::now() + within);
-        self.subscriptions.take_due();
-        for feed in self.subscriptions.feeds() {
+        for feed in self.subscriptions.end() {
             self.send_update(feed);
         }
         let ids: Vec<_> = self.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
@@ -36,6 +35,7 @@ impl EventLoop {
     /// Removes connections that are over, and WebSockets that have had their time to close.
     pub(super) fn remove_over(&mut self) {
         for (id, end) in std::mem::take(&mut self.over) {
+            tracing::debug!(?id, ?end, "a connection is over");
             let closes = end.farewell().is_some_and(|bytes| self.close(id, &bytes));
             if !closes {
                 self.remove(id);

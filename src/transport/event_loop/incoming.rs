@@ -103,16 +103,26 @@ impl EventLoop {
     fn act(&mut self, id: ConnectionId, action: Result<Action, ClientError>) -> Result<(), Gone> {
         match action {
             Ok(Action::None) => Ok(()),
-            Ok(Action::Enter(membership)) => {
-                let state = self.enter(id, membership);
-                self.reply(id, &state)
-            }
+            Ok(Action::Enter(membership)) => match self.enter(id, membership) {
+                Some((slot, state)) => self.send_state(id, slot, &state),
+                None => Ok(()),
+            },
             Ok(Action::Leave(room)) => {
                 self.unsubscribe(room.feed(), room.place);
                 Ok(())
             }
             Ok(Action::Pong) => self.send_message(id, &ServerMessage::Pong),
             Err(error) => self.send_message(id, &ServerMessage::from(&error)),
+        }
+    }
+
+    /// Sends the state of a room that was joined; it is no reply, which a page has to read before it sends more.
+    fn send_state(&mut self, id: ConnectionId, slot: u8, state: &[u8]) -> Result<(), Gone> {
+        let poll = Registered { registry: self.poll.registry(), id };
+        match self.connections.get_mut(id.index()) {
+            Some(connection) if connection.is_stalled() => connection.miss(slot, poll),
+            Some(connection) => connection.open(state, &[], poll),
+            None => Ok(()),
         }
     }
 
