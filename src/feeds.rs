@@ -56,7 +56,7 @@ pub type GroupRef = Arc<Entry<(), Group>>;
 
 /// All feeds and groups that somebody receives.
 pub struct Feeds {
-    /// By room and view, which make two viewers share a feed.
+    /// Keyed by room and view: viewers who ask for the same room and view share a feed.
     feeds: Arc<Registry<(), Feed>>,
     /// By room and topic.
     groups: Arc<Registry<(), Group>>,
@@ -70,11 +70,11 @@ impl Feeds {
     /// No feeds yet. They take their pictures from `pictures` and publish to `publisher`. Needs a tokio runtime, on which
     /// they are driven.
     pub fn new(pictures: Arc<Pictures>, publisher: Arc<dyn Publisher>) -> Self {
-        let (runtime, ended) = (Handle::current(), AtomicBool::new(false));
+        let (runtime, ended, closings) = (Handle::current(), AtomicBool::new(false), Default::default());
         Self {
             feeds: Registry::new(),
             groups: Registry::new(),
-            context: Arc::new(Context { pictures, publisher, runtime, ended }),
+            context: Arc::new(Context { pictures, publisher, runtime, ended, closings }),
             next_feed: AtomicU64::new(0),
             next_viewer: AtomicU64::new(0),
             viewer_ids: RandomState::new(),
@@ -114,8 +114,8 @@ impl Feeds {
         ViewerId::new(self.viewer_ids.hash_one(self.next_viewer.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// Replaces every feed's frame by the last one of a stream; nothing is published after that. After `deadline` no more
-    /// pictures are painted: the remaining feeds end with the frame that they have. Blocks while it paints.
+    /// Makes every feed's last frame; nothing is published after that. After `deadline` no more pictures are painted: the
+    /// remaining feeds end with the frame that they have. Blocks while it paints.
     pub fn end(&self, deadline: Instant) {
         self.context.ended.store(true, Ordering::SeqCst);
         for feed in self.feeds.entries() {

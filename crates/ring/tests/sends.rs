@@ -87,7 +87,7 @@ fn a_full_socket_takes_parts_then_nothing_and_holds_nobody_up() {
 }
 
 #[test]
-fn what_has_gone_or_is_no_socket_fails_alone() {
+fn a_socket_that_has_gone_fails_alone() {
     let mut ring = Ring::new().unwrap();
     let ((ended, _ended_reader), (reset, reset_reader), (open, reader)) =
         (connection(), connection(), connection());

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visitor_is_where_they_have_come_furthest_until_their_last_tab_closes() {
+    fn a_visitor_stays_at_its_furthest_mark_until_its_last_tab_goes() {
         let (rooms, name) = (Rooms::new(Limits::default()), site("a.example"));
         let (ann, bob) = (visitor_of(b"Ann"), visitor_of(b"Bob"));
         let tabs = [(); 2].map(|()| rooms.join(&name, Some(&ann)).unwrap());

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_position_is_refused() {
+    fn a_number_that_is_no_position_is_refused() {
         for position in [-0.1, 1.01, f32::NAN, f32::INFINITY] {
             assert_eq!(Position::try_from(position), Err(PositionError));
         }

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_page_is_refused() {
+    fn text_that_names_no_page_is_refused() {
         let refused = |path: &str| Page::new(path, PageQuery::Drop).unwrap_err();
         assert_eq!(refused(&"a".repeat(513)), PageError::TooLong);
         assert_eq!(refused(&"<".repeat(300)), PageError::TooLong);

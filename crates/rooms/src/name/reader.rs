@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn text_that_is_no_name_is_refused() {
         for (name, why) in [
             (String::new(), NameError::Length),
             ("ü".repeat(33), NameError::Length),

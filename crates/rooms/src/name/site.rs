@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_site_is_refused() {
+    fn text_that_names_no_site_is_refused() {
         for (url, error) in [
             ("", SiteError::NotHttp),
             ("example.com", SiteError::NotHttp),
