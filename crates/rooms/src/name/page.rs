@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The longest name of a page, in bytes, as given and as kept.
-const LONGEST: usize = 512;
+const MAX_PAGE_BYTES: usize = 512;
 
 /// A page of a site, by its path: `/`, `/posts/1`. It begins with a slash, holds printable ASCII only, and has one
 /// spelling: percent-encoding only where it must be (RFC 3986, section 6.2.2), in upper case, no `.` and `..` segments.
@@ -38,7 +38,7 @@ impl Page {
     /// # Errors
     /// [`PageError`] if it names no page.
     pub fn new(path: &str, query: PageQuery) -> Result<Self, PageError> {
-        if path.len() > LONGEST {
+        if path.len() > MAX_PAGE_BYTES {
             return Err(PageError::TooLong);
         }
         let path = path.split('#').next().unwrap_or_default();
@@ -48,7 +48,7 @@ impl Page {
             name.push('?');
             name.push_str(&respell(rest, QUERY_MARKS)?);
         }
-        if name.len() > LONGEST { Err(PageError::TooLong) } else { Ok(Self(name.into())) }
+        if name.len() > MAX_PAGE_BYTES { Err(PageError::TooLong) } else { Ok(Self(name.into())) }
     }
 
     /// The page that a URL names; the site's front page if it names none.
