@@ -26,14 +26,15 @@ impl Cursor {
         Some((self.stepped + step).saturating_duration_since(now))
     }
 
-    /// The places whose turn has come since the last step. A range that runs past the end goes on at 0; there are at
-    /// most two ranges, and together they never hold a place twice.
+    /// The places whose turn has come since the last step; none before the next step is due, however often it is asked. A
+    /// range that runs past the end goes on at 0; there are at most two ranges, and together they never hold a place
+    /// twice.
     pub(super) fn step(&mut self, places: usize, now: Instant) -> [Range<usize>; 2] {
-        let passed = now.saturating_duration_since(self.stepped).min(self.interval);
-        let due = (places as u128 * passed.as_nanos() / self.interval.as_nanos().max(1)) as usize;
-        if due == 0 {
+        if self.timeout(places, now) != Some(Duration::ZERO) {
             return [0..0, 0..0];
         }
+        let passed = now.saturating_duration_since(self.stepped).min(self.interval);
+        let due = (places as u128 * passed.as_nanos() / self.interval.as_nanos().max(1)) as usize;
         // Only as much time is used up as went into whole places; the rest counts for the next step.
         self.stepped = if passed == self.interval {
             now
@@ -67,6 +68,16 @@ mod tests {
         assert_eq!(cursor.step(1, start + INTERVAL / 2), [0..0, 0..0]);
         assert_eq!(cursor.step(1, start + INTERVAL), [0..1, 0..0]);
         assert_eq!(cursor.timeout(0, start), None);
+    }
+
+    /// Messages of clients wake the loop at any time; a step for each would send to one or two connections.
+    #[test]
+    fn steps_keep_their_distance_however_often_it_is_asked() {
+        let start = Instant::now();
+        let mut cursor = Cursor::new(INTERVAL, start);
+        let asked = (0..1_000).map(|ms| cursor.step(10_000, start + Duration::from_millis(ms)));
+        let steps = asked.filter(|step| *step != [0..0, 0..0]).count();
+        assert_eq!(steps, 9);
     }
 
     proptest! {
