@@ -10,6 +10,9 @@
 //!
 //! CPU of a message is what the server took more than without messages, divided by the messages; the frames of both
 //! are taken out at the price that they have without messages.
+//!
+//! The load generator and the server share the cores, so that messages make pictures late even if another server gets
+//! them: `--apart` measures that.
 
 #[path = "messages/args.rs"]
 mod args;

@@ -26,6 +26,10 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 20)]
     pub(crate) room: usize,
 
+    /// The messages go to another server on the same cores: so late are pictures because of the load alone.
+    #[arg(long)]
+    pub(crate) apart: bool,
+
     #[command(flatten)]
     pub(crate) options: Options,
 

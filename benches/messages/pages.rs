@@ -11,11 +11,13 @@ use crate::{
     },
 };
 use memchr::memmem;
-use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use mio::{Events, Interest, Poll, Token, event::Event, net::TcpStream};
+use onlookers_ring::Ring;
 use slab::Slab;
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
+    os::fd::AsFd,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -47,6 +49,7 @@ impl Status {
             asker: Asker::websocket(address, &PONGS),
             args: args.clone(),
             poll: Poll::new()?,
+            ring: Ring::new()?,
             pages: Slab::with_capacity(args.pages),
             status: Arc::clone(&status),
             opening: 0,
@@ -75,6 +78,7 @@ struct Pages {
     asker: Asker,
     args: Args,
     poll: Poll,
+    ring: Ring,
     pages: Slab<Page>,
     status: Arc<Status>,
     /// So many have not got the head of their response.
@@ -129,10 +133,9 @@ impl Pages {
         let a_second = self.args.rate * self.args.pages as f64;
         while last.is_none_or(|last| sent < last) {
             let due = (start.elapsed().as_secs_f64() * a_second) as usize;
-            for _ in 0..(due - paced).min(self.args.pages) {
-                self.message(last.map_or(self.args.kind, |_| Message::Ping))?;
-                sent += 1;
-            }
+            let some = (due - paced).min(self.args.pages);
+            self.messages(some, last.map_or(self.args.kind, |_| Message::Ping))?;
+            sent += some;
             paced = due;
             if last.is_none() && !self.status.send.load(Relaxed) {
                 last = Some(sent + self.args.pages);
@@ -142,13 +145,26 @@ impl Pages {
         Ok(())
     }
 
-    fn message(&mut self, kind: Message) -> Outcome<()> {
-        let key = self.next % self.args.pages;
-        self.next += 1;
-        let Some(page) = self.pages.get_mut(key) else { return Ok(()) };
-        let frame = frame(&text(kind, self.next));
-        match page.socket.write(&frame) {
-            Ok(bytes) if bytes == frame.len() => {}
+    /// A message from each of the next `some` pages, together: what the generator takes of the server's cores is to be
+    /// little.
+    fn messages(&mut self, some: usize, kind: Message) -> Outcome<()> {
+        let next = self.next..self.next + some;
+        self.next = next.end;
+        let keys = next.clone().map(|number| number % self.args.pages);
+        let frames = next.map(|number| frame(&text(kind, number + 1)));
+        let messages = keys.zip(frames).filter(|(key, _)| self.pages.contains(*key)).collect::<Vec<_>>();
+        let sends = messages.iter().map(|(key, frame)| (self.pages[*key].socket.as_fd(), &frame[..]));
+        let mut results = Vec::with_capacity(messages.len());
+        self.ring.send_all(sends, |_, result| results.push(result))?;
+        for ((key, frame), result) in messages.iter().zip(results) {
+            self.sent(*key, kind, frame.len(), result)?;
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, key: usize, kind: Message, length: usize, result: io::Result<usize>) -> Outcome<()> {
+        match result {
+            Ok(bytes) if bytes == length => {}
             Ok(_) => return Err("a message didn't fit into a socket".into()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error.into()),
             Err(_) => {
@@ -158,7 +174,7 @@ impl Pages {
         }
         self.status.sent.fetch_add(1, Relaxed);
         let pings = usize::from(kind == Message::Ping);
-        page.unanswered += pings;
+        self.pages[key].unanswered += pings;
         self.unanswered += pings;
         Ok(())
     }
@@ -170,12 +186,13 @@ impl Pages {
         }
         thread::sleep(NAP);
         for event in events.iter() {
-            self.react(event.token().0, event.is_readable(), buffer)?;
+            self.react(event, buffer)?;
         }
         Ok(())
     }
 
-    fn react(&mut self, key: usize, readable: bool, buffer: &mut [u8]) -> Outcome<()> {
+    fn react(&mut self, event: &Event, buffer: &mut [u8]) -> Outcome<()> {
+        let key = event.token().0;
         let Some(page) = self.pages.get_mut(key) else { return Ok(()) };
         if !page.asked {
             let path = format!("{}/{}", self.asker.path, key / self.args.room);
@@ -184,14 +201,21 @@ impl Pages {
                 .write_all(self.asker.request(&path).as_bytes())
                 .map_err(|error| format!("no connection: {error}"))?;
         }
-        if readable { self.read(key, buffer) } else { Ok(()) }
+        if event.is_readable() { self.read(key, event.is_read_closed(), buffer) } else { Ok(()) }
     }
 
-    fn read(&mut self, key: usize, buffer: &mut [u8]) -> Outcome<()> {
+    /// A read that doesn't fill the buffer has emptied the socket (epoll(7)), which saves the read that says so; the end
+    /// of the connection may come with it.
+    fn read(&mut self, key: usize, closed: bool, buffer: &mut [u8]) -> Outcome<()> {
         while let Some(page) = self.pages.get_mut(key) {
             match page.socket.read(buffer) {
                 Ok(0) => self.lose(key),
-                Ok(bytes) => self.receive(key, &buffer[..bytes])?,
+                Ok(bytes) => {
+                    self.receive(key, &buffer[..bytes])?;
+                    if bytes < buffer.len() && !closed {
+                        return Ok(());
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(_) => self.lose(key),
             }

@@ -28,9 +28,12 @@ const LOOPS: [&str; 3] = ["loop-", "fanout-", "switchboard"];
 pub(crate) fn play(args: &Args, build: Build, messages_first: bool) -> Outcome<()> {
     let turns = Turns::listen();
     let server = Server::start(&args.server(build)?, &format!("messages-{}", build.name()), None)?;
+    let start_other =
+        || Server::start(&args.server(build)?, &format!("messages-{}-apart", build.name()), None);
+    let other = args.apart.then(start_other).transpose()?;
     let mut crowd = Crowd::new(Asker::picture(server.address), args.options.at_once)?;
     crowd.may_lose = true;
-    let pages = Status::start(server.address, args)?;
+    let pages = Status::start(other.as_ref().unwrap_or(&server).address, args)?;
     let mut work = Work { args, server, crowd, pages, started: Instant::now() };
     work.settle()?;
     work.crowd.fill(args.viewers)?;
