@@ -43,7 +43,6 @@ const MAX_MISSING_LOGGED: usize = 100;
 
 impl Pictures {
     /// Keeps pictures up to `limit` bytes in all. Loads the fonts, so that no viewer waits for them.
-    #[must_use]
     pub fn new(limit: usize) -> Self {
         load_fonts();
         let kept = Kept { limit: limit / 2, ..Kept::default() };
@@ -52,14 +51,12 @@ impl Pictures {
 
     /// The PNG file that shows `value` in `style`: rendered and encoded the first time, a pointer to the same bytes
     /// afterwards.
-    #[must_use]
     pub fn png(&self, style: &Style, value: Value) -> Bytes {
         let frame = self.frame(style, value);
         frame.slice(..frame.len() - multipart::TAIL)
     }
 
     /// The same file as a frame of a stream: all rooms that show this picture have these bytes in common.
-    #[must_use]
     pub(crate) fn frame(&self, style: &Style, value: Value) -> Bytes {
         let key = (style.clone(), value);
         let slot = self.with(|kept| kept.slot(&key));
@@ -79,7 +76,6 @@ impl Pictures {
     }
 
     /// The SVG file that shows `value` in `style`; made each time.
-    #[must_use]
     pub fn svg(&self, style: &Style, value: Value) -> Bytes {
         self.warn_of_missing_glyphs(style, value);
         svg(style, value).into()

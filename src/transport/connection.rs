@@ -77,13 +77,22 @@ impl Connection {
         self.stall(Unsent::rest(rest), poll)
     }
 
-    /// Sends the newest frame of the subscription in `slot`, at once or after the write before it.
-    pub(super) fn send(&mut self, slot: u8, frame: &Bytes, poll: Registered<'_>) -> Result<(), Gone> {
-        if self.has_to_wait(slot) {
-            return Ok(());
+    /// Sends the newest frame of the subscription in `slot`, or without a slot a reply; at once or after the write before.
+    ///
+    /// # Errors
+    /// [`Gone`], if the client is gone or doesn't read its replies.
+    pub(super) fn send(&mut self, slot: Option<u8>, bytes: &Bytes, poll: Registered<'_>) -> Result<(), Gone> {
+        match (&mut self.unsent, slot) {
+            (None, _) => {
+                let taken = self.socket.write(bytes)?;
+                self.sent(slot, bytes, taken, poll)
+            }
+            (Some(unsent), Some(slot)) => {
+                unsent.miss(slot);
+                Ok(())
+            }
+            (Some(unsent), None) => unsent.reply(bytes),
         }
-        let taken = self.socket.write(frame)?;
-        self.sent(slot, frame, taken, poll)
     }
 
     /// Whether a frame of the subscription in `slot` has to wait for the write before it; then its newest will be sent.
@@ -91,48 +100,26 @@ impl Connection {
         self.unsent.as_mut().map(|unsent| unsent.miss(slot)).is_some()
     }
 
-    /// Notes that the socket has taken so many bytes of `frame`.
+    /// Notes that the socket has taken so many of `bytes`.
     pub(super) fn sent(
         &mut self,
-        slot: u8,
-        frame: &Bytes,
+        slot: Option<u8>,
+        bytes: &Bytes,
         taken: usize,
         poll: Registered<'_>,
     ) -> Result<(), Gone> {
-        let unsent = match taken {
-            all if all == frame.len() => return Ok(()),
+        match slot {
+            _ if taken == bytes.len() => Ok(()),
             // Nothing is kept of a frame that hasn't begun: when there is room, the newest will do.
-            0 => {
-                let mut unsent = Unsent::new();
-                unsent.miss(slot);
-                unsent
-            }
-            some => Unsent::rest(frame.slice(some..)),
-        };
-        self.stall(unsent, poll)
+            Some(slot) if taken == 0 => self.miss(slot, poll),
+            _ => self.stall(Unsent::rest(bytes.slice(taken..)), poll),
+        }
     }
 
     /// The update of the subscription in `slot` was dropped: its newest has to be sent.
     pub(super) fn miss(&mut self, slot: u8, poll: Registered<'_>) -> Result<(), Gone> {
         self.unsent.get_or_insert_with(|| Box::new(Unsent::new())).miss(slot);
         self.socket.watch_writable(true, poll)
-    }
-
-    /// Sends bytes for this client alone, after everything that it still has to get.
-    ///
-    /// # Errors
-    /// [`Gone`], if the client is gone or doesn't read its replies.
-    pub(super) fn reply(&mut self, bytes: &[u8], poll: Registered<'_>) -> Result<(), Gone> {
-        if let Some(unsent) = &mut self.unsent {
-            return unsent.reply(bytes);
-        }
-        let taken = self.socket.write(bytes)?;
-        if taken == bytes.len() {
-            return Ok(());
-        }
-        let mut unsent = Unsent::new();
-        unsent.reply(&bytes[taken..])?;
-        self.stall(unsent, poll)
     }
 
     /// Goes on with the rest, then with what came since, as far as there is room; `newest` makes the newest bytes of a

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
@@ -46,6 +47,8 @@ pub(super) struct EventLoop {
     /// Connections with something to attend to, each once. The poll reports an event once, so what isn't attended to in
     /// this turn is kept here.
     ready: VecDeque<ConnectionId>,
+    /// What single connections are sent in this turn, at most once each.
+    replies: Vec<(ConnectionId, Bytes)>,
     /// Connections that are over.
     over: Vec<(ConnectionId, End)>,
     /// WebSockets that were sent a close frame, and until when they may close.
@@ -61,6 +64,8 @@ pub(super) struct EventLoop {
     rested: Instant,
     /// Until when the last connections may close, if this is the end.
     end: Option<Instant>,
+    /// The time as of the step that runs: asked for once, not wherever it is needed.
+    now: Instant,
     /// For openings and replies; kept, so that it isn't allocated anew for each.
     buffer: Vec<u8>,
 }
@@ -79,6 +84,7 @@ impl EventLoop {
             subscriptions: Subscriptions::new(number),
             admitted: VecDeque::new(),
             ready: VecDeque::new(),
+            replies: Vec::new(),
             over: Vec::new(),
             closing: Vec::new(),
             websockets: 0,
@@ -89,6 +95,7 @@ impl EventLoop {
             write_timeout: options.write_timeout,
             rested: now,
             end: None,
+            now,
             buffer: Vec::new(),
         };
         Ok((event_loop, inbox))
@@ -101,6 +108,7 @@ impl EventLoop {
             self.wait(&mut events);
             self.on_commands(inbox.take());
             self.publish();
+            self.now = Instant::now();
             self.send_again();
             self.send_pings();
             self.attend(app);
@@ -165,8 +173,11 @@ impl EventLoop {
 
     /// Sends the updates that are due, if the thread has paused since the last round.
     fn publish(&mut self) {
+        if !self.subscriptions.has_due() {
+            return;
+        }
         let started = Instant::now();
-        if !self.subscriptions.has_due() || started < self.rested {
+        if started < self.rested {
             return;
         }
         for feed in self.subscriptions.take_due() {

@@ -51,7 +51,9 @@ impl Inbox {
 
     /// The commands so far. What comes later wakes the loop again.
     pub(super) fn take(&self) -> Commands {
-        self.is_awake.store(false, Ordering::SeqCst);
+        if !self.is_awake.swap(false, Ordering::SeqCst) {
+            return Commands::default();
+        }
         self.commands.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 }

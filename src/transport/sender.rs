@@ -19,10 +19,12 @@ const BATCH: usize = 256;
 /// A submission costs a tenth more than a write does: it pays from four sends on (docs/io_uring.md).
 const MIN_SENDS: usize = 4;
 
-/// A frame for a subscriber.
-struct Delivery<'f> {
-    to: Subscriber,
-    frame: &'f Bytes,
+/// Bytes for a connection.
+pub(super) struct Delivery<'f> {
+    pub(super) to: ConnectionId,
+    /// The subscription whose frame it is; none if it is a reply.
+    pub(super) slot: Option<u8>,
+    pub(super) bytes: &'f Bytes,
 }
 
 /// Sends the frames of an event loop.
@@ -59,19 +61,31 @@ impl Sender {
         let mut gone = Vec::new();
         for subscribers in subscribers.chunks(BATCH) {
             let deliveries = ready(subscribers, connections, &frame_of);
-            let (sent, partly) = self.send_by_ring(&deliveries, connections);
-            for (number, result) in partly {
-                let Delivery { to: Subscriber { connection: id, slot }, frame } = deliveries[number];
-                let sent = |connection: &mut Connection| {
-                    connection.sent(slot, frame, written(result)?, Registered { registry, id })
-                };
-                gone.extend(failed(id, connections, sent));
-            }
-            for &Delivery { to: Subscriber { connection: id, slot }, frame } in &deliveries[sent..] {
-                let send =
-                    |connection: &mut Connection| connection.send(slot, frame, Registered { registry, id });
-                gone.extend(failed(id, connections, send));
-            }
+            gone.extend(self.deliver(&deliveries, connections, registry));
+        }
+        gone
+    }
+
+    /// Carries out deliveries to connections that are all there, and returns those that have gone.
+    pub(super) fn deliver(
+        &mut self,
+        deliveries: &[Delivery<'_>],
+        connections: &mut Slab<Connection>,
+        registry: &Registry,
+    ) -> Vec<ConnectionId> {
+        let mut gone = Vec::new();
+        let (sent, partly) = self.send_by_ring(deliveries, connections);
+        for (number, result) in partly {
+            let Delivery { to: id, slot, bytes } = deliveries[number];
+            let sent = |connection: &mut Connection| {
+                connection.sent(slot, bytes, written(result)?, Registered { registry, id })
+            };
+            gone.extend(failed(id, connections, sent));
+        }
+        for &Delivery { to: id, slot, bytes } in &deliveries[sent..] {
+            let send =
+                |connection: &mut Connection| connection.send(slot, bytes, Registered { registry, id });
+            gone.extend(failed(id, connections, send));
         }
         gone
     }
@@ -88,10 +102,10 @@ impl Sender {
         };
         let sends = deliveries
             .iter()
-            .map(|Delivery { to, frame }| (connections[to.connection.index()].socket.as_fd(), &frame[..]));
+            .map(|Delivery { to, bytes, .. }| (connections[to.index()].socket.as_fd(), &bytes[..]));
         let finished = ring.send_all(sends, |number, result| {
             sent = number + 1;
-            if !matches!(result, Ok(bytes) if bytes == deliveries[number].frame.len()) {
+            if !matches!(result, Ok(bytes) if bytes == deliveries[number].bytes.len()) {
                 partly.push((number, result));
             }
         });
@@ -119,10 +133,10 @@ fn ready<'f>(
     connections: &mut Slab<Connection>,
     frame_of: impl Fn(&Connection, u8) -> Option<&'f Bytes>,
 ) -> Vec<Delivery<'f>> {
-    let deliver = |&to: &Subscriber| {
-        let connection = connections.get_mut(to.connection.index())?;
-        let frame = frame_of(connection, to.slot)?;
-        (!connection.has_to_wait(to.slot)).then_some(Delivery { to, frame })
+    let deliver = |&Subscriber { connection: to, slot }: &Subscriber| {
+        let connection = connections.get_mut(to.index())?;
+        let bytes = frame_of(connection, slot)?;
+        (!connection.has_to_wait(slot)).then_some(Delivery { to, slot: Some(slot), bytes })
     };
     subscribers.iter().filter_map(deliver).collect()
 }

@@ -73,12 +73,12 @@ impl WebSocket {
     ///
     /// # Errors
     /// [`End`], if they are more than the page may send.
-    pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), End> {
+    pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), End> {
         if let Some(ignored) = &mut self.ignored {
             *ignored += bytes.len() as u32;
             return if *ignored > MAX_IGNORED { Err(End::Gone) } else { Ok(()) };
         }
-        if !self.allowance.bytes(bytes.len(), Instant::now()) {
+        if !self.allowance.bytes(bytes.len(), now) {
             return Err(End::TooFast);
         }
         self.decoder.get_or_insert_default().feed(bytes);
@@ -89,7 +89,7 @@ impl WebSocket {
     ///
     /// # Errors
     /// [`End`], if the bytes break the protocol, if it is the page's close frame, or one message too many.
-    pub(super) fn next_message(&mut self) -> Result<Option<Incoming>, End> {
+    pub(super) fn next_message(&mut self, now: Instant) -> Result<Option<Incoming>, End> {
         let Some(decoder) = &mut self.decoder else { return Ok(None) };
         let message = decoder.next_message()?;
         if decoder.is_empty() {
@@ -99,7 +99,7 @@ impl WebSocket {
         self.unanswered = if message.is_some() { 0 } else { self.unanswered };
         match message {
             Some(Incoming::Close(code)) => Err(End::Close(code.unwrap_or(CloseCode::Normal as u16))),
-            Some(_) if !self.allowance.message(Instant::now()) => Err(End::TooFast),
+            Some(_) if !self.allowance.message(now) => Err(End::TooFast),
             message => Ok(message),
         }
     }

@@ -105,7 +105,6 @@ impl Value {
 }
 
 /// Paints `value` in `style`. Takes some ten microseconds.
-#[must_use]
 pub fn render(style: &Style, value: Value) -> Raster {
     paint::paint(&style.draw(value), style.scale)
 }

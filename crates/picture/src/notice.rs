@@ -22,7 +22,6 @@ const MAX_CHARS_READ: usize = 100;
 
 /// A PNG file of 200×30 pixels that says `text`, in letters as large as fit. A text too long for the smallest (some
 /// forty characters) is cut off, with an ellipsis.
-#[must_use]
 pub fn notice(text: &str) -> Bytes {
     paint(text).encode()
 }

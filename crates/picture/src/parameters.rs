@@ -56,13 +56,11 @@ pub struct StyleError {
 
 impl StyleBuilder {
     /// Starts with [`Style::default`] and this label.
-    #[must_use]
     pub fn new(label: Label) -> Self {
         Self { label, ..Self::default() }
     }
 
     /// Starts with a flat badge and this label.
-    #[must_use]
     pub fn flat(label: Label) -> Self {
         Self { look: Some(StyleName::Badge(Kind::Flat)), ..Self::new(label) }
     }

@@ -32,7 +32,6 @@ const NOBODY: &str = "No page is open right now";
 /// A page is named by its percent-encoded path, which is painted decoded where that is readable. The picture is 320
 /// pixels wide and 20 high for each of `places` (clamped to 1 to 50), with a margin of 8 above and below, so that its
 /// size doesn't depend on the number of `rows`. Takes some milliseconds.
-#[must_use]
 pub fn ranking(rows: &[(&str, u64)], places: usize) -> Bytes {
     paint(rows, places.clamp(1, MAX_ROWS)).encode()
 }

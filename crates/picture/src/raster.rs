@@ -40,25 +40,21 @@ impl Raster {
     }
 
     /// Width, in pixels.
-    #[must_use]
     pub fn width(&self) -> u32 {
         self.width
     }
 
     /// Height, in pixels.
-    #[must_use]
     pub fn height(&self) -> u32 {
         self.pixels.len() as u32 / self.width
     }
 
     /// All pixels, row by row.
-    #[must_use]
     pub fn pixels(&self) -> &[[u8; 4]] {
         &self.pixels
     }
 
     /// The bytes of a PNG file. Takes some hundred microseconds.
-    #[must_use]
     pub fn encode(&self) -> Bytes {
         png::encode(self)
     }

@@ -110,7 +110,6 @@ impl Default for Strip {
 }
 
 /// A PNG file of one transparent pixel, for requests that are made for their effect only.
-#[must_use]
 pub fn clear_pixel() -> Bytes {
     static PIXEL: LazyLock<Bytes> = LazyLock::new(|| Raster::new(1, vec![[0; 4]]).encode());
     PIXEL.clone()

@@ -31,7 +31,6 @@ pub(crate) enum Look {
 
 impl Style {
     /// Green letters on a transparent background, 200×30 pixels or wider: "Users online: 42".
-    #[must_use]
     pub fn plain(label: Label) -> Self {
         let look = Look::Plain(Plain::default());
         Self { look, label, scale: 1, format: Format::default(), peak: false }
@@ -48,26 +47,22 @@ impl Style {
 
     /// Width and height of the picture on the page, in pixels. The file has [`Style::scale`] times as
     /// many in each direction.
-    #[must_use]
     pub fn size(&self, value: Value) -> (u32, u32) {
         let drawing = self.draw(value);
         (drawing.width, drawing.height)
     }
 
     /// The text beside the number.
-    #[must_use]
     pub fn label(&self) -> &Label {
         &self.label
     }
 
     /// The number as this style writes it: `1234`, `1.2k`, `42 (peak 97)`; an en dash at the end of a stream.
-    #[must_use]
     pub fn message(&self, value: Value) -> String {
         self.format.message(value, self.peak)
     }
 
     /// The background colour of the number in a badge, else the colour of the number.
-    #[must_use]
     pub fn color(&self) -> Rgb {
         match &self.look {
             Look::Plain(plain) => plain.ink,
@@ -78,7 +73,6 @@ impl Style {
 
     /// The characters of the label and the message that the style's font has no glyph for, in ascending order. Each is
     /// painted as the font's box.
-    #[must_use]
     pub fn missing_glyphs(&self, value: Value) -> BTreeSet<char> {
         let mut missing = BTreeSet::new();
         for part in &self.draw(value).parts {
@@ -90,13 +84,11 @@ impl Style {
     }
 
     /// Whether the picture shows a peak: then it needs a [`Value::Peak`].
-    #[must_use]
     pub fn shows_peak(&self) -> bool {
         self.peak
     }
 
     /// Pixels of the file per pixel of the page, in each direction: 1 to 4.
-    #[must_use]
     pub fn scale(&self) -> u8 {
         self.scale
     }

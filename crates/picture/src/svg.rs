@@ -14,7 +14,6 @@ use crate::{Style, Value};
 
 /// An SVG file that looks like the PNG file and has its size on the page. Letters are outlines, so that it looks the
 /// same where the fonts are missing. Its title is for screen readers.
-#[must_use]
 pub fn svg(style: &Style, value: Value) -> String {
     let drawing = style.draw(value);
     let (width, height) = (drawing.width, drawing.height);

@@ -97,14 +97,12 @@ impl Themes {
     }
 
     /// The names that `theme=` takes.
-    #[must_use]
     pub fn theme_names(&self) -> Vec<&str> {
         let built_in = Theme::NAMES.iter().map(|theme| theme.0);
         ["light", "dark"].into_iter().chain(built_in).chain(self.digits.keys().map(String::as_str)).collect()
     }
 
     /// The names that `font=` takes.
-    #[must_use]
     pub fn font_names(&self) -> Vec<&str> {
         self.fonts.keys().map(String::as_str).collect()
     }

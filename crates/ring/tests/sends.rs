@@ -136,7 +136,7 @@ fn forbid(call: i64) {
 fn where_io_uring_is_forbidden_there_is_no_ring() {
     let error = std::thread::spawn(|| {
         forbid(libc::SYS_io_uring_setup);
-        Ring::new().unwrap_err()
+        Ring::new().map(drop).unwrap_err()
     });
     assert_eq!(error.join().unwrap().kind(), ErrorKind::PermissionDenied);
 }

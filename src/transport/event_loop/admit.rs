@@ -69,7 +69,7 @@ impl EventLoop {
         if let Protocol::WebSocket(socket) = &mut connection.protocol
             && !unread.is_empty()
         {
-            socket.receive(unread)?;
+            socket.receive(unread, self.now)?;
             self.list_ready(id, Ready { readable: true, ..Ready::default() });
         }
         Ok(())

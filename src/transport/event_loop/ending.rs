@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::super::connection::{Connection, ConnectionId, Protocol, Ready};
+use super::super::socket::Registered;
 use super::EventLoop;
 use crate::feeds::FeedId;
 use crate::wire::frame::CloseCode;
@@ -36,7 +37,7 @@ impl EventLoop {
     pub(super) fn remove_over(&mut self) {
         for (id, end) in std::mem::take(&mut self.over) {
             tracing::debug!(?id, ?end, "a connection is over");
-            let closes = end.farewell().is_some_and(|bytes| self.close(id, &bytes));
+            let closes = end.farewell().is_some_and(|bytes| self.close(id, bytes));
             if !closes {
                 self.remove(id);
             }
@@ -54,7 +55,7 @@ impl EventLoop {
     }
 
     /// Sends a WebSocket its close frame, and says whether it has to wait for the page's. It is in no room any more.
-    fn close(&mut self, id: ConnectionId, farewell: &[u8]) -> bool {
+    fn close(&mut self, id: ConnectionId, farewell: Vec<u8>) -> bool {
         let Some(connection) = self.connections.get_mut(id.index()) else { return true };
         let Protocol::WebSocket(socket) = &mut connection.protocol else { return false };
         if !socket.start_closing() {
@@ -63,7 +64,10 @@ impl EventLoop {
         for room in socket.session.leave_all() {
             self.unsubscribe(room.feed(), room.place);
         }
-        if self.reply(id, farewell).and_then(|()| self.resume(id)).is_err() {
+        let Some(connection) = self.connections.get_mut(id.index()) else { return true };
+        let poll = Registered { registry: self.poll.registry(), id };
+        let sent = connection.send(None, &farewell.into(), poll);
+        if sent.and_then(|()| self.resume(id)).is_err() {
             return false;
         }
         self.closing.push((id, Instant::now() + CLOSE_TIMEOUT));

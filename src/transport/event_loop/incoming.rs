@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::super::connection::{ConnectionId, Protocol, Ready};
+use super::super::sender::Delivery;
 use super::super::session::Action;
 use super::super::socket::{Gone, Registered};
 use super::super::websocket::{End, Format};
@@ -17,10 +18,9 @@ const READ: usize = 4 * 1024;
 impl EventLoop {
     /// Attends to ready connections and admissions in turn, for [`MAX_INCOMING`] at most.
     pub(super) fn attend(&mut self, app: &App) {
-        let deadline = Instant::now() + MAX_INCOMING;
-        loop {
-            let ready = self.ready.pop_front();
-            let admitted = self.admitted.pop_front();
+        let deadline = self.now + MAX_INCOMING;
+        while self.now < deadline {
+            let (ready, admitted) = (self.ready.pop_front(), self.admitted.pop_front());
             if ready.is_none() && admitted.is_none() {
                 break;
             }
@@ -30,10 +30,9 @@ impl EventLoop {
             if let Some(taken) = admitted {
                 self.admit(taken);
             }
-            if Instant::now() >= deadline {
-                break;
-            }
+            self.now = Instant::now();
         }
+        self.send_replies();
         if self.admitted.is_empty() && self.admitted.capacity() > 0 {
             self.admitted = Default::default();
         }
@@ -71,7 +70,7 @@ impl EventLoop {
             let Some(bytes) = connection.socket.read(&mut buffer)? else { return Ok(false) };
             match &mut connection.protocol {
                 Protocol::Stream(stream) => stream.ignore(bytes)?,
-                Protocol::WebSocket(socket) => socket.receive(&buffer[..bytes])?,
+                Protocol::WebSocket(socket) => socket.receive(&buffer[..bytes], self.now)?,
             }
             // Less than fits is all there is: what comes later is another event. But the end may come with it.
             if bytes < READ && !read_closed {
@@ -83,10 +82,11 @@ impl EventLoop {
     /// Obeys the messages that have come whole, and says whether the deadline has passed before the last.
     fn on_messages(&mut self, id: ConnectionId, app: &App, deadline: Instant) -> Result<bool, End> {
         loop {
+            let now = self.now;
             let Some(socket) = self.websocket(id) else { return Ok(false) };
-            let Some(message) = socket.next_message()? else { return Ok(false) };
+            let Some(message) = socket.next_message(now)? else { return Ok(false) };
             match (message, socket.format) {
-                (Incoming::Ping(payload), _) => self.reply(id, &frame::pong(&payload))?,
+                (Incoming::Ping(payload), _) => self.reply(id, frame::pong(&payload)),
                 (Incoming::Text(text), Format::Json) => {
                     let action = ClientMessage::parse(&text)
                         .and_then(|message| socket.session.on_message(message, app));
@@ -94,7 +94,8 @@ impl EventLoop {
                 }
                 _ => {}
             }
-            if Instant::now() >= deadline {
+            self.now = Instant::now();
+            if self.now >= deadline {
                 return Ok(true);
             }
         }
@@ -102,36 +103,57 @@ impl EventLoop {
 
     fn act(&mut self, id: ConnectionId, action: Result<Action, ClientError>) -> Result<(), Gone> {
         match action {
-            Ok(Action::None) => Ok(()),
-            Ok(Action::Enter(membership)) => match self.enter(id, membership) {
-                Some((slot, state)) => self.send_state(id, slot, &state),
-                None => Ok(()),
-            },
-            Ok(Action::Leave(room)) => {
-                self.unsubscribe(room.feed(), room.place);
-                Ok(())
+            Ok(Action::None) => {}
+            Ok(Action::Enter(membership)) => {
+                if let Some((slot, state)) = self.enter(id, membership) {
+                    return self.send_state(id, slot, state);
+                }
             }
+            Ok(Action::Leave(room)) => self.unsubscribe(room.feed(), room.place),
             Ok(Action::Pong) => self.send_message(id, &ServerMessage::Pong),
             Err(error) => self.send_message(id, &ServerMessage::from(&error)),
         }
+        Ok(())
     }
 
-    /// Sends the state of a room that was joined; it is no reply, which a page has to read before it sends more.
-    fn send_state(&mut self, id: ConnectionId, slot: u8, state: &[u8]) -> Result<(), Gone> {
+    /// Sends the state of a room that was joined; a connection that has to wait gets the newest instead.
+    fn send_state(&mut self, id: ConnectionId, slot: u8, state: Vec<u8>) -> Result<(), Gone> {
         let poll = Registered { registry: self.poll.registry(), id };
         match self.connections.get_mut(id.index()) {
-            Some(connection) if connection.is_stalled() => connection.miss(slot, poll),
-            Some(connection) => connection.open(state, &[], poll),
-            None => Ok(()),
+            Some(connection) if connection.is_stalled() => connection.miss(slot, poll)?,
+            _ => self.reply(id, state),
+        }
+        Ok(())
+    }
+
+    fn send_message(&mut self, id: ConnectionId, message: &ServerMessage<'_>) {
+        self.reply(id, frame::text(&message.to_json()));
+    }
+
+    /// Has bytes for this client alone sent with the next [`send_replies`](Self::send_replies).
+    pub(super) fn reply(&mut self, id: ConnectionId, bytes: Vec<u8>) {
+        match self.replies.last_mut() {
+            // One write for a connection: a second could overtake the rest of the first.
+            Some((last, replies)) if *last == id => *replies = [replies, &bytes[..]].concat().into(),
+            _ => self.replies.push((id, bytes.into())),
         }
     }
 
-    fn send_message(&mut self, id: ConnectionId, message: &ServerMessage<'_>) -> Result<(), Gone> {
-        self.reply(id, &frame::text(&message.to_json()))
-    }
-
-    pub(super) fn reply(&mut self, id: ConnectionId, bytes: &[u8]) -> Result<(), Gone> {
-        let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(()) };
-        connection.reply(bytes, Registered { registry: self.poll.registry(), id })
+    /// Sends the replies together, which costs less than a write for each.
+    pub(super) fn send_replies(&mut self) {
+        let Self { replies, connections, sender, poll, .. } = self;
+        let (registry, mut gone) = (poll.registry(), Vec::new());
+        replies.retain(|(id, bytes)| match connections.get_mut(id.index()) {
+            Some(connection) if connection.is_stalled() => {
+                let sent = connection.send(None, bytes, Registered { registry, id: *id });
+                gone.extend(sent.is_err().then_some(*id));
+                false
+            }
+            connection => connection.is_some(),
+        });
+        let deliveries = replies.iter().map(|(to, bytes)| Delivery { to: *to, slot: None, bytes });
+        gone.extend(sender.deliver(&deliveries.collect::<Vec<_>>(), connections, registry));
+        replies.clear();
+        self.note_gone(gone);
     }
 }

@@ -16,7 +16,7 @@ impl EventLoop {
 
     /// Sends the streams whose turn it is their frame once more, and gives up those that have taken nothing for long.
     pub(super) fn send_again(&mut self) {
-        let now = Instant::now();
+        let now = self.now;
         if self.end.is_some() || self.connections.len() == self.websockets {
             return;
         }
@@ -46,14 +46,14 @@ impl EventLoop {
         if self.end.is_some() || self.websockets == 0 {
             return;
         }
-        for place in self.ping.step(self.places, Instant::now()).into_iter().flatten() {
+        for place in self.ping.step(self.places, self.now).into_iter().flatten() {
             let id = ConnectionId::new(place);
             let Some(socket) = self.websocket(id) else { continue };
-            let pinged = match socket.is_pinged() {
-                Ok(true) => self.reply(id, &frame::ping()),
-                other => other.map(drop),
-            };
-            self.note(id, pinged);
+            match socket.is_pinged() {
+                Ok(true) => self.reply(id, frame::ping()),
+                other => self.note(id, other.map(drop)),
+            }
         }
+        self.send_replies();
     }
 }
