@@ -5,7 +5,10 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use onlookers::feeds::Pictures;
-use onlookers_picture::{Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
+use onlookers_picture::{Label, Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
+
+/// As many as one server can hold.
+const LARGE: Value = Value::Peak { now: 999_999, peak: 999_999 };
 
 const STYLES: [&str; 9] = [
     "plain",
@@ -25,6 +28,43 @@ fn style(name: &str) -> Style {
     let taken = builder.take(if digits { "theme" } else { "style" }, name);
     assert_eq!(taken, Ok(true));
     builder.build(&Themes::default()).expect("each is a style of the program's own")
+}
+
+/// The style of the largest picture: at the largest scale, with as many of the widest letters as make it largest. More
+/// letters can make it smaller, as they make the scale smaller.
+fn largest(name: &str) -> Style {
+    let pixels = |style: &Style| render(style, LARGE).pixels().len();
+    let labels = (0..=Label::MAX_CHARS).map(|letters| "W".repeat(letters));
+    labels.map(|label| heavy(name, &label)).max_by_key(pixels).expect("there are labels")
+}
+
+fn heavy(name: &str, label: &str) -> Style {
+    let mut builder = StyleBuilder::default();
+    let digits = ["odometer", "seven-segment", "pixel"].contains(&name);
+    let parameters = [
+        (if digits { "theme" } else { "style" }, name),
+        ("label", label),
+        ("scale", "4"),
+        ("peak", "1"),
+        ("format", "1,234"),
+        ("color", "123456"),
+        ("labelColor", "fedcba"),
+    ];
+    assert!(parameters.iter().all(|(name, value)| builder.take(name, value) == Ok(true)));
+    builder.build(&Themes::default()).expect("each is a style of the program's own")
+}
+
+/// What an attacker would ask for: it costs at most 3 ms.
+fn time_of_largest(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("render and encode, the largest");
+    for name in STYLES {
+        let style = largest(name);
+        let raster = render(&style, LARGE);
+        println!("{name}, the largest: {} x {} pixels", raster.width(), raster.height());
+        group
+            .bench_function(BenchmarkId::from_parameter(name), |b| b.iter(|| render(&style, LARGE).encode()));
+    }
+    group.finish();
 }
 
 fn bytes(_: &mut Criterion) {
@@ -81,5 +121,5 @@ fn time(criterion: &mut Criterion) {
     criterion.bench_function("ranking of 20 pages", |b| b.iter(|| ranking(black_box(&rows), 20)));
 }
 
-criterion_group!(benches, bytes, time);
+criterion_group!(benches, bytes, time, time_of_largest);
 criterion_main!(benches);

@@ -37,6 +37,13 @@ pub(crate) enum Kind {
     Social,
 }
 
+impl Kind {
+    /// Whether its letters have a blurred shadow.
+    pub(crate) fn has_blur(self) -> bool {
+        matches!(self, Self::Flat | Self::Plastic)
+    }
+}
+
 /// Default background of a message.
 pub(crate) const BRIGHT_GREEN: Rgb = Rgb::hex(0x44bb00);
 /// Default background of a label.

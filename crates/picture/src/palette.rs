@@ -35,29 +35,45 @@ fn count_colors(pixels: &[[u8; 4]]) -> Vec<([u8; 4], u32)> {
 
 /// The replacement of each colour. Repeatedly chooses the colour that is represented worst so far.
 fn choose_colors(colors: &[([u8; 4], u32)], max: usize) -> Vec<[u8; 4]> {
-    let mut nearest = vec![(u32::MAX, [0; 4]); colors.len()];
+    let candidates: Vec<_> = colors.iter().map(Candidate::new).collect();
+    let mut nearest = vec![(u32::MAX, 0); colors.len()];
     let mut next = colors.iter().enumerate().max_by_key(|(_, color)| color.1).map_or(0, |(i, _)| i);
     for _ in 0..max {
-        let chosen = colors[next].0;
-        for (near, color) in nearest.iter_mut().zip(colors) {
-            let distance = distance(chosen, color.0);
+        let (chosen, mut worst) = (next, 0);
+        for (i, (near, candidate)) in nearest.iter_mut().zip(&candidates).enumerate() {
+            let distance = candidates[chosen].distance(candidate);
             if distance < near.0 {
                 *near = (distance, chosen);
             }
+            let loss = u64::from(near.0) * candidate.weight;
+            if loss >= worst {
+                (next, worst) = (i, loss);
+            }
         }
-        let weight = |pixels: u32| u64::from(pixels) * u64::from(pixels.isqrt());
-        let loss = |i: &usize| u64::from(nearest[*i].0) * weight(colors[*i].1);
-        next = (0..colors.len()).max_by_key(loss).unwrap_or_default();
     }
-    nearest.into_iter().map(|near| near.1).collect()
+    nearest.into_iter().map(|(_, chosen)| colors[chosen].0).collect()
 }
 
-/// The perceived difference of two colours, squared. Colour is weighted by alpha.
-fn distance(a: [u8; 4], b: [u8; 4]) -> u32 {
-    let part = |c: [u8; 4], i: usize| i32::from(c[i]) * i32::from(c[3]) / 255;
-    let channel = |i: usize| (part(a, i) - part(b, i)).pow(2);
-    let alpha = (i32::from(a[3]) - i32::from(b[3])).pow(2);
-    (2 * channel(0) + 4 * channel(1) + channel(2) + 3 * alpha) as u32
+/// A colour that may be chosen, with what is needed of it again and again.
+struct Candidate {
+    /// Its channels, weighted by alpha, and alpha.
+    channels: [i32; 4],
+    /// How bad it is to replace it, for each step of distance.
+    weight: u64,
+}
+
+impl Candidate {
+    fn new((color, pixels): &([u8; 4], u32)) -> Self {
+        let [red, green, blue, alpha] = color.map(i32::from);
+        let weight = u64::from(*pixels) * u64::from(pixels.isqrt());
+        Self { channels: [red * alpha / 255, green * alpha / 255, blue * alpha / 255, alpha], weight }
+    }
+
+    /// The perceived difference of two colours, squared.
+    fn distance(&self, other: &Self) -> u32 {
+        let square = |i: usize| (self.channels[i] - other.channels[i]).pow(2);
+        (2 * square(0) + 4 * square(1) + square(2) + 3 * square(3)) as u32
+    }
 }
 
 #[cfg(test)]

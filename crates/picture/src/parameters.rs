@@ -107,7 +107,8 @@ impl StyleBuilder {
         // The digits look has no format and no peak.
         let others = !matches!(look, Look::Digits(_));
         let format = if others { self.format } else { Format::default() };
-        Ok(Style { look, label, scale: self.scale.unwrap_or(1), format, peak: self.peak && others })
+        let style = Style { look, label, scale: 1, format, peak: self.peak && others };
+        Ok(style.with_scale(self.scale.unwrap_or(1)))
     }
 
     fn theme(&self, themes: &Themes) -> Result<ThemeChoice, StyleError> {

@@ -9,6 +9,19 @@ use crate::number::Format;
 use crate::plain::{self, Plain};
 use crate::{Label, Rgb, Value};
 
+/// The most pixels that a file has because of its scale: the usual picture, 200×30, at scale 4. What is wider, because of
+/// a long label, is sharp enough with less, and must not take a client's share of the painting time at once.
+const MAX_PIXELS: u32 = 100_000;
+
+/// Several layers take longer: a badge in capitals, 190×28, at scale 2.
+const MAX_PIXELS_OF_LAYERS: u32 = 40_000;
+
+/// And a blurred shadow longer still: the usual badge, 117×20, at scale 3.
+const MAX_PIXELS_WITH_BLUR: u32 = 24_000;
+
+/// Of the number for which a file's size is reckoned: its scale must not depend on the count.
+const TYPICAL_DIGITS: u32 = 4;
+
 /// How a value is painted. Equal styles give equal pictures, so a style can be the key of a cache. Cheap to clone.
 /// [`StyleBuilder`](crate::StyleBuilder) makes one from parameters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -34,6 +47,22 @@ impl Style {
     pub fn plain(label: Label) -> Self {
         let look = Look::Plain(Plain::default());
         Self { look, label, scale: 1, format: Format::default(), peak: false }
+    }
+
+    /// The same at that scale, or at the largest one at which it isn't too large.
+    pub(crate) fn with_scale(self, wanted: u8) -> Self {
+        if wanted == 1 {
+            return self;
+        }
+        let (width, height) = self.size(Value::largest(TYPICAL_DIGITS));
+        let max = match &self.look {
+            Look::Plain(_) => MAX_PIXELS,
+            Look::Badge(badge) if badge.kind.has_blur() => MAX_PIXELS_WITH_BLUR,
+            Look::Badge(_) | Look::Digits(_) => MAX_PIXELS_OF_LAYERS,
+        };
+        let fits = |scale: &u8| width * height * u32::from(*scale).pow(2) <= max;
+        let scale = (2..=wanted).rev().find(fits).unwrap_or(1);
+        Self { scale, ..self }
     }
 
     /// The drawing of `value`, of which both PNG and SVG are made.

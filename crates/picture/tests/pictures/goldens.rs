@@ -64,11 +64,21 @@ fn no_picture_jumps_when_99_becomes_100() {
 #[test]
 fn a_picture_is_as_large_as_its_style_says_at_every_scale() {
     for (name, query, value) in looks() {
-        for scale in 1..=4 {
-            let style = style(&format!("{query}&scale={scale}"));
-            let (raster, size) = (render(&style, value), style.size(value));
+        for wanted in 1..=4 {
+            let style = style(&format!("{query}&scale={wanted}"));
+            let (raster, size, scale) = (render(&style, value), style.size(value), u32::from(style.scale()));
+            assert!(scale == wanted || (wanted > 2 && scale >= 2), "{name}: {scale} for {wanted}");
             assert_eq!((raster.width(), raster.height()), (size.0 * scale, size.1 * scale), "{name}");
         }
+    }
+}
+
+/// Painting time is shared by all who ask: a long label mustn't take sixteen times as much of it.
+#[test]
+fn a_wide_picture_has_a_smaller_scale() {
+    for (query, wide) in [("style=plain", 3), ("style=flat", 1), ("style=plastic", 1), ("style=social", 1)] {
+        let scale = |label: &str| style(&format!("{query}&label={label}&scale=4")).scale();
+        assert!(scale("on") > wide && scale(&"W".repeat(64)) <= wide, "{query}");
     }
 }
 
