@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use onlookers::feeds::Pictures;
+use onlookers::painting::Pictures;
 use onlookers_picture::{Label, Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
 
 /// As many as one server can hold.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use look::Walk;
-use onlookers::feeds::{Feeds, Pictures, View};
+use onlookers::feeds::{Feeds, View};
+use onlookers::painting::{Painter, Payer, Pictures};
 use onlookers_picture::{Label, Style};
 use onlookers_rooms::{CountGuard, Counting, Limits, RoomName, Rooms, Site};
 use tokio::runtime::{Builder, Runtime};
@@ -59,15 +60,16 @@ fn remembering(_: &mut Criterion) {
 fn publishing(criterion: &mut Criterion) {
     let runtime = runtime();
     let _guard = runtime.enter();
-    let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::new(()));
+    let painter = Arc::new(Painter::start(0).expect("no thread is needed"));
+    let feeds = Feeds::new(painter, Arc::new(Pictures::new(1 << 20)), Arc::new(()));
+    let opener = Payer::client([192, 0, 2, 1].into());
+    let view = View::Count { counting: Counting::Tabs, style: Style::plain(Label::default()) };
     let mut group = criterion.benchmark_group("publish a change to a room of");
     for viewers in VIEWERS {
         let rooms = Rooms::new(Limits::default());
         let _crowd = crowd(&rooms, viewers);
-        let feed = feeds.open(
-            &rooms.open(&room_name()),
-            View::Count { counting: Counting::Tabs, style: Style::plain(Label::default()) },
-        );
+        let (feed, _) =
+            feeds.open(&rooms.open(&room_name()), view.clone(), &view, &opener).expect("time to paint");
         group.bench_function(BenchmarkId::from_parameter(viewers), |bencher| {
             bencher.iter(|| {
                 let newcomer = rooms.join(&room_name(), None).expect("room for one more");

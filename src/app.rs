@@ -5,8 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use onlookers_picture::Themes;
 use onlookers_rooms::{Keys, LimitReached, RoomName, Rooms, ViewerId, Visitor};
 
-use crate::feeds::{Feeds, Membership, Pictures, Topic};
+use crate::feeds::{Feeds, Membership, Topic};
 use crate::net::capacity::Capacity;
+use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 
 /// Everything that requests are judged by and answered from.
@@ -15,6 +16,7 @@ pub(crate) struct App {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) feeds: Feeds,
+    pub(crate) painter: Arc<Painter>,
     pub(crate) pictures: Arc<Pictures>,
     pub(crate) themes: Themes,
     pub(crate) capacity: Arc<Capacity>,

@@ -7,7 +7,7 @@
 //!
 //! - `view`, `topic`: what a feed or a group shows of its room.
 //! - `channel`: what both have in common. After a change of the room, a task publishes at the pace of `pace`.
-//! - `feed`: the newest frame; `pictures`: PNG files already made.
+//! - `feed`: the newest frame; `views`: how many of them a room and a client may have.
 //! - `group`: `snapshot` has the room as its members know it, `roster` who comes and goes, `posts` positions and messages,
 //!   `batch` the bytes for all of them; `membership` is the guard of a member.
 //!
@@ -29,11 +29,12 @@ pub(crate) use membership::Membership;
 use onlookers_rooms::registry::{Entry, Registry};
 use onlookers_rooms::sync::{Arc, Weak};
 use onlookers_rooms::{EntryObserver, RoomRef, ViewerId};
-pub use pictures::Pictures;
 pub use topic::Topic;
 pub use view::View;
 
+use crate::painting::{Busy, Painted, Painter, Payer, Pictures};
 use channel::Context;
+use views::Views;
 
 mod batch;
 mod channel;
@@ -41,18 +42,21 @@ mod feed;
 mod group;
 mod membership;
 mod pace;
-mod pictures;
 mod posts;
 mod roster;
 mod snapshot;
 mod topic;
 mod view;
+mod views;
 
 /// A feed that somebody holds; it goes with its last holder.
 pub type FeedRef = Arc<Entry<(), Feed>>;
 
 /// A group that somebody holds, likewise.
 pub type GroupRef = Arc<Entry<(), Group>>;
+
+/// A feed, and if its first frame is being painted, when it is there.
+pub type Opened = Result<(FeedRef, Option<Painted<()>>), Busy>;
 
 /// All feeds and groups that somebody receives.
 pub struct Feeds {
@@ -61,38 +65,75 @@ pub struct Feeds {
     /// By room and topic.
     groups: Arc<Registry<(), Group>>,
     context: Arc<Context>,
+    views: Arc<Views>,
     next_feed: AtomicU64,
     next_viewer: AtomicU64,
     viewer_ids: RandomState,
 }
 
 impl Feeds {
-    /// No feeds yet. They take their pictures from `pictures` and publish to `publisher`. Needs a tokio runtime, on which
-    /// they are driven.
-    pub fn new(pictures: Arc<Pictures>, publisher: Arc<dyn Publisher>) -> Self {
+    /// No feeds yet. They take their pictures from `pictures`, have `painter` make those that aren't there, and publish to
+    /// `publisher`. Needs a tokio runtime, on which they are driven.
+    pub fn new(painter: Arc<Painter>, pictures: Arc<Pictures>, publisher: Arc<dyn Publisher>) -> Self {
         let (runtime, ended, closings) = (Handle::current(), AtomicBool::new(false), Default::default());
         Self {
             feeds: Registry::new(),
             groups: Registry::new(),
-            context: Arc::new(Context { pictures, publisher, runtime, ended, closings }),
+            context: Arc::new(Context { painter, pictures, publisher, runtime, ended, closings }),
+            views: Arc::default(),
             next_feed: AtomicU64::new(0),
             next_viewer: AtomicU64::new(0),
             viewer_ids: RandomState::new(),
         }
     }
 
-    /// The feed of that view of `room`. The first caller paints its first frame.
-    pub fn open(&self, room: &RoomRef, view: View) -> FeedRef {
+    /// The feed of that view of `room`, or of the room's `usual` one if the room or `opener` has too many others. If it is
+    /// new, its first frame may be still to be painted, at the expense of `opener`; the second value tells when it is.
+    ///
+    /// # Errors
+    /// [`Busy`], if there is too much to paint already.
+    pub fn open(&self, room: &RoomRef, view: View, usual: &View, opener: &Payer) -> Opened {
+        if view == *usual {
+            return self.open_view(room, &view, opener);
+        }
+        if let Some(feed) = self.find(room, &view) {
+            return Ok((feed, None));
+        }
+        let Some(permit) = self.views.acquire(room.name(), opener) else {
+            return self.open_view(room, usual, opener);
+        };
+        let opened = self.open_view(room, &view, opener)?;
+        opened.0.keep(permit);
+        Ok(opened)
+    }
+
+    fn open_view(&self, room: &RoomRef, view: &View, opener: &Payer) -> Opened {
+        let is_refused = self.context.painter.is_busy(opener)
+            && self.find(room, view).is_none()
+            && view.frame_at_hand(room, &self.context.pictures).is_none();
+        if is_refused {
+            return Err(Busy);
+        }
         let mut is_new = false;
-        let feed = self.feeds.open(&(room.name(), &view), || {
+        let feed = self.feeds.open(&(room.name(), view), || {
             is_new = true;
             ((), Feed::new(self.new_channel(), Arc::clone(room), view.clone()))
         });
-        feed.paint_first();
+        let painting = (is_new && !feed.begin()).then(|| {
+            let waiting = Arc::downgrade(&feed);
+            // Changes until then wait for this frame.
+            self.context.painter.paint(opener.clone(), move || {
+                waiting.upgrade().inspect(|feed| feed.publish()).inspect(channel::wake);
+            })
+        });
         if is_new {
             observe(room, &feed);
         }
-        feed
+        Ok((feed, painting))
+    }
+
+    fn find(&self, room: &RoomRef, view: &View) -> Option<FeedRef> {
+        self.feeds.find(self.feeds.hash(&(room.name(), view)))
     }
 
     /// The group of the WebSockets that receive `topic` of `room`.

@@ -22,6 +22,7 @@ mod cors;
 mod refusal;
 mod respond;
 mod static_file;
+mod still;
 
 mod admission;
 mod grant;

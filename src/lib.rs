@@ -20,6 +20,7 @@
 //! - [`transport`]: one event loop per core owns every socket that was taken over from hyper.
 //! - `app`: the state that all of them share; `settings`: the part of it that a reload replaces.
 //! - [`feeds`]: what is sent of a room, made once for everybody who receives it.
+//! - [`painting`]: the threads that paint, and the pictures they have made.
 //! - [`wire`]: the bytes of streams, events and WebSocket messages.
 //! - [`gate`]: the sites that may embed; `net`: listening sockets, addresses, and how many viewers may be in.
 //!
@@ -39,6 +40,7 @@ mod app;
 mod settings;
 
 pub mod feeds;
+pub mod painting;
 
 pub mod wire;
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
-use onlookers::feeds::Pictures;
+use onlookers::painting::Pictures;
 use onlookers::server::{Control, Server};
 use onlookers_picture::Value;
 use tokio::signal::unix::{SignalKind, signal};

@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::feeds::{Feeds, Pictures};
+use crate::feeds::Feeds;
 use crate::http;
 use crate::net::capacity::Capacity;
 use crate::net::listen;
 use crate::net::open_files::{self, SpareFile};
+use crate::painting::{Painter, Pictures};
 use crate::themes;
 use crate::transport::{self, Loops, takeover};
 
@@ -61,6 +62,8 @@ impl Server {
             sends: config.fanout_sends,
         })?;
         let max_viewers = config.max_viewers.map_or(open_files::viewers_within(files), usize::from);
+        // One core is left to everything that must not wait for painting.
+        let painter = Arc::new(Painter::start(cores().saturating_sub(1).max(1))?);
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
         let app = Arc::new(App {
             settings: RwLock::new(Arc::new(config.settings())),
@@ -69,7 +72,8 @@ impl Server {
                 pages_per_site: config.max_pages_per_site.get(),
             }),
             keys: Keys::new()?,
-            feeds: Feeds::new(Arc::clone(&pictures), loops.publisher()),
+            feeds: Feeds::new(Arc::clone(&painter), Arc::clone(&pictures), loops.publisher()),
+            painter,
             pictures,
             themes: themes::load(config.themes.as_deref(), &config.font).map_err(io::Error::other)?,
             capacity: Capacity::new(max_viewers, config.max_per_address.map(usize::from)),

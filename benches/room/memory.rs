@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 use onlookers::config::Cli;
-use onlookers::feeds::{FeedRef, Feeds, Pictures, View};
+use onlookers::feeds::{FeedRef, Feeds, View};
+use onlookers::painting::{Painter, Payer, Pictures};
 use onlookers::server::Server;
 use onlookers_picture::{Label, Style};
 use onlookers_rooms::{CountGuard, Counting, Keys, Limits, Page, PageQuery, RoomName, Rooms, Site};
@@ -28,7 +29,8 @@ const NAMES: u32 = 1_000_000;
 /// Needs a tokio runtime of one thread.
 pub(crate) async fn print() {
     let rooms = Rooms::new(Limits::default());
-    let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), Arc::new(()));
+    let painter = Arc::new(Painter::start(0).expect("no thread is needed"));
+    let feeds = Feeds::new(painter, Arc::new(Pictures::new(1 << 20)), Arc::new(()));
     let keys = Keys::new().expect("randomness");
     // The feed goes first, as with a viewer in the fan-out: nobody is left to be shown that they have gone.
     let mut crowd: Vec<(FeedRef, CountGuard)> = Vec::with_capacity(ROOMS as usize);
@@ -95,7 +97,8 @@ fn open(rooms: &Rooms, feeds: &Feeds, keys: &Keys, number: u32) -> (FeedRef, Cou
     let name = RoomName::page(site, page);
     let guard = rooms.join(&name, Some(&visitor)).expect("room for one more");
     let view = View::Count { counting: Counting::Tabs, style: Style::plain(Label::default()) };
-    let feed = feeds.open(&rooms.open(&name), view);
+    let opener = Payer::client(IpAddr::V4(number.into()));
+    let (feed, _) = feeds.open(&rooms.open(&name), view.clone(), &view, &opener).expect("time to paint");
     (feed, guard)
 }
 

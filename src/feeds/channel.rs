@@ -10,8 +10,9 @@ use onlookers_rooms::sync::{Arc, Mutex, Weak};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::Batch;
 use super::pace::Pace;
-use super::{Batch, Pictures};
+use crate::painting::{Painter, Payer, Pictures};
 
 /// Tells the feeds and groups of this process apart; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -39,6 +40,7 @@ pub enum Update {
 
 /// The state that all feeds and groups of a server share.
 pub(super) struct Context {
+    pub(super) painter: Arc<Painter>,
     pub(super) pictures: Arc<Pictures>,
     pub(super) publisher: Arc<dyn Publisher>,
     pub(super) runtime: Handle,
@@ -70,6 +72,12 @@ pub(crate) trait Published: Send + Sync + 'static {
 
     /// When it may be published.
     fn due(&self, now: Instant) -> Instant;
+
+    /// Publishes what is due at `now`, if nothing has to be painted for it.
+    ///
+    /// # Errors
+    /// The [`Payer`] for the painting; then [`publish_due`](Self::publish_due) is to be called where that may take long.
+    fn publish_at_hand(&self, now: Instant) -> Result<(), Payer>;
 
     /// Publishes what is due at `now`.
     fn publish_due(&self, now: Instant);
@@ -137,8 +145,17 @@ pub(super) fn wake<P: Published>(source: &Arc<Entry<(), P>>) {
 async fn drive<P: Published>(source: Weak<Entry<(), P>>) {
     while let Some(due) = source.upgrade().and_then(|source| next(&**source)) {
         tokio::time::sleep_until(due).await;
-        let Some(source) = source.upgrade() else { return };
-        source.publish_due(Instant::now());
+        let Some(due) = source.upgrade() else { return };
+        if let Err(payer) = due.publish_at_hand(Instant::now()) {
+            let (painter, waiting) = (Arc::clone(&due.channel().context.painter), Weak::clone(&source));
+            drop(due);
+            let paint = move || waiting.upgrade().map(|source| source.publish_due(Instant::now()));
+            if painter.paint(payer, paint).await.is_err() {
+                // It panicked, or the server has ended. The next change begins anew.
+                source.upgrade().inspect(|source| source.channel().driven.store(false, Ordering::SeqCst));
+                return;
+            }
+        }
     }
 }
 

@@ -11,6 +11,9 @@ use tokio::time;
 
 use super::View;
 use super::channel::{Channel, Published, Update};
+use super::view::{Fingerprint, UNPAINTED};
+use super::views::ViewPermit;
+use crate::painting::Payer;
 
 /// One room in one representation.
 pub struct Feed {
@@ -20,16 +23,23 @@ pub struct Feed {
     newest: Mutex<Bytes>,
     /// The fingerprint of what the newest frame shows.
     shown: AtomicU64,
-    has_first: OnceLock<()>,
+    /// Of an unusual view.
+    permit: OnceLock<Box<ViewPermit>>,
 }
 
 impl Feed {
     pub(super) fn new(channel: Channel, room: RoomRef, view: View) -> Self {
-        let (newest, shown, has_first) = (Mutex::default(), AtomicU64::new(0), OnceLock::new());
-        Self { channel, room, view, newest, shown, has_first }
+        Self {
+            channel,
+            room,
+            view,
+            newest: Mutex::default(),
+            shown: AtomicU64::new(UNPAINTED),
+            permit: OnceLock::new(),
+        }
     }
 
-    /// The newest frame.
+    /// The newest frame; empty until the first is painted.
     pub fn newest(&self) -> Bytes {
         self.newest.lock().clone()
     }
@@ -39,11 +49,24 @@ impl Feed {
         self.view.resend(frame)
     }
 
-    /// Paints the first frame, if nobody has. Several callers wait for the one that paints.
-    pub(super) fn paint_first(&self) {
-        self.has_first.get_or_init(|| {
-            self.paint();
-        });
+    /// Keeps the permit of an unusual view, which is returned with the feed. One is enough.
+    pub(super) fn keep(&self, permit: ViewPermit) {
+        self.permit.get_or_init(|| Box::new(permit));
+    }
+
+    /// Whether it has a frame.
+    pub(super) fn is_painted(&self) -> bool {
+        self.shown.load(Ordering::SeqCst) != UNPAINTED
+    }
+
+    /// Makes the first frame, if that needs no painting or there are no threads for it.
+    pub(super) fn begin(&self) -> bool {
+        let context = &self.channel.context;
+        let made = match context.painter.has_threads() {
+            true => self.view.frame_at_hand(&self.room, &context.pictures),
+            false => Some(self.view.frame(&self.room, &context.pictures)),
+        };
+        made.map(|made| self.replace(made)).is_some()
     }
 
     /// Makes the last frame of a stream; after `deadline` without painting.
@@ -62,30 +85,29 @@ impl Feed {
         closing.unwrap_or_else(|| self.view.close(&self.newest()))
     }
 
-    /// Makes the frame of the room as it is now and publishes it. The feed's own task does this at its pace.
+    /// Paints the room as it is now and publishes that. The feed's own task has this done at its pace.
     pub fn publish(&self) {
-        let looks_different = self.paint();
+        let started = Instant::now();
+        let made = self.view.frame(&self.room, &self.channel.context.pictures);
+        self.publish_made(made, started);
+    }
+
+    fn publish_made(&self, made: (Fingerprint, Bytes), started: Instant) {
+        self.channel.start_cost(started.elapsed());
+        let looks_different = self.replace(made);
         self.channel.published();
         if looks_different {
             self.channel.publish(Update::Newest);
         }
     }
 
-    /// Makes the frame of the room as it is now, and says whether it is to be published: it looks
-    /// different from the one before, and the server doesn't stop.
-    fn paint(&self) -> bool {
-        let started = Instant::now();
-        let pictures = &self.channel.context.pictures;
-        let (fingerprint, frame) = self.view.frame(&self.room, pictures);
-        self.shown.store(fingerprint, Ordering::SeqCst);
-        self.channel.start_cost(started.elapsed());
-        self.replace(frame)
-    }
-
-    fn replace(&self, frame: Bytes) -> bool {
+    /// Says whether the frame is to be published: it looks different from the one before, and the server doesn't stop.
+    fn replace(&self, (fingerprint, frame): (Fingerprint, Bytes)) -> bool {
         let mut newest = self.newest.lock();
         let differs = *newest != frame;
         *newest = frame;
+        // After the frame: who finds the feed painted finds that, too.
+        self.shown.store(fingerprint, Ordering::SeqCst);
         differs && !self.channel.context.ended.load(Ordering::SeqCst)
     }
 }
@@ -95,12 +117,24 @@ impl Published for Feed {
         &self.channel
     }
 
+    /// Not before the first frame, which is painted by itself.
     fn has_changed(&self) -> bool {
-        self.view.fingerprint(&self.room) != self.shown.load(Ordering::SeqCst)
+        self.is_painted() && self.view.fingerprint(&self.room) != self.shown.load(Ordering::SeqCst)
     }
 
     fn due(&self, now: time::Instant) -> time::Instant {
         self.channel.due(now, self.view.min_gap())
+    }
+
+    fn publish_at_hand(&self, now: time::Instant) -> Result<(), Payer> {
+        if self.due(now) > now {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let made = self.view.frame_at_hand(&self.room, &self.channel.context.pictures);
+        let made = made.ok_or_else(|| Payer::Site(self.room.site().clone()))?;
+        self.publish_made(made, started);
+        Ok(())
     }
 
     fn publish_due(&self, now: time::Instant) {
@@ -112,15 +146,16 @@ impl Published for Feed {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
 
     use onlookers_picture::{Label, StyleBuilder, Themes};
     use onlookers_rooms::sync::Arc;
     use onlookers_rooms::{Counting, Limits, RoomName, Rooms};
+    use std::sync::atomic::AtomicUsize;
 
+    use super::super::Feeds;
     use super::super::channel::Publisher;
-    use super::super::{Feeds, Pictures};
     use super::*;
+    use crate::painting::{Painter, Pictures};
 
     #[derive(Default)]
     struct Updates(AtomicUsize);
@@ -135,13 +170,16 @@ mod tests {
     async fn a_frame_that_looks_the_same_is_not_published() {
         let updates = Arc::new(Updates::default());
         let publisher: Arc<dyn Publisher> = Arc::<Updates>::clone(&updates);
-        let feeds = Feeds::new(Arc::new(Pictures::new(1 << 20)), publisher);
+        let feeds =
+            Feeds::new(Arc::new(Painter::start(0).unwrap()), Arc::new(Pictures::new(1 << 20)), publisher);
         let (rooms, name) = (Rooms::new(Limits::default()), "example.com".parse::<RoomName>().unwrap());
         let mut guards: Vec<_> = (0..1234).map(|_| rooms.join(&name, None).unwrap()).collect();
         let mut style = StyleBuilder::new(Label::default());
         style.take("format", "1.2k").unwrap();
         let style = style.build(&Themes::default()).unwrap();
-        let feed = feeds.open(&rooms.open(&name), View::Count { counting: Counting::Tabs, style });
+        let view = View::Count { counting: Counting::Tabs, style };
+        let opener = Payer::client([192, 0, 2, 1].into());
+        let (feed, _) = feeds.open(&rooms.open(&name), view.clone(), &view, &opener).unwrap();
         for (tabs, published) in [(1235, 0), (1299, 0), (1300, 1), (1301, 1)] {
             guards.resize_with(tabs, || rooms.join(&name, None).unwrap());
             feed.publish();

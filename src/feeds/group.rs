@@ -16,6 +16,7 @@ use super::posts::Posts;
 use super::roster::{Notice, Roster};
 use super::snapshot::Snapshot;
 use super::{GroupRef, Topic};
+use crate::painting::Payer;
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, ServerMessage};
 
@@ -174,6 +175,12 @@ impl Published for Group {
         let changes = self.room_has_changed(&state).then(|| self.channel.due(now, self.topic.min_gap()));
         let posts = state.posts.as_ref().and_then(|posts| posts.due(now, self.channel.cost()));
         [changes, posts].into_iter().flatten().min().unwrap_or(now)
+    }
+
+    /// Messages are put together in microseconds.
+    fn publish_at_hand(&self, now: Instant) -> Result<(), Payer> {
+        self.publish_due(now);
+        Ok(())
     }
 
     fn publish_due(&self, now: Instant) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use onlookers_picture::{Heat, Strip, Style, Value, ranking};
 use onlookers_rooms::{Counting, Counts, Page, Position, Room};
 
-use super::Pictures;
+use crate::painting::Pictures;
 use crate::wire::{events, multipart, protocol};
 
 /// One representation of a room; two viewers with the same share a feed.
@@ -34,6 +34,9 @@ pub enum View {
 /// Stands for what a room looks like in a view: another number when it looks different.
 pub(super) type Fingerprint = u64;
 
+/// Of a feed without a frame. No room looks like this, as the highest count comes nowhere near it.
+pub(super) const UNPAINTED: Fingerprint = Fingerprint::MAX;
+
 impl View {
     /// The least time between two frames.
     pub(super) fn min_gap(&self) -> Duration {
@@ -54,7 +57,19 @@ impl View {
         }
     }
 
-    /// The frame of `room` as it is now, ready for the wire, and its fingerprint.
+    /// The frame of `room` as it is now and its fingerprint, if no painting is needed for it.
+    pub(super) fn frame_at_hand(&self, room: &Room, pictures: &Pictures) -> Option<(Fingerprint, Bytes)> {
+        match self {
+            Self::Count { counting, style } => {
+                let value = value(room, *counting, style);
+                Some((fingerprint_of(value), pictures.find_frame(style, value)?))
+            }
+            Self::Top { .. } | Self::Reading(_) => None,
+            Self::Events => Some(self.frame(room, pictures)),
+        }
+    }
+
+    /// The frame of `room` as it is now, ready for the wire, and its fingerprint. May take milliseconds.
     pub(super) fn frame(&self, room: &Room, pictures: &Pictures) -> (Fingerprint, Bytes) {
         match self {
             Self::Count { counting, style } => {

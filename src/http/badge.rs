@@ -1,11 +1,10 @@
 //! `/badge/example.com/posts/1.png`, `.svg`, `.json`: one complete picture, never counted.
 
-use onlookers_picture::{Style, StyleBuilder, Value, svg};
+use onlookers_picture::{Style, StyleBuilder, Value};
 use onlookers_rooms::RoomName;
 
 use super::numbers::Numbers;
-use super::respond::{self, PNG, SVG};
-use super::{Answer, App, Refusal, Request, grant, static_file};
+use super::{Answer, App, Refusal, Request, grant, respond, still};
 use crate::gate::GateError;
 
 /// The picture.
@@ -15,10 +14,10 @@ pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusa
         return Err(Refusal::NotFound);
     }
     let (style, value) = badge(app, request, name)?;
-    grant::respond(match extension {
-        "png" => static_file::fresh(request, PNG, app.pictures.png(&style, value)),
-        _ => static_file::fresh(request, SVG, svg(&style, value)),
-    })
+    match extension {
+        "png" => still::png(app, request, style, value),
+        _ => still::svg(app, request, style, value),
+    }
 }
 
 /// The same, for shields.io to draw.

@@ -1,9 +1,9 @@
 //! `/`: the demo page with the live picture, the tags to copy, and a gallery of styles; `/sample/…`: the gallery's pictures.
 
-use onlookers_picture::{Label, Style, StyleBuilder, Value, svg};
+use onlookers_picture::{Label, Style, StyleBuilder, Value};
 
-use super::respond::{NO_SCRIPTS, PNG, SVG};
-use super::{Answer, App, Refusal, Request, grant, static_file};
+use super::respond::NO_SCRIPTS;
+use super::{Answer, App, Refusal, Request, grant, static_file, still};
 
 const PAGE: &str = include_str!("../../demo/index.html");
 
@@ -30,11 +30,11 @@ pub(super) fn sample(app: &App, request: &Request<'_>) -> Result<Answer, Refusal
     let (now, extension) = sample.ok_or(Refusal::NotFound)?;
     let style = style(app, request)?;
     let value = if style.shows_peak() { Value::Peak { now, peak: now } } else { Value::Count(now) };
-    grant::respond(match extension {
-        "png" => static_file::fresh(request, PNG, app.pictures.png(&style, value)),
-        "svg" => static_file::fresh(request, SVG, svg(&style, value)),
-        _ => return Err(Refusal::NotFound),
-    })
+    match extension {
+        "png" => still::png(app, request, style, value),
+        "svg" => still::svg(app, request, style, value),
+        _ => Err(Refusal::NotFound),
+    }
 }
 
 fn style(app: &App, request: &Request<'_>) -> Result<Style, Refusal> {

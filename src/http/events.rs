@@ -3,6 +3,7 @@
 use onlookers_rooms::RoomName;
 
 use super::admission::check_listener;
+use super::grant::Shown;
 use super::{Answer, App, Refusal, Request, cors, grant, respond};
 use crate::feeds::View;
 
@@ -10,7 +11,12 @@ use crate::feeds::View;
 pub(super) fn stream(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     let (room, peek) = admit(request)?;
     let counted = (!peek && request.is_counted()).then_some(&room);
-    grant::stream(app, request, counted, (&request.query()?.shown(&room), View::Events))
+    grant::stream(
+        app,
+        request,
+        counted,
+        Shown { room: &request.query()?.shown(&room), view: View::Events, usual: View::Events },
+    )
 }
 
 /// The answer to a browser that asks which headers a page's script may send.

@@ -3,22 +3,30 @@
 use hyper::{Method, Response};
 use onlookers_rooms::RoomName;
 
-use super::respond::Body;
+use super::respond::{self, Body};
 use super::{App, Refusal, Request};
 use crate::feeds::{Topic, View};
 use crate::transport::{Answer, Format, Grant, Session, StreamGrant, WebSocketGrant};
 use crate::wire::handshake::Key;
 use crate::wire::{Opening, events, multipart};
 
-/// The stream of `shown` in one view, or its head for HEAD. The viewer is counted in `counted_in`, if that is given.
+/// A room, as a stream is to show it.
+pub(super) struct Shown<'n> {
+    pub(super) room: &'n RoomName,
+    pub(super) view: View,
+    /// How it is shown to those who ask for one view too many.
+    pub(super) usual: View,
+}
+
+/// The stream of `shown`, or its head for HEAD. The viewer is counted in `counted_in`, if that is given.
 ///
 /// # Errors
-/// [`Refusal`], if there is no capacity or no place in the room.
+/// [`Refusal`], if there is no capacity, no place in the room, or too much to paint.
 pub(super) fn stream(
     app: &App,
     request: &Request<'_>,
     counted_in: Option<&RoomName>,
-    (shown, view): (&RoomName, View),
+    Shown { room: shown, view, usual }: Shown<'_>,
 ) -> Result<Answer, Refusal> {
     let is_events = view == View::Events;
     if request.method == Method::HEAD {
@@ -27,13 +35,20 @@ pub(super) fn stream(
     let permit = app.capacity.acquire(request.address)?;
     let join = |room: &RoomName| app.rooms.join(room, request.visitor(&app.keys, room.of_site()).as_ref());
     let guard = counted_in.map(join).transpose()?;
-    let feed = app.feeds.open(&app.rooms.open(shown), view);
+    let (feed, painting) = app.feeds.open(&app.rooms.open(shown), view, &usual, &request.payer())?;
     // A copy of the Origin holds nothing of the request itself in memory.
     let origin = request.origin.map(Box::from);
     let opening = if is_events { Opening::Events { origin } } else { Opening::Pictures };
     // Firefox closes streams of events at once, unlike pictures, when the page has gone.
     let hangs_up_late = !is_events && request.hangs_up_late();
-    Ok(Answer::TakeOver(Grant::Stream(StreamGrant { opening, feed, guard, permit, hangs_up_late })))
+    let grant = StreamGrant { opening, feed, guard, permit, hangs_up_late };
+    let Some(painting) = painting else { return Ok(Answer::TakeOver(Grant::Stream(grant))) };
+    Ok(Answer::Later(Box::pin(async move {
+        match painting.await {
+            Ok(()) => Answer::TakeOver(Grant::Stream(grant)),
+            Err(_) => Answer::Respond(respond::unpainted()),
+        }
+    })))
 }
 
 /// A WebSocket that receives `room`, and `more` of its whole site; counted unless it peeks.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
 
 use super::respond::JAVASCRIPT;
+use super::static_file::KnownTags;
 use super::{Answer, App, Refusal, Request, grant, static_file};
 
 const MODULE: &[u8] = include_bytes!("../../js/onlookers.js");
@@ -21,7 +22,7 @@ const OWN_SCRIPTS: HeaderValue = HeaderValue::from_static(
 
 /// The module. Browsers load a module from another site only if that site lets every page read it.
 pub(super) fn module(_: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
-    let mut module = static_file::kept(request, JAVASCRIPT, Bytes::from_static(MODULE), HOUR);
+    let mut module = static_file::kept(&KnownTags::of(request), JAVASCRIPT, Bytes::from_static(MODULE), HOUR);
     module.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     grant::respond(module)
 }
@@ -34,5 +35,5 @@ pub(super) fn page(_: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
 
 /// The page's script.
 pub(super) fn script(_: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
-    grant::respond(static_file::fresh(request, JAVASCRIPT, Bytes::from_static(PAGE_SCRIPT)))
+    grant::respond(static_file::fresh(&KnownTags::of(request), JAVASCRIPT, Bytes::from_static(PAGE_SCRIPT)))
 }

@@ -8,9 +8,10 @@ use onlookers_picture::StyleBuilder;
 use onlookers_rooms::{Page, RoomName, RoomNameError, Site};
 
 use super::admission::{embedding_room, embedding_site};
+use super::grant::Shown;
 use super::numbers::Numbers;
-use super::respond::{self, PNG};
-use super::{Answer, App, Refusal, Request, grant, static_file};
+use super::query::QueryError;
+use super::{Answer, App, Refusal, Request, grant, respond, still};
 use crate::feeds::View;
 use crate::gate::GateError;
 
@@ -26,13 +27,15 @@ pub(super) fn wants_still(request: &Request<'_>) -> bool {
 /// client that doesn't follow redirects is told what is wrong with its request, and judging opens nothing.
 pub(super) fn live(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     let (query, room) = (request.query()?, embedding_room(request)?);
-    let style = query.style(StyleBuilder::new(request.settings.label(room.of_site())), &app.themes)?;
+    let usual = StyleBuilder::new(request.settings.label(room.of_site()));
+    let style = query.style(usual.clone(), &app.themes)?;
     if !query.unique {
         return redirect_to_unique(request);
     }
     let counted = (!query.peek && request.is_counted()).then_some(&room);
-    let view = View::Count { counting: query.counting, style };
-    grant::stream(app, request, counted, (&query.shown(&room), view))
+    let view = |style| View::Count { counting: query.counting, style };
+    let usual = view(usual.build(&app.themes).map_err(QueryError::from)?);
+    grant::stream(app, request, counted, Shown { room: &query.shown(&room), view: view(style), usual })
 }
 
 /// A redirect to the same picture under a URL that no other page has. Two Firefox tabs with one URL would share one
@@ -55,7 +58,7 @@ pub(super) fn still(app: &App, request: &Request<'_>) -> Result<Answer, Refusal>
         None => Numbers::of_server(app),
     };
     let value = numbers.value(query, &style);
-    grant::respond(static_file::fresh(request, PNG, app.pictures.png(&style, value)))
+    still::png(app, request, style, value)
 }
 
 /// The room of a still: of the embedding page, where the request says which; of `site=`; of the one allowed site. `None` is

@@ -5,6 +5,7 @@ use onlookers_picture::{Strip, clear_pixel};
 use onlookers_rooms::RoomName;
 
 use super::admission::embedding_room;
+use super::grant::Shown;
 use super::online::redirect_to_unique;
 use super::query::QueryError;
 use super::respond::{self, PNG};
@@ -18,7 +19,8 @@ pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusa
     if !request.query()?.unique {
         return redirect_to_unique(request);
     }
-    grant::stream(app, request, None, (&room, View::Reading(strip)))
+    let usual = View::Reading(Strip::default());
+    grant::stream(app, request, None, Shown { room: &room, view: View::Reading(strip), usual })
 }
 
 /// One clear pixel. A browser that loads it, lazily, has come as far down the page as the picture is. It is the same for

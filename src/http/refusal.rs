@@ -1,21 +1,29 @@
 //! Why a request doesn't get what it asks for, and how each kind of route says so.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
+use bytes::Bytes;
 use hyper::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{Response, StatusCode};
 use onlookers_picture::notice;
+use onlookers_rooms::sync::Mutex;
 use onlookers_rooms::{LimitReached, RoomNameError};
 
 use super::query::QueryError;
 use super::respond::{self, Body, PNG};
-use super::{Request, cors, static_file};
+use super::static_file::{self, KnownTags};
+use super::{Request, cors};
 use crate::gate::GateError;
 use crate::net::capacity::CapacityError;
+use crate::painting::Busy;
 
 /// After how many seconds to try again when the server or an address has too many viewers.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");
+
+/// And when there is too much to paint, which is over sooner.
+const RETRY_PAINTING_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// The version of the WebSocket protocol (RFC 6455, section 4.1).
 pub(super) const WEBSOCKET_VERSION: HeaderValue = HeaderValue::from_static("13");
@@ -53,6 +61,8 @@ pub(super) enum Refusal {
     Capacity(CapacityError),
     /// There are too many sites or pages.
     Rooms(LimitReached),
+    /// There is too much to paint.
+    Busy(Busy),
 }
 
 /// The kind of answer that a route gives.
@@ -80,6 +90,7 @@ impl Refusal {
         match self {
             Self::Method => drop(headers.insert(ALLOW, respond::METHODS)),
             Self::Capacity(_) | Self::Rooms(_) => drop(headers.insert(RETRY_AFTER, RETRY_SECONDS)),
+            Self::Busy(_) => drop(headers.insert(RETRY_AFTER, RETRY_PAINTING_SECONDS)),
             Self::NoUpgrade(_) => {
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -96,10 +107,12 @@ impl Refusal {
     fn body(&self, form: Form, request: &Request<'_>) -> Response<Body> {
         match (self, form) {
             (Self::NotFound, _) => respond::response(StatusCode::NOT_FOUND, respond::HTML, NOT_FOUND),
-            (_, Form::Still) => static_file::fresh(request, PNG, notice(&self.notice())),
+            // An image proxy tries again, and a page that has the last picture keeps it.
+            (Self::Busy(_), Form::Still) => respond::text(self.status(), self.sentence(form) + "\n"),
+            (_, Form::Still) => static_file::fresh(&KnownTags::of(request), PNG, painted(self.notice())),
             (_, Form::Shield) => respond::shield("error", &self.notice().to_lowercase(), "red"),
             (_, Form::Picture) if self.is_for_owner() => {
-                respond::response(self.status(), PNG, notice(&self.notice()))
+                respond::response(self.status(), PNG, painted(self.notice()))
             }
             (_, Form::Json) => {
                 respond::json(self.status(), &serde_json::json!({ "error": self.sentence(form) }))
@@ -117,7 +130,7 @@ impl Refusal {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
-            Self::Capacity(_) | Self::Rooms(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Capacity(_) | Self::Rooms(_) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -144,6 +157,7 @@ impl Refusal {
             Self::Capacity(CapacityError::Address) => "Too many pages open",
             Self::Rooms(LimitReached::Sites) => "Too many sites",
             Self::Rooms(LimitReached::Pages) => "Too many pages",
+            Self::Busy(_) => "Too much to paint",
             Self::Malformed(_) | Self::ForeignForm => "Bad request",
             Self::NotFound | Self::Method | Self::NoUpgrade(_) => "Not found",
         }
@@ -174,10 +188,17 @@ impl Refusal {
     /// A page that may listen can read why it has to wait; any other one reads nothing.
     fn cross_origin(&self, request: &Request<'_>) -> hyper::HeaderMap {
         match self {
-            Self::Capacity(_) | Self::Rooms(_) => cors::readable(request.origin),
+            Self::Capacity(_) | Self::Rooms(_) | Self::Busy(_) => cors::readable(request.origin),
             _ => cors::unreadable(),
         }
     }
+}
+
+/// The picture of a notice. There are few, and each is painted once: a refused request must cost nothing.
+fn painted(words: String) -> Bytes {
+    static PAINTED: Mutex<BTreeMap<String, Bytes>> = Mutex::new(BTreeMap::new());
+    let mut painted = PAINTED.lock();
+    painted.entry(words).or_insert_with_key(|words| notice(words)).clone()
 }
 
 impl fmt::Display for Refusal {
@@ -192,6 +213,7 @@ impl fmt::Display for Refusal {
             Self::Method => "a method that isn't supported",
             Self::Capacity(_) => "no capacity",
             Self::Rooms(_) => "no place for another room",
+            Self::Busy(_) => "too much to paint",
         })
     }
 }
@@ -204,6 +226,7 @@ impl Error for Refusal {
             Self::Gate(error) => Some(error),
             Self::Capacity(error) => Some(error),
             Self::Rooms(error) => Some(error),
+            Self::Busy(error) => Some(error),
             _ => None,
         }
     }
@@ -219,4 +242,4 @@ macro_rules! wrap {
     };
 }
 
-wrap!(QueryError => Query, RoomNameError => Name, GateError => Gate, CapacityError => Capacity, LimitReached => Rooms);
+wrap!(QueryError => Query, RoomNameError => Name, GateError => Gate, CapacityError => Capacity, LimitReached => Rooms, Busy => Busy);

@@ -12,6 +12,7 @@ use super::client;
 use super::query::{Query, QueryError};
 use super::wishes::Wishes;
 use crate::gate::Claim;
+use crate::painting::Payer;
 use crate::settings::Settings;
 
 /// The value of `page=` that stands for the page of the Referer.
@@ -128,6 +129,11 @@ impl<'r> Request<'r> {
     /// The visitor as whom an open page is counted on `site`; `None` if visitors must not be told apart.
     pub(super) fn visitor(&self, keys: &Keys, site: &Site) -> Option<Visitor> {
         (!self.wishes.no_tracking).then(|| keys.visitor(site, self.address, self.agent))
+    }
+
+    /// The client, which pays for what is painted for it alone.
+    pub(super) fn payer(&self) -> Payer {
+        Payer::client(self.address)
     }
 
     /// Whether a proxy received the request by https. It changes only texts and cookies, so anybody may claim it.

@@ -91,6 +91,11 @@ pub(super) fn shield(label: &str, message: &str, color: &str) -> Response<Body> 
     never_kept(json(StatusCode::OK, &Shield { schema_version: 1, label, message, color }))
 }
 
+/// For a picture that couldn't be painted: the server is stopping.
+pub(super) fn unpainted() -> Response<Body> {
+    text(StatusCode::SERVICE_UNAVAILABLE, "This picture could not be painted.\n")
+}
+
 /// 204 with Allow.
 pub(super) fn options() -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT);

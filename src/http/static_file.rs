@@ -10,32 +10,37 @@ use siphasher::sip::SipHasher13;
 use super::Request;
 use super::respond::{self, Body, HTML, NEVER_KEEP};
 
+/// The tags of the files that the client has already.
+pub(super) struct KnownTags(Vec<HeaderValue>);
+
+impl KnownTags {
+    pub(super) fn of(request: &Request<'_>) -> Self {
+        Self(request.headers.get_all(IF_NONE_MATCH).iter().cloned().collect())
+    }
+}
+
 /// A file that must be asked for each time, as its content may change at any moment.
-pub(super) fn fresh(
-    request: &Request<'_>,
-    content_type: &'static str,
-    file: impl Into<Bytes>,
-) -> Response<Body> {
-    kept(request, content_type, file, NEVER_KEEP)
+pub(super) fn fresh(known: &KnownTags, content_type: &'static str, file: impl Into<Bytes>) -> Response<Body> {
+    kept(known, content_type, file, NEVER_KEEP)
 }
 
 /// A page of this server.
 pub(super) fn page(request: &Request<'_>, html: String, policy: HeaderValue) -> Response<Body> {
-    let mut page = kept(request, HTML, html, HeaderValue::from_static("no-store"));
+    let mut page = kept(&KnownTags::of(request), HTML, html, HeaderValue::from_static("no-store"));
     page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     page
 }
 
 /// A file with this `Cache-Control`; or 304, if the client has the same bytes already.
 pub(super) fn kept(
-    request: &Request<'_>,
+    known: &KnownTags,
     content_type: &'static str,
     file: impl Into<Bytes>,
     cache_control: HeaderValue,
 ) -> Response<Body> {
     let file = file.into();
     let tag = tag_of(&file);
-    let is_known = request.headers.get_all(IF_NONE_MATCH).iter().any(|tags| contains(tags, &tag));
+    let is_known = known.0.iter().any(|tags| contains(tags, &tag));
     let mut response = match is_known {
         true => respond::empty(StatusCode::NOT_MODIFIED),
         false => respond::response(StatusCode::OK, content_type, file),

@@ -5,6 +5,7 @@ use onlookers_rooms::{Page, RoomName, Site};
 use serde::Serialize;
 
 use super::admission::embedding_site;
+use super::grant::Shown;
 use super::online::redirect_to_unique;
 use super::query::QueryError;
 use super::{Answer, App, Refusal, Request, grant, respond};
@@ -40,8 +41,9 @@ pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusa
     if !query.unique {
         return redirect_to_unique(request);
     }
+    let (room, usual) = (RoomName::site(site), View::Top { rows: DEFAULT_ROWS });
     let view = View::Top { rows: query.rows.unwrap_or(DEFAULT_ROWS) };
-    grant::stream(app, request, None, (&RoomName::site(site), view))
+    grant::stream(app, request, None, Shown { room: &room, view, usual })
 }
 
 /// The list as it is now, most viewers first.

@@ -69,6 +69,8 @@ impl Stream for TcpStream {
 pub(crate) enum Answer<T> {
     /// hyper sends this, and reads the next request.
     Respond(Response<Full<Bytes>>),
+    /// One of the others, once this is ready.
+    Later(Pin<Box<dyn Future<Output = Self> + Send>>),
     /// These bytes go out, and the connection ends: the head of a stream, for HEAD.
     Head(Bytes),
     /// The connection is taken over, for this.
@@ -125,22 +127,21 @@ async fn exchange<S: Stream, T: Send + 'static>(
     (unread, stream): (Bytes, S),
     answer: impl Fn(Request<Incoming>) -> Answer<T>,
 ) -> Option<Outcome<S, T>> {
-    let slot: Arc<Mutex<_>> = Arc::new(Mutex::new(None));
-    let service = service_fn(|request| match answer(request) {
-        Answer::Respond(response) => Reply(Some(response)),
-        taken => {
-            *slot.lock() = Some(taken);
-            Reply(None)
-        }
-    });
+    let slot = Arc::new(Mutex::new(Slot::Empty));
+    let service = service_fn(|request| Reply { answer: Some(answer(request)), slot: Arc::clone(&slot) });
     let (watched, is_idle) = Watched::new(unread, stream);
     let mut connection = builder().serve_connection(watched, service);
     let answer = poll_fn(|cx| {
         let end = Pin::new(&mut connection).poll(cx);
-        match slot.lock().take() {
-            Some(taken) => Poll::Ready(Some(Some(taken))),
-            None if end.is_pending() && is_idle.load(Ordering::Relaxed) => Poll::Ready(Some(None)),
-            None => end.map(log_end),
+        let mut slot = slot.lock();
+        match std::mem::replace(&mut *slot, Slot::Empty) {
+            Slot::Taken(taken) => Poll::Ready(Some(Some(taken))),
+            Slot::Empty if end.is_pending() && is_idle.load(Ordering::Relaxed) => Poll::Ready(Some(None)),
+            Slot::Empty => end.map(log_end),
+            Slot::Waiting => {
+                *slot = Slot::Waiting;
+                end.map(log_end)
+            }
         }
     })
     .await?;
@@ -184,16 +185,48 @@ fn log_end<T>(end: hyper::Result<()>) -> Option<T> {
     None
 }
 
-/// The response, at once; or nothing ever.
-struct Reply(Option<Response<Full<Bytes>>>);
+/// What a connection's last request has come to.
+enum Slot<T> {
+    /// hyper has its response, or there was none yet.
+    Empty,
+    /// The answer isn't ready; nothing may have come since, but the connection isn't idle.
+    Waiting,
+    /// The connection leaves hyper, for this.
+    Taken(Answer<T>),
+}
 
-impl Future for Reply {
+/// The response that hyper gets for a request; none ever, if the connection is to leave it.
+struct Reply<T> {
+    answer: Option<Answer<T>>,
+    slot: Arc<Mutex<Slot<T>>>,
+}
+
+impl<T> Future for Reply<T> {
     type Output = Result<Response<Full<Bytes>>, Infallible>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        while let Some(Answer::Later(later)) = &mut self.answer {
+            let Poll::Ready(answer) = later.as_mut().poll(cx) else {
+                *self.slot.lock() = Slot::Waiting;
+                return Poll::Pending;
+            };
+            self.answer = Some(answer);
+        }
+        let answer = self.answer.take();
+        let mut slot = self.slot.lock();
+        match answer {
+            Some(Answer::Respond(response)) => {
+                *slot = Slot::Empty;
+                return Poll::Ready(Ok(response));
+            }
+            Some(taken) => *slot = Slot::Taken(taken),
+            None => {}
+        }
+        Poll::Pending
     }
 }
+
+impl<T> Unpin for Reply<T> {}
 
 #[cfg(test)]
 mod tests {

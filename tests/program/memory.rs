@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use onlookers::feeds::Pictures;
+use onlookers::painting::Pictures;
 use onlookers_picture::{StyleBuilder, Themes, Value};
 
 #[test]

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 
 /// From the lowest to the highest. `crates/` is below all of them; cargo sees to that.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["gate", "net", "wire"],
     &["settings"],
+    &["painting"],
     &["feeds"],
     &["app"],
     &["transport"],

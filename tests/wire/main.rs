@@ -8,6 +8,7 @@ mod common;
 mod events;
 mod frames;
 mod hostile;
+mod painting;
 mod requests;
 #[cfg(target_os = "linux")]
 mod sends;

@@ -113,7 +113,8 @@ impl<K, V> Registry<K, V> {
         self.hasher
     }
 
-    fn hash(&self, key: &impl Hash) -> KeyHash {
+    /// The hash of a key.
+    pub fn hash(&self, key: &impl Hash) -> KeyHash {
         let mut hasher = self.hasher;
         key.hash(&mut hasher);
         KeyHash::new(&hasher)

@@ -9,8 +9,9 @@ use socket2::SockRef;
 
 use super::*;
 use crate::config::Cli;
-use crate::feeds::{FeedRef, Feeds, Pictures, Published, View};
+use crate::feeds::{FeedRef, Feeds, Published, View};
 use crate::net::capacity::Capacity;
+use crate::painting::{Painter, Payer, Pictures};
 use crate::transport::socket::Socket;
 use crate::transport::{Sends, StreamGrant};
 use crate::wire::{Opening, multipart};
@@ -19,13 +20,15 @@ const NOW: Duration = Duration::ZERO;
 
 /// Has its feeds published by the test alone.
 fn app() -> App {
+    let painter = Arc::new(Painter::start(0).unwrap());
     let pictures = Arc::new(Pictures::new(1 << 20));
     let settings = Cli::try_parse_from(["onlookers"]).unwrap().config.settings();
     App {
         settings: RwLock::new(Arc::new(settings)),
         rooms: Rooms::new(Limits::default()),
         keys: Keys::new().unwrap(),
-        feeds: Feeds::new(Arc::clone(&pictures), Arc::new(())),
+        feeds: Feeds::new(Arc::clone(&painter), Arc::clone(&pictures), Arc::new(())),
+        painter,
         pictures,
         themes: Themes::default(),
         capacity: Capacity::new(10, None),
@@ -64,7 +67,8 @@ fn style() -> Style {
 fn admit(event_loop: &mut EventLoop, app: &App, server: TcpStream) -> FeedRef {
     let view = View::Count { counting: Counting::Tabs, style: style() };
     let guard = Some(app.rooms.join(&room(), None).unwrap());
-    let feed = app.feeds.open(&app.rooms.open(&room()), view);
+    let opener = Payer::client(Ipv4Addr::LOCALHOST.into());
+    let (feed, _) = app.feeds.open(&app.rooms.open(&room()), view.clone(), &view, &opener).unwrap();
     let permit = app.capacity.acquire(Ipv4Addr::LOCALHOST.into()).unwrap();
     let (opening, hangs_up_late) = (Opening::Pictures, false);
     let grant = StreamGrant { opening, feed: Arc::clone(&feed), guard, permit, hangs_up_late };

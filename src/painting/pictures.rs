@@ -52,8 +52,18 @@ impl Pictures {
     /// The PNG file that shows `value` in `style`: rendered and encoded the first time, a pointer to the same bytes
     /// afterwards.
     pub fn png(&self, style: &Style, value: Value) -> Bytes {
-        let frame = self.frame(style, value);
-        frame.slice(..frame.len() - multipart::TAIL)
+        png_of(&self.frame(style, value))
+    }
+
+    /// The file, if it was made before.
+    pub(crate) fn find_png(&self, style: &Style, value: Value) -> Option<Bytes> {
+        self.find_frame(style, value).map(|frame| png_of(&frame))
+    }
+
+    /// The frame, if it was made before.
+    pub(crate) fn find_frame(&self, style: &Style, value: Value) -> Option<Bytes> {
+        let key = (style.clone(), value);
+        self.with(|kept| kept.find(&key))
     }
 
     /// The same file as a frame of a stream: all rooms that show this picture have these bytes in common.
@@ -97,6 +107,13 @@ impl Pictures {
 }
 
 impl Kept {
+    /// The file in a slot that is filled.
+    fn find(&mut self, key: &(Style, Value)) -> Option<Bytes> {
+        let slot = self.young.get(key).or_else(|| self.old.get(key))?;
+        slot.get()?;
+        self.slot(key).get().cloned()
+    }
+
     fn slot(&mut self, key: &(Style, Value)) -> Slot {
         if let Some(slot) = self.young.get(key) {
             return slot.clone();
@@ -119,6 +136,10 @@ impl Kept {
         }
         self.taken += bytes;
     }
+}
+
+fn png_of(frame: &Bytes) -> Bytes {
+    frame.slice(..frame.len() - multipart::TAIL)
 }
 
 fn cost((style, _): &(Style, Value), file: &Bytes) -> usize {

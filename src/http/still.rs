@@ -1,0 +1,47 @@
+//! Complete pictures. One that nobody has asked for before is painted at the expense of the client.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use onlookers_picture::{Style, Value};
+
+use super::respond::{self, PNG, SVG};
+use super::static_file::{self, KnownTags};
+use super::{Answer, App, Refusal, Request, grant};
+
+/// The PNG file that shows `value` in `style`.
+///
+/// # Errors
+/// [`Refusal::Busy`].
+pub(super) fn png(app: &App, request: &Request<'_>, style: Style, value: Value) -> Result<Answer, Refusal> {
+    if let Some(file) = app.pictures.find_png(&style, value) {
+        return grant::respond(static_file::fresh(&KnownTags::of(request), PNG, file));
+    }
+    let pictures = Arc::clone(&app.pictures);
+    painted(app, request, PNG, move || pictures.png(&style, value))
+}
+
+/// The SVG file; none are kept.
+///
+/// # Errors
+/// [`Refusal::Busy`].
+pub(super) fn svg(app: &App, request: &Request<'_>, style: Style, value: Value) -> Result<Answer, Refusal> {
+    let pictures = Arc::clone(&app.pictures);
+    painted(app, request, SVG, move || pictures.svg(&style, value))
+}
+
+fn painted(
+    app: &App,
+    request: &Request<'_>,
+    content_type: &'static str,
+    paint: impl FnOnce() -> Bytes + Send + 'static,
+) -> Result<Answer, Refusal> {
+    let painted = app.painter.paint_for_client(request.payer(), paint)?;
+    let known = KnownTags::of(request);
+    Ok(Answer::Later(Box::pin(async move {
+        Answer::Respond(match painted.await {
+            Ok(file) => static_file::fresh(&known, content_type, file),
+            Err(_) => respond::unpainted(),
+        })
+    })))
+}
