@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
 use crate::settings::Settings;
-pub use crate::settings::{Audience, PagePattern, Reloadable, SiteSettings};
+pub use crate::settings::{Audience, ClientHeader, ClientHeaderError, PagePattern, Reloadable, SiteSettings};
 use crate::transport::Sends;
 pub use file::File;
 pub use picture::PictureArgs;
