@@ -100,7 +100,7 @@ pub struct Config {
     /// How many pages may be open at once; one more gets 503 [default: what the limit of open files allows]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_VIEWERS")]
     pub max_viewers: Option<NonZeroUsize>,
-    /// How many of them from one address [default: no limit; behind a proxy all come from the proxy's]
+    /// How many of them from one IPv4 address or one IPv6 /64 [default: no limit; behind a proxy all come from the proxy's]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_PER_ADDRESS")]
     pub max_per_address: Option<NonZeroUsize>,
     /// How many sites may have a page open at once; a page of one more gets 503

@@ -1,4 +1,4 @@
-//! A visitor's address: the socket's peer, or what trusted proxies say in one header.
+//! A visitor's address: the socket's peer, or what trusted proxies say in one header; and the network that stands for a client.
 
 use std::net::IpAddr;
 
@@ -6,8 +6,10 @@ use hyper::HeaderMap;
 use ipnet::IpNet;
 
 pub use header::{ClientHeader, ClientHeaderError};
+pub(crate) use network::ClientNetwork;
 
 mod header;
+mod network;
 
 /// The networks of the proxies that are believed, and the one header in which they name the visitor's address.
 ///

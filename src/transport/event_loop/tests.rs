@@ -10,6 +10,7 @@ use socket2::SockRef;
 use super::*;
 use crate::config::Cli;
 use crate::feeds::{FeedRef, Feeds, Pictures, Published, View};
+use crate::net::address::ClientNetwork;
 use crate::net::capacity::Capacity;
 use crate::transport::socket::Socket;
 use crate::transport::{Sends, StreamGrant};
@@ -65,7 +66,7 @@ fn admit(event_loop: &mut EventLoop, app: &App, server: TcpStream) -> FeedRef {
     let view = View::Count { counting: Counting::Tabs, style: style() };
     let guard = Some(app.rooms.join(&room(), None).unwrap());
     let feed = app.feeds.open(&app.rooms.open(&room()), view);
-    let permit = app.capacity.acquire(Ipv4Addr::LOCALHOST.into()).unwrap();
+    let permit = app.capacity.acquire(ClientNetwork::of(Ipv4Addr::LOCALHOST.into())).unwrap();
     let (opening, hangs_up_late) = (Opening::Pictures, false);
     let grant = StreamGrant { opening, feed: Arc::clone(&feed), guard, permit, hangs_up_late };
     let taken = Taken { socket: Socket::from(server), grant: Grant::Stream(grant), unread: Box::default() };
