@@ -52,7 +52,7 @@ embeds the picture has a count of its own.";
 const EXAMPLES: &str = "\
 Examples:
   onlookers                                     try it: open the address it prints
-  onlookers --allow example.com --allow '*.example.org'
+  onlookers --allow example.com --allow '*.example.org' --name count.example
                                                 only these sites' pages show the counter
   onlookers --listen 0.0.0.0:9192 --label 'Readers'
   onlookers --config onlookers.toml             what can be set for single sites, too

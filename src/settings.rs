@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use onlookers_picture::Label;
 use onlookers_rooms::{RoomName, Site};
 
-use crate::gate::{Gate, Pattern};
+use crate::gate::{Gate, Pattern, ServerName};
 use crate::net::address::TrustedProxies;
 pub use crate::net::address::{ClientHeader, ClientHeaderError};
 pub(crate) use site::Text;
@@ -22,6 +22,11 @@ pub struct Reloadable {
     /// Without any, every site may, each with a count of its own
     #[arg(long, value_name = "PATTERN", env = "ONLOOKERS_ALLOW", value_delimiter = ',')]
     pub allow: Vec<Pattern>,
+    /// A host name of this server, as count.example; can be given several times. Its own pages (/, /live, /embed) show allowed
+    /// sites' counts under these names, under localhost and under IP addresses; under any name if neither this nor --allow
+    /// is given
+    #[arg(long, value_name = "NAME", env = "ONLOOKERS_NAME", value_delimiter = ',')]
+    pub name: Vec<ServerName>,
     /// The text before the number; at most 64 characters
     #[arg(long, value_name = "TEXT", env = "ONLOOKERS_LABEL", default_value = "Users online", value_parser = Label::new)]
     pub label: Label,
@@ -65,7 +70,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn new(server: Reloadable, sites: HashMap<Site, SiteSettings>) -> Self {
-        let gate = Gate::new(server.allow.clone());
+        let gate = Gate::new(server.allow.clone()).named(server.name.clone());
         let proxies = TrustedProxies::new(
             server.trust_proxy.clone(),
             server.client_address.clone().unwrap_or_default(),
