@@ -39,9 +39,19 @@ pub(super) struct State {
     snapshot: Snapshot,
     pub(super) roster: Roster,
     /// None until a member sends a position or a message.
-    posts: Option<Box<Posts>>,
+    pub(super) posts: Option<Box<Posts>>,
     /// How many batches there were.
     batches: u32,
+}
+
+impl State {
+    /// A member that others may know of has gone.
+    pub(super) fn leave(&mut self, id: ViewerId) {
+        self.roster.leave(id);
+        if let Some(posts) = &mut self.posts {
+            posts.forget(id);
+        }
+    }
 }
 
 impl Group {

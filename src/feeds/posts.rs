@@ -1,7 +1,7 @@
 //! Positions and messages that members of a group send to each other. They go out at most five times a second. What
 //! doesn't fit waits, up to a bound.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use onlookers_rooms::ViewerId;
@@ -11,6 +11,9 @@ use tokio::time::Instant;
 use super::pace::PAUSE;
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, ServerMessage};
+use moves::Moves;
+
+mod moves;
 
 /// The least time between two updates; so nobody's position goes out more often than five times a second.
 const MIN_GAP: Duration = Duration::from_millis(200);
@@ -24,9 +27,7 @@ const MAX_WAITING_BYTES: usize = 64 * 1024;
 
 #[derive(Default)]
 pub(super) struct Posts {
-    /// Viewers who have moved, in the order in which they did, each once: their position when it is their turn goes out.
-    moved: VecDeque<ViewerId>,
-    has_moved: HashSet<ViewerId>,
+    moved: Moves,
     messages: VecDeque<Post>,
     /// The length of the messages together, in bytes.
     bytes: usize,
@@ -39,9 +40,12 @@ pub(super) type Post = (ViewerId, String);
 impl Posts {
     /// A viewer is somewhere else now.
     pub(super) fn moved(&mut self, id: ViewerId) {
-        if self.has_moved.insert(id) {
-            self.moved.push_back(id);
-        }
+        self.moved.add(id);
+    }
+
+    /// A viewer has gone, and its position goes out no more.
+    pub(super) fn forget(&mut self, id: ViewerId) {
+        self.moved.remove(id);
     }
 
     /// A viewer sends `data` to all others in `room`.
@@ -72,10 +76,7 @@ impl Posts {
     /// Takes the ones that go out now: viewers who have moved, and messages.
     pub(super) fn take(&mut self, now: Instant) -> (Vec<ViewerId>, Vec<Post>) {
         self.last = Some(now);
-        let moved: Vec<_> = self.moved.drain(..self.moved.len().min(MAX_POSITIONS)).collect();
-        for id in &moved {
-            self.has_moved.remove(id);
-        }
+        let moved = self.moved.take(MAX_POSITIONS);
         let (mut messages, mut bytes) = (Vec::new(), 0);
         let fits = |(_, next): &Post, bytes| bytes == 0 || bytes + next.len() <= MAX_BATCH_BYTES;
         while let Some(post) = self.messages.pop_front_if(|next| fits(next, bytes)) {
@@ -92,20 +93,6 @@ mod tests {
     use super::*;
 
     const ROOM: &str = "example.com/a";
-
-    #[test]
-    fn a_viewer_that_moves_often_waits_once() {
-        let mut posts = Posts::default();
-        for _ in 0..3 {
-            (0..40).for_each(|id| posts.moved(ViewerId::new(id)));
-        }
-        let now = Instant::now();
-        let ids = |range: std::ops::Range<u64>| range.map(ViewerId::new).collect::<Vec<_>>();
-        assert_eq!(posts.take(now).0, ids(0..32));
-        posts.moved(ViewerId::new(0));
-        assert_eq!(posts.take(now).0, [ids(32..40), ids(0..1)].concat());
-        assert_eq!(posts.due(now, Duration::ZERO), None);
-    }
 
     #[test]
     fn messages_wait_in_order_and_within_bounds() {
