@@ -1,7 +1,6 @@
 //! Positions and messages that members of a group send to each other. They go out at most five times a second. What
 //! doesn't fit waits, up to a bound.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use onlookers_rooms::ViewerId;
@@ -11,8 +10,10 @@ use tokio::time::Instant;
 use super::pace::PAUSE;
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, ServerMessage};
+use messages::{Messages, Post};
 use moves::Moves;
 
+mod messages;
 mod moves;
 
 /// The least time between two updates; so nobody's position goes out more often than five times a second.
@@ -21,21 +22,15 @@ const MIN_GAP: Duration = Duration::from_millis(200);
 /// How many positions go out at once.
 const MAX_POSITIONS: usize = 32;
 
-/// How many bytes of messages go out at once, unless it is a single one; and how many may wait.
+/// How many bytes of messages go out at once, unless it is a single one.
 const MAX_BATCH_BYTES: usize = 8 * 1024;
-const MAX_WAITING_BYTES: usize = 64 * 1024;
 
 #[derive(Default)]
 pub(super) struct Posts {
     moved: Moves,
-    messages: VecDeque<Post>,
-    /// The length of the messages together, in bytes.
-    bytes: usize,
+    messages: Messages,
     last: Option<Instant>,
 }
-
-/// A message, as it will go out, and its sender.
-pub(super) type Post = (ViewerId, String);
 
 impl Posts {
     /// A viewer is somewhere else now.
@@ -58,12 +53,7 @@ impl Posts {
         if text.len() > 2 * frame::MAX_MESSAGE {
             return Err(ClientError::TooLong);
         }
-        if self.bytes + text.len() > MAX_WAITING_BYTES {
-            return Err(ClientError::Busy);
-        }
-        self.bytes += text.len();
-        self.messages.push_back((from, text));
-        Ok(())
+        self.messages.push(from, text)
     }
 
     /// When they may go out at the earliest, if sending the last update took `cost`; none if there are none.
@@ -77,14 +67,7 @@ impl Posts {
     pub(super) fn take(&mut self, now: Instant) -> (Vec<ViewerId>, Vec<Post>) {
         self.last = Some(now);
         let moved = self.moved.take(MAX_POSITIONS);
-        let (mut messages, mut bytes) = (Vec::new(), 0);
-        let fits = |(_, next): &Post, bytes| bytes == 0 || bytes + next.len() <= MAX_BATCH_BYTES;
-        while let Some(post) = self.messages.pop_front_if(|next| fits(next, bytes)) {
-            bytes += post.1.len();
-            messages.push(post);
-        }
-        self.bytes -= bytes;
-        (moved, messages)
+        (moved, self.messages.take(MAX_BATCH_BYTES))
     }
 }
 
@@ -93,20 +76,6 @@ mod tests {
     use super::*;
 
     const ROOM: &str = "example.com/a";
-
-    #[test]
-    fn messages_wait_in_order_and_within_bounds() {
-        let mut posts = Posts::default();
-        let data = Value::String("x".repeat(3000));
-        let post = |posts: &mut Posts| posts.post(ROOM, ViewerId::new(1), &data);
-        let posted = (0..100).take_while(|_| post(&mut posts).is_ok()).count();
-        assert_eq!((posted, post(&mut posts)), (21, Err(ClientError::Busy)));
-        let now = Instant::now();
-        assert_eq!(posts.take(now).1.len(), 2);
-        assert!(post(&mut posts).is_ok() && post(&mut posts).is_ok());
-        let taken: usize = (0..20).map(|_| posts.take(now).1.len()).sum();
-        assert_eq!((taken, posts.bytes), (21, 0));
-    }
 
     #[test]
     fn updates_are_200_ms_apart_or_more_where_they_cost_more() {

@@ -99,7 +99,7 @@ pub enum ClientError {
     OnlyLooking,
     /// The message is too long to be passed on.
     TooLong,
-    /// Too many messages wait in this room.
+    /// Too many messages of this page wait in this room.
     Busy,
     /// Too many messages from this connection, which is closed for it.
     TooFast,
@@ -146,7 +146,7 @@ impl<'a> From<&'a ClientError> for ServerMessage<'a> {
             ClientError::NotEnabled(reason) => ("not-enabled", *reason),
             ClientError::OnlyLooking => ("only-looking", "a viewer that isn't counted has no position"),
             ClientError::TooLong => ("too-long", "a message may have 8192 bytes when it is written again"),
-            ClientError::Busy => ("busy", "too many messages wait in this room"),
+            ClientError::Busy => ("busy", "too many of your messages wait in this room"),
             ClientError::TooFast => ("too-fast", "one connection may send 20 messages a second"),
         };
         Self::Error { code, reason }

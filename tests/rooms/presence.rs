@@ -98,6 +98,25 @@ fn messages_go_to_all_others_and_are_not_kept() {
 }
 
 #[test]
+fn loud_members_make_no_quiet_member_busy() {
+    let server = TestServer::quiet(&["--messages"]);
+    let [mut quiet, mut other, mut loud @ ..]: [Page; 8] = pages(&server);
+    let message = |data: &str| json!({"type": "message", "data": data}).to_string();
+    for page in &mut loud {
+        (0..19).for_each(|_| page.send(&message(&"x".repeat(4_000))));
+    }
+    for page in &mut loud {
+        assert_eq!(page.wait_for_type("error")["code"], "busy");
+    }
+    let data = "q".repeat(4_000);
+    quiet.send(&message(&data));
+    quiet.send(r#"{"type":"ping"}"#);
+    let answers = quiet.wait_until(|message| message["type"] == "pong", "a pong");
+    assert!(answers.iter().all(|message| message["type"] != "error"), "the quiet member is busy");
+    other.wait_until(|message| message["data"] == data.as_str(), "the quiet member's message");
+}
+
+#[test]
 fn positions_and_messages_stay_in_their_room() {
     let server = TestServer::quiet(&["--messages", "--presence"]);
     let [mut one, mut two] = pages(&server);
