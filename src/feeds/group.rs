@@ -3,6 +3,7 @@
 //! As a feed does, it paces, encodes once for everyone, and keeps no backlog. A member that doesn't take a batch whole
 //! gets the newest state later, not the batches in between.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use onlookers_rooms::sync::{Arc, Mutex};
@@ -30,6 +31,8 @@ pub struct Group {
     channel: Channel,
     pub(crate) room: RoomRef,
     pub(crate) topic: Topic,
+    /// How many members it has.
+    pub(super) members: AtomicUsize,
     pub(super) state: Mutex<State, GROUP>,
 }
 
@@ -56,7 +59,7 @@ impl State {
 
 impl Group {
     pub(super) fn new(channel: Channel, room: RoomRef, topic: Topic) -> Self {
-        Self { channel, room, topic, state: Mutex::default() }
+        Self { channel, room, topic, members: AtomicUsize::new(0), state: Mutex::default() }
     }
 
     /// Records the room's current state, which the first members receive on entry, so that it isn't published as a change.
@@ -96,19 +99,22 @@ impl Group {
     /// Puts together what is due at `now`.
     fn collect(&self, now: Instant) -> Option<Batch> {
         let (mut batch, mut state) = (BatchBuilder::default(), self.state.lock());
-        if self.room_has_changed(&state) && self.channel.due(now, self.topic.min_gap()) <= now {
-            self.collect_changes(&mut state, &mut batch);
+        let state = &mut *state;
+        if self.room_has_changed(state) && self.channel.due(now, self.topic.min_gap()) <= now {
+            self.collect_changes(state, &mut batch);
             self.channel.published();
         }
         let cost = self.channel.cost();
         if let Some(posts) = &mut state.posts
             && posts.due(now, cost).is_some_and(|due| due <= now)
         {
-            let (moved, messages) = posts.take(now);
+            let (members, before) = (self.members.load(Ordering::Relaxed), batch.len());
+            let (moved, messages) = posts.take(members, now);
             self.collect_positions(moved, &mut state.roster, &mut batch);
             for (from, text) in messages {
                 batch.add_text(Some(from), &text);
             }
+            posts.sent(batch.len() - before, members);
         }
         state.batches = state.batches.wrapping_add(1);
         batch.build(state.batches)

@@ -1,5 +1,7 @@
 //! The guard of a group's member: making it announces a join, dropping it a leave.
 
+use std::sync::atomic::Ordering;
+
 use onlookers_rooms::{CountGuard, LimitReached, ViewerId};
 
 use super::{GroupRef, Topic};
@@ -14,6 +16,7 @@ pub(crate) struct Membership {
 impl Membership {
     /// A member that isn't counted and isn't announced.
     pub(crate) fn observer(group: GroupRef, id: ViewerId) -> Self {
+        group.members.fetch_add(1, Ordering::Relaxed);
         Self { group, id, guard: None }
     }
 
@@ -67,6 +70,7 @@ impl Drop for Membership {
         if self.guard.is_some() {
             self.announce_leave();
         }
+        self.group.members.fetch_sub(1, Ordering::Relaxed);
         // The guard goes after this; with it the count changes, and with the count the leave goes out.
     }
 }
@@ -98,5 +102,6 @@ mod tests {
         let state = group.state.lock();
         let posts = state.posts.as_ref().expect("members have moved");
         assert_eq!(posts.due(Instant::now(), Duration::ZERO), None);
+        assert_eq!(group.members.load(Ordering::Relaxed), 0);
     }
 }
