@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use onlookers_rooms::sync::{Arc, Mutex};
 use onlookers_rooms::{RoomName, RoomRef, ViewerId};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::batch::{Batch, BatchBuilder};
@@ -18,7 +17,7 @@ use super::roster::{Notice, Roster};
 use super::snapshot::Snapshot;
 use super::{GroupRef, Topic};
 use crate::wire::frame;
-use crate::wire::protocol::{ClientError, ServerMessage};
+use crate::wire::protocol::{ClientError, Data, ServerMessage};
 
 /// How many readers' positions a newcomer is sent.
 const MAX_READERS: usize = 100;
@@ -166,8 +165,8 @@ pub(crate) fn moved(group: &GroupRef, id: ViewerId) {
 /// A member sends `data` to all others.
 ///
 /// # Errors
-/// [`ClientError::TooLong`] or [`ClientError::Busy`].
-pub(crate) fn post(group: &GroupRef, id: ViewerId, data: &Value) -> Result<(), ClientError> {
+/// [`ClientError::Busy`].
+pub(crate) fn post(group: &GroupRef, id: ViewerId, data: &Data) -> Result<(), ClientError> {
     let room = group.room.name().to_string();
     group.state.lock().posts.get_or_insert_default().post(&room, id, data)?;
     channel::wake(group);
