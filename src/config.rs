@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
 use crate::settings::Settings;
-pub use crate::settings::{Audience, PagePattern, Reloadable, SiteSettings};
+pub use crate::settings::{Audience, ClientHeader, ClientHeaderError, PagePattern, Reloadable, SiteSettings};
 use crate::transport::Sends;
 pub use file::File;
 pub use picture::PictureArgs;
@@ -52,7 +52,7 @@ embeds the picture has a count of its own.";
 const EXAMPLES: &str = "\
 Examples:
   onlookers                                     try it: open the address it prints
-  onlookers --allow example.com --allow '*.example.org'
+  onlookers --allow example.com --allow '*.example.org' --name count.example
                                                 only these sites' pages show the counter
   onlookers --listen 0.0.0.0:9192 --label 'Readers'
   onlookers --config onlookers.toml             what can be set for single sites, too
@@ -100,7 +100,7 @@ pub struct Config {
     /// How many pages may be open at once; one more gets 503 [default: what the limit of open files allows]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_VIEWERS")]
     pub max_viewers: Option<NonZeroUsize>,
-    /// How many of them from one address [default: no limit; behind a proxy all come from the proxy's]
+    /// How many of them from one IPv4 address or one IPv6 /64 [default: no limit; behind a proxy all come from the proxy's]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_PER_ADDRESS")]
     pub max_per_address: Option<NonZeroUsize>,
     /// How many sites may have a page open at once; a page of one more gets 503

@@ -5,15 +5,18 @@ use std::error::Error;
 use std::fmt;
 
 pub use pattern::{Pattern, PatternError};
+pub use server_name::{ServerName, ServerNameError};
 
 use onlookers_rooms::{RoomName, Site, SiteError};
 
 mod pattern;
+mod server_name;
 
-/// The sites that may embed the counter.
+/// The sites that may embed the counter, and the names of the server whose own pages may speak for them.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     allowed: Vec<Pattern>,
+    names: Vec<ServerName>,
 }
 
 /// A request's own, unchecked words about where it comes from.
@@ -50,6 +53,8 @@ pub enum GateError {
     BadSite(SiteError),
     /// A site that isn't on the list.
     NotAllowed(Site),
+    /// Likewise, and it would be a page of this server if that had this name.
+    NotOwnName(Site),
     /// A page that isn't on its site's list.
     PageNotAllowed(RoomName),
     /// A site without `--presence`, which doesn't show where its readers are.
@@ -59,7 +64,12 @@ pub enum GateError {
 impl Gate {
     /// A gate that allows these sites; all sites if the list is empty.
     pub fn new(allowed: Vec<Pattern>) -> Self {
-        Self { allowed }
+        Self { allowed, names: Vec::new() }
+    }
+
+    /// The same gate of a server with these names, besides its addresses and loopback names.
+    pub fn named(self, names: Vec<ServerName>) -> Self {
+        Self { names, ..self }
     }
 
     /// Admits a request to the count of its site.
@@ -71,9 +81,12 @@ impl Gate {
             return self.admit_nameless(claim);
         };
         let embedding = site_of(referer).map_err(GateError::BadReferer)?;
-        // A Referer equal to Host is a page of this server; browsers send it from no other page.
-        if !is_own(&embedding, claim.host) {
+        // A Referer equal to Host is a page of this server, if Host is a name of this server.
+        if !is_at(&embedding, claim.host) {
             return self.check(embedding);
+        }
+        if !self.has_name(embedding.host()) {
+            return self.check(embedding.clone()).map_err(|_| GateError::NotOwnName(embedding));
         }
         // Only such a page (`/embed`) may speak for a site that isn't its own.
         match claim.site {
@@ -93,6 +106,15 @@ impl Gate {
             Some(b"image" | b"iframe" | b"frame") => Err(GateError::Nameless),
             _ => Err(GateError::Direct),
         }
+    }
+
+    /// Whether this server is called so. Anybody can have a name resolve to its address, and then scripts from there send a
+    /// Host equal to their Origin (DNS rebinding). Where every site may embed anyway, any name will do unless one is stated.
+    fn has_name(&self, host: &str) -> bool {
+        let believes_all = self.allowed.is_empty() && self.names.is_empty();
+        believes_all
+            || server_name::is_address_or_loopback(host)
+            || self.names.iter().any(|name| name.is(host))
     }
 
     /// Whether `site` may embed.
@@ -117,8 +139,8 @@ fn site_of(referer: &[u8]) -> Result<Site, SiteError> {
     Site::of_url(std::str::from_utf8(referer).map_err(|_| SiteError::NotHttp)?)
 }
 
-/// Whether `site` is this server's own name.
-fn is_own(site: &Site, host: Option<&[u8]>) -> bool {
+/// Whether the request went to `site`, as it says itself.
+fn is_at(site: &Site, host: Option<&[u8]>) -> bool {
     let host = host.and_then(|host| std::str::from_utf8(host).ok());
     host.and_then(|host| host.parse::<Site>().ok()).is_some_and(|own| own == *site)
 }
@@ -132,6 +154,13 @@ impl fmt::Display for GateError {
             Self::BadReferer(_) => f.write_str("the Referer names no site"),
             Self::BadSite(_) => f.write_str("the parameter site names no site"),
             Self::NotAllowed(site) => write!(f, "{site} is not allowed"),
+            Self::NotOwnName(site) => {
+                write!(
+                    f,
+                    "{site} is not allowed, and not a name of this server: --name {} would make it one",
+                    site.host()
+                )
+            }
             Self::NoPresence(site) => write!(f, "{site} is without --presence"),
             Self::PageNotAllowed(room) => write!(f, "{room} is not among the pages of its site"),
         }
@@ -148,105 +177,4 @@ impl Error for GateError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn gate(patterns: &[&str]) -> Gate {
-        Gate::new(patterns.iter().map(|text| text.parse().unwrap()).collect())
-    }
-
-    fn from_page(referer: &str) -> Claim<'_> {
-        Claim { referer: Some(referer.as_bytes()), host: Some(b"count.example"), ..Claim::default() }
-    }
-
-    fn admitted(gate: &Gate, claim: &Claim<'_>) -> Option<String> {
-        gate.admit(claim).ok().map(|admission| admission.site.to_string())
-    }
-
-    #[test]
-    fn an_open_gate_admits_each_site_to_its_own_count() {
-        let open = gate(&[]);
-        assert_eq!(admitted(&open, &from_page("https://a.example/x")).as_deref(), Some("a.example"));
-        assert_eq!(admitted(&open, &from_page("https://b.example/x")).as_deref(), Some("b.example"));
-    }
-
-    #[test]
-    fn without_a_referer_only_open_gates_admit_image_loads() {
-        let image = Claim { destination: Some(b"image"), ..Claim::default() };
-        let typed = Claim { destination: Some(b"document"), ..Claim::default() };
-        assert_eq!(admitted(&gate(&[]), &image).as_deref(), Some(""));
-        assert_eq!(gate(&[]).admit(&typed), Err(GateError::Direct));
-        assert_eq!(gate(&[]).admit(&Claim::default()), Err(GateError::Direct));
-        assert_eq!(
-            gate(&[]).admit(&Claim { referer: Some(b""), ..Claim::default() }),
-            Err(GateError::Direct)
-        );
-        assert_eq!(gate(&["example.com"]).admit(&image), Err(GateError::Nameless));
-    }
-
-    #[test]
-    fn a_closed_gate_admits_its_sites_and_its_own_pages() {
-        let closed = gate(&["example.com", "*.example.org"]);
-        for referer in ["https://example.com/", "http://EXAMPLE.com:8080/", "https://a.b.example.org/"] {
-            assert!(admitted(&closed, &from_page(referer)).is_some(), "{referer}");
-        }
-        assert_eq!(admitted(&closed, &from_page("http://count.example/")).as_deref(), Some("count.example"));
-        for referer in
-            ["https://example.org/", "https://badexample.com/", "https://example.com.evil.example/"]
-        {
-            assert!(matches!(closed.admit(&from_page(referer)), Err(GateError::NotAllowed(_))), "{referer}");
-        }
-    }
-
-    #[test]
-    fn only_this_servers_pages_speak_for_another_site() {
-        let closed = gate(&["example.com"]);
-        let speak = |referer, site| Claim { site: Some(site), ..from_page(referer) };
-        let embed = "https://count.example/embed";
-        assert_eq!(admitted(&closed, &speak(embed, "example.com")).as_deref(), Some("example.com"));
-        assert_eq!(admitted(&closed, &speak(embed, "evil.example")), None);
-        assert_eq!(closed.admit(&speak(embed, "..")), Err(GateError::BadSite(SiteError::Host)));
-        let open = gate(&[]);
-        assert_eq!(
-            admitted(&open, &speak("https://evil.example/", "example.com")).as_deref(),
-            Some("evil.example")
-        );
-    }
-
-    #[test]
-    fn a_referer_that_is_no_url_is_refused() {
-        for referer in ["about:blank", "android-app://com.example/", "nonsense", "https:///"] {
-            assert!(
-                matches!(gate(&[]).admit(&from_page(referer)), Err(GateError::BadReferer(_))),
-                "{referer}"
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_claim_admits_another_site(
-            referer in prop::option::of(prop::collection::vec(any::<u8>(), 0..80)),
-            host in prop::option::of("[a-z.:0-9]{0,20}"),
-            site in prop::option::of("\\PC{0,20}"),
-            destination in prop::option::of("image|document|iframe|x"),
-        ) {
-            let claim = Claim {
-                referer: referer.as_deref(),
-                host: host.as_deref().map(str::as_bytes),
-                destination: destination.as_deref().map(str::as_bytes),
-                site: site.as_deref(),
-            };
-            if let Ok(Admission { site }) = gate(&["example.com"]).admit(&claim) {
-                prop_assert!(site.host() == "example.com" || is_own(&site, claim.host));
-            }
-        }
-
-        #[test]
-        fn hosts_below_a_pattern_are_admitted_and_no_others(host in "([a-c]{1,2}\\.){0,3}(example|xexample)\\.com") {
-            let is_admitted = admitted(&gate(&["*.example.com"]), &from_page(&format!("https://{host}/"))).is_some();
-            prop_assert_eq!(is_admitted, host.ends_with(".example.com"));
-        }
-    }
-}
+mod tests;

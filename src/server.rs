@@ -19,6 +19,7 @@ use crate::net::capacity::Capacity;
 use crate::net::listen;
 use crate::net::open_files::{self, SpareFile};
 use crate::painting::{Painter, Pictures};
+use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops, takeover};
 
@@ -43,7 +44,7 @@ impl Control {
     /// Puts those settings of `config` into force that can change while the server runs: all but where it listens, how it
     /// writes, and how many it holds. Who is in stays in; no stream is dropped.
     pub fn reload(&self, config: &Config) {
-        self.0.replace_settings(config.settings());
+        self.0.replace_settings(settings(config));
     }
 }
 
@@ -66,7 +67,7 @@ impl Server {
         let painter = Arc::new(Painter::start(cores().saturating_sub(1).max(1))?);
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
         let app = Arc::new(App {
-            settings: RwLock::new(Arc::new(config.settings())),
+            settings: RwLock::new(Arc::new(settings(config))),
             rooms: Rooms::new(Limits {
                 sites: config.max_sites.get(),
                 pages_per_site: config.max_pages_per_site.get(),
@@ -117,6 +118,12 @@ fn end(app: &App, loops: &Loops) {
     let deadline = Instant::now() + DRAIN;
     app.feeds.end(Instant::now() + DRAIN / 2);
     loops.end(deadline.saturating_duration_since(Instant::now()));
+}
+
+/// The settings that may change, with a warning for each that can't be meant so.
+fn settings(config: &Config) -> Settings {
+    config.reloadable.warnings().into_iter().for_each(|warning| tracing::warn!("{warning}"));
+    config.settings()
 }
 
 fn cores() -> usize {

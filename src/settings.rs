@@ -7,8 +7,9 @@ use ipnet::IpNet;
 use onlookers_picture::Label;
 use onlookers_rooms::{RoomName, Site};
 
-use crate::gate::{Gate, Pattern};
+use crate::gate::{Gate, Pattern, ServerName};
 use crate::net::address::TrustedProxies;
+pub use crate::net::address::{ClientHeader, ClientHeaderError};
 pub(crate) use site::Text;
 pub use site::{Audience, PagePattern, SiteSettings};
 
@@ -21,22 +22,41 @@ pub struct Reloadable {
     /// Without any, every site may, each with a count of its own
     #[arg(long, value_name = "PATTERN", env = "ONLOOKERS_ALLOW", value_delimiter = ',')]
     pub allow: Vec<Pattern>,
+    /// A host name of this server, as count.example; can be given several times. Its own pages (/, /live, /embed) show allowed
+    /// sites' counts under these names, under localhost and under IP addresses; under any name if neither this nor --allow
+    /// is given
+    #[arg(long, value_name = "NAME", env = "ONLOOKERS_NAME", value_delimiter = ',')]
+    pub name: Vec<ServerName>,
     /// The text before the number; at most 64 characters
     #[arg(long, value_name = "TEXT", env = "ONLOOKERS_LABEL", default_value = "Users online", value_parser = Label::new)]
     pub label: Label,
     /// A network whose visitors see the count without being in it, as 192.0.2.0/24; can be given several times
     #[arg(long, value_name = "CIDR", env = "ONLOOKERS_IGNORE", value_delimiter = ',')]
     pub ignore: Vec<IpNet>,
-    /// A network of proxies whose word on a visitor's address is taken (X-Forwarded-For, Forwarded, CF-Connecting-IP), as
-    /// 10.0.0.0/8; can be given several times
+    /// A network of proxies whose word on a visitor's address is taken, as 10.0.0.0/8; can be given several times
     #[arg(long, value_name = "CIDR", env = "ONLOOKERS_TRUST_PROXY", value_delimiter = ',')]
     pub trust_proxy: Vec<IpNet>,
+    /// The one header in which these proxies name the visitor's address: x-forwarded-for, forwarded, cf-connecting-ip,
+    /// x-real-ip, or another that they set to one address [default: x-forwarded-for]
+    #[arg(long, value_name = "HEADER", env = "ONLOOKERS_CLIENT_ADDRESS")]
+    pub client_address: Option<ClientHeader>,
     /// Tell the pages with scripts where their readers are, and what they call themselves, if they say so
     #[arg(long, env = "ONLOOKERS_PRESENCE")]
     pub presence: bool,
     /// Pass on what pages with scripts say to each other; nothing of it is kept
     #[arg(long, env = "ONLOOKERS_MESSAGES")]
     pub messages: bool,
+}
+
+impl Reloadable {
+    /// What can't be meant as it stands, each as a sentence for the log.
+    pub(crate) fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = Vec::new();
+        if self.client_address.is_some() && self.trust_proxy.is_empty() {
+            warnings.push("--client-address has no effect: no proxy is trusted; add --trust-proxy");
+        }
+        warnings
+    }
 }
 
 /// The settings in force, for the server and for single sites.
@@ -50,8 +70,11 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn new(server: Reloadable, sites: HashMap<Site, SiteSettings>) -> Self {
-        let gate = Gate::new(server.allow.clone());
-        let proxies = TrustedProxies::new(server.trust_proxy.clone());
+        let gate = Gate::new(server.allow.clone()).named(server.name.clone());
+        let proxies = TrustedProxies::new(
+            server.trust_proxy.clone(),
+            server.client_address.clone().unwrap_or_default(),
+        );
         Self { gate, proxies, server, sites }
     }
 

@@ -37,6 +37,11 @@ impl BatchBuilder {
         self.add(except, &frame::text(text));
     }
 
+    /// How many bytes it has so far.
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
     /// The batch; none if there is nothing in it.
     pub(super) fn build(mut self, number: u32) -> Option<Batch> {
         // Stable, so that the ranges of each member stay in order.

@@ -3,11 +3,11 @@
 //! As a feed does, it paces, encodes once for everyone, and keeps no backlog. A member that doesn't take a batch whole
 //! gets the newest state later, not the batches in between.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use onlookers_rooms::sync::{Arc, Mutex};
 use onlookers_rooms::{RoomName, RoomRef, ViewerId};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::batch::{Batch, BatchBuilder};
@@ -18,7 +18,7 @@ use super::snapshot::Snapshot;
 use super::{GroupRef, Topic};
 use crate::painting::Payer;
 use crate::wire::frame;
-use crate::wire::protocol::{ClientError, ServerMessage};
+use crate::wire::protocol::{ClientError, Data, ServerMessage};
 
 /// How many readers' positions a newcomer is sent.
 const MAX_READERS: usize = 100;
@@ -31,6 +31,8 @@ pub struct Group {
     channel: Channel,
     pub(crate) room: RoomRef,
     pub(crate) topic: Topic,
+    /// How many members it has.
+    pub(super) members: AtomicUsize,
     pub(super) state: Mutex<State, GROUP>,
 }
 
@@ -40,14 +42,24 @@ pub(super) struct State {
     snapshot: Snapshot,
     pub(super) roster: Roster,
     /// None until a member sends a position or a message.
-    posts: Option<Box<Posts>>,
+    pub(super) posts: Option<Box<Posts>>,
     /// How many batches there were.
     batches: u32,
 }
 
+impl State {
+    /// A member that others may know of has gone.
+    pub(super) fn leave(&mut self, id: ViewerId) {
+        self.roster.leave(id);
+        if let Some(posts) = &mut self.posts {
+            posts.forget(id);
+        }
+    }
+}
+
 impl Group {
     pub(super) fn new(channel: Channel, room: RoomRef, topic: Topic) -> Self {
-        Self { channel, room, topic, state: Mutex::default() }
+        Self { channel, room, topic, members: AtomicUsize::new(0), state: Mutex::default() }
     }
 
     /// Records the room's current state, which the first members receive on entry, so that it isn't published as a change.
@@ -87,19 +99,22 @@ impl Group {
     /// Puts together what is due at `now`.
     fn collect(&self, now: Instant) -> Option<Batch> {
         let (mut batch, mut state) = (BatchBuilder::default(), self.state.lock());
-        if self.room_has_changed(&state) && self.channel.due(now, self.topic.min_gap()) <= now {
-            self.collect_changes(&mut state, &mut batch);
+        let state = &mut *state;
+        if self.room_has_changed(state) && self.channel.due(now, self.topic.min_gap()) <= now {
+            self.collect_changes(state, &mut batch);
             self.channel.published();
         }
         let cost = self.channel.cost();
         if let Some(posts) = &mut state.posts
             && posts.due(now, cost).is_some_and(|due| due <= now)
         {
-            let (moved, messages) = posts.take(now);
+            let (members, before) = (self.members.load(Ordering::Relaxed), batch.len());
+            let (moved, messages) = posts.take(members, now);
             self.collect_positions(moved, &mut state.roster, &mut batch);
             for (from, text) in messages {
                 batch.add_text(Some(from), &text);
             }
+            posts.sent(batch.len() - before, members);
         }
         state.batches = state.batches.wrapping_add(1);
         batch.build(state.batches)
@@ -151,8 +166,8 @@ pub(crate) fn moved(group: &GroupRef, id: ViewerId) {
 /// A member sends `data` to all others.
 ///
 /// # Errors
-/// [`ClientError::TooLong`] or [`ClientError::Busy`].
-pub(crate) fn post(group: &GroupRef, id: ViewerId, data: &Value) -> Result<(), ClientError> {
+/// [`ClientError::Busy`].
+pub(crate) fn post(group: &GroupRef, id: ViewerId, data: &Data) -> Result<(), ClientError> {
     let room = group.room.name().to_string();
     group.state.lock().posts.get_or_insert_default().post(&room, id, data)?;
     channel::wake(group);

@@ -1,5 +1,7 @@
 //! The guard of a group's member: making it announces a join, dropping it a leave.
 
+use std::sync::atomic::Ordering;
+
 use onlookers_rooms::{CountGuard, LimitReached, ViewerId};
 
 use super::{GroupRef, Topic};
@@ -14,6 +16,7 @@ pub(crate) struct Membership {
 impl Membership {
     /// A member that isn't counted and isn't announced.
     pub(crate) fn observer(group: GroupRef, id: ViewerId) -> Self {
+        group.members.fetch_add(1, Ordering::Relaxed);
         Self { group, id, guard: None }
     }
 
@@ -57,7 +60,7 @@ impl Membership {
 
     fn announce_leave(&self) {
         if self.is_announced() {
-            self.group.state.lock().roster.leave(self.id);
+            self.group.state.lock().leave(self.id);
         }
     }
 }
@@ -67,6 +70,40 @@ impl Drop for Membership {
         if self.guard.is_some() {
             self.announce_leave();
         }
+        self.group.members.fetch_sub(1, Ordering::Relaxed);
         // The guard goes after this; with it the count changes, and with the count the leave goes out.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use onlookers_rooms::{Limits, Rooms};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::feeds::{Feeds, moved};
+    use crate::painting::{Painter, Pictures};
+
+    #[test]
+    fn a_member_that_has_gone_takes_no_turn() {
+        // Its tasks never run, so nothing goes out meanwhile.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _entered = runtime.enter();
+        let feeds =
+            Feeds::new(Arc::new(Painter::start(0).unwrap()), Arc::new(Pictures::new(0)), Arc::new(()));
+        let (rooms, name) = (Rooms::new(Limits::default()), "example.com/a".parse().unwrap());
+        let group = feeds.open_group(&rooms.open(&name), Topic::Counts);
+        for id in (0..100).map(ViewerId::new) {
+            let member = Membership::counted(Arc::clone(&group), id, || rooms.join(&name, None)).unwrap();
+            moved(&group, id);
+            drop(member);
+        }
+        let state = group.state.lock();
+        let posts = state.posts.as_ref().expect("members have moved");
+        assert_eq!(posts.due(Instant::now(), Duration::ZERO), None);
+        assert_eq!(group.members.load(Ordering::Relaxed), 0);
     }
 }

@@ -1,16 +1,18 @@
-//! Positions and messages that members of a group send to each other. They go out at most five times a second. What
-//! doesn't fit waits, up to a bound.
+//! Positions and messages that members of a group send to each other. They go out at most five times a second, and no more
+//! of them than all members together may be sent. What doesn't fit waits, up to a bound.
 
-use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use onlookers_rooms::ViewerId;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::pace::PAUSE;
-use crate::wire::frame;
-use crate::wire::protocol::{ClientError, ServerMessage};
+use crate::wire::protocol::{ClientError, Data, ServerMessage};
+use messages::{Messages, Post};
+use moves::Moves;
+
+mod messages;
+mod moves;
 
 /// The least time between two updates; so nobody's position goes out more often than five times a second.
 const MIN_GAP: Duration = Duration::from_millis(200);
@@ -18,72 +20,65 @@ const MIN_GAP: Duration = Duration::from_millis(200);
 /// How many positions go out at once.
 const MAX_POSITIONS: usize = 32;
 
-/// How many bytes of messages go out at once, unless it is a single one; and how many may wait.
+/// How many bytes of messages go out at once, unless it is a single one.
 const MAX_BATCH_BYTES: usize = 8 * 1024;
-const MAX_WAITING_BYTES: usize = 64 * 1024;
+
+/// How many bytes a second go out of one room to all its members together: each byte that a member sends goes out as often as
+/// there are members.
+const MAX_BYTES_PER_SECOND: usize = 4 * 1024 * 1024;
+
+/// About as many bytes has a position.
+const POSITION_BYTES: usize = 180;
 
 #[derive(Default)]
 pub(super) struct Posts {
-    /// Viewers who have moved, in the order in which they did, each once: their position when it is their turn goes out.
-    moved: VecDeque<ViewerId>,
-    has_moved: HashSet<ViewerId>,
-    messages: VecDeque<Post>,
-    /// The length of the messages together, in bytes.
-    bytes: usize,
+    moved: Moves,
+    messages: Messages,
     last: Option<Instant>,
+    /// How long the bytes of the last update last, at [`MAX_BYTES_PER_SECOND`].
+    rest: Duration,
 }
-
-/// A message, as it will go out, and its sender.
-pub(super) type Post = (ViewerId, String);
 
 impl Posts {
     /// A viewer is somewhere else now.
     pub(super) fn moved(&mut self, id: ViewerId) {
-        if self.has_moved.insert(id) {
-            self.moved.push_back(id);
-        }
+        self.moved.add(id);
+    }
+
+    /// A viewer has gone, and its position goes out no more.
+    pub(super) fn forget(&mut self, id: ViewerId) {
+        self.moved.remove(id);
     }
 
     /// A viewer sends `data` to all others in `room`.
     ///
     /// # Errors
-    /// [`ClientError::TooLong`] or [`ClientError::Busy`].
-    pub(super) fn post(&mut self, room: &str, from: ViewerId, data: &Value) -> Result<(), ClientError> {
-        let text = ServerMessage::Message { room, from, data }.to_json();
-        // A number may be longer when it is written again: 1e9 is.
-        if text.len() > 2 * frame::MAX_MESSAGE {
-            return Err(ClientError::TooLong);
-        }
-        if self.bytes + text.len() > MAX_WAITING_BYTES {
-            return Err(ClientError::Busy);
-        }
-        self.bytes += text.len();
-        self.messages.push_back((from, text));
-        Ok(())
+    /// [`ClientError::Busy`].
+    pub(super) fn post(&mut self, room: &str, from: ViewerId, data: &Data) -> Result<(), ClientError> {
+        self.messages.push(from, ServerMessage::Message { room, from, data }.to_json())
     }
 
     /// When they may go out at the earliest, if sending the last update took `cost`; none if there are none.
     pub(super) fn due(&self, now: Instant, cost: Duration) -> Option<Instant> {
         let is_empty = self.moved.is_empty() && self.messages.is_empty();
-        let due = self.last.map_or(now, |last| last + MIN_GAP.max(cost * PAUSE));
+        let gap = MIN_GAP.max(cost * PAUSE).max(self.rest);
+        let due = self.last.map_or(now, |last| last + gap);
         (!is_empty).then_some(due)
     }
 
-    /// Takes the ones that go out now: viewers who have moved, and messages.
-    pub(super) fn take(&mut self, now: Instant) -> (Vec<ViewerId>, Vec<Post>) {
+    /// Takes the ones that go out now to so many members: viewers who have moved, and messages.
+    pub(super) fn take(&mut self, members: usize, now: Instant) -> (Vec<ViewerId>, Vec<Post>) {
         self.last = Some(now);
-        let moved: Vec<_> = self.moved.drain(..self.moved.len().min(MAX_POSITIONS)).collect();
-        for id in &moved {
-            self.has_moved.remove(id);
-        }
-        let (mut messages, mut bytes) = (Vec::new(), 0);
-        let fits = |(_, next): &Post, bytes| bytes == 0 || bytes + next.len() <= MAX_BATCH_BYTES;
-        while let Some(post) = self.messages.pop_front_if(|next| fits(next, bytes)) {
-            bytes += post.1.len();
-            messages.push(post);
-        }
-        self.bytes -= bytes;
-        (moved, messages)
+        // Few at a time keep a large room live, where many would be followed by a long rest.
+        let gaps_per_second = 1000 / MIN_GAP.as_millis() as usize;
+        let share = MAX_BYTES_PER_SECOND / gaps_per_second / members.max(1);
+        let moved = self.moved.take((share / POSITION_BYTES).clamp(1, MAX_POSITIONS));
+        (moved, self.messages.take(share.min(MAX_BATCH_BYTES)))
+    }
+
+    /// They have so many bytes.
+    pub(super) fn sent(&mut self, bytes: usize, members: usize) {
+        self.rest = Duration::from_secs_f64(bytes as f64 * members as f64 / MAX_BYTES_PER_SECOND as f64);
     }
 }
 
@@ -93,32 +88,38 @@ mod tests {
 
     const ROOM: &str = "example.com/a";
 
-    #[test]
-    fn a_viewer_that_moves_often_waits_once() {
-        let mut posts = Posts::default();
-        for _ in 0..3 {
-            (0..40).for_each(|id| posts.moved(ViewerId::new(id)));
+    /// How many bytes go out in ten seconds to all members together, while two of them send what they may and so many
+    /// move all the time.
+    fn sent_in_ten_seconds(members: usize, movers: u64) -> usize {
+        let (mut posts, start) = (Posts::default(), Instant::now());
+        let data = serde_json::from_str(&format!("\"{}\"", "x".repeat(4_000))).unwrap();
+        let (mut now, mut sent) = (start, 0);
+        while now < start + Duration::from_secs(10) {
+            for sender in [1, 2].map(ViewerId::new) {
+                while posts.post(ROOM, sender, &data).is_ok() {}
+            }
+            (0..movers).for_each(|id| posts.moved(ViewerId::new(id)));
+            let (moved, messages) = posts.take(members, now);
+            let bytes =
+                moved.len() * POSITION_BYTES + messages.iter().map(|(_, text)| text.len()).sum::<usize>();
+            posts.sent(bytes, members);
+            sent += bytes * members;
+            now = posts.due(now, Duration::ZERO).unwrap();
         }
-        let now = Instant::now();
-        let ids = |range: std::ops::Range<u64>| range.map(ViewerId::new).collect::<Vec<_>>();
-        assert_eq!(posts.take(now).0, ids(0..32));
-        posts.moved(ViewerId::new(0));
-        assert_eq!(posts.take(now).0, [ids(32..40), ids(0..1)].concat());
-        assert_eq!(posts.due(now, Duration::ZERO), None);
+        sent
     }
 
     #[test]
-    fn messages_wait_in_order_and_within_bounds() {
-        let mut posts = Posts::default();
-        let data = Value::String("x".repeat(3000));
-        let post = |posts: &mut Posts| posts.post(ROOM, ViewerId::new(1), &data);
-        let posted = (0..100).take_while(|_| post(&mut posts).is_ok()).count();
-        assert_eq!((posted, post(&mut posts)), (21, Err(ClientError::Busy)));
-        let now = Instant::now();
-        assert_eq!(posts.take(now).1.len(), 2);
-        assert!(post(&mut posts).is_ok() && post(&mut posts).is_ok());
-        let taken: usize = (0..20).map(|_| posts.take(now).1.len()).sum();
-        assert_eq!((taken, posts.bytes), (21, 0));
+    fn a_rooms_bytes_a_second_are_bounded_for_all_members() {
+        for (members, movers) in [(2, 0), (500, 0), (500, 500), (10_000, 1_000), (100_000, 0)] {
+            let sent = sent_in_ten_seconds(members, movers);
+            // The last update may reach beyond the end.
+            let most =
+                10 * MAX_BYTES_PER_SECOND + members * (MAX_BATCH_BYTES + MAX_POSITIONS * POSITION_BYTES);
+            assert!(sent <= most, "{sent} bytes to {members} members");
+        }
+        assert!(sent_in_ten_seconds(500, 0) > 8 * MAX_BYTES_PER_SECOND, "and all of it is used");
+        assert!(sent_in_ten_seconds(2, 0) > 2 * 40 * MAX_BATCH_BYTES, "a small room isn't slowed down");
     }
 
     #[test]
@@ -126,17 +127,10 @@ mod tests {
         let (mut posts, now) = (Posts::default(), Instant::now());
         posts.moved(ViewerId::new(1));
         assert_eq!(posts.due(now, Duration::ZERO), Some(now));
-        posts.take(now);
+        posts.take(2, now);
         posts.moved(ViewerId::new(1));
         let after = |ms| Some(now + Duration::from_millis(ms));
         assert_eq!(posts.due(now, Duration::ZERO), after(200));
         assert_eq!(posts.due(now, Duration::from_millis(100)), after(400));
-    }
-
-    #[test]
-    fn a_message_that_grows_when_written_again_is_refused() {
-        let data = serde_json::from_str(&format!("[1e15{}]", ",1e15".repeat(800))).unwrap();
-        let refused = Posts::default().post(ROOM, ViewerId::new(1), &data);
-        assert_eq!(refused, Err(ClientError::TooLong));
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn stream(
     if request.method == Method::HEAD {
         return Ok(Answer::Head(if is_events { events::head(request.origin) } else { multipart::head() }));
     }
-    let permit = app.capacity.acquire(request.address)?;
+    let permit = app.capacity.acquire(request.client())?;
     let join = |room: &RoomName| app.rooms.join(room, request.visitor(&app.keys, room.of_site()).as_ref());
     let guard = counted_in.map(join).transpose()?;
     let (feed, painting) = app.feeds.open(&app.rooms.open(shown), view, &usual, &request.payer())?;
@@ -62,7 +62,7 @@ pub(super) fn websocket(
     (room, peek): (&RoomName, bool),
     (format, more): (Format, Vec<Topic>),
 ) -> Result<Answer, Refusal> {
-    let permit = app.capacity.acquire(request.address)?;
+    let permit = app.capacity.acquire(request.client())?;
     let is_counted = !peek && request.is_counted();
     let visitor = request.visitor(&app.keys, room.of_site());
     let id = app.feeds.new_viewer_id();

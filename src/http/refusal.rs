@@ -151,6 +151,7 @@ impl Refusal {
             Self::Name(RoomNameError::Site(_)) => "Bad site name",
             Self::Name(RoomNameError::Page(_)) => "Bad page name",
             Self::Gate(GateError::Nameless) => "No Referer sent",
+            Self::Gate(GateError::NotOwnName(_)) => "Server name not set",
             Self::Gate(GateError::NoPresence(_)) => "Reading positions are off here",
             Self::Gate(_) => "Not allowed here",
             Self::Capacity(CapacityError::Total) => "Too many viewers",

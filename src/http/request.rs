@@ -12,6 +12,7 @@ use super::client;
 use super::query::{Query, QueryError};
 use super::wishes::Wishes;
 use crate::gate::Claim;
+use crate::net::address::ClientNetwork;
 use crate::painting::Payer;
 use crate::settings::Settings;
 
@@ -126,9 +127,14 @@ impl<'r> Request<'r> {
         !(is_ignored || self.wishes.not_counted || self.wishes.prefetch)
     }
 
+    /// The network that stands for the client wherever clients are counted or told apart.
+    pub(super) fn client(&self) -> ClientNetwork {
+        ClientNetwork::of(self.address)
+    }
+
     /// The visitor as whom an open page is counted on `site`; `None` if visitors must not be told apart.
     pub(super) fn visitor(&self, keys: &Keys, site: &Site) -> Option<Visitor> {
-        (!self.wishes.no_tracking).then(|| keys.visitor(site, self.address, self.agent))
+        (!self.wishes.no_tracking).then(|| keys.visitor(site, self.client().first_address(), self.agent))
     }
 
     /// The client, which pays for what is painted for it alone.

@@ -1,99 +1,81 @@
-//! A visitor's address: the socket's peer, or what trusted proxies say in a header.
+//! A visitor's address: the socket's peer, or what trusted proxies say in one header; and the network that stands for a client.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use hyper::HeaderMap;
 use ipnet::IpNet;
 
-/// The networks of the proxies whose forwarding headers are believed.
+pub use header::{ClientHeader, ClientHeaderError};
+pub(crate) use network::ClientNetwork;
+
+mod header;
+mod network;
+
+/// The networks of the proxies that are believed, and the one header in which they name the visitor's address.
+///
+/// It is one header, because a proxy passes on every other one as the visitor wrote it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TrustedProxies(Vec<IpNet>);
+pub(crate) struct TrustedProxies {
+    networks: Vec<IpNet>,
+    header: ClientHeader,
+}
 
 impl TrustedProxies {
-    pub(crate) fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    pub(crate) fn new(networks: Vec<IpNet>, header: ClientHeader) -> Self {
+        Self { networks, header }
     }
 
     /// The address of the visitor whose request came from `peer`.
     ///
-    /// Each proxy appends the address of its client, so the list is read from its right end, past trusted addresses, to
-    /// the first address that isn't trusted. Anybody may have written what stands to the left of it. The first header
-    /// present counts: X-Forwarded-For, then Forwarded (RFC 7239), then CF-Connecting-IP. Proxies append to
-    /// X-Forwarded-For by default, and pass the others on as the visitor wrote them.
+    /// Each proxy appends the address of its client, so a list is read from its right end, past trusted addresses, to the
+    /// first address that isn't trusted. Anybody may have written what stands to the left of it, and to the left of an
+    /// entry that is no address. So a header that can't be read leaves the address of the proxy.
     pub(crate) fn visitor(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let peer = peer.to_canonical();
-        if !self.trusts(peer) {
-            return peer;
-        }
-        let hops = hops(headers);
-        let mut visitor = peer;
-        for hop in hops.iter().rev() {
-            // Nothing to the left of an unreadable address can be trusted.
-            let Some(address) = hop else { break };
-            visitor = *address;
-            if !self.trusts(visitor) {
-                break;
+        let mut visitor = peer.to_canonical();
+        let mut hops = self.header.hops(headers);
+        while self.trusts(visitor) {
+            match hops.next() {
+                Some(Some(hop)) => visitor = hop,
+                Some(None) | None => break,
             }
         }
         visitor
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks.iter().any(|network| network.contains(&address))
     }
-}
-
-/// The addresses that the proxies appended, nearest last; `None` for an entry that is not an address.
-fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let list = |name: &str| {
-        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let forwarded_for = list("x-forwarded-for");
-    if !forwarded_for.is_empty() {
-        return forwarded_for.iter().map(|hop| address(hop)).collect();
-    }
-    let forwarded = list("forwarded");
-    if !forwarded.is_empty() {
-        return forwarded.iter().map(|hop| address(for_of(hop)?)).collect();
-    }
-    list("cf-connecting-ip").iter().map(|hop| address(hop)).collect()
-}
-
-/// The `for=` value of one element of Forwarded.
-fn for_of(element: &str) -> Option<&str> {
-    element.split(';').find_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
-    })
-}
-
-/// An address, with or without a port: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]`, `[2001:db8::1]:80`.
-fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    let with_port = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
-    bare.parse::<IpAddr>().ok().or_else(with_port).map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::header::{HeaderName, HeaderValue};
     use proptest::prelude::*;
 
-    fn visitor(peer: &str, headers: &[(&'static str, &str)]) -> String {
-        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+    /// The visitor by the headers of a trusted proxy at 10.0.0.1, which believes this one of them.
+    fn visitor(believed: &str, headers: &[(&str, &[u8])]) -> String {
+        visitor_from("10.0.0.1", believed, headers)
+    }
+
+    fn visitor_from(peer: &str, believed: &str, headers: &[(&str, &[u8])]) -> String {
+        let networks = vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        let proxies = TrustedProxies::new(networks, believed.parse().unwrap());
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(*name, value.parse().unwrap());
+            map.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value).unwrap());
         }
         proxies.visitor(peer.parse().unwrap(), &map).to_string()
     }
 
+    const FORWARDED_FOR: &str = "x-forwarded-for";
+
     #[test]
     fn headers_of_a_peer_that_is_no_proxy_are_ignored() {
-        assert_eq!(visitor("192.0.2.1", &[("x-forwarded-for", "198.51.100.1")]), "192.0.2.1");
-        assert_eq!(visitor("::ffff:192.0.2.1", &[]), "192.0.2.1");
+        let headers: [(&str, &[u8]); 1] = [(FORWARDED_FOR, b"198.51.100.1")];
+        assert_eq!(visitor_from("192.0.2.1", FORWARDED_FOR, &headers), "192.0.2.1");
+        assert_eq!(visitor_from("::ffff:192.0.2.1", FORWARDED_FOR, &[]), "192.0.2.1");
+        assert_eq!(visitor_from("::1", FORWARDED_FOR, &headers), "198.51.100.1");
     }
 
     #[test]
@@ -107,28 +89,85 @@ mod tests {
             ("", "10.0.0.1"),
             ("198.51.100.1:4711", "198.51.100.1"),
             ("2001:db8::1", "2001:db8::1"),
+            ("::ffff:198.51.100.1", "198.51.100.1"),
         ] {
-            assert_eq!(visitor("10.0.0.1", &[("x-forwarded-for", list)]), wanted, "{list}");
+            assert_eq!(visitor(FORWARDED_FOR, &[(FORWARDED_FOR, list.as_bytes())]), wanted, "{list}");
         }
-        let two_lines = [("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "198.51.100.1")];
-        assert_eq!(visitor("10.0.0.1", &two_lines), "198.51.100.1");
+        let two_lines: [(&str, &[u8]); 2] =
+            [(FORWARDED_FOR, b"203.0.113.9"), (FORWARDED_FOR, b"198.51.100.1")];
+        assert_eq!(visitor(FORWARDED_FOR, &two_lines), "198.51.100.1");
     }
 
     #[test]
-    fn other_headers_count_if_x_forwarded_for_is_missing() {
-        let forwarded =
-            ("forwarded", "for=203.0.113.9, proto=https;For=\"[2001:db8::1]:80\";by=x, for=10.1.1.1");
-        assert_eq!(visitor("::1", &[forwarded]), "2001:db8::1");
-        assert_eq!(visitor("::1", &[("forwarded", "for=_hidden")]), "::1");
-        assert_eq!(visitor("::1", &[("cf-connecting-ip", "198.51.100.1")]), "198.51.100.1");
-        let both = [("cf-connecting-ip", "203.0.113.9"), ("x-forwarded-for", "198.51.100.1")];
-        assert_eq!(visitor("::1", &both), "198.51.100.1");
+    fn only_the_named_header_is_believed() {
+        let others: [(&str, &[u8]); 3] = [
+            ("cf-connecting-ip", b"203.0.113.9"),
+            ("forwarded", b"for=203.0.113.9"),
+            ("x-real-ip", b"203.0.113.9"),
+        ];
+        assert_eq!(visitor(FORWARDED_FOR, &others), "10.0.0.1");
+        for unreadable in [&b"\xe9"[..], b"unknown", b"", b"198.51.100.1, \xe9"] {
+            let headers = [&[(FORWARDED_FOR, unreadable)], &others[..]].concat();
+            assert_eq!(visitor(FORWARDED_FOR, &headers), "10.0.0.1", "{unreadable:?}");
+        }
+        let appended: &[u8] = b"\xe9, 198.51.100.1";
+        assert_eq!(
+            visitor(FORWARDED_FOR, &[&[(FORWARDED_FOR, appended)], &others[..]].concat()),
+            "198.51.100.1"
+        );
+        for believed in ["CF-Connecting-IP", "Forwarded", "X-Real-IP"] {
+            assert_eq!(
+                visitor(believed, &[&[(FORWARDED_FOR, appended)], &others[..]].concat()),
+                "203.0.113.9"
+            );
+        }
+    }
+
+    #[test]
+    fn a_header_of_one_address_counts_by_its_last_line() {
+        let believed = "cf-connecting-ip";
+        let lines: [(&str, &[u8]); 2] = [(believed, b"203.0.113.9"), (believed, b"198.51.100.1")];
+        assert_eq!(visitor(believed, &lines), "198.51.100.1");
+        assert_eq!(visitor(believed, &[(believed, b"10.9.9.9")]), "10.9.9.9");
+        assert_eq!(visitor(believed, &[(believed, b" 2001:db8::1 ")]), "2001:db8::1");
+        for unreadable in [&b"203.0.113.9, 198.51.100.1"[..], b"\xe9", b""] {
+            let lines = [(believed, &b"203.0.113.9"[..]), (believed, unreadable)];
+            assert_eq!(visitor(believed, &lines), "10.0.0.1", "{unreadable:?}");
+        }
+        assert_eq!(visitor(believed, &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn forwarded_is_read_as_rfc_7239_writes_it() {
+        for (line, wanted) in [
+            ("for=203.0.113.9, proto=https;For=\"[2001:db8::1]:80\";by=x, for=10.1.1.1", "2001:db8::1"),
+            ("for=203.0.113.9, for=198.51.100.1;host=\"a, for=203.0.113.9\"", "198.51.100.1"),
+            ("for=203.0.113.9, for=198.51.100.1;host=\"a\\\", for=203.0.113.9\"", "198.51.100.1"),
+            ("for=203.0.113.9, for=_hidden", "10.0.0.1"),
+            ("for=203.0.113.9, proto=https", "10.0.0.1"),
+            // A quotation mark that a visitor left open reaches into what the proxy appended.
+            ("for=\", for=198.51.100.1", "10.0.0.1"),
+            ("x=\", for=\"[2001:db8::1]\"", "10.0.0.1"),
+        ] {
+            assert_eq!(visitor("forwarded", &[("forwarded", line.as_bytes())]), wanted, "{line}");
+        }
+        let two_lines: [(&str, &[u8]); 2] = [("forwarded", b"for=\""), ("forwarded", b"for=198.51.100.1")];
+        assert_eq!(visitor("forwarded", &two_lines), "198.51.100.1");
     }
 
     proptest! {
         #[test]
-        fn text_left_of_the_visitor_changes_nothing(junk in "[ -~]{0,60}") {
-            prop_assert_eq!(visitor("10.0.0.1", &[("x-forwarded-for", &format!("{junk}, 198.51.100.1"))]), "198.51.100.1");
+        fn text_left_of_the_visitor_changes_nothing(junk in prop::collection::vec(0x20_u8..=0xff, 0..60)) {
+            prop_assume!(!junk.contains(&0x7f));
+            let list = [&junk[..], b", 198.51.100.1"].concat();
+            prop_assert_eq!(visitor(FORWARDED_FOR, &[(FORWARDED_FOR, &list)]), "198.51.100.1");
+        }
+
+        #[test]
+        fn no_forwarded_of_a_visitor_names_another_address(junk in "[ -~]{0,40}|(for=|\"|\\\\|,|;|203[.]0[.]113[.]9| ){0,12}") {
+            let line = format!("{junk}, for=\"[2001:db8::1]:80\"");
+            let known = visitor("forwarded", &[("forwarded", line.as_bytes())]);
+            prop_assert!(known == "2001:db8::1" || known == "10.0.0.1", "{known}");
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Capacity: how many viewers there may be, in total and from one address. A new viewer never displaces another.
+//! Capacity: how many viewers there may be, in total and from one client, which is an address or, with IPv6, a /64. A new viewer never displaces another.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
 
 use onlookers_rooms::sync::atomic::{AtomicUsize, Ordering};
 use onlookers_rooms::sync::{Arc, Mutex};
+
+use super::address::ClientNetwork;
 
 /// The permits that viewers may hold.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub(crate) struct Capacity {
     limit: usize,
     limit_per_address: Option<usize>,
     taken: AtomicUsize,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    by_address: Mutex<HashMap<ClientNetwork, usize>>,
 }
 
 /// A viewer's permit; dropping it returns it.
@@ -21,7 +22,7 @@ pub(crate) struct Capacity {
 pub(crate) struct Permit {
     capacity: Arc<Capacity>,
     /// Only where the address has a limit. Boxed, which saves a tenth of a viewer where it hasn't.
-    address: Option<Box<IpAddr>>,
+    address: Option<Box<ClientNetwork>>,
 }
 
 /// Why there is no permit.
@@ -43,7 +44,7 @@ impl Capacity {
     ///
     /// # Errors
     /// [`CapacityError`], if there is none left for `address`.
-    pub(crate) fn acquire(self: &Arc<Self>, address: IpAddr) -> Result<Permit, CapacityError> {
+    pub(crate) fn acquire(self: &Arc<Self>, address: ClientNetwork) -> Result<Permit, CapacityError> {
         let one_more = |taken: usize| (taken < self.limit).then_some(taken + 1);
         let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         taken.map_err(|_| CapacityError::Total)?;
@@ -92,24 +93,27 @@ impl std::error::Error for CapacityError {}
 mod tests {
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    const THERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+    fn client(address: &str) -> ClientNetwork {
+        ClientNetwork::of(address.parse().unwrap())
+    }
 
     #[test]
     fn at_the_limit_a_permit_must_be_returned_first() {
         let capacity = Capacity::new(1, None);
-        let first = capacity.acquire(HERE).unwrap();
-        assert_eq!(capacity.acquire(THERE).unwrap_err(), CapacityError::Total);
+        let first = capacity.acquire(client("127.0.0.1")).unwrap();
+        assert_eq!(capacity.acquire(client("2001:db8::1")).unwrap_err(), CapacityError::Total);
         drop(first);
-        assert!(capacity.acquire(THERE).is_ok());
+        assert!(capacity.acquire(client("2001:db8::1")).is_ok());
     }
 
     #[test]
     fn an_address_holds_no_more_than_its_limit() {
         let capacity = Capacity::new(10, Some(1));
-        let first = capacity.acquire(HERE).unwrap();
-        assert_eq!(capacity.acquire(HERE).unwrap_err(), CapacityError::Address);
-        let other = capacity.acquire(THERE).unwrap();
+        let first = capacity.acquire(client("127.0.0.1")).unwrap();
+        assert_eq!(capacity.acquire(client("127.0.0.1")).unwrap_err(), CapacityError::Address);
+        let other = capacity.acquire(client("2001:db8::1")).unwrap();
+        let same = capacity.acquire(client("2001:db8::ffff:1"));
+        assert_eq!(same.unwrap_err(), CapacityError::Address, "another address of the same /64");
         drop((first, other));
         assert_eq!(capacity.taken.load(Ordering::Relaxed), 0);
         assert!(capacity.by_address.lock().is_empty());
@@ -128,10 +132,8 @@ mod interleavings {
             let threads = [1, 1, 2, 3].map(|number: u8| {
                 let (capacity, inside) = (Arc::clone(&capacity), Arc::clone(&inside));
                 thread::spawn(move || {
-                    let Ok(permit) = capacity.acquire(std::net::Ipv4Addr::from([127, 0, 0, number]).into())
-                    else {
-                        return;
-                    };
+                    let address = std::net::Ipv4Addr::from([127, 0, 0, number]).into();
+                    let Ok(permit) = capacity.acquire(ClientNetwork::of(address)) else { return };
                     assert!(inside.fetch_add(1, Ordering::SeqCst) < 2);
                     inside.fetch_sub(1, Ordering::SeqCst);
                     drop(permit);

@@ -1,8 +1,10 @@
 //! The party whose share of the painting time a job uses.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use onlookers_rooms::Site;
+
+use crate::net::address::ClientNetwork;
 
 /// A party with a share of the painting time.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -14,13 +16,9 @@ pub enum Payer {
 }
 
 impl Payer {
-    /// The client with that address. One network of IPv6 (/64) is one client, which has all of its addresses.
+    /// The client with that address.
     pub fn client(address: IpAddr) -> Self {
-        let network = |address: Ipv6Addr| Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX));
-        Self::Client(match address.to_canonical() {
-            IpAddr::V6(address) => network(address).into(),
-            address => address,
-        })
+        Self::Client(ClientNetwork::of(address).first_address())
     }
 }
 

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use onlookers_rooms::{Position, ReaderGuard, ReaderName, RoomName, Site, ViewerId, Visitor};
-use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::app::App;
 use crate::feeds::{self, FeedId, Membership, Published, Topic};
-use crate::wire::protocol::{ClientError, ClientMessage, SessionId};
+use crate::wire::protocol::{ClientError, ClientMessage, Data, SessionId};
 
 /// In how many rooms one connection may be.
 const MAX_ROOMS: usize = 32;
@@ -137,7 +136,7 @@ impl Session {
         Ok(())
     }
 
-    fn post(&mut self, room: Option<&str>, data: &Value) -> Result<(), ClientError> {
+    fn post(&mut self, room: Option<&str>, data: &Data) -> Result<(), ClientError> {
         let id = self.id;
         feeds::post(self.named_room(room)?.membership.group(), id, data)
     }

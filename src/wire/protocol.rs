@@ -1,10 +1,15 @@
 //! Every JSON message that a page and the server exchange, in both directions. `docs/websocket.md` documents them and
 //! `js/onlookers.d.ts` types them; `tests/source/protocol.rs` compares all three.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::Value;
 
 use onlookers_rooms::{Counts, Page, Position, Reader, ReaderName, RoomName, ViewerId};
+
+pub use data::Data;
+
+mod data;
 
 /// A message from a page.
 #[derive(Deserialize, Debug, PartialEq)]
@@ -19,10 +24,25 @@ pub enum ClientMessage {
     Session { id: Option<SessionId> },
     /// My reader is here in the page.
     Presence { position: Position, name: Option<ReaderName>, room: Option<String> },
-    /// Pass this on to everybody else in the room.
-    Message { data: Value, room: Option<String> },
+    /// Pass this on to everybody else in the room. Parsed as a [`ForOthers`].
+    #[serde(skip_deserializing)]
+    Message { data: Data, room: Option<String> },
     /// Answer with a pong.
     Ping,
+}
+
+/// The type of a message from a page, which may have any other fields.
+#[derive(Deserialize)]
+struct Tag<'t> {
+    #[serde(rename = "type", borrow)]
+    name: Cow<'t, str>,
+}
+
+/// The fields of [`ClientMessage::Message`].
+#[derive(Deserialize)]
+struct ForOthers {
+    data: Data,
+    room: Option<String>,
 }
 
 /// A message to a page.
@@ -47,7 +67,7 @@ pub enum ServerMessage<'a> {
         updated_at: u64,
     },
     /// Another viewer sends this to everybody in the room.
-    Message { room: &'a str, from: ViewerId, data: &'a Value },
+    Message { room: &'a str, from: ViewerId, data: &'a Data },
     /// The pages of the site with most open tabs, most first.
     Top { pages: Vec<TopPage> },
     /// A message of the page can't be obeyed: the code is for scripts, the reason for people.
@@ -97,9 +117,7 @@ pub enum ClientError {
     NotEnabled(&'static str),
     /// A viewer that isn't counted has no position.
     OnlyLooking,
-    /// The message is too long to be passed on.
-    TooLong,
-    /// Too many messages wait in this room.
+    /// Too many messages of this page wait in this room.
     Busy,
     /// Too many messages from this connection, which is closed for it.
     TooFast,
@@ -111,11 +129,22 @@ impl ClientMessage {
     /// # Errors
     /// [`ClientError::BadMessage`].
     pub fn parse(text: &str) -> Result<Self, ClientError> {
-        serde_json::from_str(text).map_err(|error| {
+        Self::parse_json(text).map_err(|error| {
             let mut reason = error.to_string();
             reason.truncate(reason.floor_char_boundary(MAX_REASON));
             ClientError::BadMessage(reason)
         })
+    }
+
+    /// An enum with its tag inside parses all fields into values, to look for the tag, and there numbers lose their digits. So
+    /// messages with data are recognised first.
+    fn parse_json(text: &str) -> serde_json::Result<Self> {
+        match serde_json::from_str(text) {
+            Ok(Tag { name }) if name == "message" => {
+                serde_json::from_str(text).map(|ForOthers { data, room }| Self::Message { data, room })
+            }
+            _ => serde_json::from_str(text),
+        }
     }
 }
 
@@ -145,8 +174,7 @@ impl<'a> From<&'a ClientError> for ServerMessage<'a> {
             ClientError::NotThere => ("not-there", "not in that room"),
             ClientError::NotEnabled(reason) => ("not-enabled", *reason),
             ClientError::OnlyLooking => ("only-looking", "a viewer that isn't counted has no position"),
-            ClientError::TooLong => ("too-long", "a message may have 8192 bytes when it is written again"),
-            ClientError::Busy => ("busy", "too many messages wait in this room"),
+            ClientError::Busy => ("busy", "too many of your messages wait in this room"),
             ClientError::TooFast => ("too-fast", "one connection may send 20 messages a second"),
         };
         Self::Error { code, reason }

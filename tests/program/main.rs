@@ -9,3 +9,4 @@ mod command_line;
 mod config;
 mod memory;
 mod reloads;
+mod warnings;

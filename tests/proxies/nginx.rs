@@ -22,6 +22,11 @@ struct Nginx {
 
 impl Nginx {
     fn before(server: SocketAddr) -> Self {
+        Self::with(server, "")
+    }
+
+    /// With more lines in the block for the server.
+    fn with(server: SocketAddr, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let readme = include_str!("../../README.md");
@@ -34,7 +39,7 @@ impl Nginx {
              http {{\n\
                access_log off; proxy_temp_path {path}/p; client_body_temp_path {path}/b; fastcgi_temp_path {path}/f;\n\
                uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;\n\
-               server {{ listen unix:{path}/socket; location / {{ {location} }} }}\n\
+               server {{ listen unix:{path}/socket; location / {{ {location} {more} }} }}\n\
              }}\n"
         );
         std::fs::write(folder.path().join("conf"), config).unwrap();
@@ -131,4 +136,37 @@ fn nginx_passes_each_picture_on_and_tells_when_a_page_has_gone() {
     other.wait_for(2);
     drop(page);
     other.wait_for(1);
+}
+
+#[test]
+fn a_visitor_behind_nginx_cannot_choose_an_address() {
+    // The book's line for nginx, and an outer proxy on the socket that vouches for the visitor.
+    let line =
+        include_str!("../../docs/behind-a-proxy.md").lines().find(|line| line.contains("X-Forwarded-For $"));
+    let line = line.expect("the book's line for nginx").trim();
+    let from = "set_real_ip_from unix:; real_ip_header X-Test-Peer;";
+    let server = TestServer::quiet(&["--trust-proxy", "127.0.0.0/8", "--max-per-address", "1"]);
+    let nginx = Nginx::with(server.address, &format!("{line} {from}"));
+    let status = |peer: &str, forged: &[u8]| {
+        let mut page = nginx.connect();
+        page.set_read_timeout(Some(DEADLINE)).unwrap();
+        let head = format!(
+            "GET /online.png?u=1 HTTP/1.0\r\nHost: count.example\r\nReferer: https://example.com/\r\nX-Test-Peer: {peer}\r\n"
+        );
+        page.write_all(&[head.as_bytes(), forged, b"\r\n\r\n"].concat()).unwrap();
+        let mut status = [0; 12];
+        page.read_exact(&mut status).unwrap();
+        (String::from_utf8_lossy(&status[9..]).into_owned(), page)
+    };
+    let (first, _page) = status("198.51.100.1", b"X-Nothing: 1");
+    assert_eq!(first, "200");
+    for forged in [
+        &b"X-Forwarded-For: \xe9\r\nCF-Connecting-IP: 203.0.113.1"[..],
+        b"X-Forwarded-For: \xe9\r\nForwarded: for=203.0.113.2",
+        b"X-Forwarded-For: 203.0.113.3",
+        b"X-Forwarded-For: 203.0.113.4, 127.0.0.1\r\nX-Real-IP: 203.0.113.5",
+    ] {
+        assert_eq!(status("198.51.100.1", forged).0, "503", "{}", String::from_utf8_lossy(forged));
+    }
+    assert_eq!(status("198.51.100.2", b"X-Forwarded-For: \xe9").0, "200", "another visitor has a place");
 }

@@ -63,7 +63,7 @@ fn a_site_may_be_spelled_in_its_own_alphabet() {
 
 #[test]
 fn only_pages_of_this_server_count_for_another_site() {
-    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let server = TestServer::quiet(&["--allow", "example.com", "--name", "counter.example"]);
     let with = |referer: &str, site: &str| {
         let mut client = Client::connect(server.address);
         let line = format!("GET /online.png?site={site}&u=1 HTTP/1.1");
@@ -108,7 +108,7 @@ fn the_demo_page_shows_the_tag_with_the_requested_host() {
 
 #[test]
 fn the_embed_page_counts_for_the_page_around_it() {
-    let server = TestServer::quiet(&["--allow", "example.com:8080", "--allow", "counter.example"]);
+    let server = TestServer::quiet(&["--allow", "example.com:8080", "--name", "counter.example"]);
     let response =
         get(server.address, "/embed", &["Referer: https://example.com:8080/post", "Sec-Fetch-Dest: iframe"]);
     response.assert_safe();

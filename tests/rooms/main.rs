@@ -13,3 +13,4 @@ mod names;
 mod pages;
 mod presence;
 mod reading;
+mod server_names;

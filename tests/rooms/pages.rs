@@ -194,6 +194,22 @@ fn a_viewer_over_the_limit_gets_a_picture_and_503() {
 }
 
 #[test]
+fn addresses_of_one_ipv6_network_are_one_client() {
+    let server = TestServer::quiet(&["--max-per-address", "2", "--trust-proxy", "127.0.0.0/8"]);
+    let addresses = ["2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"];
+    let [one, same, other] = addresses.map(|address| format!("X-Forwarded-For: {address}"));
+    let mut inside = view(server.address, "count=visitors", &[&one]);
+    let _same = view(server.address, "", &[&same]);
+    let line = "GET /online.png?u=1 HTTP/1.1";
+    let answer = Client::ask(server.address, request(line, &["Referer: https://example.com/", &same]));
+    assert_eq!(answer.status, 503);
+    let _other = view(server.address, "", &[&other]);
+    inside.wait_for(2);
+    let counts = Client::ask(server.address, request("GET /count/example.com.json HTTP/1.1", &[]));
+    assert!(counts.text().contains("\"pages\":3,\"visitors\":2"), "{counts:?}");
+}
+
+#[test]
 fn a_page_or_site_too_many_gets_503_and_drops_nobody() {
     let server = TestServer::quiet(&["--max-pages-per-site", "2", "--max-sites", "2"]);
     let mut inside = view(server.address, "page=/a", &[]);

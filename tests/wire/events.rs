@@ -162,7 +162,8 @@ fn head_gets_the_same_head_and_is_not_counted() {
 /// For each request: the status, and the origin whose scripts may read the answer.
 #[test]
 fn a_page_listens_to_its_own_site_and_to_no_other() {
-    let server = TestServer::quiet(&["--allow", "example.com", "--allow", "*.example.org"]);
+    let allowed = ["--allow", "example.com", "--allow", "*.example.org", "--name", "counter.example"];
+    let server = TestServer::quiet(&allowed);
     let own = "Referer: http://counter.example/live";
     for (path, headers, status, readable) in [
         (PAGE, &[ORIGIN][..], 200, Some("https://example.com")),

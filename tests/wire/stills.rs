@@ -136,6 +136,24 @@ fn an_unchanged_still_gets_304() {
 }
 
 #[test]
+fn samples_are_those_of_the_demo_page() {
+    let server = TestServer::quiet(&[]);
+    let page = ask(server.address, "/", &[]);
+    let shown: Vec<_> =
+        page.text().split("src=\"sample/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(shown.len() > 5, "{shown:?}");
+    for sample in shown.into_iter().chain(["1234.png?style=flat", "1234.svg?peak=1"]) {
+        let answer = ask(server.address, &format!("/sample/{}", sample.replace("&amp;", "&")), &[]);
+        assert_eq!(answer.status, 200, "{sample}");
+    }
+    for other in
+        ["1235.svg", "0.png", "01234.svg", "+1234.svg", "1234.gif", "1234", "1234.svg/x", "x.svg", ""]
+    {
+        assert_eq!(ask(server.address, &format!("/sample/{other}"), &[]).status, 404, "{other}");
+    }
+}
+
+#[test]
 fn counts_are_available_as_json_and_text() {
     let server = TestServer::quiet(&[]);
     let nobody = serde_json::json!({

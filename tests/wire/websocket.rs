@@ -114,7 +114,7 @@ fn a_page_joins_at_most_32_rooms_of_its_own_site() {
 
 #[test]
 fn only_allowed_pages_open_a_websocket() {
-    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let server = TestServer::quiet(&["--allow", "example.com", "--name", "counter.example"]);
     let path = "/ws/example.com/posts/1";
     let upgrade = get(server.address, path, &["Origin: https://example.com"]);
     assert_eq!((upgrade.status, upgrade.header("upgrade")), (426, Some("websocket")), "{upgrade:?}");

@@ -26,6 +26,7 @@ pub mod registry;
 #[doc(hidden)]
 pub mod sync;
 
+mod early_marks;
 mod guard;
 mod limits;
 mod marks;

@@ -3,9 +3,9 @@
 use std::hash::Hash;
 use std::time::Instant;
 
+use crate::early_marks::EarlyMarks;
 use crate::guard::CountGuard;
 use crate::limits::{LimitReached, Limits};
-use crate::marks::EarlyMarks;
 use crate::name::{RoomName, Site};
 use crate::pages::PageHash;
 use crate::position::Position;
@@ -41,9 +41,8 @@ impl Rooms {
         let (site, page) = self.open_site(name);
         let guard = CountGuard::new(site, page.zip(name.as_page()), visitor, &self.limits)?;
         if let Some(visitor) = visitor {
-            for position in self.early.take(name, visitor, Instant::now) {
-                guard.reach(visitor, position);
-            }
+            let early = self.early.take(name, visitor, Instant::now);
+            early.inspect(|position| guard.reach(visitor, *position));
         }
         Ok(guard)
     }

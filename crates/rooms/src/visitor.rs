@@ -47,6 +47,8 @@ impl Keys {
     }
 
     /// The visitor of `site` at `address` with this User-Agent. To another site it is another visitor.
+    ///
+    /// A client that can have many addresses, as with IPv6, has to be given by one that stands for all of them.
     pub fn visitor(&self, site: &Site, address: IpAddr, agent: &[u8]) -> Visitor {
         self.visitor_on(today(), site, address, agent)
     }

@@ -10,6 +10,7 @@ use socket2::SockRef;
 use super::*;
 use crate::config::Cli;
 use crate::feeds::{FeedRef, Feeds, Published, View};
+use crate::net::address::ClientNetwork;
 use crate::net::capacity::Capacity;
 use crate::painting::{Painter, Payer, Pictures};
 use crate::transport::socket::Socket;
@@ -69,7 +70,7 @@ fn admit(event_loop: &mut EventLoop, app: &App, server: TcpStream) -> FeedRef {
     let guard = Some(app.rooms.join(&room(), None).unwrap());
     let opener = Payer::client(Ipv4Addr::LOCALHOST.into());
     let (feed, _) = app.feeds.open(&app.rooms.open(&room()), view.clone(), &view, &opener).unwrap();
-    let permit = app.capacity.acquire(Ipv4Addr::LOCALHOST.into()).unwrap();
+    let permit = app.capacity.acquire(ClientNetwork::of(Ipv4Addr::LOCALHOST.into())).unwrap();
     let (opening, hangs_up_late) = (Opening::Pictures, false);
     let grant = StreamGrant { opening, feed: Arc::clone(&feed), guard, permit, hangs_up_late };
     let taken = Taken { socket: Socket::from(server), grant: Grant::Stream(grant), unread: Box::default() };

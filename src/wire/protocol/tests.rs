@@ -2,6 +2,10 @@ use onlookers_rooms::PageQuery;
 
 use super::*;
 
+fn data(text: &str) -> Data {
+    serde_json::from_str(text).unwrap()
+}
+
 #[test]
 fn messages_are_parsed_or_refused() {
     let room = || "example.com/a".to_owned();
@@ -18,7 +22,11 @@ fn messages_are_parsed_or_refused() {
             r#"{"type":"presence","position":1}"#,
             ClientMessage::Presence { position: 1.0.try_into().unwrap(), name: None, room: None },
         ),
-        (r#"{"type":"message","data":null}"#, ClientMessage::Message { data: Value::Null, room: None }),
+        (r#"{"type":"message","data":null}"#, ClientMessage::Message { data: data("null"), room: None }),
+        (
+            r#"{"room":"example.com/a","data": 1e400 ,"type":"\u006dessage"}"#,
+            ClientMessage::Message { data: data("1e400"), room: Some(room()) },
+        ),
     ] {
         assert_eq!(ClientMessage::parse(text), Ok(wanted), "{text}");
     }
@@ -31,6 +39,11 @@ fn messages_are_parsed_or_refused() {
         r#"{"type":"join"}"#,
         r#"{"type":"join","room":1}"#,
         r#"{"type":"session","id":""}"#,
+        r#"{"type":"message"}"#,
+        r#"{"type":"message","data":[1,]}"#,
+        r#"{"type":"message","data":1,"data":2}"#,
+        r#"{"type":"message","data":1,"room":1}"#,
+        r#"{"type":"message","data":1} 2"#,
     ] {
         let refused = ClientMessage::parse(text);
         assert!(matches!(refused, Err(ClientError::BadMessage(why)) if !why.is_empty()), "{text}");

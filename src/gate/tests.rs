@@ -1,0 +1,124 @@
+use super::*;
+use proptest::prelude::*;
+
+fn gate(patterns: &[&str]) -> Gate {
+    let gate = Gate::new(patterns.iter().map(|text| text.parse().unwrap()).collect());
+    if patterns.is_empty() { gate } else { gate.named(vec!["count.example".parse().unwrap()]) }
+}
+
+fn from_page(referer: &str) -> Claim<'_> {
+    Claim { referer: Some(referer.as_bytes()), host: Some(b"count.example"), ..Claim::default() }
+}
+
+fn admitted(gate: &Gate, claim: &Claim<'_>) -> Option<String> {
+    gate.admit(claim).ok().map(|admission| admission.site.to_string())
+}
+
+#[test]
+fn an_open_gate_admits_each_site_to_its_own_count() {
+    let open = gate(&[]);
+    assert_eq!(admitted(&open, &from_page("https://a.example/x")).as_deref(), Some("a.example"));
+    assert_eq!(admitted(&open, &from_page("https://b.example/x")).as_deref(), Some("b.example"));
+}
+
+#[test]
+fn without_a_referer_only_open_gates_admit_image_loads() {
+    let image = Claim { destination: Some(b"image"), ..Claim::default() };
+    let typed = Claim { destination: Some(b"document"), ..Claim::default() };
+    assert_eq!(admitted(&gate(&[]), &image).as_deref(), Some(""));
+    assert_eq!(gate(&[]).admit(&typed), Err(GateError::Direct));
+    assert_eq!(gate(&[]).admit(&Claim::default()), Err(GateError::Direct));
+    assert_eq!(gate(&[]).admit(&Claim { referer: Some(b""), ..Claim::default() }), Err(GateError::Direct));
+    assert_eq!(gate(&["example.com"]).admit(&image), Err(GateError::Nameless));
+}
+
+#[test]
+fn a_closed_gate_admits_its_sites_and_its_own_pages() {
+    let closed = gate(&["example.com", "*.example.org"]);
+    for referer in ["https://example.com/", "http://EXAMPLE.com:8080/", "https://a.b.example.org/"] {
+        assert!(admitted(&closed, &from_page(referer)).is_some(), "{referer}");
+    }
+    assert_eq!(admitted(&closed, &from_page("http://count.example/")).as_deref(), Some("count.example"));
+    for referer in ["https://example.org/", "https://badexample.com/", "https://example.com.evil.example/"] {
+        assert!(matches!(closed.admit(&from_page(referer)), Err(GateError::NotAllowed(_))), "{referer}");
+    }
+}
+
+#[test]
+fn only_this_servers_pages_speak_for_another_site() {
+    let closed = gate(&["example.com"]);
+    let speak = |referer, site| Claim { site: Some(site), ..from_page(referer) };
+    let embed = "https://count.example/embed";
+    assert_eq!(admitted(&closed, &speak(embed, "example.com")).as_deref(), Some("example.com"));
+    assert_eq!(admitted(&closed, &speak(embed, "evil.example")), None);
+    assert_eq!(closed.admit(&speak(embed, "..")), Err(GateError::BadSite(SiteError::Host)));
+    let open = gate(&[]);
+    assert_eq!(
+        admitted(&open, &speak("https://evil.example/", "example.com")).as_deref(),
+        Some("evil.example")
+    );
+}
+
+#[test]
+fn a_host_that_is_no_name_of_the_server_has_no_own_pages() {
+    let rebound = |host: &'static str, referer: &'static str| Claim {
+        referer: Some(referer.as_bytes()),
+        host: Some(host.as_bytes()),
+        site: Some("example.com"),
+        ..Claim::default()
+    };
+    let evil = rebound("evil.example", "http://evil.example/");
+    let closed = Gate::new(vec!["example.com".parse().unwrap()]);
+    let refused = Err(GateError::NotOwnName("evil.example".parse().unwrap()));
+    assert_eq!(closed.admit(&evil), refused);
+    assert_eq!(gate(&["example.com"]).admit(&evil), refused);
+    assert_eq!(
+        Gate::default().named(vec!["count.example".parse().unwrap()]).admit(&evil),
+        Ok(Admission { site: "evil.example".parse().unwrap() })
+    );
+    assert_eq!(
+        admitted(&Gate::default(), &evil).as_deref(),
+        Some("example.com"),
+        "any name, as long as all may embed"
+    );
+    for (host, page) in [("localhost:9192", "http://localhost:9192/"), ("192.0.2.1", "http://192.0.2.1/")] {
+        assert_eq!(admitted(&closed, &rebound(host, page)).as_deref(), Some("example.com"), "{host}");
+    }
+    let named = rebound("count.example:8080", "http://count.example:8080/live");
+    assert_eq!(admitted(&gate(&["example.com"]), &named).as_deref(), Some("example.com"));
+    assert_eq!(admitted(&closed, &named), None);
+}
+
+#[test]
+fn a_referer_that_is_no_url_is_refused() {
+    for referer in ["about:blank", "android-app://com.example/", "nonsense", "https:///"] {
+        assert!(matches!(gate(&[]).admit(&from_page(referer)), Err(GateError::BadReferer(_))), "{referer}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_claim_admits_another_site(
+        referer in prop::option::of(prop::collection::vec(any::<u8>(), 0..80)),
+        host in prop::option::of("[a-z.:0-9]{0,20}"),
+        site in prop::option::of("\\PC{0,20}"),
+        destination in prop::option::of("image|document|iframe|x"),
+    ) {
+        let claim = Claim {
+            referer: referer.as_deref(),
+            host: host.as_deref().map(str::as_bytes),
+            destination: destination.as_deref().map(str::as_bytes),
+            site: site.as_deref(),
+        };
+        if let Ok(Admission { site }) = gate(&["example.com"]).admit(&claim) {
+            let is_own = is_at(&site, claim.host) && gate(&["example.com"]).has_name(site.host());
+            prop_assert!(site.host() == "example.com" || is_own);
+        }
+    }
+
+    #[test]
+    fn hosts_below_a_pattern_are_admitted_and_no_others(host in "([a-c]{1,2}\\.){0,3}(example|xexample)\\.com") {
+        let is_admitted = admitted(&gate(&["*.example.com"]), &from_page(&format!("https://{host}/"))).is_some();
+        prop_assert_eq!(is_admitted, host.ends_with(".example.com"));
+    }
+}

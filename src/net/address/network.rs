@@ -1,0 +1,59 @@
+//! The network by which a client is known.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The network that stands for one client: an IPv4 address, or the /64 of an IPv6 address.
+///
+/// A /64 is what one subscriber or one machine gets (RFC 6177, RFC 8273), and it can have any address in it for every
+/// connection. So limits, and what tells visitors apart, must go by the /64. Networks that are allowed or ignored by the
+/// configuration are compared with the whole address instead.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ClientNetwork(IpAddr);
+
+impl ClientNetwork {
+    /// The network of a client at `address`.
+    pub(crate) fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => prefix(address),
+            address => address,
+        })
+    }
+
+    /// Its lowest address: one for each network.
+    pub(crate) fn first_address(self) -> IpAddr {
+        self.0
+    }
+}
+
+fn prefix(address: Ipv6Addr) -> IpAddr {
+    match address.segments() {
+        // A translator's prefix (RFC 6052) has all of IPv4 in one /64, in the last 32 bits.
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => Ipv4Addr::from_bits(address.to_bits() as u32).into(),
+        [a, b, c, d, ..] => Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(address: &str) -> ClientNetwork {
+        ClientNetwork::of(address.parse().unwrap())
+    }
+
+    #[test]
+    fn addresses_of_ipv6_in_one_64_are_one_client() {
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn each_address_of_ipv4_is_a_client_however_it_is_written() {
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_ne!(of("::ffff:192.0.2.1"), of("::ffff:192.0.2.2"));
+        assert_ne!(of("64:ff9b::192.0.2.1"), of("64:ff9b::192.0.2.2"));
+        for same in ["::ffff:192.0.2.1", "64:ff9b::192.0.2.1"] {
+            assert_eq!(of(same), of("192.0.2.1"));
+        }
+    }
+}
