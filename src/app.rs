@@ -3,9 +3,10 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onlookers_picture::Themes;
-use onlookers_rooms::{Keys, LimitReached, RoomName, Rooms, ViewerId, Visitor};
+use onlookers_rooms::{Keys, LimitReached, RoomName, Rooms, Site, ViewerId, Visitor};
 
 use crate::feeds::{Feeds, Membership, Topic};
+use crate::net::address::ClientNetwork;
 use crate::net::capacity::Capacity;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
@@ -31,6 +32,13 @@ impl App {
     /// Puts `settings` into force. Open streams stay open.
     pub(crate) fn replace_settings(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// The site that a client is charged a page of if it opens `room`: one of its pages, which nobody has open. Clients of a
+    /// private network are charged nothing, as they may be all visitors of a site behind a proxy.
+    pub(crate) fn page_of<'r>(&self, room: &'r RoomName, client: ClientNetwork) -> Option<&'r Site> {
+        let is_charged = client.is_public() && room.as_page().is_some() && self.rooms.find(room).is_none();
+        is_charged.then(|| room.of_site())
     }
 
     /// Makes a WebSocket a member of the group that receives `topic` of a room. With `visitor` it is counted in the room,

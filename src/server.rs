@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::feeds::Feeds;
 use crate::http;
-use crate::net::capacity::Capacity;
+use crate::net::capacity::{Capacity, CapacityLimits};
 use crate::net::listen;
 use crate::net::open_files::{self, SpareFile};
 use crate::painting::{Painter, Pictures};
@@ -77,7 +77,12 @@ impl Server {
             painter,
             pictures,
             themes: themes::load(config.themes.as_deref(), &config.font).map_err(io::Error::other)?,
-            capacity: Capacity::new(max_viewers, config.max_per_address.map(usize::from)),
+            capacity: Capacity::new(CapacityLimits {
+                total: max_viewers,
+                places_per_client: config.max_per_address.map(usize::from),
+                // Ten clients can't take more than half of a site's pages.
+                pages_per_client: config.max_pages_per_site.get().div_ceil(20),
+            }),
         });
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
         loops.start(&app)?;

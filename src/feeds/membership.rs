@@ -5,19 +5,22 @@ use std::sync::atomic::Ordering;
 use onlookers_rooms::{CountGuard, LimitReached, ViewerId};
 
 use super::{GroupRef, Topic};
+use crate::net::capacity::Place;
 
 /// A viewer's place in a group, and in the count of its room if it is counted there.
 pub(crate) struct Membership {
     group: GroupRef,
     id: ViewerId,
     guard: Option<CountGuard>,
+    /// What its client is charged for it; dropped after the guard, which may be what keeps the room.
+    place: Option<Box<Place>>,
 }
 
 impl Membership {
     /// A member that isn't counted and isn't announced.
     pub(crate) fn observer(group: GroupRef, id: ViewerId) -> Self {
         group.members.fetch_add(1, Ordering::Relaxed);
-        Self { group, id, guard: None }
+        Self { group, id, guard: None, place: None }
     }
 
     /// A member that joins the room by `join`. The join is announced with the count that it is in, so the notice is put
@@ -42,6 +45,12 @@ impl Membership {
             }
         }
         Ok(member)
+    }
+
+    /// The same, with what its client is charged for it.
+    pub(crate) fn with_place(mut self, place: Option<Box<Place>>) -> Self {
+        self.place = place;
+        self
     }
 
     pub(crate) fn group(&self) -> &GroupRef {

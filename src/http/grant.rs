@@ -32,7 +32,8 @@ pub(super) fn stream(
     if request.method == Method::HEAD {
         return Ok(Answer::Head(if is_events { events::head(request.origin) } else { multipart::head() }));
     }
-    let permit = app.capacity.acquire(request.client())?;
+    let client = request.client();
+    let permit = app.capacity.acquire(client, counted_in.and_then(|room| app.page_of(room, client)))?;
     let join = |room: &RoomName| app.rooms.join(room, request.visitor(&app.keys, room.of_site()).as_ref());
     let guard = counted_in.map(join).transpose()?;
     let (feed, painting) = app.feeds.open(&app.rooms.open(shown), view, &usual, &request.payer())?;
@@ -62,8 +63,9 @@ pub(super) fn websocket(
     (room, peek): (&RoomName, bool),
     (format, more): (Format, Vec<Topic>),
 ) -> Result<Answer, Refusal> {
-    let permit = app.capacity.acquire(request.client())?;
-    let is_counted = !peek && request.is_counted();
+    let (client, is_counted) = (request.client(), !peek && request.is_counted());
+    let page_of = if is_counted { app.page_of(room, client) } else { None };
+    let permit = app.capacity.acquire(client, page_of)?;
     let visitor = request.visitor(&app.keys, room.of_site());
     let id = app.feeds.new_viewer_id();
     let topic = if format == Format::Number { Topic::Number } else { Topic::Counts };
@@ -74,7 +76,7 @@ pub(super) fn websocket(
     for topic in more {
         memberships.push(app.join_group(&RoomName::site(site.clone()), topic, id, None)?);
     }
-    let session = Session::new(id, site, visitor, is_counted);
+    let session = Session::new(id, client, site, visitor, is_counted);
     let grant = WebSocketGrant { key, session, format, memberships, permit };
     Ok(Answer::TakeOver(Grant::WebSocket(Box::new(grant))))
 }

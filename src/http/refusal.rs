@@ -155,7 +155,7 @@ impl Refusal {
             Self::Gate(GateError::NoPresence(_)) => "Reading positions are off here",
             Self::Gate(_) => "Not allowed here",
             Self::Capacity(CapacityError::Total) => "Too many viewers",
-            Self::Capacity(CapacityError::Address) => "Too many pages open",
+            Self::Capacity(CapacityError::Address | CapacityError::Pages) => "Too many pages open",
             Self::Rooms(LimitReached::Sites) => "Too many sites",
             Self::Rooms(LimitReached::Pages) => "Too many pages",
             Self::Busy(_) => "Too much to paint",

@@ -1,8 +1,11 @@
-//! Capacity: how many viewers there may be, in total and from one client, which is an address or, with IPv6, a /64. A new viewer never displaces another.
+//! Capacity: how many viewers there may be in total, and what one client may hold: an address or, with IPv6, a /64. A new
+//! viewer never displaces another.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 
+use onlookers_rooms::Site;
 use onlookers_rooms::sync::atomic::{AtomicUsize, Ordering};
 use onlookers_rooms::sync::{Arc, Mutex};
 
@@ -11,18 +14,40 @@ use super::address::ClientNetwork;
 /// The permits that viewers may hold.
 #[derive(Debug)]
 pub(crate) struct Capacity {
-    limit: usize,
-    limit_per_address: Option<usize>,
+    limits: CapacityLimits,
     taken: AtomicUsize,
-    by_address: Mutex<HashMap<ClientNetwork, usize>>,
+    by_client: Mutex<HashMap<ClientNetwork, usize>>,
+    /// How many pages of a site a client has opened that nobody had open.
+    pages: Mutex<HashMap<(Site, ClientNetwork), usize>>,
+}
+
+/// How much there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CapacityLimits {
+    /// Viewers in total.
+    pub(crate) total: usize,
+    /// Places of one client: its viewers, and the rooms that they have joined besides their first.
+    pub(crate) places_per_client: Option<usize>,
+    /// Pages of one site that one client may open and that nobody had open.
+    pub(crate) pages_per_client: usize,
 }
 
 /// A viewer's permit; dropping it returns it.
 #[derive(Debug)]
 pub(crate) struct Permit {
     capacity: Arc<Capacity>,
-    /// Only where the address has a limit. Boxed, which saves a tenth of a viewer where it hasn't.
-    address: Option<Box<ClientNetwork>>,
+    _place: Option<Box<Place>>,
+}
+
+/// What a client is charged for being in a room; dropping it ends that. There is none where it is charged nothing, which
+/// saves a tenth of a viewer.
+#[derive(Debug)]
+pub(crate) struct Place {
+    capacity: Arc<Capacity>,
+    client: ClientNetwork,
+    is_counted: bool,
+    /// The site, if the room is a page that nobody had open.
+    page_of: Option<Site>,
 }
 
 /// Why there is no permit.
@@ -30,50 +55,97 @@ pub(crate) struct Permit {
 pub(crate) enum CapacityError {
     /// The server has as many viewers as it may have.
     Total,
-    /// The address has as many viewers as it may have.
+    /// The client is in as many rooms as it may be.
     Address,
+    /// The client has opened as many pages of the site as it may.
+    Pages,
 }
 
 impl Capacity {
-    /// `limit` permits in total, of which one address may hold at most `limit_per_address`.
-    pub(crate) fn new(limit: usize, limit_per_address: Option<usize>) -> Arc<Self> {
-        Arc::new(Self { limit, limit_per_address, taken: AtomicUsize::new(0), by_address: Mutex::default() })
+    pub(crate) fn new(limits: CapacityLimits) -> Arc<Self> {
+        let (taken, by_client, pages) = (AtomicUsize::new(0), Mutex::default(), Mutex::default());
+        Arc::new(Self { limits, taken, by_client, pages })
     }
 
-    /// Takes a permit.
+    /// Takes a permit for a viewer, and its place in a room; `page_of` is the site, if that is a page that nobody has open.
     ///
     /// # Errors
-    /// [`CapacityError`], if there is none left for `address`.
-    pub(crate) fn acquire(self: &Arc<Self>, address: ClientNetwork) -> Result<Permit, CapacityError> {
-        let one_more = |taken: usize| (taken < self.limit).then_some(taken + 1);
+    /// [`CapacityError`], if there is none left for `client`.
+    pub(crate) fn acquire(
+        self: &Arc<Self>,
+        client: ClientNetwork,
+        page_of: Option<&Site>,
+    ) -> Result<Permit, CapacityError> {
+        let one_more = |taken: usize| (taken < self.limits.total).then_some(taken + 1);
         let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         taken.map_err(|_| CapacityError::Total)?;
         // From here on dropping the permit returns it.
-        let mut permit = Permit { capacity: Arc::clone(self), address: None };
-        if let Some(limit) = self.limit_per_address {
-            let mut by_address = self.by_address.lock();
-            let taken = by_address.entry(address).or_default();
-            if *taken >= limit {
-                drop(by_address);
+        let mut permit = Permit { capacity: Arc::clone(self), _place: None };
+        permit._place = self.place(client, page_of)?;
+        Ok(permit)
+    }
+
+    /// Takes a place in a room for a viewer that is in, or that has just got its permit.
+    ///
+    /// # Errors
+    /// [`CapacityError`], if there is none left for `client`.
+    pub(crate) fn place(
+        self: &Arc<Self>,
+        client: ClientNetwork,
+        page_of: Option<&Site>,
+    ) -> Result<Option<Box<Place>>, CapacityError> {
+        if self.limits.places_per_client.is_none() && page_of.is_none() {
+            return Ok(None);
+        }
+        let mut place = Place { capacity: Arc::clone(self), client, is_counted: false, page_of: None };
+        if let Some(limit) = self.limits.places_per_client {
+            place.is_counted = add(&self.by_client, client, limit);
+            if !place.is_counted {
                 return Err(CapacityError::Address);
             }
-            *taken += 1;
-            permit.address = Some(Box::new(address));
         }
-        Ok(permit)
+        if let Some(site) = page_of {
+            if !add(&self.pages, (site.clone(), client), self.limits.pages_per_client) {
+                return Err(CapacityError::Pages);
+            }
+            place.page_of = Some(site.clone());
+        }
+        Ok(Some(Box::new(place)))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.capacity.taken.fetch_sub(1, Ordering::Relaxed);
-        let Some(address) = self.address.as_deref() else { return };
-        let mut by_address = self.capacity.by_address.lock();
-        if let Some(taken) = by_address.get_mut(address) {
-            *taken -= 1;
-            if *taken == 0 {
-                by_address.remove(address);
-            }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.is_counted {
+            remove(&self.capacity.by_client, &self.client);
+        }
+        if let Some(site) = self.page_of.take() {
+            remove(&self.capacity.pages, &(site, self.client));
+        }
+    }
+}
+
+/// Counts one more of `key`, unless there are `limit` already.
+fn add<K: Hash + Eq>(counts: &Mutex<HashMap<K, usize>>, key: K, limit: usize) -> bool {
+    let mut counts = counts.lock();
+    let count = counts.entry(key).or_default();
+    let is_added = *count < limit;
+    *count += usize::from(is_added);
+    is_added
+}
+
+fn remove<K: Hash + Eq>(counts: &Mutex<HashMap<K, usize>>, key: &K) {
+    let mut counts = counts.lock();
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
         }
     }
 }
@@ -82,12 +154,18 @@ impl fmt::Display for CapacityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Total => "the server has as many viewers as it may have",
-            Self::Address => "the address has as many viewers as it may have",
+            Self::Address => "the client is in as many rooms as it may be",
+            Self::Pages => "the client has opened as many pages of the site as it may",
         })
     }
 }
 
 impl std::error::Error for CapacityError {}
+
+#[cfg(test)]
+fn limits(total: usize, places_per_client: Option<usize>) -> CapacityLimits {
+    CapacityLimits { total, places_per_client, pages_per_client: 2 }
+}
 
 #[cfg(test)]
 mod tests {
@@ -99,24 +177,24 @@ mod tests {
 
     #[test]
     fn at_the_limit_a_permit_must_be_returned_first() {
-        let capacity = Capacity::new(1, None);
-        let first = capacity.acquire(client("127.0.0.1")).unwrap();
-        assert_eq!(capacity.acquire(client("2001:db8::1")).unwrap_err(), CapacityError::Total);
+        let capacity = Capacity::new(limits(1, None));
+        let first = capacity.acquire(client("127.0.0.1"), None).unwrap();
+        assert_eq!(capacity.acquire(client("2001:db8::1"), None).unwrap_err(), CapacityError::Total);
         drop(first);
-        assert!(capacity.acquire(client("2001:db8::1")).is_ok());
+        assert!(capacity.acquire(client("2001:db8::1"), None).is_ok());
     }
 
     #[test]
     fn an_address_holds_no_more_than_its_limit() {
-        let capacity = Capacity::new(10, Some(1));
-        let first = capacity.acquire(client("127.0.0.1")).unwrap();
-        assert_eq!(capacity.acquire(client("127.0.0.1")).unwrap_err(), CapacityError::Address);
-        let other = capacity.acquire(client("2001:db8::1")).unwrap();
-        let same = capacity.acquire(client("2001:db8::ffff:1"));
+        let capacity = Capacity::new(limits(10, Some(1)));
+        let first = capacity.acquire(client("127.0.0.1"), None).unwrap();
+        assert_eq!(capacity.acquire(client("127.0.0.1"), None).unwrap_err(), CapacityError::Address);
+        let other = capacity.acquire(client("2001:db8::1"), None).unwrap();
+        let same = capacity.acquire(client("2001:db8::ffff:1"), None);
         assert_eq!(same.unwrap_err(), CapacityError::Address, "another address of the same /64");
         drop((first, other));
         assert_eq!(capacity.taken.load(Ordering::Relaxed), 0);
-        assert!(capacity.by_address.lock().is_empty());
+        assert!(capacity.by_client.lock().is_empty());
     }
 }
 
@@ -128,12 +206,12 @@ mod interleavings {
     #[test]
     fn a_permit_is_held_once_and_none_is_lost() {
         let turns = || {
-            let (capacity, inside) = (Capacity::new(2, Some(1)), Arc::new(AtomicUsize::new(0)));
+            let (capacity, inside) = (Capacity::new(limits(2, Some(1))), Arc::new(AtomicUsize::new(0)));
             let threads = [1, 1, 2, 3].map(|number: u8| {
                 let (capacity, inside) = (Arc::clone(&capacity), Arc::clone(&inside));
                 thread::spawn(move || {
                     let address = std::net::Ipv4Addr::from([127, 0, 0, number]).into();
-                    let Ok(permit) = capacity.acquire(ClientNetwork::of(address)) else { return };
+                    let Ok(permit) = capacity.acquire(ClientNetwork::of(address), None) else { return };
                     assert!(inside.fetch_add(1, Ordering::SeqCst) < 2);
                     inside.fetch_sub(1, Ordering::SeqCst);
                     drop(permit);
@@ -141,7 +219,7 @@ mod interleavings {
             });
             threads.into_iter().for_each(|thread| thread.join().unwrap());
             assert_eq!(capacity.taken.load(Ordering::Relaxed), 0);
-            assert!(capacity.by_address.lock().is_empty());
+            assert!(capacity.by_client.lock().is_empty());
         };
         shuttle::check_pct(turns, 1_000, 3);
     }

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::app::App;
 use crate::feeds::{self, FeedId, Membership, Published, Topic};
+use crate::net::address::ClientNetwork;
 use crate::wire::protocol::{ClientError, ClientMessage, Data, SessionId};
 
 /// In how many rooms one connection may be.
@@ -16,6 +17,8 @@ const MAX_ROOMS: usize = 32;
 pub(crate) struct Session {
     /// The id by which the other viewers know it.
     pub(super) id: ViewerId,
+    /// The client, which is charged for its places in rooms.
+    client: ClientNetwork,
     /// The site whose rooms it may join.
     site: Site,
     /// The visitor by address and browser; none for one who isn't to be told apart.
@@ -53,8 +56,14 @@ pub(super) enum Action {
 
 impl Session {
     /// A viewer without rooms, of a site whose rooms it may join.
-    pub(crate) fn new(id: ViewerId, site: Site, visitor: Option<Visitor>, is_counted: bool) -> Self {
-        Self { id, site, visitor, named: None, is_counted, rooms: SmallVec::new() }
+    pub(crate) fn new(
+        id: ViewerId,
+        client: ClientNetwork,
+        site: Site,
+        visitor: Option<Visitor>,
+        is_counted: bool,
+    ) -> Self {
+        Self { id, client, site, visitor, named: None, is_counted, rooms: SmallVec::new() }
     }
 
     /// Obeys a message of the page.
@@ -95,8 +104,10 @@ impl Session {
             return Err(ClientError::TooManyRooms);
         }
         let visitor = self.is_counted.then(|| self.visitor());
-        let joined = app.join_group(&name, Topic::Counts, self.id, visitor);
-        joined.map(Action::Enter).map_err(|_| ClientError::Full)
+        let page_of = if self.is_counted { app.page_of(&name, self.client) } else { None };
+        let place = app.capacity.place(self.client, page_of).map_err(|_| ClientError::Full)?;
+        let joined = app.join_group(&name, Topic::Counts, self.id, visitor).map_err(|_| ClientError::Full)?;
+        Ok(Action::Enter(joined.with_place(place)))
     }
 
     fn leave(&mut self, name: &str) -> Result<JoinedRoom, ClientError> {

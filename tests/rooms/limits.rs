@@ -1,9 +1,12 @@
 //! Out of open files: new viewers are told so, and the others stay.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use crate::common::client::{Client, End, Response};
+use crate::common::page::{Page, ask};
 use crate::common::program::{Program, bare, onlookers};
+use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, view_of};
 
@@ -100,4 +103,47 @@ fn no_file_stays_open_for_a_viewer_that_left() {
         assert!(started.elapsed() < DEADLINE, "{} files are still open", files());
         std::thread::yield_now();
     }
+}
+
+/// The WebSocket of a client with that address, which has joined so many pages of its own; and what came of the last.
+fn joined(address: SocketAddr, client: &str, pages: u32) -> (Page, serde_json::Value) {
+    let header = format!("X-Forwarded-For: {client}");
+    let mut page = Page::open_with(address, "", &[&header]);
+    let name = client.replace('.', "-");
+    (0..pages).for_each(|number| page.send(&format!(r#"{{"type":"join","room":"/{name}/{number}"}}"#)));
+    page.send(r#"{"type":"ping"}"#);
+    let mut last = serde_json::Value::Null;
+    loop {
+        match page.receive() {
+            message if message["type"] == "pong" => return (page, last),
+            message if message["type"] == "error" => last = message,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn ten_clients_cannot_take_all_pages_of_a_site() {
+    let server = TestServer::quiet(&["--trust-proxy", "127.0.0.0/8", "--max-pages-per-site", "200"]);
+    let taken: Vec<_> = (0..10).map(|n| joined(server.address, &format!("192.0.2.{n}"), 15)).collect();
+    assert!(taken.iter().all(|(_, error)| error["code"] == "full"), "{}", taken[0].1);
+    // A reader of a page that nobody has open is counted, and so is one of a page that another client has opened.
+    let mut reader = Page::open_with(server.address, "/new", &["X-Forwarded-For: 198.51.100.1"]);
+    assert_eq!(reader.receive()["count"], 1);
+    let mut second = Page::open_with(server.address, "/192-0-2-1/0", &["X-Forwarded-For: 198.51.100.1"]);
+    assert_eq!(second.receive()["count"], 2);
+    // With its pages a client gets its share back.
+    drop(taken);
+    while second.receive()["count"] != 1 {}
+    let mut again = Page::open_with(server.address, "/again", &["X-Forwarded-For: 192.0.2.1"]);
+    assert_eq!(again.receive()["count"], 1);
+}
+
+#[test]
+fn rooms_of_a_websocket_count_towards_the_limit_of_a_client() {
+    let server = TestServer::quiet(&["--max-per-address", "2"]);
+    let (_page, error) = joined(server.address, "192.0.2.1", 3);
+    assert_eq!(error["code"], "full");
+    let answer = ask(server.address, "/ws/example.com/other", "example.com");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("30")));
 }

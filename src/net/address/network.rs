@@ -19,10 +19,27 @@ impl ClientNetwork {
         })
     }
 
+    /// Whether it is in the public internet. A private one is mostly a proxy's, and many clients come from there.
+    pub(crate) fn is_public(self) -> bool {
+        match self.0 {
+            IpAddr::V4(ip) => {
+                !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified())
+            }
+            IpAddr::V6(ip) => {
+                !(ip.is_unique_local() || ip.is_unicast_link_local() || ip == prefix_of_loopback())
+            }
+        }
+    }
+
     /// Its lowest address: one for each network.
     pub(crate) fn first_address(self) -> IpAddr {
         self.0
     }
+}
+
+/// The network of `::1`, which nobody else has.
+fn prefix_of_loopback() -> Ipv6Addr {
+    Ipv6Addr::UNSPECIFIED
 }
 
 fn prefix(address: Ipv6Addr) -> IpAddr {
@@ -45,6 +62,16 @@ mod tests {
     fn addresses_of_ipv6_in_one_64_are_one_client() {
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff:ffff:ffff:ffff"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn private_addresses_are_no_public_clients() {
+        for private in
+            ["127.0.0.9", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.1.1", "::1", "fd00::1", "fe80::1"]
+        {
+            assert!(!of(private).is_public(), "{private}");
+        }
+        assert!(of("192.0.2.1").is_public() && of("2001:db8::1").is_public());
     }
 
     #[test]
