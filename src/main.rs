@@ -1,87 +1,103 @@
 //! The command line; starts the runtime; hands over to the server.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
 use onlookers::feeds::Pictures;
+use onlookers::logging::{self, Log};
 use onlookers::server::{Control, Server};
 use onlookers_picture::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
+/// A sentence, and the exit code that goes with it.
+struct Failure {
+    code: u8,
+    sentence: String,
+}
+
 fn main() -> ExitCode {
     let cli = match Cli::load(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return bad_usage(&error),
+        Err(error) => return bad_usage(error),
     };
-    start_log(&cli);
+    let log = match Log::to_stderr(level(&cli)) {
+        Ok(log) => log,
+        Err(error) => return failed(&error.to_string()),
+    };
+    logging::log_panics();
     let done = match &cli.command {
-        Some(Command::Picture(args)) => picture(args),
-        Some(Command::Check { file }) => return check(file),
-        None => serve(&cli.config),
+        Some(Command::Picture(args)) => picture(args).map_err(Failure::from),
+        Some(Command::Check { file }) => check(file),
+        None => serve(&cli.config).map_err(Failure::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("onlookers: {error}");
-            ExitCode::FAILURE
+        Err(Failure { code, sentence }) => {
+            log.print(&format!("onlookers: {sentence}"));
+            ExitCode::from(code)
         }
     }
 }
 
-/// Bad usage and a bad file are told in the same way, and end alike.
-fn bad_usage(error: &ConfigError) -> ExitCode {
+/// Bad usage, and a bad file, before there is a log.
+fn bad_usage(error: ConfigError) -> ExitCode {
     match error {
         // Prints help and version to standard output, and exits with 0 for them.
         ConfigError::Usage(error) => error.exit(),
-        _ => {
-            eprintln!("onlookers: {error}");
+        error => {
+            failed(&error.to_string());
             ExitCode::from(2)
         }
     }
 }
 
-fn check(file: &Path) -> ExitCode {
-    match File::read(file) {
-        Ok(_) => {
-            println!("{} is fine", file.display());
-            ExitCode::SUCCESS
-        }
-        Err(error) => bad_usage(&error),
-    }
+/// Prints a sentence before there is a log. Standard error may be closed.
+fn failed(sentence: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "onlookers: {sentence}");
+    ExitCode::FAILURE
 }
 
-fn start_log(cli: &Cli) {
-    let level = match i16::from(cli.verbose) - i16::from(cli.quiet) {
+fn check(file: &Path) -> Result<(), Failure> {
+    File::read(file)?;
+    // The exit code says so too, if standard output is closed.
+    let _ = writeln!(io::stdout(), "{} is fine", file.display());
+    Ok(())
+}
+
+fn level(cli: &Cli) -> LevelFilter {
+    match i16::from(cli.verbose) - i16::from(cli.quiet) {
         ..=-2 => LevelFilter::ERROR,
         -1 => LevelFilter::WARN,
         0 => LevelFilter::INFO,
         1 => LevelFilter::DEBUG,
         2.. => LevelFilter::TRACE,
-    };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
+    }
 }
 
-fn picture(args: &PictureArgs) -> std::io::Result<()> {
+fn picture(args: &PictureArgs) -> io::Result<()> {
     let style = match args.style() {
         Ok(style) => style,
         Err(error) => Cli::command().error(ErrorKind::ValueValidation, error).exit(),
     };
     std::fs::write(&args.output, Pictures::new(0).png(&style, Value::Count(args.count))).map_err(|error| {
-        std::io::Error::new(error.kind(), format!("can't write {}: {error}", args.output.display()))
+        io::Error::new(error.kind(), format!("can't write {}: {error}", args.output.display()))
     })
 }
 
 #[tokio::main]
-async fn serve(config: &Config) -> std::io::Result<()> {
+async fn serve(config: &Config) -> io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let server = Server::bind(config)?;
-    greet(&server.addresses()?);
+    let addresses = server.addresses()?;
+    // On a thread of its own: standard output may be a pipe that nobody reads.
+    thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&addresses))?;
     tokio::spawn(reload_on_hangup(server.control())?);
     server
         .run(async {
@@ -95,7 +111,7 @@ async fn serve(config: &Config) -> std::io::Result<()> {
 }
 
 /// Reads the configuration again at each SIGHUP. One that is bad leaves the running one in force.
-fn reload_on_hangup(control: Control) -> std::io::Result<impl Future<Output = ()>> {
+fn reload_on_hangup(control: Control) -> io::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         while hangup.recv().await.is_some() {
@@ -113,7 +129,7 @@ fn reload_on_hangup(control: Control) -> std::io::Result<impl Future<Output = ()
 /// Says where the server is, and what to do with that. Somebody may have closed standard output: that is no reason not
 /// to serve.
 fn greet(addresses: &[SocketAddr]) {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     for address in addresses {
         let _ = writeln!(out, "onlookers listens on http://{address}/");
     }
@@ -125,4 +141,16 @@ fn greet(addresses: &[SocketAddr]) {
         );
     }
     let _ = out.flush();
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self { code: 2, sentence: error.to_string() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { code: 1, sentence: error.to_string() }
+    }
 }

@@ -7,5 +7,6 @@ mod common;
 
 mod command_line;
 mod config;
+mod logging;
 mod memory;
 mod reloads;
