@@ -60,7 +60,7 @@ Examples:
 
 Every flag can be given as an environment variable, where lists are separated by commas, and as a key of the file.
 Flags beat environment beats file.
-Exit codes: 0 after an orderly stop (SIGINT, SIGTERM), 2 for bad usage or a bad file, 1 for anything else.";
+Exit codes: 0 after an orderly stop (SIGINT, SIGTERM), 2 for bad usage or a bad file, 1 for anything else, and\nwhen a part has died that the server can't do without.";
 
 /// The commands that don't serve.
 #[derive(Subcommand, Debug)]

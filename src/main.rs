@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
 use onlookers::feeds::Pictures;
 use onlookers::logging::{self, Log};
-use onlookers::server::{Control, Server};
+use onlookers::server::{Control, Died, Server};
 use onlookers_picture::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Some(Command::Picture(args)) => picture(args).map_err(Failure::from),
         Some(Command::Check { file }) => check(file),
-        None => serve(&cli.config).map_err(Failure::from),
+        None => serve(&cli.config),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,7 +92,7 @@ fn picture(args: &PictureArgs) -> io::Result<()> {
 }
 
 #[tokio::main]
-async fn serve(config: &Config) -> io::Result<()> {
+async fn serve(config: &Config) -> Result<(), Failure> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let server = Server::bind(config)?;
     let addresses = server.addresses()?;
@@ -106,7 +106,7 @@ async fn serve(config: &Config) -> io::Result<()> {
                 _ = terminate.recv() => {}
             }
         })
-        .await;
+        .await?;
     Ok(())
 }
 
@@ -152,5 +152,11 @@ impl From<ConfigError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self { code: 1, sentence: error.to_string() }
+    }
+}
+
+impl From<Died> for Failure {
+    fn from(died: Died) -> Self {
+        Self { code: 1, sentence: died.to_string() }
     }
 }

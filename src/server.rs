@@ -1,5 +1,7 @@
 //! The server: accept, admit, drain.
 
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +28,16 @@ const PICTURES_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long the viewers may take to get the last picture and close.
 const DRAIN: Duration = Duration::from_secs(3);
+
+/// A part has died that the server can't do without. Everything else was ended in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Died {
+    /// The task that accepts the connections of a listener.
+    Accept,
+    /// The thread of an event loop.
+    EventLoop,
+}
 
 /// A server that listens, and hasn't begun to serve.
 pub struct Server {
@@ -93,18 +105,33 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready, then ends every stream in order.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// [`Died`], if that was the reason to end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
         let Self { listeners, app, loops } = self;
         let mut accepting = JoinSet::new();
         for listener in listeners {
             accepting.spawn(accept(listener, Arc::clone(&app), Arc::clone(&loops)));
         }
-        shutdown.await;
+        let done = tokio::select! {
+            () = shutdown => Ok(()),
+            died = death(&mut accepting, &loops) => Err(died).inspect_err(|died| tracing::error!("{died}")),
+        };
         tracing::info!("stopping: the open streams get their last picture");
         accepting.shutdown().await;
         if let Err(error) = tokio::task::spawn_blocking(move || end(&app, &loops)).await {
             tracing::error!(%error, "the streams were not ended in order");
         }
+        done
+    }
+}
+
+/// Waits until something has ended that goes on for as long as the server does.
+async fn death(accepting: &mut JoinSet<()>, loops: &Loops) -> Died {
+    tokio::select! {
+        Some(_) = accepting.join_next() => Died::Accept,
+        () = loops.wait_for_death() => Died::EventLoop,
     }
 }
 
@@ -138,5 +165,50 @@ async fn accept(listener: TcpListener, app: Arc<App>, loops: Arc<Loops>) {
             }
             Err(error) => spare.handle_accept_error(&listener, &error).await,
         }
+    }
+}
+
+impl fmt::Display for Died {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accept => "a task that accepts connections has died",
+            Self::EventLoop => "the thread of an event loop has died",
+        })
+    }
+}
+
+impl Error for Died {}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::Cli;
+
+    fn server() -> Server {
+        let cli = Cli::try_parse_from(["onlookers", "--listen", "127.0.0.1:0", "--fanout-threads", "2"]);
+        Server::bind(&cli.unwrap().config).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_server_ends_when_a_thread_of_its_loops_dies() {
+        let server = server();
+        server.loops.tell_end_of_one();
+        assert_eq!(server.run(std::future::pending()).await, Err(Died::EventLoop));
+    }
+
+    #[tokio::test]
+    async fn the_death_of_an_accepting_task_is_noticed() {
+        let server = server();
+        let mut accepting = JoinSet::new();
+        accepting.spawn(std::future::pending());
+        accepting.spawn(async { panic!("as a fault in accept would") });
+        assert_eq!(death(&mut accepting, &server.loops).await, Died::Accept);
+    }
+
+    #[tokio::test]
+    async fn an_orderly_end_is_no_death() {
+        assert_eq!(server().run(async {}).await, Ok(()));
     }
 }

@@ -43,7 +43,7 @@ impl TestServer {
                 let server = Server::bind(&config).unwrap();
                 tell.send((server.addresses().unwrap()[0], server.control())).unwrap();
                 // A dropped sender ends the server too.
-                server.run(async { drop(stopped.await) }).await;
+                server.run(async { drop(stopped.await) }).await.unwrap();
             });
         });
         let (address, control) = told.recv().unwrap();
