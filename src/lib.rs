@@ -22,7 +22,7 @@
 //! - [`feeds`]: what is sent of a room, made once for everybody who receives it.
 //! - [`wire`]: the bytes of streams, events and WebSocket messages.
 //! - [`gate`]: the sites that may embed; `net`: listening sockets, addresses, and how many viewers may be in;
-//!   [`logging`]: lines on standard error, without waiting.
+//!   [`logging`]: lines on standard error, without waiting; [`signals`]: those that the program obeys.
 //!
 //! Below them are three packages: `onlookers_rooms` counts, `onlookers_picture` paints, `onlookers_ring` sends many frames in
 //! one system call. Each module imports only from lower layers; `ARCHITECTURE.md` has the threads, the locks, a
@@ -46,3 +46,4 @@ pub mod wire;
 pub mod gate;
 pub mod logging;
 mod net;
+pub mod signals;

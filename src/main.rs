@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
@@ -12,9 +13,14 @@ use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
 use onlookers::feeds::Pictures;
 use onlookers::logging::{self, Log};
 use onlookers::server::{Control, Died, Server};
+use onlookers::signals::Signals;
 use onlookers_picture::Value;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
 use tracing::level_filters::LevelFilter;
+
+/// How long threads that still work may take at the end, when every stream has ended.
+const LAST_WORK: Duration = Duration::from_millis(100);
 
 /// A sentence, and the exit code that goes with it.
 struct Failure {
@@ -23,6 +29,11 @@ struct Failure {
 }
 
 fn main() -> ExitCode {
+    // Before anything else: until then, a signal kills the process.
+    let signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&error.to_string()),
+    };
     let cli = match Cli::load(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return bad_usage(error),
@@ -33,9 +44,8 @@ fn main() -> ExitCode {
     };
     logging::log_panics();
     let done = match &cli.command {
-        Some(Command::Picture(args)) => picture(args).map_err(Failure::from),
-        Some(Command::Check { file }) => check(file),
-        None => serve(&cli.config),
+        Some(command) => run_command(command, signals),
+        None => serve(&cli.config, signals),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,6 +72,19 @@ fn bad_usage(error: ConfigError) -> ExitCode {
 fn failed(sentence: &str) -> ExitCode {
     let _ = writeln!(io::stderr(), "onlookers: {sentence}");
     ExitCode::FAILURE
+}
+
+/// A command takes a moment, and keeps nothing that an end in order would save.
+fn run_command(command: &Command, signals: Signals) -> Result<(), Failure> {
+    thread::spawn(move || {
+        if signals.stop.blocking_recv().is_ok() {
+            std::process::exit(1);
+        }
+    });
+    match command {
+        Command::Picture(args) => Ok(picture(args)?),
+        Command::Check { file } => check(file),
+    }
 }
 
 fn check(file: &Path) -> Result<(), Failure> {
@@ -91,39 +114,39 @@ fn picture(args: &PictureArgs) -> io::Result<()> {
     })
 }
 
-#[tokio::main]
-async fn serve(config: &Config) -> Result<(), Failure> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+fn serve(config: &Config, signals: Signals) -> Result<(), Failure> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(run(config, signals));
+    // Nothing is lost with what is going on still: all streams have ended.
+    runtime.shutdown_timeout(LAST_WORK);
+    done
+}
+
+async fn run(config: &Config, signals: Signals) -> Result<(), Failure> {
     let server = Server::bind(config)?;
     let addresses = server.addresses()?;
     // On a thread of its own: standard output may be a pipe that nobody reads.
     thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&addresses))?;
-    tokio::spawn(reload_on_hangup(server.control())?);
-    server
-        .run(async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
-        .await?;
-    Ok(())
+    tokio::spawn(reload_on_hangup(server.control(), signals.reload));
+    let mut has_died = false;
+    server.run(async { has_died = signals.stop.await.is_err() }).await?;
+    match has_died {
+        true => Err(io::Error::other("the thread that waits for signals has died").into()),
+        false => Ok(()),
+    }
 }
 
 /// Reads the configuration again at each SIGHUP. One that is bad leaves the running one in force.
-fn reload_on_hangup(control: Control) -> io::Result<impl Future<Output = ()>> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        while hangup.recv().await.is_some() {
-            match Cli::load(std::env::args_os()) {
-                Ok(cli) => {
-                    control.reload(&cli.config);
-                    tracing::info!("the configuration was read again");
-                }
-                Err(error) => tracing::error!("the configuration stays as it was: {error}"),
+async fn reload_on_hangup(control: Control, mut hangups: mpsc::Receiver<()>) {
+    while hangups.recv().await.is_some() {
+        match Cli::load(std::env::args_os()) {
+            Ok(cli) => {
+                control.reload(&cli.config);
+                tracing::info!("the configuration was read again");
             }
+            Err(error) => tracing::error!("the configuration stays as it was: {error}"),
         }
-    })
+    }
 }
 
 /// Says where the server is, and what to do with that. Somebody may have closed standard output: that is no reason not

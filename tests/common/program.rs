@@ -42,7 +42,11 @@ impl Program {
 
     /// Like [`Self::spawn`], with its log going there.
     pub(crate) fn spawn_logging(mut command: Command, log: Stdio) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        Self::of(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap())
+    }
+
+    /// Waits until `child` listens, whose output is piped.
+    pub(crate) fn of(mut child: Child) -> Self {
         let mut greeting: Vec<String> = Vec::new();
         // The demo page's address comes last.
         for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {

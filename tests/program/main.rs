@@ -10,3 +10,4 @@ mod config;
 mod logging;
 mod memory;
 mod reloads;
+mod signals;
