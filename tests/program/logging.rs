@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, Read};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -10,7 +11,9 @@ use rustix::process::Signal;
 use tempfile::NamedTempFile;
 
 use crate::common::client::{Client, get};
+use crate::common::log;
 use crate::common::program::{Program, onlookers};
+use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, request};
 
@@ -132,6 +135,19 @@ fn a_log_in_a_pipe_has_no_colours() {
     let mut log = String::new();
     reader.read_to_string(&mut log).unwrap();
     assert!(log.contains(" INFO onlookers::server: stopping") && !log.contains('\x1b'), "{log:?}");
+}
+
+/// `tests/run` relies on it, when it runs the tests with their servers' logs on a full disk.
+#[test]
+fn servers_of_tests_log_where_a_variable_says() {
+    let wanted = std::env::var_os(log::VARIABLE).map_or("/dev/null".into(), PathBuf::from);
+    let program = Program::start(&[]);
+    let opened = |process: &str, file: &str| fs::read_link(format!("/proc/{process}/fd/{file}"));
+    assert_eq!(opened(&program.id().to_string(), "2").unwrap(), wanted);
+    let _server = TestServer::start(&[]);
+    let own = fs::read_dir("/proc/self/fd").unwrap().map(|file| file.unwrap().file_name());
+    let has_opened = own.filter_map(|file| opened("self", file.to_str()?).ok()).any(|file| file == wanted);
+    assert!(has_opened || std::env::var_os(log::VARIABLE).is_none(), "{wanted:?} is not open");
 }
 
 fn lines(reader: PipeReader) -> impl Iterator<Item = String> {
