@@ -40,6 +40,9 @@ pub struct Cli {
     /// Log less: -q warnings, -qq errors only
     #[arg(short, long, action = ArgAction::Count, global = true)]
     pub quiet: u8,
+    /// Whether the file sets anything.
+    #[arg(skip)]
+    pub has_file_settings: bool,
 }
 
 const LONG: &str = "\
@@ -133,6 +136,8 @@ pub enum ConfigError {
     Usage(clap::Error),
     /// A file that can't be read or is wrong, and the reason, which names the line and the key.
     File(PathBuf, Box<dyn Error + Send + Sync>),
+    /// A file without settings, to be read again in place of some.
+    Emptied(PathBuf),
 }
 
 impl Cli {
@@ -149,8 +154,27 @@ impl Cli {
         let command = file.set_defaults(Self::command(), &matches);
         let matches = command.try_get_matches_from(&args).map_err(ConfigError::Usage)?;
         let mut cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
+        cli.has_file_settings = !file.is_empty();
         cli.config.sites = file.into_sites();
         Ok(cli)
+    }
+
+    /// [`load`](Self::load) once more, to replace `self`. A file that has lost all its settings is refused: perhaps somebody
+    /// is about to write it, or the disk was full; and without `allow`, every site may embed the counter.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load_again(
+        &self,
+        args: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Result<Self, ConfigError> {
+        let again = Self::load(args)?;
+        match &again.file {
+            Some(file) if self.has_file_settings && !again.has_file_settings => {
+                Err(ConfigError::Emptied(file.clone()))
+            }
+            _ => Ok(again),
+        }
     }
 }
 
@@ -172,6 +196,13 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Usage(error) => error.fmt(f),
             Self::File(file, source) => write!(f, "{}: {source}", file.display()),
+            Self::Emptied(file) => {
+                write!(
+                    f,
+                    "{}: there are no settings in it any more; to do without, restart the server",
+                    file.display()
+                )
+            }
         }
     }
 }
@@ -181,6 +212,7 @@ impl Error for ConfigError {
         match self {
             Self::Usage(error) => Some(error),
             Self::File(_, source) => Some(&**source),
+            Self::Emptied(_) => None,
         }
     }
 }

@@ -21,7 +21,7 @@
 //! - `app`: the state that all of them share; `settings`: the part of it that a reload replaces.
 //! - [`feeds`]: what is sent of a room, made once for everybody who receives it.
 //! - [`wire`]: the bytes of streams, events and WebSocket messages.
-//! - [`gate`]: the sites that may embed; `net`: listening sockets, addresses, and how many viewers may be in;
+//! - [`gate`]: the sites that may embed; `files`: reads those that a configuration names; `net`: listening sockets, addresses, and how many viewers may be in;
 //!   [`logging`]: lines on standard error, without waiting; [`signals`]: those that the program obeys.
 //!
 //! Below them are three packages: `onlookers_rooms` counts, `onlookers_picture` paints, `onlookers_ring` sends many frames in
@@ -43,6 +43,7 @@ pub mod feeds;
 
 pub mod wire;
 
+mod files;
 pub mod gate;
 pub mod logging;
 mod net;

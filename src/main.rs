@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
+use onlookers::config::{Cli, Command, ConfigError, File, PictureArgs};
 use onlookers::feeds::Pictures;
 use onlookers::logging::{self, Log};
 use onlookers::server::{Control, Died, Server};
@@ -17,6 +17,7 @@ use onlookers::signals::Signals;
 use onlookers_picture::Value;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tracing::level_filters::LevelFilter;
 
 /// How long threads that still work may take at the end, when every stream has ended.
@@ -43,9 +44,9 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error.to_string()),
     };
     logging::log_panics();
-    let done = match &cli.command {
-        Some(command) => run_command(command, signals),
-        None => serve(&cli.config, signals),
+    let done = match cli.command {
+        Some(command) => run_command(&command, signals),
+        None => serve(cli, signals),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,9 +89,10 @@ fn run_command(command: &Command, signals: Signals) -> Result<(), Failure> {
 }
 
 fn check(file: &Path) -> Result<(), Failure> {
-    File::read(file)?;
+    let settings = File::read(file)?;
+    let but = if settings.is_empty() { ", but there are no settings in it" } else { "" };
     // The exit code says so too, if standard output is closed.
-    let _ = writeln!(io::stdout(), "{} is fine", file.display());
+    let _ = writeln!(io::stdout(), "{} is fine{but}", file.display());
     Ok(())
 }
 
@@ -114,20 +116,23 @@ fn picture(args: &PictureArgs) -> io::Result<()> {
     })
 }
 
-fn serve(config: &Config, signals: Signals) -> Result<(), Failure> {
+fn serve(cli: Cli, signals: Signals) -> Result<(), Failure> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(run(config, signals));
+    let done = runtime.block_on(run(cli, signals));
     // Nothing is lost with what is going on still: all streams have ended.
     runtime.shutdown_timeout(LAST_WORK);
     done
 }
 
-async fn run(config: &Config, signals: Signals) -> Result<(), Failure> {
-    let server = Server::bind(config)?;
+async fn run(cli: Cli, signals: Signals) -> Result<(), Failure> {
+    let server = Server::bind(&cli.config)?;
+    if let (Some(file), false) = (&cli.file, cli.has_file_settings) {
+        tracing::warn!("there are no settings in {}", file.display());
+    }
     let addresses = server.addresses()?;
     // On a thread of its own: standard output may be a pipe that nobody reads.
     thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&addresses))?;
-    tokio::spawn(reload_on_hangup(server.control(), signals.reload));
+    tokio::spawn(reload_on_hangup(cli, server.control(), signals.reload));
     let mut has_died = false;
     server.run(async { has_died = signals.stop.await.is_err() }).await?;
     match has_died {
@@ -136,16 +141,23 @@ async fn run(config: &Config, signals: Signals) -> Result<(), Failure> {
     }
 }
 
-/// Reads the configuration again at each SIGHUP. One that is bad leaves the running one in force.
-async fn reload_on_hangup(control: Control, mut hangups: mpsc::Receiver<()>) {
+/// Reads the configuration again at each SIGHUP. One that is bad leaves the one in force as it is.
+async fn reload_on_hangup(mut in_force: Cli, control: Control, mut hangups: mpsc::Receiver<()>) {
     while hangups.recv().await.is_some() {
-        match Cli::load(std::env::args_os()) {
-            Ok(cli) => {
-                control.reload(&cli.config);
+        // A file may take long to read, from a network for example.
+        let read = spawn_blocking(move || (in_force.load_again(std::env::args_os()), in_force)).await;
+        let Ok((again, before)) = read else { return };
+        in_force = match again {
+            Ok(again) => {
+                control.reload(&again.config);
                 tracing::info!("the configuration was read again");
+                again
             }
-            Err(error) => tracing::error!("the configuration stays as it was: {error}"),
-        }
+            Err(error) => {
+                tracing::error!("the configuration stays as it was: {error}");
+                before
+            }
+        };
     }
 }
 

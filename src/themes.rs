@@ -3,11 +3,13 @@
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use onlookers_picture::{ThemeError, Themes};
+
+use crate::files;
 
 /// A file or folder that can't be taken, and why.
 #[derive(Debug)]
@@ -54,18 +56,8 @@ fn add_digits(themes: &mut Themes, folder: &Path) -> Result<(), LoadError> {
     })
 }
 
-/// The bytes of a file; of one that is too large, one byte more than `max`, which is enough for it to be refused.
 fn read(path: &Path, max: usize) -> Result<Vec<u8>, LoadError> {
-    let read = || {
-        // Opening a pipe would wait for a writer.
-        if !path.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a file"));
-        }
-        let mut bytes = Vec::new();
-        File::open(path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read().map_err(at(path))
+    files::read(path, max).map_err(at(path))
 }
 
 /// A file's name; one that is not UTF-8 is empty, and so no name for a theme.
@@ -91,6 +83,7 @@ impl Error for LoadError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::fs::symlink;
 
     use tempfile::{TempDir, tempdir};

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
-use std::fs;
 use std::path::Path;
 
 use clap::parser::ValueSource;
@@ -14,9 +13,13 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{Config, ConfigError};
+use crate::files;
 use crate::settings::{SiteSettings, Text};
 
 type AnyError = Box<dyn Error + Send + Sync>;
+
+/// The longest file, in bytes: settings of ten thousand sites.
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// The settings of a file, all of them valid.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ impl File {
     /// # Errors
     /// [`ConfigError::File`], if it can't be read or something in it is wrong.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let file = fs::read_to_string(path).map_err(AnyError::from).and_then(|text| Self::parse(&text));
+        let file = read_text(path).and_then(|text| Self::parse(&text));
         file.map_err(|source| ConfigError::File(path.to_owned(), source))
     }
 
@@ -58,6 +61,11 @@ impl File {
         Ok(Self { values, sites })
     }
 
+    /// Whether it sets nothing: everything in it is a comment, say.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.sites.is_empty()
+    }
+
     /// The settings of single sites.
     pub fn into_sites(self) -> HashMap<Site, SiteSettings> {
         self.sites
@@ -73,6 +81,15 @@ impl File {
             _ => arg,
         })
     }
+}
+
+fn read_text(path: &Path) -> Result<String, AnyError> {
+    let bytes = files::read(path, MAX_BYTES)?;
+    if bytes.len() > MAX_BYTES {
+        return Err("it has more than 1 MiB".into());
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()).into())
 }
 
 /// The texts that the flag of `key` would get. Its parser accepts them.

@@ -142,3 +142,55 @@ fn sighup_reads_it_again_and_drops_no_stream() {
     // The first viewer was there all the time, and its picture has the label it came with.
     before.wait_for_picture(&png("First", 2));
 }
+
+#[test]
+fn an_emptied_file_is_not_taken_by_a_reload() {
+    let file = TempFile::new("emptied", "allow = [\"example.com\"]\n");
+    let (program, mut log) = serve(&file);
+    for emptied in ["", "# allow = [\"example.com\"]\n", "[sites]\n"] {
+        fs::write(&file.0, emptied).unwrap();
+        program.signal(Signal::HUP);
+        wait_for_line(&mut log, "stays as it was");
+        assert_eq!(status(&program, "GET /online.png HTTP/1.1", "example.org"), 403, "{emptied:?}");
+    }
+    fs::write(&file.0, "allow = [\"example.org\"]\n").unwrap();
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "was read again");
+    assert_eq!(status(&program, "GET /online.png HTTP/1.1", "example.org"), 302);
+}
+
+#[test]
+fn a_file_without_settings_at_the_start_is_warned_of() {
+    let file = TempFile::new("empty", "# nothing yet\n");
+    let (program, mut log) = serve(&file);
+    wait_for_line(&mut log, "there are no settings in ");
+    // There were none before either.
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "was read again");
+    let checked = onlookers().args(["check", file.path()]).output().unwrap();
+    assert!(checked.status.success());
+    assert!(
+        String::from_utf8(checked.stdout).unwrap().ends_with(" is fine, but there are no settings in it\n")
+    );
+}
+
+#[test]
+fn a_pipe_or_a_huge_file_in_place_of_the_file_is_refused() {
+    let file = TempFile::new("pipe", "label = \"First\"\n");
+    let (mut program, mut log) = serve(&file);
+    fs::remove_file(&file.0).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file.0).status().unwrap().success());
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "stays as it was");
+    assert_eq!(Viewer::join(program.address).picture(), png("First", 1));
+    let started = onlookers().args(["check", file.path()]).output().unwrap();
+    assert_eq!(started.status.code(), Some(2));
+    assert!(String::from_utf8(started.stderr).unwrap().ends_with(": it is not a file\n"));
+
+    fs::remove_file(&file.0).unwrap();
+    fs::write(&file.0, vec![b'#'; (1 << 20) + 1]).unwrap();
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "it has more than 1 MiB");
+    program.signal(Signal::TERM);
+    assert_eq!(program.wait().code(), Some(0));
+}

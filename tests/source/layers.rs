@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// From the lowest to the highest. `crates/` is below all of them; cargo sees to that.
 const LAYERS: [&[&str]; 10] = [
-    &["gate", "logging", "net", "signals", "wire"],
+    &["files", "gate", "logging", "net", "signals", "wire"],
     &["settings"],
     &["feeds"],
     &["app"],
