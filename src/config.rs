@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
 use crate::settings::Settings;
-pub use crate::settings::{Audience, PagePattern, Reloadable, SiteSettings};
+pub use crate::settings::{Audience, PagePattern, PagePatternError, Reloadable, SiteSettings};
 use crate::transport::Sends;
 pub use file::File;
 pub use picture::PictureArgs;
@@ -136,6 +136,8 @@ pub enum ConfigError {
     Usage(clap::Error),
     /// A file that can't be read or is wrong, and the reason, which names the line and the key.
     File(PathBuf, Box<dyn Error + Send + Sync>),
+    /// A setting that names files which can't be taken: its key, and the reason.
+    Setting(&'static str, Box<dyn Error + Send + Sync>),
     /// A file without settings, to be read again in place of some.
     Emptied(PathBuf),
 }
@@ -196,6 +198,7 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Usage(error) => error.fmt(f),
             Self::File(file, source) => write!(f, "{}: {source}", file.display()),
+            Self::Setting(key, source) => write!(f, "{key}: {source}"),
             Self::Emptied(file) => {
                 write!(
                     f,
@@ -211,7 +214,7 @@ impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Usage(error) => Some(error),
-            Self::File(_, source) => Some(&**source),
+            Self::File(_, source) | Self::Setting(_, source) => Some(&**source),
             Self::Emptied(_) => None,
         }
     }

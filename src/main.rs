@@ -12,7 +12,7 @@ use clap::error::ErrorKind;
 use onlookers::config::{Cli, Command, ConfigError, File, PictureArgs};
 use onlookers::feeds::Pictures;
 use onlookers::logging::{self, Log};
-use onlookers::server::{Control, Died, Server};
+use onlookers::server::{self, Control, Died, Server};
 use onlookers::signals::Signals;
 use onlookers_picture::Value;
 use tokio::runtime::Builder;
@@ -90,6 +90,7 @@ fn run_command(command: &Command, signals: Signals) -> Result<(), Failure> {
 
 fn check(file: &Path) -> Result<(), Failure> {
     let settings = File::read(file)?;
+    server::check(&settings.config()?).map_err(|error| settings.locate(file, error))?;
     let but = if settings.is_empty() { ", but there are no settings in it" } else { "" };
     // The exit code says so too, if standard output is closed.
     let _ = writeln!(io::stdout(), "{} is fine{but}", file.display());
@@ -186,7 +187,10 @@ impl From<ConfigError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self { code: 1, sentence: error.to_string() }
+        match error.downcast::<ConfigError>() {
+            Ok(error) => error.into(),
+            Err(error) => Self { code: 1, sentence: error.to_string() },
+        }
     }
 }
 

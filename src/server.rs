@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::feeds::{Feeds, Pictures};
 use crate::http;
 use crate::net::capacity::Capacity;
@@ -37,6 +37,14 @@ pub enum Died {
     Accept,
     /// The thread of an event loop.
     EventLoop,
+}
+
+/// Reads the files that `config` names, as [`Server::bind`] does, to see whether they are fine.
+///
+/// # Errors
+/// [`ConfigError::Setting`].
+pub fn check(config: &Config) -> Result<(), ConfigError> {
+    themes::load(config.themes.as_deref(), &config.font).map(drop)
 }
 
 /// A server that listens, and hasn't begun to serve.
@@ -62,7 +70,8 @@ impl Server {
     /// Listens where `config` says. Needs a tokio runtime.
     ///
     /// # Errors
-    /// The system's, if an address can't be had or no thread started.
+    /// The system's, if an address can't be had or no thread started; a [`ConfigError`] in an [`io::Error`], if a file that
+    /// `config` names can't be taken.
     pub fn bind(config: &Config) -> io::Result<Self> {
         let files = open_files::raise_limit();
         let loops = Loops::new(transport::Options {
@@ -83,7 +92,8 @@ impl Server {
             keys: Keys::new()?,
             feeds: Feeds::new(Arc::clone(&pictures), loops.publisher()),
             pictures,
-            themes: themes::load(config.themes.as_deref(), &config.font).map_err(io::Error::other)?,
+            themes: themes::load(config.themes.as_deref(), &config.font)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             capacity: Capacity::new(max_viewers, config.max_per_address.map(usize::from)),
         });
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;

@@ -9,8 +9,7 @@ use onlookers_rooms::{RoomName, Site};
 
 use crate::gate::{Gate, Pattern};
 use crate::net::address::TrustedProxies;
-pub(crate) use site::Text;
-pub use site::{Audience, PagePattern, SiteSettings};
+pub use site::{Audience, PagePattern, PagePatternError, SiteSettings};
 
 mod site;
 

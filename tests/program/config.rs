@@ -69,7 +69,12 @@ fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
         Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
         _ => line,
     });
-    let everything = TempFile::new("everything", &lines.collect::<Vec<_>>().join("\n"));
+    let (root, dir) = (env!("CARGO_MANIFEST_DIR"), tempfile::tempdir().unwrap());
+    let everything = lines.collect::<Vec<_>>().join("\n");
+    let everything = everything.replace("/etc/onlookers/themes", dir.path().to_str().unwrap());
+    let fonts = format!("{root}/crates/picture/fonts/DejaVuSans-subset.ttf");
+    let everything = everything.replace("/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf", &fonts);
+    let everything = TempFile::new("everything", &everything);
     File::read(&everything.0).unwrap();
     let checked = onlookers().args(["check", everything.path()]).output().unwrap();
     assert_eq!(checked.status.code(), Some(0));
@@ -193,4 +198,26 @@ fn a_pipe_or_a_huge_file_in_place_of_the_file_is_refused() {
     wait_for_line(&mut log, "it has more than 1 MiB");
     program.signal(Signal::TERM);
     assert_eq!(program.wait().code(), Some(0));
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_by_line_and_key() {
+    for (text, line, sentence) in [
+        ("listen = []\n", "line 1", "listen: it is empty"),
+        ("\nfanout_threads = 0\n", "line 2", "fanout_threads: "),
+        ("fanout_threads = 200\n", "line 1", "fanout_threads: "),
+        ("\nthemes = \"/nowhere\"\n", "line 2", "themes: can't take /nowhere: No such file"),
+        ("font = [\"/dev/zero\"]\n", "line 1", "font: can't take /dev/zero: it is not a file"),
+        ("[sites.\"a.example\"]\n[sites.\"A.example\"]\n", "line 2", "sites.\"A.example\": there is a table"),
+        ("[sites.\"a.example\"]\npages = [\"https://a.example/\"]\n", "line 2", "write /posts/1 or /posts/*"),
+    ] {
+        let file = TempFile::new("unusable", text);
+        let checked = onlookers().args(["check", file.path()]).output().unwrap();
+        let said = String::from_utf8(checked.stderr).unwrap();
+        assert_eq!(checked.status.code(), Some(2), "{text}: {said}");
+        assert!(said.contains(sentence) && said.contains(line), "{text}: {said}");
+        let started = onlookers().args(["--config", file.path()]).output().unwrap();
+        let said = String::from_utf8(started.stderr).unwrap();
+        assert!(started.status.code() == Some(2) && said.contains(sentence), "{text}: {said}");
+    }
 }
