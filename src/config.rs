@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -115,6 +116,10 @@ pub struct Config {
     /// How many threads write pictures, 1 to 64 [default: one a core]
     #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub fanout_threads: Option<u8>,
+    /// How long the open streams may take to end on SIGTERM or SIGINT (0s to 60s). Last pictures are painted for half of that
+    /// time; the remaining streams end with the picture that they show
+    #[arg(long, value_name = "TIME", env = "ONLOOKERS_DRAIN", default_value = "3s", value_parser = drain)]
+    pub drain: Duration,
     /// How long a write may make no progress before the viewer is disconnected. It has no flag: tests shorten it.
     #[doc(hidden)]
     #[arg(skip = Duration::from_secs(30))]
@@ -188,9 +193,17 @@ impl Config {
 }
 
 fn repaint(text: &str) -> Result<Duration, String> {
-    let every = humantime::parse_duration(text).map_err(|error| format!("{error}; write 5s or 500ms"))?;
-    let bounds = Duration::from_millis(100)..=Duration::from_hours(1);
-    if bounds.contains(&every) { Ok(every) } else { Err("it can be 100ms to 1h".to_owned()) }
+    duration(text, Duration::from_millis(100)..=Duration::from_hours(1), "it can be 100ms to 1h")
+}
+
+fn drain(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::ZERO..=Duration::from_secs(60), "it can be 0s to 60s")
+}
+
+/// Parses a time within `bounds`; `refusal` says them.
+fn duration(text: &str, bounds: RangeInclusive<Duration>, refusal: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| format!("{error}; write 5s or 500ms"))?;
+    if bounds.contains(&time) { Ok(time) } else { Err(refusal.to_owned()) }
 }
 
 impl fmt::Display for ConfigError {
@@ -239,6 +252,7 @@ mod tests {
         let config = parse(&[]).unwrap().config;
         assert_eq!(config.listen, ["127.0.0.1:9192".parse().unwrap()]);
         assert_eq!(config.repaint, Duration::from_secs(5));
+        assert_eq!(config.drain, Duration::from_secs(3));
         assert!(config.reloadable.allow.is_empty());
     }
 
@@ -248,6 +262,8 @@ mod tests {
             ["--repaint", "5"],
             ["--repaint", "0s"],
             ["--repaint", "2h"],
+            ["--drain", "61s"],
+            ["--drain", "3"],
             ["--allow", "https://example.com/"],
             ["--listen", "9192"],
             ["--max-viewers", "0"],

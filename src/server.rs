@@ -26,9 +26,6 @@ use crate::transport::{self, Loops, takeover};
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long the viewers may take to get the last picture and close.
-const DRAIN: Duration = Duration::from_secs(3);
-
 /// A part has died that the server can't do without. Everything else was ended in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -52,6 +49,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     app: Arc<App>,
     loops: Arc<Loops>,
+    drain: Duration,
 }
 
 /// Changes a running server.
@@ -98,7 +96,7 @@ impl Server {
         });
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
         loops.start(&app)?;
-        Ok(Self { listeners, app, loops: Arc::new(loops) })
+        Ok(Self { listeners, app, loops: Arc::new(loops), drain: config.drain })
     }
 
     /// A way to change the settings of this server while it runs.
@@ -119,7 +117,7 @@ impl Server {
     /// # Errors
     /// [`Died`], if that was the reason to end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
-        let Self { listeners, app, loops } = self;
+        let Self { listeners, app, loops, drain } = self;
         let mut accepting = JoinSet::new();
         for listener in listeners {
             accepting.spawn(accept(listener, Arc::clone(&app), Arc::clone(&loops)));
@@ -129,8 +127,9 @@ impl Server {
             died = death(&mut accepting, &loops) => Err(died).inspect_err(|died| tracing::error!("{died}")),
         };
         tracing::info!("stopping: the open streams get their last picture");
-        accepting.shutdown().await;
-        if let Err(error) = tokio::task::spawn_blocking(move || end(&app, &loops)).await {
+        // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.
+        accepting.abort_all();
+        if let Err(error) = tokio::task::spawn_blocking(move || end(&app, &loops, drain)).await {
             tracing::error!(%error, "the streams were not ended in order");
         }
         done
@@ -145,10 +144,10 @@ async fn death(accepting: &mut JoinSet<()>, loops: &Loops) -> Died {
     }
 }
 
-/// Ends every connection, within [`DRAIN`]. The last pictures are painted here, so that no event loop paints.
-fn end(app: &App, loops: &Loops) {
-    let deadline = Instant::now() + DRAIN;
-    app.feeds.end(Instant::now() + DRAIN / 2);
+/// Ends every connection, `within` at most. The last pictures are painted here, so that no event loop paints.
+fn end(app: &App, loops: &Loops, within: Duration) {
+    let deadline = Instant::now() + within;
+    app.feeds.end(Instant::now() + within / 2);
     loops.end(deadline.saturating_duration_since(Instant::now()));
 }
 
