@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use onlookers_picture::{Label, Style, Value, render};
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use tempfile::NamedTempFile;
 
 use crate::common::client::{Client, get};
@@ -18,7 +19,7 @@ use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, request};
 
 /// More lines than a pipe and the queue hold.
-const REFUSALS: usize = 4000;
+const REFUSALS: usize = 2500;
 
 /// A server that logs each refusal to `stderr`, and its configuration file.
 fn serve(stderr: impl Into<Stdio>) -> (Program, NamedTempFile) {
@@ -32,10 +33,11 @@ fn serve(stderr: impl Into<Stdio>) -> (Program, NamedTempFile) {
 /// Has the server refuse and log so many requests, each for another path if they are to differ.
 fn refuse(program: &Program, times: usize, differ: bool) {
     let mut client = Client::connect(program.address);
-    for number in 0..times {
-        let number = if differ { number } else { 0 };
-        client.send(request(&format!("GET /nothing/{number} HTTP/1.1"), &[]));
-        assert_eq!(client.response().status, 404);
+    let numbers: Vec<usize> = (0..times).map(|number| if differ { number } else { 0 }).collect();
+    for some in numbers.chunks(100) {
+        let ask = |number| request(&format!("GET /nothing/{number} HTTP/1.1"), &[]);
+        client.send(some.iter().map(ask).collect::<String>());
+        some.iter().for_each(|_| assert_eq!(client.response().status, 404));
     }
 }
 
@@ -135,6 +137,23 @@ fn a_log_in_a_pipe_has_no_colours() {
     let mut log = String::new();
     reader.read_to_string(&mut log).unwrap();
     assert!(log.contains(" INFO onlookers::server: stopping") && !log.contains('\x1b'), "{log:?}");
+}
+
+#[test]
+fn a_log_on_a_terminal_has_colours_unless_told_otherwise() {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    unlockpt(&terminal).unwrap();
+    for (no_colour, has_colours) in [("", true), ("1", false)] {
+        let side = ioctl_tiocgptpeer(&terminal, OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let mut command = onlookers();
+        command.args(["--listen", "127.0.0.1:0"]).env("NO_COLOR", no_colour);
+        let mut program = Program::spawn_logging(command, side.into());
+        program.signal(Signal::TERM);
+        let line =
+            BufReader::new(fs::File::from(terminal.try_clone().unwrap())).lines().next().unwrap().unwrap();
+        assert!(line.contains("stopping") && line.contains('\x1b') == has_colours, "{line:?}");
+        assert_eq!(program.wait().code(), Some(0));
+    }
 }
 
 /// `tests/run` relies on it, when it runs the tests with their servers' logs on a full disk.
