@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
 use crate::settings::Settings;
-pub use crate::settings::{Audience, ClientHeader, ClientHeaderError, PagePattern, Reloadable, SiteSettings};
+pub use crate::settings::{
+    Audience, ClientHeader, ClientHeaderError, PagePattern, PagePatternError, Reloadable, SiteSettings,
+};
 use crate::transport::Sends;
 pub use file::File;
 pub use picture::PictureArgs;
@@ -40,6 +43,9 @@ pub struct Cli {
     /// Log less: -q warnings, -qq errors only
     #[arg(short, long, action = ArgAction::Count, global = true)]
     pub quiet: u8,
+    /// Whether the file sets anything.
+    #[arg(skip)]
+    pub has_file_settings: bool,
 }
 
 const LONG: &str = "\
@@ -60,7 +66,7 @@ Examples:
 
 Every flag can be given as an environment variable, where lists are separated by commas, and as a key of the file.
 Flags beat environment beats file.
-Exit codes: 0 after an orderly stop (SIGINT, SIGTERM), 2 for bad usage or a bad file, 1 for anything else.";
+Exit codes: 0 after an orderly stop (SIGINT, SIGTERM), 2 for bad usage or a bad file, 1 for anything else, and\nwhen a part has died that the server can't do without.";
 
 /// The commands that don't serve.
 #[derive(Subcommand, Debug)]
@@ -112,6 +118,10 @@ pub struct Config {
     /// How many threads write pictures, 1 to 64 [default: one a core]
     #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub fanout_threads: Option<u8>,
+    /// How long the open streams may take to end on SIGTERM or SIGINT (0s to 60s). Last pictures are painted for half of that
+    /// time; the remaining streams end with the picture that they show
+    #[arg(long, value_name = "TIME", env = "ONLOOKERS_DRAIN", default_value = "3s", value_parser = drain)]
+    pub drain: Duration,
     /// How long a write may make no progress before the viewer is disconnected. It has no flag: tests shorten it.
     #[doc(hidden)]
     #[arg(skip = Duration::from_secs(30))]
@@ -133,6 +143,10 @@ pub enum ConfigError {
     Usage(clap::Error),
     /// A file that can't be read or is wrong, and the reason, which names the line and the key.
     File(PathBuf, Box<dyn Error + Send + Sync>),
+    /// A setting that names files which can't be taken: its key, and the reason.
+    Setting(&'static str, Box<dyn Error + Send + Sync>),
+    /// A file without settings, to be read again in place of some.
+    Emptied(PathBuf),
 }
 
 impl Cli {
@@ -149,8 +163,27 @@ impl Cli {
         let command = file.set_defaults(Self::command(), &matches);
         let matches = command.try_get_matches_from(&args).map_err(ConfigError::Usage)?;
         let mut cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
+        cli.has_file_settings = !file.is_empty();
         cli.config.sites = file.into_sites();
         Ok(cli)
+    }
+
+    /// [`load`](Self::load) once more, to replace `self`. A file that has lost all its settings is refused: perhaps somebody
+    /// is about to write it, or the disk was full; and without `allow`, every site may embed the counter.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load_again(
+        &self,
+        args: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Result<Self, ConfigError> {
+        let again = Self::load(args)?;
+        match &again.file {
+            Some(file) if self.has_file_settings && !again.has_file_settings => {
+                Err(ConfigError::Emptied(file.clone()))
+            }
+            _ => Ok(again),
+        }
     }
 }
 
@@ -162,9 +195,17 @@ impl Config {
 }
 
 fn repaint(text: &str) -> Result<Duration, String> {
-    let every = humantime::parse_duration(text).map_err(|error| format!("{error}; write 5s or 500ms"))?;
-    let bounds = Duration::from_millis(100)..=Duration::from_hours(1);
-    if bounds.contains(&every) { Ok(every) } else { Err("it can be 100ms to 1h".to_owned()) }
+    duration(text, Duration::from_millis(100)..=Duration::from_hours(1), "it can be 100ms to 1h")
+}
+
+fn drain(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::ZERO..=Duration::from_secs(60), "it can be 0s to 60s")
+}
+
+/// Parses a time within `bounds`; `refusal` says them.
+fn duration(text: &str, bounds: RangeInclusive<Duration>, refusal: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| format!("{error}; write 5s or 500ms"))?;
+    if bounds.contains(&time) { Ok(time) } else { Err(refusal.to_owned()) }
 }
 
 impl fmt::Display for ConfigError {
@@ -172,6 +213,14 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Usage(error) => error.fmt(f),
             Self::File(file, source) => write!(f, "{}: {source}", file.display()),
+            Self::Setting(key, source) => write!(f, "{key}: {source}"),
+            Self::Emptied(file) => {
+                write!(
+                    f,
+                    "{}: there are no settings in it any more; to do without, restart the server",
+                    file.display()
+                )
+            }
         }
     }
 }
@@ -180,7 +229,8 @@ impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Usage(error) => Some(error),
-            Self::File(_, source) => Some(&**source),
+            Self::File(_, source) | Self::Setting(_, source) => Some(&**source),
+            Self::Emptied(_) => None,
         }
     }
 }
@@ -204,6 +254,7 @@ mod tests {
         let config = parse(&[]).unwrap().config;
         assert_eq!(config.listen, ["127.0.0.1:9192".parse().unwrap()]);
         assert_eq!(config.repaint, Duration::from_secs(5));
+        assert_eq!(config.drain, Duration::from_secs(3));
         assert!(config.reloadable.allow.is_empty());
     }
 
@@ -213,6 +264,8 @@ mod tests {
             ["--repaint", "5"],
             ["--repaint", "0s"],
             ["--repaint", "2h"],
+            ["--drain", "61s"],
+            ["--drain", "3"],
             ["--allow", "https://example.com/"],
             ["--listen", "9192"],
             ["--max-viewers", "0"],

@@ -22,7 +22,8 @@
 //! - [`feeds`]: what is sent of a room, made once for everybody who receives it.
 //! - [`painting`]: the threads that paint, and the pictures they have made.
 //! - [`wire`]: the bytes of streams, events and WebSocket messages.
-//! - [`gate`]: the sites that may embed; `net`: listening sockets, addresses, and how many viewers may be in.
+//! - [`gate`]: the sites that may embed; `files`: reads those that a configuration names; `net`: listening sockets, addresses, and how many viewers may be in;
+//!   [`logging`]: lines on standard error, without waiting; [`signals`]: those that the program obeys.
 //!
 //! Below them are three packages: `onlookers_rooms` counts, `onlookers_picture` paints, `onlookers_ring` sends many frames in
 //! one system call. Each module imports only from lower layers; `ARCHITECTURE.md` has the threads, the locks, a
@@ -44,5 +45,8 @@ pub mod painting;
 
 pub mod wire;
 
+mod files;
 pub mod gate;
+pub mod logging;
 mod net;
+pub mod signals;

@@ -1,119 +1,171 @@
 //! The command line; starts the runtime; hands over to the server.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use onlookers::config::{Cli, Command, Config, ConfigError, File, PictureArgs};
+use onlookers::config::{Cli, Command, ConfigError, File, PictureArgs};
+use onlookers::logging::{self, Log};
 use onlookers::painting::Pictures;
-use onlookers::server::{Control, Server};
+use onlookers::server::{self, Control, Died, Server};
+use onlookers::signals::Signals;
 use onlookers_picture::Value;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tracing::level_filters::LevelFilter;
 
+/// How long threads that still work may take at the end, when every stream has ended.
+const LAST_WORK: Duration = Duration::from_millis(100);
+
+/// A sentence, and the exit code that goes with it.
+struct Failure {
+    code: u8,
+    sentence: String,
+}
+
 fn main() -> ExitCode {
+    // Before anything else: until then, a signal kills the process.
+    let signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&error.to_string()),
+    };
     let cli = match Cli::load(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return bad_usage(&error),
+        Err(error) => return bad_usage(error),
     };
-    start_log(&cli);
-    let done = match &cli.command {
-        Some(Command::Picture(args)) => picture(args),
-        Some(Command::Check { file }) => return check(file),
-        None => serve(&cli.config),
+    let log = match Log::to_stderr(level(&cli)) {
+        Ok(log) => log,
+        Err(error) => return failed(&error.to_string()),
+    };
+    logging::log_panics();
+    let done = match cli.command {
+        Some(command) => run_command(&command, signals),
+        None => serve(cli, signals),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("onlookers: {error}");
-            ExitCode::FAILURE
+        Err(Failure { code, sentence }) => {
+            log.print(&format!("onlookers: {sentence}"));
+            ExitCode::from(code)
         }
     }
 }
 
-/// Bad usage and a bad file are told in the same way, and end alike.
-fn bad_usage(error: &ConfigError) -> ExitCode {
+/// Bad usage, and a bad file, before there is a log.
+fn bad_usage(error: ConfigError) -> ExitCode {
     match error {
         // Prints help and version to standard output, and exits with 0 for them.
         ConfigError::Usage(error) => error.exit(),
-        _ => {
-            eprintln!("onlookers: {error}");
+        error => {
+            failed(&error.to_string());
             ExitCode::from(2)
         }
     }
 }
 
-fn check(file: &Path) -> ExitCode {
-    match File::read(file) {
-        Ok(_) => {
-            println!("{} is fine", file.display());
-            ExitCode::SUCCESS
+/// Prints a sentence before there is a log. Standard error may be closed.
+fn failed(sentence: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "onlookers: {sentence}");
+    ExitCode::FAILURE
+}
+
+/// A command takes a moment, and keeps nothing that an end in order would save.
+fn run_command(command: &Command, signals: Signals) -> Result<(), Failure> {
+    thread::spawn(move || {
+        if signals.stop.blocking_recv().is_ok() {
+            std::process::exit(1);
         }
-        Err(error) => bad_usage(&error),
+    });
+    match command {
+        Command::Picture(args) => Ok(picture(args)?),
+        Command::Check { file } => check(file),
     }
 }
 
-fn start_log(cli: &Cli) {
-    let level = match i16::from(cli.verbose) - i16::from(cli.quiet) {
+fn check(file: &Path) -> Result<(), Failure> {
+    let settings = File::read(file)?;
+    server::check(&settings.config()?).map_err(|error| settings.locate(file, error))?;
+    let but = if settings.is_empty() { ", but there are no settings in it" } else { "" };
+    // The exit code says so too, if standard output is closed.
+    let _ = writeln!(io::stdout(), "{} is fine{but}", file.display());
+    Ok(())
+}
+
+fn level(cli: &Cli) -> LevelFilter {
+    match i16::from(cli.verbose) - i16::from(cli.quiet) {
         ..=-2 => LevelFilter::ERROR,
         -1 => LevelFilter::WARN,
         0 => LevelFilter::INFO,
         1 => LevelFilter::DEBUG,
         2.. => LevelFilter::TRACE,
-    };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
+    }
 }
 
-fn picture(args: &PictureArgs) -> std::io::Result<()> {
+fn picture(args: &PictureArgs) -> io::Result<()> {
     let style = match args.style() {
         Ok(style) => style,
         Err(error) => Cli::command().error(ErrorKind::ValueValidation, error).exit(),
     };
     std::fs::write(&args.output, Pictures::new(0).png(&style, Value::Count(args.count))).map_err(|error| {
-        std::io::Error::new(error.kind(), format!("can't write {}: {error}", args.output.display()))
+        io::Error::new(error.kind(), format!("can't write {}: {error}", args.output.display()))
     })
 }
 
-#[tokio::main]
-async fn serve(config: &Config) -> std::io::Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let server = Server::bind(config)?;
-    greet(&server.addresses()?);
-    tokio::spawn(reload_on_hangup(server.control())?);
-    server
-        .run(async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
-        .await;
-    Ok(())
+fn serve(cli: Cli, signals: Signals) -> Result<(), Failure> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(run(cli, signals));
+    // Nothing is lost with what is going on still: all streams have ended.
+    runtime.shutdown_timeout(LAST_WORK);
+    done
 }
 
-/// Reads the configuration again at each SIGHUP. One that is bad leaves the running one in force.
-fn reload_on_hangup(control: Control) -> std::io::Result<impl Future<Output = ()>> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        while hangup.recv().await.is_some() {
-            match Cli::load(std::env::args_os()) {
-                Ok(cli) => {
-                    control.reload(&cli.config);
-                    tracing::info!("the configuration was read again");
-                }
-                Err(error) => tracing::error!("the configuration stays as it was: {error}"),
+async fn run(cli: Cli, signals: Signals) -> Result<(), Failure> {
+    let server = Server::bind(&cli.config)?;
+    if let (Some(file), false) = (&cli.file, cli.has_file_settings) {
+        tracing::warn!("there are no settings in {}", file.display());
+    }
+    let addresses = server.addresses()?;
+    // On a thread of its own: standard output may be a pipe that nobody reads.
+    thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&addresses))?;
+    tokio::spawn(reload_on_hangup(cli, server.control(), signals.reload));
+    let mut has_died = false;
+    server.run(async { has_died = signals.stop.await.is_err() }).await?;
+    match has_died {
+        true => Err(io::Error::other("the thread that waits for signals has died").into()),
+        false => Ok(()),
+    }
+}
+
+/// Reads the configuration again at each SIGHUP. One that is bad leaves the one in force as it is.
+async fn reload_on_hangup(mut in_force: Cli, control: Control, mut hangups: mpsc::Receiver<()>) {
+    while hangups.recv().await.is_some() {
+        // A file may take long to read, from a network for example.
+        let read = spawn_blocking(move || (in_force.load_again(std::env::args_os()), in_force)).await;
+        let Ok((again, before)) = read else { return };
+        in_force = match again {
+            Ok(again) => {
+                control.reload(&again.config);
+                tracing::info!("the configuration was read again");
+                again
             }
-        }
-    })
+            Err(error) => {
+                tracing::error!("the configuration stays as it was: {error}");
+                before
+            }
+        };
+    }
 }
 
 /// Says where the server is, and what to do with that. Somebody may have closed standard output: that is no reason not
 /// to serve.
 fn greet(addresses: &[SocketAddr]) {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     for address in addresses {
         let _ = writeln!(out, "onlookers listens on http://{address}/");
     }
@@ -125,4 +177,25 @@ fn greet(addresses: &[SocketAddr]) {
         );
     }
     let _ = out.flush();
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self { code: 2, sentence: error.to_string() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<ConfigError>() {
+            Ok(error) => error.into(),
+            Err(error) => Self { code: 1, sentence: error.to_string() },
+        }
+    }
+}
+
+impl From<Died> for Failure {
+    fn from(died: Died) -> Self {
+        Self { code: 1, sentence: died.to_string() }
+    }
 }

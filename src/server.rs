@@ -1,5 +1,7 @@
 //! The server: accept, admit, drain.
 
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::feeds::Feeds;
 use crate::http;
 use crate::net::capacity::{Capacity, CapacityLimits};
@@ -26,14 +28,30 @@ use crate::transport::{self, Loops, takeover};
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long the viewers may take to get the last picture and close.
-const DRAIN: Duration = Duration::from_secs(3);
+/// A part has died that the server can't do without. Everything else was ended in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Died {
+    /// The task that accepts the connections of a listener.
+    Accept,
+    /// The thread of an event loop.
+    EventLoop,
+}
+
+/// Reads the files that `config` names, as [`Server::bind`] does, to see whether they are fine.
+///
+/// # Errors
+/// [`ConfigError::Setting`].
+pub fn check(config: &Config) -> Result<(), ConfigError> {
+    themes::load(config.themes.as_deref(), &config.font).map(drop)
+}
 
 /// A server that listens, and hasn't begun to serve.
 pub struct Server {
     listeners: Vec<TcpListener>,
     app: Arc<App>,
     loops: Arc<Loops>,
+    drain: Duration,
 }
 
 /// Changes a running server.
@@ -52,7 +70,8 @@ impl Server {
     /// Listens where `config` says. Needs a tokio runtime.
     ///
     /// # Errors
-    /// The system's, if an address can't be had or no thread started.
+    /// The system's, if an address can't be had or no thread started; a [`ConfigError`] in an [`io::Error`], if a file that
+    /// `config` names can't be taken.
     pub fn bind(config: &Config) -> io::Result<Self> {
         let files = open_files::raise_limit();
         let loops = Loops::new(transport::Options {
@@ -76,7 +95,8 @@ impl Server {
             feeds: Feeds::new(Arc::clone(&painter), Arc::clone(&pictures), loops.publisher()),
             painter,
             pictures,
-            themes: themes::load(config.themes.as_deref(), &config.font).map_err(io::Error::other)?,
+            themes: themes::load(config.themes.as_deref(), &config.font)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             capacity: Capacity::new(CapacityLimits {
                 total: max_viewers,
                 places_per_client: config.max_per_address.map(usize::from),
@@ -86,7 +106,7 @@ impl Server {
         });
         let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
         loops.start(&app)?;
-        Ok(Self { listeners, app, loops: Arc::new(loops) })
+        Ok(Self { listeners, app, loops: Arc::new(loops), drain: config.drain })
     }
 
     /// A way to change the settings of this server while it runs.
@@ -103,25 +123,41 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready, then ends every stream in order.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listeners, app, loops } = self;
+    ///
+    /// # Errors
+    /// [`Died`], if that was the reason to end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
+        let Self { listeners, app, loops, drain } = self;
         let mut accepting = JoinSet::new();
         for listener in listeners {
             accepting.spawn(accept(listener, Arc::clone(&app), Arc::clone(&loops)));
         }
-        shutdown.await;
+        let done = tokio::select! {
+            () = shutdown => Ok(()),
+            died = death(&mut accepting, &loops) => Err(died).inspect_err(|died| tracing::error!("{died}")),
+        };
         tracing::info!("stopping: the open streams get their last picture");
-        accepting.shutdown().await;
-        if let Err(error) = tokio::task::spawn_blocking(move || end(&app, &loops)).await {
+        // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.
+        accepting.abort_all();
+        if let Err(error) = tokio::task::spawn_blocking(move || end(&app, &loops, drain)).await {
             tracing::error!(%error, "the streams were not ended in order");
         }
+        done
     }
 }
 
-/// Ends every connection, within [`DRAIN`]. The last pictures are painted here, so that no event loop paints.
-fn end(app: &App, loops: &Loops) {
-    let deadline = Instant::now() + DRAIN;
-    app.feeds.end(Instant::now() + DRAIN / 2);
+/// Waits until something has ended that goes on for as long as the server does.
+async fn death(accepting: &mut JoinSet<()>, loops: &Loops) -> Died {
+    tokio::select! {
+        Some(_) = accepting.join_next() => Died::Accept,
+        () = loops.wait_for_death() => Died::EventLoop,
+    }
+}
+
+/// Ends every connection, `within` at most. The last pictures are painted here, so that no event loop paints.
+fn end(app: &App, loops: &Loops, within: Duration) {
+    let deadline = Instant::now() + within;
+    app.feeds.end(Instant::now() + within / 2);
     loops.end(deadline.saturating_duration_since(Instant::now()));
 }
 
@@ -154,5 +190,50 @@ async fn accept(listener: TcpListener, app: Arc<App>, loops: Arc<Loops>) {
             }
             Err(error) => spare.handle_accept_error(&listener, &error).await,
         }
+    }
+}
+
+impl fmt::Display for Died {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accept => "a task that accepts connections has died",
+            Self::EventLoop => "the thread of an event loop has died",
+        })
+    }
+}
+
+impl Error for Died {}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::Cli;
+
+    fn server() -> Server {
+        let cli = Cli::try_parse_from(["onlookers", "--listen", "127.0.0.1:0", "--fanout-threads", "2"]);
+        Server::bind(&cli.unwrap().config).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_server_ends_when_a_thread_of_its_loops_dies() {
+        let server = server();
+        server.loops.tell_end_of_one();
+        assert_eq!(server.run(std::future::pending()).await, Err(Died::EventLoop));
+    }
+
+    #[tokio::test]
+    async fn the_death_of_an_accepting_task_is_noticed() {
+        let server = server();
+        let mut accepting = JoinSet::new();
+        accepting.spawn(std::future::pending());
+        accepting.spawn(async { panic!("as a fault in accept would") });
+        assert_eq!(death(&mut accepting, &server.loops).await, Died::Accept);
+    }
+
+    #[tokio::test]
+    async fn an_orderly_end_is_no_death() {
+        assert_eq!(server().run(async {}).await, Ok(()));
     }
 }

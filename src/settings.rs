@@ -10,8 +10,7 @@ use onlookers_rooms::{RoomName, Site};
 use crate::gate::{Gate, Pattern, ServerName};
 use crate::net::address::TrustedProxies;
 pub use crate::net::address::{ClientHeader, ClientHeaderError};
-pub(crate) use site::Text;
-pub use site::{Audience, PagePattern, SiteSettings};
+pub use site::{Audience, PagePattern, PagePatternError, SiteSettings};
 
 mod site;
 

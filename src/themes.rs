@@ -3,11 +3,14 @@
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use onlookers_picture::{ThemeError, Themes};
+
+use crate::config::ConfigError;
+use crate::files;
 
 /// A file or folder that can't be taken, and why.
 #[derive(Debug)]
@@ -18,18 +21,24 @@ pub(crate) struct LoadError {
 
 /// The digits in the folders of `dir`, `NAME/0.png` to `NAME/9.png`, and the fonts, named as their files without the
 /// extension.
-pub(crate) fn load(dir: Option<&Path>, fonts: &[PathBuf]) -> Result<Themes, LoadError> {
+pub(crate) fn load(dir: Option<&Path>, fonts: &[PathBuf]) -> Result<Themes, ConfigError> {
     let mut themes = Themes::default();
-    if let Some(dir) = dir {
-        for folder in folders(dir).map_err(at(dir))? {
-            add_digits(&mut themes, &folder)?;
-        }
-    }
-    for file in fonts {
-        let bytes = read(file, Themes::MAX_FONT_BYTES)?;
-        themes.add_font(text(file.file_stem()), bytes).map_err(at(file))?;
-    }
+    dir.map_or(Ok(()), |dir| add_all_digits(&mut themes, dir)).map_err(of("themes"))?;
+    fonts.iter().try_for_each(|file| add_font(&mut themes, file)).map_err(of("font"))?;
     Ok(themes)
+}
+
+fn of(key: &'static str) -> impl FnOnce(LoadError) -> ConfigError {
+    move |error| ConfigError::Setting(key, error.into())
+}
+
+fn add_all_digits(themes: &mut Themes, dir: &Path) -> Result<(), LoadError> {
+    folders(dir).map_err(at(dir))?.iter().try_for_each(|folder| add_digits(themes, folder))
+}
+
+fn add_font(themes: &mut Themes, file: &Path) -> Result<(), LoadError> {
+    let bytes = read(file, Themes::MAX_FONT_BYTES)?;
+    themes.add_font(text(file.file_stem()), bytes).map_err(at(file))
 }
 
 /// The folders in `dir`, sorted, without the hidden ones.
@@ -54,18 +63,8 @@ fn add_digits(themes: &mut Themes, folder: &Path) -> Result<(), LoadError> {
     })
 }
 
-/// The bytes of a file; of one that is too large, one byte more than `max`, which is enough for it to be refused.
 fn read(path: &Path, max: usize) -> Result<Vec<u8>, LoadError> {
-    let read = || {
-        // Opening a pipe would wait for a writer.
-        if !path.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a file"));
-        }
-        let mut bytes = Vec::new();
-        File::open(path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read().map_err(at(path))
+    files::read(path, max).map_err(at(path))
 }
 
 /// A file's name; one that is not UTF-8 is empty, and so no name for a theme.
@@ -91,6 +90,7 @@ impl Error for LoadError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::fs::symlink;
 
     use tempfile::{TempDir, tempdir};
@@ -127,8 +127,12 @@ mod tests {
         let taken = refusal("pixel", &|_| ());
         assert!(taken.ends_with("pixel: a theme of the program's own has this name"), "{taken}");
         let nowhere = load(Some(Path::new("/nonexistent")), &[]).unwrap_err();
-        assert!(nowhere.to_string().contains("can't take /nonexistent: No such file"), "{nowhere}");
-        assert!(nowhere.source().is_some_and(|cause| cause.is::<io::Error>()));
+        assert!(
+            nowhere.to_string().starts_with("themes: can't take /nonexistent: No such file"),
+            "{nowhere}"
+        );
+        let cause = nowhere.source().and_then(Error::source);
+        assert!(cause.is_some_and(|cause| cause.is::<io::Error>()));
     }
 
     #[test]
@@ -139,7 +143,7 @@ mod tests {
         let (text, large) = (dir.path().join("text.ttf"), dir.path().join("large.ttf"));
         fs::write(&text, "no font").unwrap();
         let refusal = load(None, &[text]).unwrap_err().to_string();
-        assert!(refusal.starts_with("can't take ") && refusal.contains("text.ttf: "), "{refusal}");
+        assert!(refusal.starts_with("font: can't take ") && refusal.contains("text.ttf: "), "{refusal}");
         File::create(&large).unwrap().set_len(9 << 20).unwrap();
         assert!(load(None, &[large]).unwrap_err().to_string().contains("it has more than 8192 KiB"));
     }

@@ -4,32 +4,37 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
-use std::fs;
 use std::path::Path;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command};
-use onlookers_rooms::Site;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use onlookers_rooms::{Site, SiteError};
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{Config, ConfigError};
-use crate::settings::{SiteSettings, Text};
+use crate::files;
+use crate::settings::SiteSettings;
 
 type AnyError = Box<dyn Error + Send + Sync>;
+
+/// The longest file, in bytes: settings of ten thousand sites.
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// The settings of a file, all of them valid.
 #[derive(Debug)]
 pub struct File {
     /// By the argument's id, as a flag would get them.
     values: HashMap<String, Vec<String>>,
+    /// The line of each.
+    lines: HashMap<String, usize>,
     sites: HashMap<Site, SiteSettings>,
 }
 
 #[derive(Deserialize)]
 struct Sites {
     #[serde(default)]
-    sites: HashMap<Text<Site>, SiteSettings>,
+    sites: BTreeMap<Spanned<String>, SiteSettings>,
 }
 
 impl File {
@@ -38,7 +43,7 @@ impl File {
     /// # Errors
     /// [`ConfigError::File`], if it can't be read or something in it is wrong.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let file = fs::read_to_string(path).map_err(AnyError::from).and_then(|text| Self::parse(&text));
+        let file = read_text(path).and_then(|text| Self::parse(&text));
         file.map_err(|source| ConfigError::File(path.to_owned(), source))
     }
 
@@ -47,15 +52,42 @@ impl File {
         let mut table: BTreeMap<Spanned<String>, Value> = toml::from_str(text)?;
         table.remove("sites");
         let command = Config::augment_args(Command::new("file"));
-        let mut values = HashMap::new();
+        let (mut values, mut lines) = (HashMap::new(), HashMap::new());
         for (key, value) in table {
-            let line = 1 + text[..key.span().start].matches('\n').count();
+            let line = line_of(&key, text);
             let texts = parse_value(&command, key.get_ref(), value)
-                .map_err(|error| format!("line {line}: {key}: {}", sentence(&*error)))?;
+                .map_err(|error| format!("line {line}: {}: {}", key.get_ref(), sentence(&*error)))?;
+            lines.insert(key.get_ref().clone(), line);
             values.insert(key.into_inner(), texts);
         }
-        let sites = sites.into_iter().map(|(Text(site), settings)| (site, settings)).collect();
-        Ok(Self { values, sites })
+        Ok(Self { values, lines, sites: parse_sites(sites, text)? })
+    }
+
+    /// The settings of this file alone, whatever the environment says.
+    ///
+    /// # Errors
+    /// None that [`File::read`] wouldn't have found.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let command = Config::augment_args(Command::new("file")).mut_args(|arg| arg.env(None::<&str>));
+        let command = command.mut_args(|arg| self.set_default(arg));
+        let matches = command.try_get_matches_from([""; 0]).map_err(ConfigError::Usage)?;
+        Config::from_arg_matches(&matches).map_err(ConfigError::Usage)
+    }
+
+    /// `error` with the line of the setting that it is about; `path` is this file's.
+    pub fn locate(&self, path: &Path, error: ConfigError) -> ConfigError {
+        let line = |key| self.lines.get(key).map_or_else(String::new, |line| format!("line {line}: "));
+        match error {
+            ConfigError::Setting(key, source) => {
+                ConfigError::File(path.to_owned(), format!("{}{key}: {source}", line(key)).into())
+            }
+            error => error,
+        }
+    }
+
+    /// Whether it sets nothing: everything in it is a comment, say.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.sites.is_empty()
     }
 
     /// The settings of single sites.
@@ -66,13 +98,52 @@ impl File {
     /// Makes the file's values the defaults of those arguments that neither the command line nor the environment sets.
     pub(super) fn set_defaults(&self, command: Command, matches: &ArgMatches) -> Command {
         let set = [Some(ValueSource::CommandLine), Some(ValueSource::EnvVariable)];
-        command.mut_args(|arg| match self.values.get(arg.get_id().as_str()) {
-            Some(values) if !set.contains(&matches.value_source(arg.get_id().as_str())) => {
-                default(arg, values)
-            }
-            _ => arg,
+        command.mut_args(|arg| {
+            let is_set = set.contains(&matches.value_source(arg.get_id().as_str()));
+            if is_set { arg } else { self.set_default(arg) }
         })
     }
+
+    fn set_default(&self, arg: Arg) -> Arg {
+        match self.values.get(arg.get_id().as_str()) {
+            Some(values) => default(arg, values),
+            None => arg,
+        }
+    }
+}
+
+/// The line of a key in `text`, from 1 on.
+fn line_of(key: &Spanned<String>, text: &str) -> usize {
+    1 + text[..key.span().start].matches('\n').count()
+}
+
+/// The settings of each site. A site that is there twice, in other letters for example, would have those of either.
+fn parse_sites(
+    sites: BTreeMap<Spanned<String>, SiteSettings>,
+    text: &str,
+) -> Result<HashMap<Site, SiteSettings>, AnyError> {
+    let mut parsed = HashMap::new();
+    let mut sites: Vec<_> = sites.into_iter().collect();
+    sites.sort_by_key(|(name, _)| name.span().start);
+    for (name, settings) in sites {
+        let refuse =
+            |why: String| format!("line {}: sites.{:?}: {why}", line_of(&name, text), name.get_ref());
+        let site: Site = name.get_ref().parse().map_err(|error: SiteError| refuse(error.to_string()))?;
+        if parsed.contains_key(&site) {
+            return Err(refuse(format!("there is a table for {} already", site.as_str())).into());
+        }
+        parsed.insert(site, settings);
+    }
+    Ok(parsed)
+}
+
+fn read_text(path: &Path) -> Result<String, AnyError> {
+    let bytes = files::read(path, MAX_BYTES)?;
+    if bytes.len() > MAX_BYTES {
+        return Err("it has more than 1 MiB".into());
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()).into())
 }
 
 /// The texts that the flag of `key` would get. Its parser accepts them.
@@ -82,7 +153,7 @@ fn parse_value(command: &Command, key: &str, value: Value) -> Result<Vec<String>
         let known: String = args().map(|arg| format!("{}, ", arg.get_id())).collect();
         return Err(format!("unknown key, expected one of {known}sites").into());
     };
-    let texts = match arg.get_action() {
+    let texts: Vec<String> = match arg.get_action() {
         ArgAction::Append => value.try_into()?,
         ArgAction::SetTrue => vec![value.try_into::<bool>()?.to_string()],
         // The help calls numbers N.
@@ -91,6 +162,10 @@ fn parse_value(command: &Command, key: &str, value: Value) -> Result<Vec<String>
         }
         _ => vec![value.try_into()?],
     };
+    // With nothing in it, a list that has a default would be without both.
+    if texts.is_empty() && !arg.get_default_values().is_empty() {
+        return Err("it is empty; leave it out for the default".into());
+    }
     Command::new("file").arg(default(arg.clone().env(None::<&str>), &texts)).try_get_matches_from([""; 0])?;
     Ok(texts)
 }
@@ -123,6 +198,21 @@ mod tests {
             ("presence = \"yes\"", "line 1", "presence"),
             ("[sites.\"example.com\"]\nranking = \"some\"", "line 2", "ranking"),
             ("[sites.\"exa mple\"]", "line 1", "exa mple"),
+            ("\nlisten = []", "line 2", "listen: it is empty"),
+            ("fanout_threads = 0", "line 1", "not in 1..=64"),
+            ("fanout_threads = 200", "line 1", "not in 1..=64"),
+            (
+                "[sites]\n\"a.example\" = {}\n\"A.EXAMPLE\" = {}",
+                "line 3",
+                "there is a table for a.example already",
+            ),
+            ("[sites.\"ü.example\"]\n[sites.\"xn--tda.example\"]", "line 2", "already"),
+            ("[sites.\"a.example\"]\n[sites.\"a.example.\"]", "line 2", "sites.\"a.example.\""),
+            (
+                "[sites.\"a.example\"]\npages = [\"https://a.example/x\"]",
+                "line 2",
+                "write /posts/1 or /posts/*",
+            ),
             ("label = ", "line 1", "label"),
         ] {
             let error = File::parse(text).unwrap_err().to_string();

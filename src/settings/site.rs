@@ -1,9 +1,10 @@
 //! Settings of a single site: one `[sites."example.com"]` table of the file.
 
+use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{self, Deserialize, Deserializer};
 
 use onlookers_picture::Label;
 use onlookers_rooms::{Page, PageError, PageQuery};
@@ -53,23 +54,53 @@ impl PagePattern {
     }
 }
 
-impl FromStr for PagePattern {
-    type Err = PageError;
+/// Why text is not a pattern of pages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PagePatternError {
+    /// It doesn't begin with a slash; a URL for example, which no path is.
+    NoPath,
+    /// It names no page.
+    Page(PageError),
+}
 
-    fn from_str(text: &str) -> Result<Self, PageError> {
+impl FromStr for PagePattern {
+    type Err = PagePatternError;
+
+    fn from_str(text: &str) -> Result<Self, PagePatternError> {
         let (path, below) = text.strip_suffix('*').map_or((text, false), |path| (path, true));
-        Ok(Self { path: Page::new(path, PageQuery::Keep)?, below })
+        if !path.starts_with('/') {
+            return Err(PagePatternError::NoPath);
+        }
+        Ok(Self { path: Page::new(path, PageQuery::Keep).map_err(PagePatternError::Page)?, below })
+    }
+}
+
+impl fmt::Display for PagePatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPath => f.write_str("a page is a path; write /posts/1 or /posts/*"),
+            Self::Page(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for PagePatternError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoPath => None,
+            Self::Page(error) => Some(error),
+        }
     }
 }
 
 /// A value that the file writes as a string, parsed with [`FromStr`].
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Text<T>(pub(crate) T);
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Text<T>(pub(super) T);
 
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
+        text.parse().map(Self).map_err(|error| de::Error::custom(format!("{text:?}: {error}")))
     }
 }
 
@@ -85,5 +116,13 @@ mod tests {
         assert!(!below.matches(&page("/posts")) && !below.matches(&page("/")));
         let one: PagePattern = "/posts".parse().unwrap();
         assert!(one.matches(&page("/posts")) && !one.matches(&page("/posts/")));
+    }
+
+    #[test]
+    fn a_page_pattern_begins_with_a_slash() {
+        for text in ["https://example.com/posts/*", "example.com/posts", "posts/*", "*", ""] {
+            assert_eq!(text.parse::<PagePattern>(), Err(PagePatternError::NoPath), "{text}");
+        }
+        assert_eq!("/%ff".parse::<PagePattern>(), Err(PagePatternError::Page(PageError::NotUtf8)));
     }
 }

@@ -102,10 +102,13 @@ impl EventLoop {
     }
 
     /// Runs until told to end, then until every connection has closed or the deadline has passed.
-    pub(super) fn run(&mut self, inbox: &Inbox, app: &App) {
+    ///
+    /// # Errors
+    /// The system's, if it can't poll.
+    pub(super) fn run(&mut self, inbox: &Inbox, app: &App) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         while !self.is_over() {
-            self.wait(&mut events);
+            self.wait(&mut events)?;
             self.on_commands(inbox.take());
             self.publish();
             self.now = Instant::now();
@@ -114,6 +117,7 @@ impl EventLoop {
             self.attend(app);
             self.remove_over();
         }
+        Ok(())
     }
 
     fn is_over(&self) -> bool {
@@ -122,11 +126,11 @@ impl EventLoop {
     }
 
     /// Waits for events and puts their connections into the ready list.
-    fn wait(&mut self, events: &mut Events) {
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         if let Err(error) = self.poll.poll(events, self.timeout())
             && error.kind() != io::ErrorKind::Interrupted
         {
-            tracing::error!(%error, "an event loop can't poll");
+            return Err(error);
         }
         for event in events.iter().filter(|event| event.token() != WAKER) {
             let id = ConnectionId::new(event.token().0);
@@ -134,6 +138,7 @@ impl EventLoop {
             let readable = event.is_readable() || read_closed;
             self.list_ready(id, Ready { readable, read_closed, writable: event.is_writable() });
         }
+        Ok(())
     }
 
     /// How long the poll may wait for an event.

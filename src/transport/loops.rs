@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use onlookers_rooms::sync::Mutex;
+use tokio::sync::Notify;
 
 use super::Grant;
 use super::event_loop::EventLoop;
@@ -53,6 +54,17 @@ pub(crate) struct Loops {
     /// Event loops that haven't been started.
     idle: Mutex<Vec<EventLoop>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Notified when a thread ends.
+    ended: Arc<Notify>,
+}
+
+/// Notifies when a thread ends, even by a panic.
+struct NotifyOnDrop(Arc<Notify>);
+
+impl Drop for NotifyOnDrop {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl Loops {
@@ -68,7 +80,7 @@ impl Loops {
             inboxes.push(inbox);
         }
         let (inboxes, next, idle) = (Arc::new(Inboxes(inboxes)), AtomicUsize::new(0), Mutex::new(idle));
-        Ok(Self { inboxes, next, idle, threads: Mutex::default() })
+        Ok(Self { inboxes, next, idle, threads: Mutex::default(), ended: Arc::default() })
     }
 
     /// Where feeds publish.
@@ -84,9 +96,13 @@ impl Loops {
         let idle = std::mem::take(&mut *self.idle.lock());
         for (number, mut event_loop) in idle.into_iter().enumerate() {
             let (inboxes, app) = (Arc::clone(&self.inboxes), Arc::clone(app));
+            let ended = NotifyOnDrop(Arc::clone(&self.ended));
             let run = move || {
+                let _ended = ended;
                 let inbox = CloseOnDrop(&inboxes.0[number]);
-                event_loop.run(inbox.0, &app);
+                if let Err(error) = event_loop.run(inbox.0, &app) {
+                    tracing::error!(%error, "an event loop can't poll");
+                }
             };
             let thread = std::thread::Builder::new().name(format!("loop-{number}")).spawn(run)?;
             self.threads.lock().push(thread);
@@ -98,6 +114,11 @@ impl Loops {
     pub(crate) fn admit(&self, taken: Taken<Grant>) {
         let number = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.0.len();
         self.inboxes.0[number].add(|commands| commands.admitted.push_back(taken));
+    }
+
+    /// Waits until a thread has ended, which none does unless it is told to, or dies.
+    pub(crate) async fn wait_for_death(&self) {
+        self.ended.notified().await;
     }
 
     /// Ends every connection in order and waits until all have closed, `within` at most. Blocks. The feeds have to have
@@ -114,6 +135,12 @@ impl Loops {
 
     fn tell_end(&self, within: Duration) {
         self.inboxes.0.iter().for_each(|inbox| inbox.add(|commands| commands.end = Some(within)));
+    }
+
+    /// Ends the thread of one loop, as its death would.
+    #[cfg(test)]
+    pub(crate) fn tell_end_of_one(&self) {
+        self.inboxes.0[0].add(|commands| commands.end = Some(Duration::ZERO));
     }
 }
 

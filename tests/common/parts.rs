@@ -13,7 +13,7 @@ pub(crate) const BETWEEN: &[u8] = b"\r\n--frame\r\nContent-Type: image/png\r\n\r
 /// The bytes after the last picture.
 pub(crate) const CLOSING: &[u8] = b"\r\n--frame--\r\n";
 
-const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+pub(crate) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The PNG of the plain picture of `count`. Cached, because thousands of viewers wait for the same.
 pub(crate) fn png_of(count: u64) -> Vec<u8> {

@@ -6,6 +6,8 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::log;
+
 /// A running server, killed when dropped.
 pub(crate) struct Program {
     child: Child,
@@ -35,14 +37,24 @@ impl Program {
         Self::spawn(command)
     }
 
-    /// Starts it and waits until it listens.
-    pub(crate) fn spawn(command: Command) -> Self {
-        Self::spawn_logging(command, Stdio::null())
+    /// Starts it and waits until it listens. Its log goes where the tests' logs do.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        match log::destination() {
+            Some(file) => {
+                command.arg("-v");
+                Self::spawn_logging(command, file.into())
+            }
+            None => Self::spawn_logging(command, Stdio::null()),
+        }
     }
 
-    /// Like [`Self::spawn`], with its log going there.
+    /// Like [`Self::spawn`], for a test that reads the log: it goes there.
     pub(crate) fn spawn_logging(mut command: Command, log: Stdio) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        Self::of(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap())
+    }
+
+    /// Waits until `child` listens, whose output is piped.
+    pub(crate) fn of(mut child: Child) -> Self {
         let mut greeting: Vec<String> = Vec::new();
         // The demo page's address comes last.
         for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {

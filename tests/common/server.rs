@@ -9,6 +9,8 @@ use onlookers::config::{Cli, Config};
 use onlookers::server::{Control, Server};
 use tokio::sync::oneshot;
 
+use super::log;
+
 /// A server that runs until it is stopped or dropped, with a runtime of its own.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
@@ -17,8 +19,10 @@ pub(crate) struct TestServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The configuration for these arguments, with a port that the system chooses.
+/// The configuration for these arguments, with a port that the system chooses. Every server of this process has one, so
+/// this also starts the log of the tests.
 pub(crate) fn config(args: &[&str]) -> Config {
+    log::start();
     let listen = if args.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
     Cli::try_parse_from([&["onlookers"], listen, args].concat()).unwrap().config
 }
@@ -43,7 +47,7 @@ impl TestServer {
                 let server = Server::bind(&config).unwrap();
                 tell.send((server.addresses().unwrap()[0], server.control())).unwrap();
                 // A dropped sender ends the server too.
-                server.run(async { drop(stopped.await) }).await;
+                server.run(async { drop(stopped.await) }).await.unwrap();
             });
         });
         let (address, control) = told.recv().unwrap();

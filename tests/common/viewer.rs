@@ -75,9 +75,13 @@ impl Viewer {
     }
 
     /// Reads up to the last picture, which shows the end, and the end of the connection after it.
-    pub(crate) fn read_orderly_end(mut self) {
-        let wanted = png_of_the_end();
-        while read_png(&mut self.client) != wanted {
+    pub(crate) fn read_orderly_end(self) {
+        self.read_orderly_end_with(&png_of_the_end());
+    }
+
+    /// Likewise, with that picture as the last.
+    pub(crate) fn read_orderly_end_with(mut self, last: &[u8]) {
+        while read_png(&mut self.client) != last {
             assert_eq!(self.client.take(BETWEEN.len()), BETWEEN);
         }
         let (rest, end) = self.client.read_to_end();

@@ -84,6 +84,7 @@ fn wrong_usage_exits_2_with_a_sentence() {
         (&["nonsense"], "'nonsense'"),
         (&["--repaint", "5"], "write 5s or 500ms"),
         (&["--repaint", "2h"], "it can be 100ms to 1h"),
+        (&["--drain", "61s"], "it can be 0s to 60s"),
         (&["--listen", "9192"], "'9192' for '--listen"),
         (&["--listen", "localhost:80"], "'localhost:80' for '--listen"),
         (&["--allow", "https://example.com/"], "write example.com, *.example.com or example.com:8080"),

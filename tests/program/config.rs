@@ -69,7 +69,12 @@ fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
         Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
         _ => line,
     });
-    let everything = TempFile::new("everything", &lines.collect::<Vec<_>>().join("\n"));
+    let (root, dir) = (env!("CARGO_MANIFEST_DIR"), tempfile::tempdir().unwrap());
+    let everything = lines.collect::<Vec<_>>().join("\n");
+    let everything = everything.replace("/etc/onlookers/themes", dir.path().to_str().unwrap());
+    let fonts = format!("{root}/crates/picture/fonts/DejaVuSans-subset.ttf");
+    let everything = everything.replace("/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf", &fonts);
+    let everything = TempFile::new("everything", &everything);
     File::read(&everything.0).unwrap();
     let checked = onlookers().args(["check", everything.path()]).output().unwrap();
     assert_eq!(checked.status.code(), Some(0));
@@ -141,4 +146,78 @@ fn sighup_reads_it_again_and_drops_no_stream() {
     let _third = Viewer::join(program.address);
     // The first viewer was there all the time, and its picture has the label it came with.
     before.wait_for_picture(&png("First", 2));
+}
+
+#[test]
+fn an_emptied_file_is_not_taken_by_a_reload() {
+    let file = TempFile::new("emptied", "allow = [\"example.com\"]\n");
+    let (program, mut log) = serve(&file);
+    for emptied in ["", "# allow = [\"example.com\"]\n", "[sites]\n"] {
+        fs::write(&file.0, emptied).unwrap();
+        program.signal(Signal::HUP);
+        wait_for_line(&mut log, "stays as it was");
+        assert_eq!(status(&program, "GET /online.png HTTP/1.1", "example.org"), 403, "{emptied:?}");
+    }
+    fs::write(&file.0, "allow = [\"example.org\"]\n").unwrap();
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "was read again");
+    assert_eq!(status(&program, "GET /online.png HTTP/1.1", "example.org"), 302);
+}
+
+#[test]
+fn a_file_without_settings_at_the_start_is_warned_of() {
+    let file = TempFile::new("empty", "# nothing yet\n");
+    let (program, mut log) = serve(&file);
+    wait_for_line(&mut log, "there are no settings in ");
+    // There were none before either.
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "was read again");
+    let checked = onlookers().args(["check", file.path()]).output().unwrap();
+    assert!(checked.status.success());
+    assert!(
+        String::from_utf8(checked.stdout).unwrap().ends_with(" is fine, but there are no settings in it\n")
+    );
+}
+
+#[test]
+fn a_pipe_or_a_huge_file_in_place_of_the_file_is_refused() {
+    let file = TempFile::new("pipe", "label = \"First\"\n");
+    let (mut program, mut log) = serve(&file);
+    fs::remove_file(&file.0).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file.0).status().unwrap().success());
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "stays as it was");
+    assert_eq!(Viewer::join(program.address).picture(), png("First", 1));
+    let started = onlookers().args(["check", file.path()]).output().unwrap();
+    assert_eq!(started.status.code(), Some(2));
+    assert!(String::from_utf8(started.stderr).unwrap().ends_with(": it is not a file\n"));
+
+    fs::remove_file(&file.0).unwrap();
+    fs::write(&file.0, vec![b'#'; (1 << 20) + 1]).unwrap();
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "it has more than 1 MiB");
+    program.signal(Signal::TERM);
+    assert_eq!(program.wait().code(), Some(0));
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_by_line_and_key() {
+    for (text, line, sentence) in [
+        ("listen = []\n", "line 1", "listen: it is empty"),
+        ("\nfanout_threads = 0\n", "line 2", "fanout_threads: "),
+        ("fanout_threads = 200\n", "line 1", "fanout_threads: "),
+        ("\nthemes = \"/nowhere\"\n", "line 2", "themes: can't take /nowhere: No such file"),
+        ("font = [\"/dev/zero\"]\n", "line 1", "font: can't take /dev/zero: it is not a file"),
+        ("[sites.\"a.example\"]\n[sites.\"A.example\"]\n", "line 2", "sites.\"A.example\": there is a table"),
+        ("[sites.\"a.example\"]\npages = [\"https://a.example/\"]\n", "line 2", "write /posts/1 or /posts/*"),
+    ] {
+        let file = TempFile::new("unusable", text);
+        let checked = onlookers().args(["check", file.path()]).output().unwrap();
+        let said = String::from_utf8(checked.stderr).unwrap();
+        assert_eq!(checked.status.code(), Some(2), "{text}: {said}");
+        assert!(said.contains(sentence) && said.contains(line), "{text}: {said}");
+        let started = onlookers().args(["--config", file.path()]).output().unwrap();
+        let said = String::from_utf8(started.stderr).unwrap();
+        assert!(started.status.code() == Some(2) && said.contains(sentence), "{text}: {said}");
+    }
 }

@@ -7,6 +7,9 @@ mod common;
 
 mod command_line;
 mod config;
+mod drain;
+mod logging;
 mod memory;
 mod reloads;
+mod signals;
 mod warnings;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// From the lowest to the highest. `crates/` is below all of them; cargo sees to that.
 const LAYERS: [&[&str]; 11] = [
-    &["gate", "net", "wire"],
+    &["files", "gate", "logging", "net", "signals", "wire"],
     &["settings"],
     &["painting"],
     &["feeds"],
