@@ -68,8 +68,7 @@ fn publishing(criterion: &mut Criterion) {
     for viewers in VIEWERS {
         let rooms = Rooms::new(Limits::default());
         let _crowd = crowd(&rooms, viewers);
-        let (feed, _) =
-            feeds.open(&rooms.open(&room_name()), view.clone(), &view, &opener).expect("time to paint");
+        let (feed, _) = feeds.open(&rooms.open(&room_name()), view.clone(), &view, &opener);
         group.bench_function(BenchmarkId::from_parameter(viewers), |bencher| {
             bencher.iter(|| {
                 let newcomer = rooms.join(&room_name(), None).expect("room for one more");

@@ -32,7 +32,7 @@ use onlookers_rooms::{EntryObserver, RoomRef, ViewerId};
 pub use topic::Topic;
 pub use view::View;
 
-use crate::painting::{Busy, Painted, Painter, Payer, Pictures};
+use crate::painting::{Painted, Painter, Payer, Pictures};
 use channel::Context;
 use views::Views;
 
@@ -56,7 +56,7 @@ pub type FeedRef = Arc<Entry<(), Feed>>;
 pub type GroupRef = Arc<Entry<(), Group>>;
 
 /// A feed, and if its first frame is being painted, when it is there.
-pub type Opened = Result<(FeedRef, Option<Painted<()>>), Busy>;
+pub type Opened = (FeedRef, Option<Painted<()>>);
 
 /// All feeds and groups that somebody receives.
 pub struct Feeds {
@@ -87,33 +87,26 @@ impl Feeds {
         }
     }
 
-    /// The feed of that view of `room`, or of the room's `usual` one if the room or `opener` has too many others. If it is
-    /// new, its first frame may be still to be painted, at the expense of `opener`; the second value tells when it is.
-    ///
-    /// # Errors
-    /// [`Busy`], if there is too much to paint already.
+    /// The feed of that view of `room`; or of the room's `usual` one, if the room or `opener` has too many others or there
+    /// is too much to paint. If it is new, its first frame may be still to be painted: the second value tells when it is.
     pub fn open(&self, room: &RoomRef, view: View, usual: &View, opener: &Payer) -> Opened {
         if view == *usual {
-            return self.open_view(room, &view, opener);
+            return self.open_view(room, usual, Payer::Site(room.site().clone()));
         }
         if let Some(feed) = self.find(room, &view) {
-            return Ok((feed, None));
+            return (feed, None);
         }
-        let Some(permit) = self.views.acquire(room.name(), opener) else {
-            return self.open_view(room, usual, opener);
-        };
-        let opened = self.open_view(room, &view, opener)?;
+        let is_at_hand = || view.frame_at_hand(room, &self.context.pictures).is_some();
+        let is_refused = self.context.painter.is_busy(opener) && !is_at_hand();
+        let permit = if is_refused { None } else { self.views.acquire(room.name(), opener) };
+        let Some(permit) = permit else { return self.open(room, usual.clone(), usual, opener) };
+        let opened = self.open_view(room, &view, opener.clone());
         opened.0.keep(permit);
-        Ok(opened)
+        opened
     }
 
-    fn open_view(&self, room: &RoomRef, view: &View, opener: &Payer) -> Opened {
-        let is_refused = self.context.painter.is_busy(opener)
-            && self.find(room, view).is_none()
-            && view.frame_at_hand(room, &self.context.pictures).is_none();
-        if is_refused {
-            return Err(Busy);
-        }
+    /// The feed of a view. If it is new and has to be painted, `payer` pays for that.
+    fn open_view(&self, room: &RoomRef, view: &View, payer: Payer) -> Opened {
         let mut is_new = false;
         let feed = self.feeds.open(&(room.name(), view), || {
             is_new = true;
@@ -122,14 +115,14 @@ impl Feeds {
         let painting = (is_new && !feed.begin()).then(|| {
             let waiting = Arc::downgrade(&feed);
             // Changes until then wait for this frame.
-            self.context.painter.paint(opener.clone(), move || {
-                waiting.upgrade().inspect(|feed| feed.publish()).inspect(channel::wake);
+            self.context.painter.paint(payer, false, move || {
+                waiting.upgrade().inspect(|feed| feed.publish_first()).inspect(channel::wake);
             })
         });
         if is_new {
             observe(room, &feed);
         }
-        Ok((feed, painting))
+        (feed, painting)
     }
 
     fn find(&self, room: &RoomRef, view: &View) -> Option<FeedRef> {

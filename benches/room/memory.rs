@@ -98,7 +98,7 @@ fn open(rooms: &Rooms, feeds: &Feeds, keys: &Keys, number: u32) -> (FeedRef, Cou
     let guard = rooms.join(&name, Some(&visitor)).expect("room for one more");
     let view = View::Count { counting: Counting::Tabs, style: Style::plain(Label::default()) };
     let opener = Payer::client(IpAddr::V4(number.into()));
-    let (feed, _) = feeds.open(&rooms.open(&name), view.clone(), &view, &opener).expect("time to paint");
+    let (feed, _) = feeds.open(&rooms.open(&name), view.clone(), &view, &opener);
     (feed, guard)
 }
 

@@ -14,6 +14,9 @@ use super::Batch;
 use super::pace::Pace;
 use crate::painting::{Painter, Payer, Pictures};
 
+/// When to try again after a painting that failed.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Tells the feeds and groups of this process apart; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FeedId(pub(super) u64);
@@ -63,6 +66,13 @@ pub(crate) struct Channel {
     driven: AtomicBool,
 }
 
+/// How an update is to be painted.
+pub(crate) struct Painting {
+    pub(super) payer: Payer,
+    /// After the payer's other pictures.
+    pub(super) later: bool,
+}
+
 /// A feed or a group.
 pub(crate) trait Published: Send + Sync + 'static {
     fn channel(&self) -> &Channel;
@@ -76,8 +86,8 @@ pub(crate) trait Published: Send + Sync + 'static {
     /// Publishes what is due at `now`, if nothing has to be painted for it.
     ///
     /// # Errors
-    /// The [`Payer`] for the painting; then [`publish_due`](Self::publish_due) is to be called where that may take long.
-    fn publish_at_hand(&self, now: Instant) -> Result<(), Payer>;
+    /// [`Painting`], if something has to be; then [`publish_due`](Self::publish_due) is to be called where that may take long.
+    fn publish_at_hand(&self, now: Instant) -> Result<(), Painting>;
 
     /// Publishes what is due at `now`.
     fn publish_due(&self, now: Instant);
@@ -146,14 +156,13 @@ async fn drive<P: Published>(source: Weak<Entry<(), P>>) {
     while let Some(due) = source.upgrade().and_then(|source| next(&**source)) {
         tokio::time::sleep_until(due).await;
         let Some(due) = source.upgrade() else { return };
-        if let Err(payer) = due.publish_at_hand(Instant::now()) {
+        if let Err(Painting { payer, later }) = due.publish_at_hand(Instant::now()) {
             let (painter, waiting) = (Arc::clone(&due.channel().context.painter), Weak::clone(&source));
             drop(due);
             let paint = move || waiting.upgrade().map(|source| source.publish_due(Instant::now()));
-            if painter.paint(payer, paint).await.is_err() {
-                // It panicked, or the server has ended. The next change begins anew.
-                source.upgrade().inspect(|source| source.channel().driven.store(false, Ordering::SeqCst));
-                return;
+            if painter.paint(payer, later, paint).await.is_err() {
+                // It panicked, or the server has ended.
+                tokio::time::sleep(RETRY).await;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A feed: one room in one representation. It encodes once for everyone and keeps only its newest frame.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -10,8 +11,8 @@ use onlookers_rooms::sync::Mutex;
 use tokio::time;
 
 use super::View;
-use super::channel::{Channel, Published, Update};
-use super::view::{Fingerprint, UNPAINTED};
+use super::channel::{Channel, Painting, Published, Update};
+use super::view::{FAILED, Fingerprint, UNPAINTED};
 use super::views::ViewPermit;
 use crate::painting::Payer;
 
@@ -54,6 +55,18 @@ impl Feed {
         self.permit.get_or_init(|| Box::new(permit));
     }
 
+    /// Whether its view is an unusual one, which is painted after the usual ones of its site.
+    fn is_unusual(&self) -> bool {
+        self.permit.get().is_some()
+    }
+
+    /// Paints the first frame. If that fails, it counts as painted, so that the next change is tried.
+    pub(super) fn publish_first(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.publish())).is_err() {
+            self.shown.store(FAILED, Ordering::SeqCst);
+        }
+    }
+
     /// Whether it has a frame.
     pub(super) fn is_painted(&self) -> bool {
         self.shown.load(Ordering::SeqCst) != UNPAINTED
@@ -66,7 +79,8 @@ impl Feed {
             true => self.view.frame_at_hand(&self.room, &context.pictures),
             false => Some(self.view.frame(&self.room, &context.pictures)),
         };
-        made.map(|made| self.replace(made)).is_some()
+        // Somebody else may have opened it before, and got an empty frame.
+        made.map(|made| self.replace(made)).inspect(|_| self.channel.publish(Update::Newest)).is_some()
     }
 
     /// Makes the last frame of a stream; after `deadline` without painting.
@@ -126,13 +140,14 @@ impl Published for Feed {
         self.channel.due(now, self.view.min_gap())
     }
 
-    fn publish_at_hand(&self, now: time::Instant) -> Result<(), Payer> {
+    fn publish_at_hand(&self, now: time::Instant) -> Result<(), Painting> {
         if self.due(now) > now {
             return Ok(());
         }
         let started = Instant::now();
         let made = self.view.frame_at_hand(&self.room, &self.channel.context.pictures);
-        let made = made.ok_or_else(|| Payer::Site(self.room.site().clone()))?;
+        let painting = || Painting { payer: Payer::Site(self.room.site().clone()), later: self.is_unusual() };
+        let made = made.ok_or_else(painting)?;
         self.publish_made(made, started);
         Ok(())
     }
@@ -179,7 +194,8 @@ mod tests {
         let style = style.build(&Themes::default()).unwrap();
         let view = View::Count { counting: Counting::Tabs, style };
         let opener = Payer::client([192, 0, 2, 1].into());
-        let (feed, _) = feeds.open(&rooms.open(&name), view.clone(), &view, &opener).unwrap();
+        let (feed, _) = feeds.open(&rooms.open(&name), view.clone(), &view, &opener);
+        updates.0.store(0, Ordering::SeqCst);
         for (tabs, published) in [(1235, 0), (1299, 0), (1300, 1), (1301, 1)] {
             guards.resize_with(tabs, || rooms.join(&name, None).unwrap());
             feed.publish();

@@ -11,12 +11,11 @@ use onlookers_rooms::{RoomName, RoomRef, ViewerId};
 use tokio::time::Instant;
 
 use super::batch::{Batch, BatchBuilder};
-use super::channel::{self, Channel, Published, Update};
+use super::channel::{self, Channel, Painting, Published, Update};
 use super::posts::Posts;
 use super::roster::{Notice, Roster};
 use super::snapshot::Snapshot;
 use super::{GroupRef, Topic};
-use crate::painting::Payer;
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, Data, ServerMessage};
 
@@ -193,7 +192,7 @@ impl Published for Group {
     }
 
     /// Messages are put together in microseconds.
-    fn publish_at_hand(&self, now: Instant) -> Result<(), Payer> {
+    fn publish_at_hand(&self, now: Instant) -> Result<(), Painting> {
         self.publish_due(now);
         Ok(())
     }

@@ -37,6 +37,9 @@ pub(super) type Fingerprint = u64;
 /// Of a feed without a frame. No room looks like this, as the highest count comes nowhere near it.
 pub(super) const UNPAINTED: Fingerprint = Fingerprint::MAX;
 
+/// Of a feed whose first frame could not be painted.
+pub(super) const FAILED: Fingerprint = UNPAINTED - 1;
+
 impl View {
     /// The least time between two frames.
     pub(super) fn min_gap(&self) -> Duration {

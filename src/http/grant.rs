@@ -21,7 +21,7 @@ pub(super) struct Shown<'n> {
 /// The stream of `shown`, or its head for HEAD. The viewer is counted in `counted_in`, if that is given.
 ///
 /// # Errors
-/// [`Refusal`], if there is no capacity, no place in the room, or too much to paint.
+/// [`Refusal`], if there is no capacity, or no place in the room.
 pub(super) fn stream(
     app: &App,
     request: &Request<'_>,
@@ -36,7 +36,7 @@ pub(super) fn stream(
     let permit = app.capacity.acquire(client, counted_in.and_then(|room| app.page_of(room, client)))?;
     let join = |room: &RoomName| app.rooms.join(room, request.visitor(&app.keys, room.of_site()).as_ref());
     let guard = counted_in.map(join).transpose()?;
-    let (feed, painting) = app.feeds.open(&app.rooms.open(shown), view, &usual, &request.payer())?;
+    let (feed, painting) = app.feeds.open(&app.rooms.open(shown), view, &usual, &request.payer());
     // A copy of the Origin holds nothing of the request itself in memory.
     let origin = request.origin.map(Box::from);
     let opening = if is_events { Opening::Events { origin } } else { Opening::Pictures };

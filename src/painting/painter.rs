@@ -63,7 +63,7 @@ impl Painter {
 
     /// Whether a client's job would be refused now.
     pub(crate) fn is_busy(&self, client: &Payer) -> bool {
-        self.has_threads && self.shared.lock().queue.is_full(client, Instant::now())
+        self.has_threads && self.shared.lock().queue.is_full(client)
     }
 
     /// Has `paint` run for a client, unless that has gone by then.
@@ -79,7 +79,7 @@ impl Painter {
             return Err(Busy);
         }
         let (sender, receiver) = oneshot::channel();
-        self.run(client, move || {
+        self.run(client, false, move || {
             if !sender.is_closed() {
                 let _ = sender.send(paint());
             }
@@ -87,20 +87,22 @@ impl Painter {
         Ok(Painted(receiver))
     }
 
-    /// Has `paint` run, whether or not somebody waits for its result.
+    /// Has `paint` run, whether or not somebody waits for its result; `later` than the payer's other jobs, if it is less
+    /// urgent than they are.
     pub(crate) fn paint<T: Send + 'static>(
         &self,
         payer: Payer,
+        later: bool,
         paint: impl FnOnce() -> T + Send + 'static,
     ) -> Painted<T> {
         let (sender, receiver) = oneshot::channel();
-        self.run(payer, move || drop(sender.send(paint())));
+        self.run(payer, later, move || drop(sender.send(paint())));
         Painted(receiver)
     }
 
-    fn run(&self, payer: Payer, job: impl FnOnce() + Send + 'static) {
+    fn run(&self, payer: Payer, later: bool, job: impl FnOnce() + Send + 'static) {
         if self.has_threads {
-            self.shared.lock().queue.push(payer, Box::new(job));
+            self.shared.lock().queue.push(payer, Box::new(job), later);
             self.shared.changed.notify_one();
         } else {
             job();
@@ -143,7 +145,13 @@ impl Shared {
             let now = Instant::now();
             state = match state.queue.pop(now) {
                 _ if state.has_ended => return None,
-                Next::Job(payer, job) => return Some((payer, job)),
+                Next::Job(payer, job) => {
+                    // This thread can't wait any more until the next may be painted: another one does.
+                    if state.queue.has_more() {
+                        self.changed.notify_one();
+                    }
+                    return Some((payer, job));
+                }
                 Next::Rest(until) => {
                     let waited = self.changed.wait_timeout(state, until - now);
                     waited.unwrap_or_else(PoisonError::into_inner).0
@@ -181,8 +189,8 @@ mod tests {
     #[tokio::test]
     async fn a_job_that_panics_is_not_the_end() {
         let painter = Painter::start(1).unwrap();
-        let failed = painter.paint(client(), || panic!("on purpose"));
-        let fine = painter.paint(client(), || 7);
+        let failed = painter.paint(client(), false, || panic!("on purpose"));
+        let fine = painter.paint(client(), false, || 7);
         assert!(failed.await.is_err());
         assert_eq!(fine.await, Ok(7));
     }
@@ -191,11 +199,11 @@ mod tests {
     async fn a_job_that_nobody_waits_for_is_left_out() {
         let painter = Painter::start(1).unwrap();
         let (begin, begun) = std::sync::mpsc::channel::<()>();
-        let first = painter.paint(client(), move || begun.recv());
+        let first = painter.paint(client(), false, move || begun.recv());
         drop(painter.paint_for_client(client(), || panic!("painted for nobody")));
         begin.send(()).unwrap();
         first.await.unwrap().unwrap();
-        assert_eq!(painter.paint(client(), || 7).await, Ok(7));
+        assert_eq!(painter.paint(client(), false, || 7).await, Ok(7));
     }
 
     #[tokio::test]
@@ -203,11 +211,11 @@ mod tests {
         let painter = Painter::start(1).unwrap();
         let (begin, begun) = std::sync::mpsc::channel::<()>();
         let (start, started) = oneshot::channel();
-        let first = painter.paint(client(), move || {
+        let first = painter.paint(client(), false, move || {
             let _ = start.send(());
             begun.recv()
         });
-        let second = painter.paint(client(), || ());
+        let second = painter.paint(client(), false, || ());
         started.await.unwrap();
         drop(painter);
         assert!(second.await.is_err());

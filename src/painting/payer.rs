@@ -16,6 +16,18 @@ pub enum Payer {
 }
 
 impl Payer {
+    pub(super) fn is_client(&self) -> bool {
+        matches!(self, Self::Client(_))
+    }
+
+    /// Whether it is certainly one party.
+    pub(crate) fn is_one(&self) -> bool {
+        match self {
+            Self::Client(address) => ClientNetwork::of(*address).is_public(),
+            Self::Site(_) => true,
+        }
+    }
+
     /// The client with that address.
     pub fn client(address: IpAddr) -> Self {
         Self::Client(ClientNetwork::of(address).first_address())

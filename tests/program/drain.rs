@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 
 use crate::common::parts::{CLOSING, SIGNATURE, png_of};
@@ -30,8 +30,9 @@ async fn streams_of_500_heavy_styles_end_within_the_drain() {
     for _ in 0..VIEWERS {
         told.recv().await.unwrap();
     }
-    // All streams get another picture for this one, so that the server has to paint for seconds.
-    let _another = tokio::task::spawn_blocking(move || Viewer::join(address)).await.unwrap();
+    // All streams get another picture for these, so that the server has to paint for seconds.
+    let join = move || (0..VIEWERS / 50).map(|n| Viewer::join_site(address, &site(n))).collect::<Vec<_>>();
+    let _others = tokio::task::spawn_blocking(join).await.unwrap();
     let started = Instant::now();
     program.signal(Signal::TERM);
     let ended = tokio::task::spawn_blocking(move || program.wait()).await.unwrap();
@@ -60,8 +61,13 @@ async fn stream(address: SocketAddr, number: u32, tell: mpsc::Sender<()>) -> Vec
     let label = "W".repeat(64);
     let style = format!("style=plastic&scale={scale}&color={number:06x}&label={label}");
     let line = format!("GET /online.png?u=1&peek=1&{style} HTTP/1.1");
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    let request = request(&line, &["Referer: https://example.com/"]);
+    // From an address of its own, and few in a room: neither may have many styles painted.
+    let socket = TcpSocket::new_v4().unwrap();
+    let [.., high, low] = number.to_be_bytes();
+    socket.bind(SocketAddr::from(([127, 1, high, low], 0))).unwrap();
+    let mut socket = socket.connect(address).await.unwrap();
+    let referer = format!("Referer: https://{}/", site(number / 50));
+    let request = request(&line, &[&referer]);
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut received = Vec::new();
     let mut is_there = false;
@@ -72,6 +78,10 @@ async fn stream(address: SocketAddr, number: u32, tell: mpsc::Sender<()>) -> Vec
         }
     }
     received
+}
+
+fn site(number: u32) -> String {
+    format!("site-{number}.example")
 }
 
 /// From the start of the last picture on.

@@ -69,7 +69,7 @@ fn admit(event_loop: &mut EventLoop, app: &App, server: TcpStream) -> FeedRef {
     let view = View::Count { counting: Counting::Tabs, style: style() };
     let guard = Some(app.rooms.join(&room(), None).unwrap());
     let opener = Payer::client(Ipv4Addr::LOCALHOST.into());
-    let (feed, _) = app.feeds.open(&app.rooms.open(&room()), view.clone(), &view, &opener).unwrap();
+    let (feed, _) = app.feeds.open(&app.rooms.open(&room()), view.clone(), &view, &opener);
     let permit = app.capacity.acquire(ClientNetwork::of(Ipv4Addr::LOCALHOST.into()), None).unwrap();
     let (opening, hangs_up_late) = (Opening::Pictures, false);
     let grant = StreamGrant { opening, feed: Arc::clone(&feed), guard, permit, hangs_up_late };
