@@ -24,7 +24,7 @@ pub enum ClientMessage {
     Session { id: Option<SessionId> },
     /// My reader is here in the page.
     Presence { position: Position, name: Option<ReaderName>, room: Option<String> },
-    /// Pass this on to everybody else in the room. Parsed as a [`ForOthers`].
+    /// Pass this on to everybody else in the room. Parsed as a `ForOthers`.
     #[serde(skip_deserializing)]
     Message { data: Data, room: Option<String> },
     /// Answer with a pong.

@@ -1,5 +1,7 @@
 //! A drawing to pixels.
 
+use std::ops::Range;
+
 use tiny_skia::{
     Color, FillRule, GradientStop, LinearGradient, Mask, Paint, Pixmap, PixmapPaint, Point, Rect, Shader,
     SpreadMode, Transform,
@@ -118,16 +120,28 @@ fn blur(mask: &mut Mask, deviation: f32) {
 
     // Padding on all sides, so that the convolution needs no special case for edges.
     let (width, height) = (mask.width() as usize, mask.height() as usize);
-    let stride = width + 2 * reach;
+    let Some(columns) = covered_columns(mask, reach) else { return };
+    let stride = columns.len() + 2 * reach;
     let mut padded = vec![0.0; stride * (height + 2 * reach)];
     let row = |y: usize| (y + reach) * stride + reach;
     for (y, from) in mask.data().chunks_exact(width).enumerate() {
+        let from = &from[columns.clone()];
         padded[row(y)..].iter_mut().zip(from).for_each(|(to, &from)| *to = f32::from(from));
     }
     let blurred = convolve(&convolve(&padded, &weights, 1), &weights, stride);
     for (y, to) in mask.data_mut().chunks_exact_mut(width).enumerate() {
+        let to = &mut to[columns.clone()];
         to.iter_mut().zip(&blurred[row(y)..]).for_each(|(to, from)| *to = from.round() as u8);
     }
+}
+
+/// The columns that a blur of that reach can change: a text covers but a part of its picture. None if nothing is covered.
+fn covered_columns(mask: &Mask, reach: usize) -> Option<Range<usize>> {
+    let width = mask.width() as usize;
+    let rows = || mask.data().chunks_exact(width);
+    let first = rows().filter_map(|row| row.iter().position(|&coverage| coverage != 0)).min()?;
+    let last = rows().filter_map(|row| row.iter().rposition(|&coverage| coverage != 0)).max()?;
+    Some(first.saturating_sub(reach)..(last + reach + 1).min(width))
 }
 
 /// How many values are gone through for all weights before the next: they stay in the processor's nearest cache.
