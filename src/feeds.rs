@@ -65,7 +65,7 @@ pub struct Feeds {
     /// By room and topic.
     groups: Arc<Registry<(), Group>>,
     context: Arc<Context>,
-    views: Arc<Views>,
+    views: Views,
     next_feed: AtomicU64,
     next_viewer: AtomicU64,
     viewer_ids: RandomState,
@@ -80,7 +80,7 @@ impl Feeds {
             feeds: Registry::new(),
             groups: Registry::new(),
             context: Arc::new(Context { painter, pictures, publisher, runtime, ended, closings }),
-            views: Arc::default(),
+            views: Views::new(),
             next_feed: AtomicU64::new(0),
             next_viewer: AtomicU64::new(0),
             viewer_ids: RandomState::new(),

@@ -1,11 +1,9 @@
 //! How many views a room may have beside its usual one, and a client may open: each is painted anew at each change.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-
 use onlookers_rooms::RoomName;
-use onlookers_rooms::sync::{Arc, Mutex};
+use onlookers_rooms::sync::Arc;
 
+use crate::net::quota::{Quota, QuotaPermit};
 use crate::painting::Payer;
 
 /// A site uses a few styles; those who look at one room choose a few more.
@@ -18,63 +16,39 @@ const MAX_OF_CLIENT_IN_ROOM: usize = 4;
 const MAX_OF_CLIENT: usize = 32;
 
 /// The unusual views that are open, by room and by the client that opened them.
-#[derive(Default)]
 pub(super) struct Views {
-    rooms: Mutex<HashMap<RoomName, usize>>,
-    clients: Mutex<HashMap<Payer, usize>>,
-    clients_in_rooms: Mutex<HashMap<(RoomName, Payer), usize>>,
+    rooms: Arc<Quota<RoomName>>,
+    clients: Arc<Quota<Payer>>,
+    clients_in_rooms: Arc<Quota<(RoomName, Payer)>>,
 }
 
 /// Held by the feed of an unusual view.
 pub(super) struct ViewPermit {
-    views: Arc<Views>,
-    room: Option<RoomName>,
-    client: Option<Payer>,
-    client_in_room: Option<(RoomName, Payer)>,
+    _room: QuotaPermit<RoomName>,
+    // Of a client that is certainly one.
+    _client: Option<QuotaPermit<Payer>>,
+    _client_in_room: Option<QuotaPermit<(RoomName, Payer)>>,
 }
 
 impl Views {
+    pub(super) fn new() -> Self {
+        Self {
+            rooms: Quota::new(MAX_OF_ROOM),
+            clients: Quota::new(MAX_OF_CLIENT),
+            clients_in_rooms: Quota::new(MAX_OF_CLIENT_IN_ROOM),
+        }
+    }
+
     /// A permit for one more view of `room`; none if the room or the client has too many. A private address is probably a
     /// proxy's and stands for many clients, so it counts only towards the room.
-    pub(super) fn acquire(self: &Arc<Self>, room: RoomName, client: &Payer) -> Option<ViewPermit> {
-        let client = client.is_one().then(|| client.clone());
+    pub(super) fn acquire(&self, room: RoomName, client: &Payer) -> Option<ViewPermit> {
         let mut permit =
-            ViewPermit { views: Arc::clone(self), room: None, client: None, client_in_room: None };
-        permit.room = Some(add(&self.rooms, room.clone(), MAX_OF_ROOM)?);
-        if let Some(client) = client {
-            permit.client = Some(add(&self.clients, client.clone(), MAX_OF_CLIENT)?);
-            permit.client_in_room = Some(add(&self.clients_in_rooms, (room, client), MAX_OF_CLIENT_IN_ROOM)?);
+            ViewPermit { _room: self.rooms.acquire(room.clone())?, _client: None, _client_in_room: None };
+        if client.is_one() {
+            permit._client = Some(self.clients.acquire(client.clone())?);
+            permit._client_in_room = Some(self.clients_in_rooms.acquire((room, client.clone()))?);
         }
         Some(permit)
-    }
-}
-
-impl Drop for ViewPermit {
-    fn drop(&mut self) {
-        self.room.take().inspect(|room| remove(&self.views.rooms, room));
-        self.client.take().inspect(|client| remove(&self.views.clients, client));
-        self.client_in_room.take().inspect(|both| remove(&self.views.clients_in_rooms, both));
-    }
-}
-
-/// Counts one more of `key` and returns that; none if there are `limit` already.
-fn add<K: Hash + Eq + Clone>(counts: &Mutex<HashMap<K, usize>>, key: K, limit: usize) -> Option<K> {
-    let mut counts = counts.lock();
-    let count = counts.entry(key.clone()).or_default();
-    if *count >= limit {
-        return None;
-    }
-    *count += 1;
-    Some(key)
-}
-
-fn remove<K: Hash + Eq>(counts: &Mutex<HashMap<K, usize>>, key: &K) {
-    let mut counts = counts.lock();
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
     }
 }
 
@@ -84,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_room_and_a_client_have_so_many_views_and_get_them_back() {
-        let views = Arc::new(Views::default());
+        let views = Views::new();
         let room = |page: usize| format!("example.com/{page}").parse::<RoomName>().unwrap();
         let client = |number: u8| Payer::client([192, 0, 2, number].into());
         let mut of_client: Vec<_> = (0..).map_while(|page| views.acquire(room(page), &client(1))).collect();
@@ -101,7 +75,6 @@ mod tests {
         let of_proxy: Vec<_> = (0..).map_while(|_| views.acquire(room(0), &proxy)).collect();
         assert_eq!(of_proxy.len(), MAX_OF_ROOM);
         drop(of_proxy);
-        assert!(views.rooms.lock().is_empty() && views.clients.lock().is_empty());
-        assert!(views.clients_in_rooms.lock().is_empty());
+        assert!(views.rooms.is_empty() && views.clients.is_empty() && views.clients_in_rooms.is_empty());
     }
 }

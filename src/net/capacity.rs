@@ -1,24 +1,23 @@
 //! Capacity: how many viewers there may be in total, and what one client may hold: an address or, with IPv6, a /64. A new
 //! viewer never displaces another.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 
 use onlookers_rooms::Site;
+use onlookers_rooms::sync::Arc;
 use onlookers_rooms::sync::atomic::{AtomicUsize, Ordering};
-use onlookers_rooms::sync::{Arc, Mutex};
 
 use super::address::ClientNetwork;
+use super::quota::{Quota, QuotaPermit};
 
 /// The permits that viewers may hold.
 #[derive(Debug)]
 pub(crate) struct Capacity {
-    limits: CapacityLimits,
+    limit: usize,
     taken: AtomicUsize,
-    by_client: Mutex<HashMap<ClientNetwork, usize>>,
-    /// How many pages of a site a client has opened that nobody had open.
-    pages: Mutex<HashMap<(Site, ClientNetwork), usize>>,
+    /// None if a client may have any number.
+    places: Option<Arc<Quota<ClientNetwork>>>,
+    pages: Arc<Quota<(Site, ClientNetwork)>>,
 }
 
 /// How much there may be.
@@ -39,15 +38,13 @@ pub(crate) struct Permit {
     _place: Option<Box<Place>>,
 }
 
-/// What a client is charged for being in a room; dropping it ends that. There is none where it is charged nothing, which
+/// The charge of a client for being in a room; dropping it ends that. There is none where nothing is charged, which
 /// saves a tenth of a viewer.
 #[derive(Debug)]
 pub(crate) struct Place {
-    capacity: Arc<Capacity>,
-    client: ClientNetwork,
-    is_counted: bool,
-    /// The site, if the room is a page that nobody had open.
-    page_of: Option<Site>,
+    _place: Option<QuotaPermit<ClientNetwork>>,
+    /// If the room is a page that nobody had open.
+    _page: Option<QuotaPermit<(Site, ClientNetwork)>>,
 }
 
 /// Why there is no permit.
@@ -63,8 +60,8 @@ pub(crate) enum CapacityError {
 
 impl Capacity {
     pub(crate) fn new(limits: CapacityLimits) -> Arc<Self> {
-        let (taken, by_client, pages) = (AtomicUsize::new(0), Mutex::default(), Mutex::default());
-        Arc::new(Self { limits, taken, by_client, pages })
+        let (taken, places) = (AtomicUsize::new(0), limits.places_per_client.map(Quota::new));
+        Arc::new(Self { limit: limits.total, taken, places, pages: Quota::new(limits.pages_per_client) })
     }
 
     /// Takes a permit for a viewer, and its place in a room; `page_of` is the site, if that is a page that nobody has open.
@@ -76,7 +73,7 @@ impl Capacity {
         client: ClientNetwork,
         page_of: Option<&Site>,
     ) -> Result<Permit, CapacityError> {
-        let one_more = |taken: usize| (taken < self.limits.total).then_some(taken + 1);
+        let one_more = |taken: usize| (taken < self.limit).then_some(taken + 1);
         let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         taken.map_err(|_| CapacityError::Total)?;
         // From here on dropping the permit returns it.
@@ -90,63 +87,21 @@ impl Capacity {
     /// # Errors
     /// [`CapacityError`], if there is none left for `client`.
     pub(crate) fn place(
-        self: &Arc<Self>,
+        &self,
         client: ClientNetwork,
         page_of: Option<&Site>,
     ) -> Result<Option<Box<Place>>, CapacityError> {
-        if self.limits.places_per_client.is_none() && page_of.is_none() {
-            return Ok(None);
-        }
-        let mut place = Place { capacity: Arc::clone(self), client, is_counted: false, page_of: None };
-        if let Some(limit) = self.limits.places_per_client {
-            place.is_counted = add(&self.by_client, client, limit);
-            if !place.is_counted {
-                return Err(CapacityError::Address);
-            }
-        }
-        if let Some(site) = page_of {
-            if !add(&self.pages, (site.clone(), client), self.limits.pages_per_client) {
-                return Err(CapacityError::Pages);
-            }
-            place.page_of = Some(site.clone());
-        }
-        Ok(Some(Box::new(place)))
+        let place = self.places.as_ref().map(|places| places.acquire(client).ok_or(CapacityError::Address));
+        let page = page_of.map(|site| self.pages.acquire((site.clone(), client)).ok_or(CapacityError::Pages));
+        let place = Place { _place: place.transpose()?, _page: page.transpose()? };
+        let is_charged = place._place.is_some() || place._page.is_some();
+        Ok(is_charged.then(|| Box::new(place)))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.capacity.taken.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.is_counted {
-            remove(&self.capacity.by_client, &self.client);
-        }
-        if let Some(site) = self.page_of.take() {
-            remove(&self.capacity.pages, &(site, self.client));
-        }
-    }
-}
-
-/// Counts one more of `key`, unless there are `limit` already.
-fn add<K: Hash + Eq>(counts: &Mutex<HashMap<K, usize>>, key: K, limit: usize) -> bool {
-    let mut counts = counts.lock();
-    let count = counts.entry(key).or_default();
-    let is_added = *count < limit;
-    *count += usize::from(is_added);
-    is_added
-}
-
-fn remove<K: Hash + Eq>(counts: &Mutex<HashMap<K, usize>>, key: &K) {
-    let mut counts = counts.lock();
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
     }
 }
 
@@ -194,7 +149,7 @@ mod tests {
         assert_eq!(same.unwrap_err(), CapacityError::Address, "another address of the same /64");
         drop((first, other));
         assert_eq!(capacity.taken.load(Ordering::Relaxed), 0);
-        assert!(capacity.by_client.lock().is_empty());
+        assert!(capacity.places.as_ref().unwrap().is_empty());
     }
 }
 
@@ -219,7 +174,7 @@ mod interleavings {
             });
             threads.into_iter().for_each(|thread| thread.join().unwrap());
             assert_eq!(capacity.taken.load(Ordering::Relaxed), 0);
-            assert!(capacity.by_client.lock().is_empty());
+            assert!(capacity.places.as_ref().unwrap().is_empty());
         };
         shuttle::check_pct(turns, 1_000, 3);
     }
