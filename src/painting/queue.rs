@@ -1,17 +1,10 @@
-//! The jobs that wait, and whose is next: start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996), with a rest after
-//! each job that keeps a payer to its share of a core.
-//!
-//! Each payer has a clock, which runs while its jobs do; the job of the payer whose clock is least is next. The queue's own
-//! clock runs as fast as each payer's would if all had equal shares. A payer that comes anew begins there, so it is ahead
-//! of those who have had more than their share, and behind those who have had less: nobody is starved by newcomers.
+//! The jobs that wait. Sites together and clients together have half of the time each, if both have something to paint:
+//! there may be very many clients. Within a `class`, payers share its time.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::Payer;
-
-/// A payer may have a fifth of a core: after each job it rests four times as long as that took.
-const REST: u32 = 4;
+use super::class::Class;
 
 /// How many jobs of clients may wait when one comes from a client that has had something painted just now.
 const MAX_OF_CLIENTS: usize = 64;
@@ -26,33 +19,8 @@ const MAX_OF_CLIENT: usize = 24;
 const MAX_CHARGE: Duration = Duration::from_millis(20);
 
 pub(super) struct Queue<J> {
-    /// Of sites, and of clients.
+    /// The class of sites, and that of clients.
     classes: [Class<J>; 2],
-}
-
-/// Payers among whom time is shared out. Each class has half of it, if both have something to paint: there may be very many
-/// clients.
-struct Class<J> {
-    accounts: HashMap<Payer, Account<J>>,
-    /// The payers whose jobs may run, by clock.
-    ready: BTreeMap<(Duration, u64), Payer>,
-    /// The payers that rest, by when they have rested; they may have no job.
-    resting: BTreeMap<(Instant, u64), Payer>,
-    /// Where payers that come anew begin.
-    clock: Duration,
-    /// How much time the whole class has had.
-    had: Duration,
-    /// How many jobs wait.
-    waiting: usize,
-    /// Tells entries of equal time apart, and orders them.
-    next: u64,
-}
-
-struct Account<J> {
-    clock: Duration,
-    jobs: VecDeque<J>,
-    /// Jobs that come after those.
-    later: VecDeque<J>,
 }
 
 /// A look into the queue.
@@ -74,10 +42,10 @@ impl<J> Queue<J> {
     /// counts only towards the total.
     pub(super) fn is_full(&self, client: &Payer) -> bool {
         let [_, clients] = &self.classes;
-        let Some(account) = clients.accounts.get(client) else {
-            return clients.waiting >= MAX_OF_NEW_CLIENTS;
-        };
-        clients.waiting >= MAX_OF_CLIENTS || (account.jobs.len() >= MAX_OF_CLIENT && client.is_one())
+        match clients.waiting_of(client) {
+            None => clients.waiting >= MAX_OF_NEW_CLIENTS,
+            Some(own) => clients.waiting >= MAX_OF_CLIENTS || (own >= MAX_OF_CLIENT && client.is_one()),
+        }
     }
 
     /// Adds a job, `later` than the payer's others or after those of its kind. Jobs of sites are bounded by their feeds,
@@ -90,17 +58,16 @@ impl<J> Queue<J> {
     pub(super) fn pop(&mut self, now: Instant) -> Next<J> {
         self.classes.iter_mut().for_each(|class| class.wake(now));
         let [sites, clients] = &mut self.classes;
-        let (first, second) = if sites.had <= clients.had { (sites, clients) } else { (clients, sites) };
+        let (first, second) = if sites.used <= clients.used { (sites, clients) } else { (clients, sites) };
         if let Some((payer, job)) = first.pop() {
             return Next::Job(payer, job);
         }
         // A class can't save time up while it has nothing to paint.
-        first.had = second.had;
+        first.used = second.used;
         if let Some((payer, job)) = second.pop() {
             return Next::Job(payer, job);
         }
-        let rested = self.classes.iter().filter_map(|class| class.resting.first_key_value());
-        rested.map(|((rested, _), _)| *rested).min().map_or(Next::Empty, Next::Rest)
+        self.classes.iter().filter_map(Class::next_rested).min().map_or(Next::Empty, Next::Rest)
     }
 
     /// A job of `payer` has run for that time, until `now`.
@@ -110,80 +77,11 @@ impl<J> Queue<J> {
 
     /// Whether there is something to do, now or later.
     pub(super) fn has_more(&self) -> bool {
-        self.classes.iter().any(|class| !(class.ready.is_empty() && class.resting.is_empty()))
+        self.classes.iter().any(|class| !class.is_empty())
     }
 
     fn class(&mut self, payer: &Payer) -> &mut Class<J> {
         &mut self.classes[usize::from(payer.is_client())]
-    }
-}
-
-impl<J> Class<J> {
-    fn new() -> Self {
-        let (accounts, ready, resting) = (HashMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (clock, had) = (Duration::ZERO, Duration::ZERO);
-        Self { accounts, ready, resting, clock, had, waiting: 0, next: 0 }
-    }
-
-    fn push(&mut self, payer: Payer, job: J, later: bool) {
-        self.waiting += 1;
-        let (is_new, clock) = (!self.accounts.contains_key(&payer), self.clock);
-        let account = self.accounts.entry(payer.clone()).or_insert_with(|| Account::new(clock));
-        if later {
-            account.later.push_back(job)
-        } else {
-            account.jobs.push_back(job)
-        }
-        if is_new {
-            self.list_ready(payer, clock);
-        }
-    }
-
-    fn pop(&mut self) -> Option<(Payer, J)> {
-        let ((clock, _), payer) = self.ready.pop_first()?;
-        self.clock = self.clock.max(clock);
-        let job = self.accounts.get_mut(&payer)?.take()?;
-        self.waiting -= 1;
-        Some((payer, job))
-    }
-
-    fn finish(&mut self, payer: Payer, took: Duration, now: Instant) {
-        let payers = self.accounts.len().max(1) as u32;
-        let Some(account) = self.accounts.get_mut(&payer) else { return };
-        account.clock += took;
-        self.clock += took / payers;
-        self.had += took;
-        self.next += 1;
-        self.resting.insert((now + took * REST, self.next), payer);
-    }
-
-    /// Lets those go on that have rested, and forgets those of them that have no job.
-    fn wake(&mut self, now: Instant) {
-        while let Some(entry) = self.resting.first_entry().filter(|entry| entry.key().0 <= now) {
-            let payer = entry.remove();
-            let Some(account) = self.accounts.get(&payer) else { continue };
-            if account.jobs.is_empty() && account.later.is_empty() {
-                self.accounts.remove(&payer);
-            } else {
-                let clock = account.clock;
-                self.list_ready(payer, clock);
-            }
-        }
-    }
-
-    fn list_ready(&mut self, payer: Payer, clock: Duration) {
-        self.next += 1;
-        self.ready.insert((clock, self.next), payer);
-    }
-}
-
-impl<J> Account<J> {
-    fn new(clock: Duration) -> Self {
-        Self { clock, jobs: VecDeque::new(), later: VecDeque::new() }
-    }
-
-    fn take(&mut self) -> Option<J> {
-        self.jobs.pop_front().or_else(|| self.later.pop_front())
     }
 }
 
@@ -202,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_had_little_painted_goes_first() {
+    fn payers_with_little_painting_go_first() {
         let (mut queue, start) = (Queue::new(), Instant::now());
         let mut now = start;
         (0..100).for_each(|n| queue.push(site("busy.example"), n, false));
@@ -291,7 +189,7 @@ mod tests {
         fill(&mut queue, &client(1));
         assert_eq!(queue.classes[1].waiting, MAX_OF_CLIENT);
         (2..100).for_each(|number| fill(&mut queue, &client(number)));
-        // Those that have an account have no more, but one that has none is served before them.
+        // Clients with jobs in the queue get no more in, but another client does: it is served before them.
         assert_eq!(queue.classes[1].waiting, MAX_OF_CLIENTS + 96);
         assert!(queue.is_full(&client(2)) && !queue.is_full(&client(200)));
         // A proxy's address stands for many clients.
@@ -310,7 +208,7 @@ mod tests {
             queue.finish(client(number), MS, now);
         }
         assert_eq!(queue.pop(now + 4 * MS), Next::Empty);
-        assert!(queue.classes.iter().all(|class| class.accounts.is_empty()) && !queue.has_more());
+        assert!(!queue.has_more() && (0..100).all(|n| queue.classes[1].waiting_of(&client(n)).is_none()));
         assert_eq!(queue.classes[1].waiting, 0);
     }
 }
