@@ -1,6 +1,6 @@
 //! The log: lines on standard error, which may be a full disk, or a pipe that nobody reads.
 //!
-//! Whoever logs puts a line into a bounded `queue` and goes on; one thread writes. When standard error takes no more, lines
+//! Logging adds a line to a bounded `queue`, which never waits; one thread writes. When standard error takes no more, lines
 //! are dropped and counted. The same line is printed ten times a second at most (`repetitions`).
 //!
 //! Nothing else may write to standard error after the start: a thread that is blocked in a write holds its lock, so that

@@ -4,3 +4,4 @@ pub(crate) mod address;
 pub(crate) mod capacity;
 pub(crate) mod listen;
 pub(crate) mod open_files;
+pub(crate) mod quota;

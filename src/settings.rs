@@ -48,7 +48,7 @@ pub struct Reloadable {
 }
 
 impl Reloadable {
-    /// What can't be meant as it stands, each as a sentence for the log.
+    /// A sentence for the log about each setting that can't be meant as it stands.
     pub(crate) fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = Vec::new();
         if self.client_address.is_some() && self.trust_proxy.is_empty() {

@@ -12,7 +12,7 @@ pub(crate) struct Membership {
     group: GroupRef,
     id: ViewerId,
     guard: Option<CountGuard>,
-    /// What its client is charged for it; dropped after the guard, which may be what keeps the room.
+    /// The charge of its client. Dropped after the guard: the page is still open until then.
     place: Option<Box<Place>>,
 }
 

@@ -35,7 +35,7 @@ struct State {
     repetitions: Repetitions,
 }
 
-/// What is to be written next.
+/// The lines to write next.
 pub(super) struct Lines {
     pub(super) text: Vec<u8>,
     /// How many lines are lost if it can't be written, with those that it reports as dropped.

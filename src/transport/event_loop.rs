@@ -47,7 +47,7 @@ pub(super) struct EventLoop {
     /// Connections with something to attend to, each once. The poll reports an event once, so what isn't attended to in
     /// this turn is kept here.
     ready: VecDeque<ConnectionId>,
-    /// What single connections are sent in this turn, at most once each.
+    /// Bytes for single connections, sent at the end of this turn; one entry for each.
     replies: Vec<(ConnectionId, Bytes)>,
     /// Connections that are over.
     over: Vec<(ConnectionId, End)>,

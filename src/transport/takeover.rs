@@ -185,7 +185,7 @@ fn log_end<T>(end: hyper::Result<()>) -> Option<T> {
     None
 }
 
-/// What a connection's last request has come to.
+/// The state of a connection's last request.
 enum Slot<T> {
     /// hyper has its response, or there was none yet.
     Empty,
