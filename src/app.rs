@@ -8,6 +8,7 @@ use onlookers_rooms::{Keys, LimitReached, RoomName, Rooms, Site, ViewerId, Visit
 use crate::feeds::{Feeds, Membership, Topic};
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::Capacity;
+use crate::net::connections::Connections;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 
@@ -21,6 +22,7 @@ pub(crate) struct App {
     pub(crate) pictures: Arc<Pictures>,
     pub(crate) themes: Themes,
     pub(crate) capacity: Arc<Capacity>,
+    pub(crate) connections: Arc<Connections>,
 }
 
 impl App {

@@ -103,7 +103,7 @@ pub struct Config {
     /// to have gone at the second one only, get it twice in that time. Proxies cut a stream that is silent for longer than they like
     #[arg(long, value_name = "TIME", env = "ONLOOKERS_REPAINT", default_value = "5s", value_parser = repaint)]
     pub repaint: Duration,
-    /// How many pages may be open at once; one more gets 503 [default: what the limit of open files allows]
+    /// How many pages may be open at once; one more gets 503 [default: what the limits of open files and memory allow]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_VIEWERS")]
     pub max_viewers: Option<NonZeroUsize>,
     /// How many of them from one IPv4 address or one IPv6 /64 [default: no limit; behind a proxy all come from the proxy's]

@@ -9,6 +9,7 @@ use hyper::Method;
 use hyper::http::request::Parts;
 
 use crate::app::App;
+use crate::net::connections::ConnectionPermit;
 use crate::transport::Answer;
 use refusal::{Form, Refusal};
 use request::Request;
@@ -43,9 +44,10 @@ mod websocket;
 
 type Route = fn(&App, &Request<'_>) -> Result<Answer, Refusal>;
 
-/// Answers a request that came from `peer`.
-pub(crate) fn answer(app: &App, parts: &Parts, peer: IpAddr) -> Answer {
+/// Answers a request that came from `peer`, on a connection that its visitor is charged for from now on.
+pub(crate) fn answer(app: &App, parts: &Parts, peer: IpAddr, connection: &ConnectionPermit) -> Answer {
     let request = Request::parse(parts, peer, app.settings());
+    connection.charge(request.settings.proxies.client(request.address));
     let (form, route) = route(&request);
     route(app, &request).unwrap_or_else(|refusal| Answer::Respond(refusal.render(form, &request)))
 }

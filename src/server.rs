@@ -1,5 +1,6 @@
 //! The server: accept, admit, drain.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -18,8 +19,10 @@ use crate::config::{Config, ConfigError};
 use crate::feeds::Feeds;
 use crate::http;
 use crate::net::capacity::{Capacity, CapacityLimits};
+use crate::net::connections::{BESIDES_VIEWERS, ConnectionLimits, ConnectionPermit, Connections};
 use crate::net::listen;
 use crate::net::open_files::{self, SpareFile};
+use crate::net::system::{self, SystemLimits};
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 use crate::themes;
@@ -27,6 +30,12 @@ use crate::transport::{self, Loops, takeover};
 
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 4 * 1024 * 1024;
+
+/// How often it is seen whether memory should be given back, which takes milliseconds.
+const TRIM_EVERY: Duration = Duration::from_secs(2);
+
+/// How many connections have to go for that: they have taken more than a megabyte.
+const MANY: usize = 1000;
 
 /// A part has died that the server can't do without. Everything else was ended in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,6 +83,7 @@ impl Server {
     /// `config` names can't be taken.
     pub fn bind(config: &Config) -> io::Result<Self> {
         let files = open_files::raise_limit();
+        let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
         let loops = Loops::new(transport::Options {
             loops: config.fanout_threads.map_or_else(cores, usize::from),
             resend: config.repaint,
@@ -81,7 +91,10 @@ impl Server {
             ping: config.ping_every,
             sends: config.fanout_sends,
         })?;
-        let max_viewers = config.max_viewers.map_or(open_files::viewers_within(files), usize::from);
+        let files_in_use = open_files::in_use();
+        let (capacity, connections) =
+            limits(config, SystemLimits { files, files_in_use, memory: system::memory() });
+        let capacity = Capacity::new(capacity);
         // One core is left to everything that must not wait for painting.
         let painter = Arc::new(Painter::start(cores().saturating_sub(1).max(1))?);
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
@@ -97,14 +110,9 @@ impl Server {
             pictures,
             themes: themes::load(config.themes.as_deref(), &config.font)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
-            capacity: Capacity::new(CapacityLimits {
-                total: max_viewers,
-                places_per_client: config.max_per_address.map(usize::from),
-                // Ten clients can't take more than half of a site's pages.
-                pages_per_client: config.max_pages_per_site.get().div_ceil(20),
-            }),
+            connections: Connections::new(Arc::clone(&capacity), connections),
+            capacity,
         });
-        let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
         loops.start(&app)?;
         Ok(Self { listeners, app, loops: Arc::new(loops), drain: config.drain })
     }
@@ -134,6 +142,7 @@ impl Server {
         }
         let done = tokio::select! {
             () = shutdown => Ok(()),
+            never = trim_after_bursts(&app) => match never {},
             died = death(&mut accepting, &loops) => Err(died).inspect_err(|died| tracing::error!("{died}")),
         };
         tracing::info!("stopping: the open streams get their last picture");
@@ -143,6 +152,17 @@ impl Server {
             tracing::error!(%error, "the streams were not ended in order");
         }
         done
+    }
+}
+
+/// Gives memory back to the system when many connections have gone.
+async fn trim_after_bursts(app: &App) -> Infallible {
+    loop {
+        tokio::time::sleep(TRIM_EVERY).await;
+        if app.connections.have_gone(MANY) {
+            // What became of it makes no difference, and it isn't waited for at the end.
+            let _ = tokio::task::spawn_blocking(onlookers_heap::trim).await;
+        }
     }
 }
 
@@ -167,6 +187,20 @@ fn settings(config: &Config) -> Settings {
     config.settings()
 }
 
+/// How much there may be of what clients hold, by the configuration or else by what the system has.
+fn limits(config: &Config, system: SystemLimits) -> (CapacityLimits, ConnectionLimits) {
+    let (connections, places) = (system.connections(), config.max_per_address.map(usize::from));
+    let viewers = CapacityLimits {
+        total: config.max_viewers.map_or(system.viewers(), usize::from),
+        places_per_client: places,
+        // Ten clients can't take more than half of a site's pages.
+        pages_per_client: config.max_pages_per_site.get().div_ceil(20),
+    };
+    let per_client =
+        places.map_or((connections / 16).max(64), |places| places.saturating_add(BESIDES_VIEWERS));
+    (viewers, ConnectionLimits { total: connections, per_client })
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -181,13 +215,18 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
 async fn accept(listener: TcpListener, app: Arc<App>, loops: Arc<Loops>) {
     let mut spare = SpareFile::new();
     loop {
+        app.connections.wait_for_closing().await;
         match listener.accept().await {
             Ok((stream, peer)) => {
                 spare.reopen();
                 let (app, loops, peer) = (Arc::clone(&app), Arc::clone(&loops), peer.ip());
-                let answer = move |request: Request<_>| http::answer(&app, &request.into_parts().0, peer);
-                tokio::spawn(takeover::serve(stream, answer, move |taken| loops.admit(taken)));
+                let permit = app.connections.open(app.settings().proxies.client(peer));
+                let answer = move |request: Request<_>, permit: &ConnectionPermit| {
+                    http::answer(&app, &request.into_parts().0, peer, permit)
+                };
+                tokio::spawn(takeover::serve(stream, permit, answer, move |taken| loops.admit(taken)));
             }
+            Err(error) if open_files::are_used_up(&error) && app.connections.close_one() => {}
             Err(error) => spare.handle_accept_error(&listener, &error).await,
         }
     }

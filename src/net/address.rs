@@ -42,7 +42,15 @@ impl TrustedProxies {
         visitor
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// The client at `address`; none if it is a proxy, or in a private network and so probably one: many clients may share it.
+    pub(crate) fn client(&self, address: IpAddr) -> Option<ClientNetwork> {
+        let client = ClientNetwork::of(address);
+        (client.is_public() && !self.trusts(address)).then_some(client)
+    }
+
+    /// Whether a peer at `address` is one of these proxies.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(&address))
     }
 }

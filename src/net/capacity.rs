@@ -64,6 +64,16 @@ impl Capacity {
         Arc::new(Self { limit: limits.total, taken, places, pages: Quota::new(limits.pages_per_client) })
     }
 
+    /// How many viewers there are.
+    pub(crate) fn viewers(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// How many places `client` has, if anything limits that.
+    pub(crate) fn places_of(&self, client: ClientNetwork) -> usize {
+        self.places.as_ref().map_or(0, |places| places.times_held(&client))
+    }
+
     /// Takes a permit for a viewer, and its place in a room; `page_of` is the site, if that is a page that nobody has open.
     ///
     /// # Errors

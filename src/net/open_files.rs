@@ -1,16 +1,14 @@
-//! The limit of open files, of which each viewer takes one; and accepting connections when it is reached.
+//! The limit of open files, of which each connection takes one; and accepting connections when it is reached.
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-
-/// Files that viewers may not take: for listeners, polls, and connections whose request is still being read.
-const RESERVED: usize = 256;
 
 /// The limit to set when the system has none.
 const DEFAULT_LIMIT: u64 = 1 << 20;
@@ -38,10 +36,9 @@ pub(crate) fn raise_limit() -> u64 {
     }
 }
 
-/// How many viewers `files` open files allow.
-pub(crate) fn viewers_within(files: u64) -> usize {
-    let files = usize::try_from(files).unwrap_or(usize::MAX);
-    files.saturating_sub(RESERVED).max(files / 2)
+/// How many files are open: the system gives a new one the lowest free number.
+pub(crate) fn in_use() -> u64 {
+    File::open("/dev/null").map_or(0, |file| u64::try_from(file.as_raw_fd()).unwrap_or_default())
 }
 
 /// An open file to close at the limit, which makes it possible to accept a connection and answer 503. Otherwise new
@@ -63,8 +60,7 @@ impl SpareFile {
 
     /// Logs `error`; answers 503 to the next connection at the limit of open files, and otherwise waits a little.
     pub(crate) async fn handle_accept_error(&mut self, listener: &TcpListener, error: &io::Error) {
-        let at_the_limit = matches!(error.raw_os_error(), Some(code) if code == EMFILE || code == ENFILE);
-        if at_the_limit && self.0.take().is_some() {
+        if are_used_up(error) && self.0.take().is_some() {
             tracing::warn!("out of open files: a connection gets 503");
             if let Err(error) = answer_unavailable(listener).await {
                 tracing::debug!(%error, "a connection went unanswered");
@@ -79,6 +75,11 @@ impl SpareFile {
 
 const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
 const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();
+
+/// Whether there is no file left for another connection.
+pub(crate) fn are_used_up(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(code) if code == EMFILE || code == ENFILE)
+}
 
 /// Whether the connection failed, and not the listener.
 fn is_of_connection(error: &io::Error) -> bool {

@@ -36,6 +36,11 @@ impl<K: Hash + Eq + Clone> Quota<K> {
         Some(QuotaPermit { quota: Arc::clone(self), key })
     }
 
+    /// How often `key` is held.
+    pub(crate) fn times_held(&self, key: &K) -> usize {
+        self.held.lock().get(key).copied().unwrap_or_default()
+    }
+
     /// Whether nothing is held.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {

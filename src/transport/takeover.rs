@@ -22,30 +22,27 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioTimer;
 use onlookers_rooms::sync::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::socket::Socket;
+use crate::net::connections::{ConnectionPermit, Phase};
+use head::HEAD_TIMEOUT;
 use watched::Watched;
 
+mod head;
 mod watched;
 
 /// The longest request head, in bytes; hyper answers a longer one with 431.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// How long a head may take to arrive, and a connection may be idle between two.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long hyper may have a connection, from the first byte of a request to the last of its response. A browser on the
+/// How long hyper may have a connection, from the head of a request to the last byte of its response. A browser on the
 /// slowest line has loaded the largest page by then; a client that reads a byte a second would hold an open file for good
 /// otherwise.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection that hyper can serve and that can be taken over.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
-    /// Ready when there is something to read, or the end.
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-
     /// Leaves the runtime.
     ///
     /// # Errors
@@ -54,12 +51,6 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static 
 }
 
 impl Stream for TcpStream {
-    /// By `poll_peek`, not by `readable`, whose future is 150 bytes longer: a task for each connection of a burst is in
-    /// memory at once.
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_peek(cx, &mut ReadBuf::new(&mut [0])).map_ok(drop)
-    }
-
     fn into_socket(self) -> io::Result<Socket> {
         self.into_std().map(Socket::from)
     }
@@ -86,20 +77,22 @@ pub(crate) struct Taken<T> {
     pub(crate) unread: Box<[u8]>,
 }
 
-/// Serves the requests of a connection until it ends or one of them takes it over, and then calls `take`.
+/// Serves the requests of a connection until it ends or one of them takes it over, and then calls `take`. It ends when there
+/// are too many connections and `permit` says so.
 ///
 /// A task for each connection of a burst is in memory at once, so its size matters: an async function would keep its
 /// arguments twice, and with `take` no other future needs to be around this one.
 pub(crate) fn serve<S: Stream, T: Send + 'static>(
     mut stream: S,
-    answer: impl Fn(Request<Incoming>) -> Answer<T> + Send + Sync,
+    permit: ConnectionPermit,
+    answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<T> + Send + Sync,
     take: impl FnOnce(Taken<T>) + Send,
 ) -> impl Future<Output = ()> + Send {
     let mut unread = Bytes::new();
     async move {
-        while !unread.is_empty() || is_readable(&stream).await {
+        while let Some(head) = head::read(&mut stream, unread, &permit).await {
             // Boxed, so that what hyper needs is gone with it.
-            let exchange = Box::pin(exchange((unread, stream), &answer));
+            let exchange = Box::pin(exchange((head, stream), &permit, &answer));
             match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
                 Ok(Some(Outcome::Taken(taken))) => return take(taken),
                 Ok(Some(Outcome::Idle(rest, idle))) => (unread, stream) = (rest, idle),
@@ -107,13 +100,6 @@ pub(crate) fn serve<S: Stream, T: Send + 'static>(
             }
         }
     }
-}
-
-/// Waits until there is something to read, or the end. hyper allocates 8 KiB to read into as soon as it is polled; so it is
-/// polled only then, and thousands of connections that send nothing cost next to nothing.
-async fn is_readable(stream: &impl Stream) -> bool {
-    let readable = poll_fn(|cx| stream.poll_readable(cx));
-    tokio::time::timeout(HEAD_TIMEOUT, readable).await.is_ok()
 }
 
 /// How an exchange with hyper ends, if not with the connection.
@@ -124,24 +110,32 @@ enum Outcome<S, T> {
 }
 
 async fn exchange<S: Stream, T: Send + 'static>(
-    (unread, stream): (Bytes, S),
-    answer: impl Fn(Request<Incoming>) -> Answer<T>,
+    (head, stream): (Bytes, S),
+    permit: &ConnectionPermit,
+    answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<T>,
 ) -> Option<Outcome<S, T>> {
     let slot = Arc::new(Mutex::new(Slot::Empty));
-    let service = service_fn(|request| Reply { answer: Some(answer(request)), slot: Arc::clone(&slot) });
-    let (watched, is_idle) = Watched::new(unread, stream);
+    let service =
+        service_fn(|request| Reply { answer: Some(answer(request, permit)), slot: Arc::clone(&slot) });
+    let (watched, is_idle) = Watched::new(head, stream);
     let mut connection = builder().serve_connection(watched, service);
     let answer = poll_fn(|cx| {
         let end = Pin::new(&mut connection).poll(cx);
-        let mut slot = slot.lock();
-        match std::mem::replace(&mut *slot, Slot::Empty) {
-            Slot::Taken(taken) => Poll::Ready(Some(Some(taken))),
-            Slot::Empty if end.is_pending() && is_idle.load(Ordering::Relaxed) => Poll::Ready(Some(None)),
-            Slot::Empty => end.map(log_end),
-            Slot::Waiting => {
-                *slot = Slot::Waiting;
-                end.map(log_end)
+        let is_over = {
+            let mut slot = slot.lock();
+            match std::mem::replace(&mut *slot, Slot::Empty) {
+                Slot::Taken(taken) => return Poll::Ready(Some(Some(taken))),
+                Slot::Empty => is_idle.load(Ordering::Relaxed),
+                Slot::Waiting => {
+                    *slot = Slot::Waiting;
+                    false
+                }
             }
+        };
+        match end {
+            Poll::Ready(end) => Poll::Ready(log_end(end)),
+            Poll::Pending if is_over => Poll::Ready(Some(None)),
+            Poll::Pending => permit.poll_closed(Phase::Answer, cx).map(|()| None),
         }
     })
     .await?;
@@ -235,6 +229,8 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::net::capacity::{Capacity, CapacityLimits};
+    use crate::net::connections::{ConnectionLimits, Connections};
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_nothing_loses_its_connection() {
@@ -243,9 +239,13 @@ mod tests {
         client.write_all(b"GET / HTTP/1.1\r\nHost: counter.example\r\n\r\n").unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let more_than_sockets_hold = Bytes::from(vec![0; 16 << 20]);
-        let answer = |_| Answer::<()>::Respond(Response::new(Full::new(more_than_sockets_hold.clone())));
+        let answer =
+            |_, _: &_| Answer::<()>::Respond(Response::new(Full::new(more_than_sockets_hold.clone())));
         let started = tokio::time::Instant::now();
-        serve(stream, answer, |_| panic!("no request asked for a takeover")).await;
+        let capacity = CapacityLimits { total: 1, places_per_client: None, pages_per_client: 1 };
+        let limits = ConnectionLimits { total: 1, per_client: 1 };
+        let permit = Connections::new(Capacity::new(capacity), limits).open(None);
+        serve(stream, permit, answer, |_| panic!("no request asked for a takeover")).await;
         assert!(started.elapsed() >= EXCHANGE_TIMEOUT);
     }
 }

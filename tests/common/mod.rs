@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod listener;
 pub(crate) mod log;
+pub(crate) mod net;
 pub(crate) mod page;
 pub(crate) mod parts;
 pub(crate) mod program;

@@ -1,9 +1,17 @@
-//! Requests for ever new styles fill no memory. nextest runs this in a process of its own, so nothing else is measured.
+//! Neither requests for ever new styles nor unfinished requests fill memory for good. nextest runs each test in a process of
+//! its own, so nothing else is measured.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::time::{Duration, Instant};
+
 use onlookers::painting::Pictures;
 use onlookers_picture::{StyleBuilder, Themes, Value};
+
+use crate::common::client::{Client, get};
+use crate::common::program::Program;
+use crate::common::viewer::Viewer;
+use crate::common::{DEADLINE, request};
 
 #[test]
 fn ten_thousand_random_styles_leave_memory_where_it_was() {
@@ -14,6 +22,37 @@ fn ten_thousand_random_styles_leave_memory_where_it_was() {
     ask(&pictures, &mut random, 10_000);
     let grown = resident().saturating_sub(before);
     assert!(grown < 1024, "memory grew by {grown} KiB");
+}
+
+#[test]
+fn memory_is_given_back_when_a_burst_has_gone() {
+    let program = Program::start(&[]);
+    let mut viewer = Viewer::join(program.address);
+    viewer.wait_for(1);
+    let before = resident_of(&program.id().to_string());
+    let begun = request("GET / HTTP/1.1", &[&format!("X: {}", "x".repeat(8_000))]);
+    let burst: Vec<_> = (0..2_000)
+        .map(|_| {
+            let mut client = Client::connect(program.address);
+            client.send(&begun[..8_000]);
+            client
+        })
+        .collect();
+    // As it is sent after them, it is answered when nearly all of them have been read.
+    assert_eq!(get(program.address, "/nowhere", &[]).status, 404);
+    let full = resident_of(&program.id().to_string());
+    assert!(full > before + 10_000, "{before} KiB, {full} KiB");
+    drop(burst);
+    let started = Instant::now();
+    loop {
+        let now = resident_of(&program.id().to_string());
+        if now < before + 4_000 {
+            break;
+        }
+        assert!(started.elapsed() < DEADLINE, "{before} KiB, {full} KiB, {now} KiB");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(viewer);
 }
 
 fn ask(pictures: &Pictures, random: &mut Random, styles: u32) {
@@ -38,9 +77,13 @@ fn ask(pictures: &Pictures, random: &mut Random, styles: u32) {
     }
 }
 
-/// KiB of memory that the process has.
+/// KiB of memory that this process has.
 fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    resident_of("self")
+}
+
+fn resident_of(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -1,11 +1,10 @@
 //! Many viewers at once: thousands join together, and hundreds are killed or vanish from the network.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::common::client::Client;
 use crate::common::crowd::{Crowd, be_a_crowd};
+use crate::common::net::Net;
 use crate::common::page::{Page, opening};
 use crate::common::server::TestServer;
 use crate::common::view_of;
@@ -164,68 +163,4 @@ fn quiet_with_ten_far_away() -> (Net, TestServer, Crowd, Viewer) {
 #[ignore = "not a test: others run it as the process that holds their viewers"]
 fn as_a_crowd() {
     be_a_crowd();
-}
-
-/// A network namespace of its own, connected by a veth pair.
-struct Net {
-    name: String,
-    here: IpAddr,
-    there: IpAddr,
-}
-
-impl Net {
-    fn new() -> Self {
-        let id = std::process::id();
-        // From the range reserved for network tests (RFC 2544), four addresses for each test.
-        let at = |last| {
-            IpAddr::from(Ipv4Addr::new(
-                198,
-                18 + (id >> 14 & 1) as u8,
-                (id >> 6) as u8,
-                (id as u8 & 63) * 4 + last,
-            ))
-        };
-        let net = Self { name: format!("onl{id}"), here: at(1), there: at(2) };
-        let Self { name, here, there } = &net;
-        ip(&format!("netns add {name}"));
-        ip(&format!("link add {name} type veth peer name far netns {name}"));
-        ip(&format!("addr add {here}/30 dev {name}"));
-        ip(&format!("link set {name} up"));
-        ip(&format!("-n {name} addr add {there}/30 dev far"));
-        ip(&format!("-n {name} link set far up"));
-        net
-    }
-
-    /// From now on every packet is lost in both directions; neither end gets an error.
-    fn cut(&self) {
-        let Self { name, here, there } = self;
-        let nobody = "lladdr 02:00:00:00:00:99 nud permanent";
-        ip(&format!("neigh replace {there} {nobody} dev {name}"));
-        ip(&format!("-n {name} neigh replace {here} {nobody} dev far"));
-    }
-
-    /// From now on packets arrive again.
-    fn mend(&self) {
-        let Self { name, here, there } = self;
-        ip(&format!("neigh del {there} dev {name}"));
-        ip(&format!("-n {name} neigh del {here} dev far"));
-    }
-}
-
-impl Drop for Net {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
-        let _ =
-            Command::new("ip").args(["link", "del", &self.name]).stderr(std::process::Stdio::null()).status();
-    }
-}
-
-fn ip(words: &str) {
-    let run = Command::new("ip").args(words.split(' ')).output();
-    let run = run.expect("this test needs the program ip (Debian and Ubuntu: apt-get install iproute2)");
-    let said = String::from_utf8_lossy(&run.stderr);
-    assert!(
-        run.status.success(),
-        "this test makes a network of its own, which root may do: ip {words}: {said}"
-    );
 }

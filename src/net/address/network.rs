@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// A /64 is what one subscriber or one machine gets (RFC 6177, RFC 8273), and it can have any address in it for every
 /// connection. So limits, and what tells visitors apart, must go by the /64. Networks that are allowed or ignored by the
 /// configuration are compared with the whole address instead.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct ClientNetwork(IpAddr);
 
 impl ClientNetwork {

@@ -12,6 +12,7 @@ use crate::config::Cli;
 use crate::feeds::{FeedRef, Feeds, Published, View};
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::{Capacity, CapacityLimits};
+use crate::net::connections::{ConnectionLimits, Connections};
 use crate::painting::{Painter, Payer, Pictures};
 use crate::transport::socket::Socket;
 use crate::transport::{Sends, StreamGrant};
@@ -24,6 +25,8 @@ fn app() -> App {
     let painter = Arc::new(Painter::start(0).unwrap());
     let pictures = Arc::new(Pictures::new(1 << 20));
     let settings = Cli::try_parse_from(["onlookers"]).unwrap().config.settings();
+    let capacity = Capacity::new(CapacityLimits { total: 10, places_per_client: None, pages_per_client: 10 });
+    let limits = ConnectionLimits { total: 10, per_client: 10 };
     App {
         settings: RwLock::new(Arc::new(settings)),
         rooms: Rooms::new(Limits::default()),
@@ -32,7 +35,8 @@ fn app() -> App {
         painter,
         pictures,
         themes: Themes::default(),
-        capacity: Capacity::new(CapacityLimits { total: 10, places_per_client: None, pages_per_client: 10 }),
+        connections: Connections::new(Arc::clone(&capacity), limits),
+        capacity,
     }
 }
 

@@ -1,0 +1,251 @@
+//! Connections that no event loop owns: they wait for a request, or get an answer to one.
+//!
+//! They take files and memory before anybody is admitted, so they count from accept on, in total and for each client. One
+//! too many is let in all the same, and another is closed for it: one that loses least by that. Viewers are never closed.
+
+use std::mem;
+use std::task::{Context, Poll, Waker};
+
+use onlookers_rooms::sync::{Arc, Mutex};
+
+use super::address::ClientNetwork;
+use super::capacity::Capacity;
+use state::{Allowed, Id, Open, State};
+
+mod state;
+
+/// What a client may have besides its viewers, whatever its limit: a browser opens six connections to a server.
+pub(crate) const BESIDES_VIEWERS: usize = 8;
+
+/// How many may be about to close while others are accepted: their files are still open.
+const MOST_CLOSING: usize = 4;
+
+/// The connections that no event loop owns.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    capacity: Arc<Capacity>,
+    limits: ConnectionLimits,
+    state: Mutex<State>,
+}
+
+/// How many connections there may be, viewers included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionLimits {
+    pub(crate) total: usize,
+    pub(crate) per_client: usize,
+}
+
+/// How far a connection is with a request. Those that are least far are closed first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Phase {
+    /// Nothing of a request has come.
+    Idle,
+    /// Some of its head has come.
+    Head,
+    /// Its answer is on the way.
+    Answer,
+}
+
+/// The right of a connection to be open; dropping it returns it.
+#[derive(Debug)]
+pub(crate) struct ConnectionPermit {
+    connections: Arc<Connections>,
+    id: Id,
+    /// None for a peer that many clients may share.
+    peer: Option<ClientNetwork>,
+}
+
+impl Connections {
+    pub(crate) fn new(capacity: Arc<Capacity>, limits: ConnectionLimits) -> Arc<Self> {
+        Arc::new(Self { capacity, limits, state: Mutex::default() })
+    }
+
+    /// Lets a connection in. Its peer is a client, or none where many clients may come from.
+    pub(crate) fn open(self: &Arc<Self>, peer: Option<ClientNetwork>) -> ConnectionPermit {
+        let (viewers, allowed) = (self.capacity.viewers(), self.allowed(peer));
+        let mut state = self.state.lock();
+        let id = state.next();
+        state.open.insert(id, Open::default());
+        state.peak = state.peak.max(state.open.len() + viewers);
+        state.charge(id, peer);
+        let closed = state.close_excess(peer, allowed);
+        drop(state);
+        wake(closed);
+        ConnectionPermit { connections: Arc::clone(self), id, peer }
+    }
+
+    /// Closes a connection that waits, if there is one.
+    pub(crate) fn close_one(&self) -> bool {
+        let closed = self.state.lock().close_one();
+        closed.map(Waker::wake).is_some()
+    }
+
+    /// Waits until nearly all that were told to close have done so. Their tasks are ready to run, and do nothing else.
+    pub(crate) async fn wait_for_closing(&self) {
+        while self.state.lock().closing >= MOST_CLOSING {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether `many` connections have gone since there were most of them, which is counted anew then.
+    pub(crate) fn have_gone(&self, many: usize) -> bool {
+        let mut state = self.state.lock();
+        let now = state.open.len() + self.capacity.viewers();
+        let have_gone = state.peak.saturating_sub(now) >= many;
+        if have_gone {
+            state.peak = now;
+        }
+        have_gone
+    }
+
+    /// How many connections there may be now, and how many of `client`, without viewers.
+    fn allowed(&self, client: Option<ClientNetwork>) -> Allowed {
+        let places = client.map_or(0, |client| self.capacity.places_of(client));
+        Allowed {
+            total: self.limits.total.saturating_sub(self.capacity.viewers()),
+            of_client: self.limits.per_client.saturating_sub(places).max(BESIDES_VIEWERS),
+        }
+    }
+}
+
+impl ConnectionPermit {
+    /// To be called with the context of the connection's task whenever it waits for something. Ready if it has to close.
+    pub(crate) fn poll_closed(&self, phase: Phase, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.connections.state.lock();
+        let Some(open) = state.open.get_mut(&self.id) else { return Poll::Ready(()) };
+        if let Some((turn, waker)) = &mut open.waiting
+            && turn.0 == phase
+        {
+            let replaced = (!waker.will_wake(cx.waker())).then(|| mem::replace(waker, cx.waker().clone()));
+            drop(state);
+            // Not under the lock: it may be the last of its task.
+            drop(replaced);
+            return Poll::Pending;
+        }
+        // The visitor of the request before was charged for its answer; the connection itself is the peer's.
+        let client = if phase == Phase::Answer { open.client } else { self.peer };
+        drop(state);
+        let allowed = self.connections.allowed(client);
+        let mut state = self.connections.state.lock();
+        state.charge(self.id, client);
+        let replaced = state.wait(self.id, phase, cx.waker());
+        let closed = state.close_excess(client, allowed);
+        let is_open = state.open.contains_key(&self.id);
+        drop(state);
+        drop(replaced);
+        wake(closed);
+        if is_open { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Charges `client` for the connection, for as long as an answer takes.
+    pub(crate) fn charge(&self, client: Option<ClientNetwork>) {
+        if client == self.peer {
+            return;
+        }
+        let allowed = self.connections.allowed(client);
+        let mut state = self.connections.state.lock();
+        state.charge(self.id, client);
+        let closed = state.close_excess(client, allowed);
+        drop(state);
+        wake(closed);
+    }
+}
+
+/// Wakes the tasks of connections that have to close.
+fn wake(closed: [Option<Waker>; 2]) {
+    closed.into_iter().flatten().for_each(Waker::wake);
+}
+
+impl Drop for ConnectionPermit {
+    fn drop(&mut self) {
+        let mut state = self.connections.state.lock();
+        if !state.open.contains_key(&self.id) {
+            state.closing -= 1;
+        }
+        let closed = state.remove(self.id);
+        drop(state);
+        drop(closed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::net::capacity::CapacityLimits;
+
+    fn connections(total: usize, per_client: usize) -> Arc<Connections> {
+        let limits = CapacityLimits { total: 100, places_per_client: Some(2), pages_per_client: 1 };
+        Connections::new(Capacity::new(limits), ConnectionLimits { total, per_client })
+    }
+
+    fn client(number: u8) -> Option<ClientNetwork> {
+        Some(ClientNetwork::of([192, 0, 2, number].into()))
+    }
+
+    /// Whether it has to close; otherwise it waits in that phase.
+    fn is_closed(permit: &ConnectionPermit, phase: Phase) -> bool {
+        permit.poll_closed(phase, &Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn the_longest_idle_is_closed_first_and_answers_last() {
+        let connections = connections(4, 100);
+        let phases = [Phase::Answer, Phase::Head, Phase::Idle, Phase::Idle];
+        let permits = phases.map(|phase| (connections.open(None), phase));
+        assert!(permits.iter().all(|(permit, phase)| !is_closed(permit, *phase)));
+        // The third has another request, and is idle again.
+        assert!(!is_closed(&permits[2].0, Phase::Answer) && !is_closed(&permits[2].0, Phase::Idle));
+        let mut later = Vec::new();
+        for closed in [3, 2, 1, 0] {
+            later.push(connections.open(None));
+            assert!(!is_closed(later.last().unwrap(), Phase::Answer));
+            let are_closed = permits.each_ref().map(|(permit, phase)| is_closed(permit, *phase));
+            assert_eq!(are_closed, std::array::from_fn(|n| n >= closed));
+        }
+    }
+
+    #[test]
+    fn a_client_beyond_its_share_loses_one_of_its_own() {
+        let connections = connections(100, BESIDES_VIEWERS + 2);
+        let _viewers = [(); 2].map(|()| connections.capacity.acquire(client(1).unwrap(), None));
+        let other = connections.open(client(2));
+        assert!(!is_closed(&other, Phase::Idle));
+        let mut own: Vec<_> = (0..BESIDES_VIEWERS).map(|_| connections.open(client(1))).collect();
+        assert!(own.iter().all(|permit| !is_closed(permit, Phase::Head)));
+        own.push(connections.open(client(1)));
+        assert!(is_closed(&own[0], Phase::Head) && !is_closed(&own[1], Phase::Head));
+        assert!(!is_closed(&other, Phase::Idle));
+    }
+
+    #[test]
+    fn an_answer_is_charged_to_the_visitor_not_to_the_proxy() {
+        let connections = connections(100, BESIDES_VIEWERS);
+        let of_a_proxy: Vec<_> = (0..=BESIDES_VIEWERS).map(|_| connections.open(None)).collect();
+        for permit in &of_a_proxy {
+            permit.charge(client(1));
+            let _ = is_closed(permit, Phase::Answer);
+        }
+        assert!(is_closed(&of_a_proxy[0], Phase::Answer), "one answer too many for a visitor");
+        assert!(!is_closed(&of_a_proxy[1], Phase::Idle));
+        of_a_proxy[0].charge(client(1));
+        let another = connections.open(None);
+        another.charge(client(1));
+        assert!(!is_closed(&another, Phase::Answer) && !is_closed(&of_a_proxy[2], Phase::Answer));
+    }
+
+    #[test]
+    fn nothing_is_left_of_connections_that_have_gone() {
+        let connections = connections(2, 1);
+        let permits: Vec<_> = (0..20).map(|number| connections.open(client(number % 3))).collect();
+        for (permit, phase) in permits.iter().zip([Phase::Idle, Phase::Answer].into_iter().cycle()) {
+            let _ = is_closed(permit, phase);
+            permit.charge(client(7));
+        }
+        drop(permits);
+        let State { open, clients, waiting, waiting_of, closing, .. } = &*connections.state.lock();
+        assert!(open.is_empty() && clients.is_empty() && waiting.is_empty() && waiting_of.is_empty());
+        assert_eq!(*closing, 0);
+    }
+}

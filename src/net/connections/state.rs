@@ -1,0 +1,136 @@
+//! The table of the open connections, and which of them are closed first.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::task::Waker;
+
+use super::{ClientNetwork, Phase};
+
+/// How many there may be at the moment.
+#[derive(Clone, Copy)]
+pub(super) struct Allowed {
+    pub(super) total: usize,
+    pub(super) of_client: usize,
+}
+
+/// The order of accepting.
+pub(super) type Id = u64;
+
+/// The order of closing: of connections in the same phase, the one that has been in it longest is closed first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Turn(pub(super) Phase, u64);
+
+/// Ordered maps only, which give their memory back when a burst is over.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) open: BTreeMap<Id, Open>,
+    /// How many of them each client has.
+    pub(super) clients: BTreeMap<ClientNetwork, usize>,
+    /// Those that wait for something, and so can be closed.
+    pub(super) waiting: BTreeMap<Turn, Id>,
+    /// The same ones by client, as far as they have one.
+    pub(super) waiting_of: BTreeMap<(ClientNetwork, Turn), Id>,
+    /// The most connections that there have been at a time since somebody asked, viewers included.
+    pub(super) peak: usize,
+    /// How many were told to close and haven't yet.
+    pub(super) closing: usize,
+    /// The number of the next turn, and of the next connection.
+    next: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    pub(super) client: Option<ClientNetwork>,
+    pub(super) waiting: Option<(Turn, Waker)>,
+}
+
+impl State {
+    pub(super) fn next(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Lets a connection wait in another phase than before. The result is a waker that isn't needed any more.
+    pub(super) fn wait(&mut self, id: Id, phase: Phase, waker: &Waker) -> Option<Waker> {
+        let turn = Turn(phase, self.next());
+        let open = self.open.get_mut(&id)?;
+        let (before, waker) = open.waiting.replace((turn, waker.clone())).unzip();
+        let client = open.client;
+        self.move_turn(id, client, before, Some(turn));
+        waker
+    }
+
+    /// Makes `client` the one that a connection is charged to.
+    pub(super) fn charge(&mut self, id: Id, client: Option<ClientNetwork>) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        let before = mem::replace(&mut open.client, client);
+        if before == client {
+            return;
+        }
+        let turn = open.waiting.as_ref().map(|(turn, _)| *turn);
+        self.move_turn(id, before, turn, None);
+        self.move_turn(id, client, None, turn);
+        self.release(before);
+        if let Some(client) = client {
+            *self.clients.entry(client).or_default() += 1;
+        }
+    }
+
+    /// Closes one connection of a client that has too many, and one if there are too many in all, as far as one waits. Others
+    /// are closed when they wait themselves. The result is to be woken.
+    pub(super) fn close_excess(
+        &mut self,
+        client: Option<ClientNetwork>,
+        allowed: Allowed,
+    ) -> [Option<Waker>; 2] {
+        let of_client =
+            client.filter(|client| self.clients.get(client).is_some_and(|held| *held > allowed.of_client));
+        let own = of_client.and_then(|client| self.close_one_of(client));
+        let oldest = if self.open.len() > allowed.total { self.close_one() } else { None };
+        [own, oldest]
+    }
+
+    fn move_turn(&mut self, id: Id, client: Option<ClientNetwork>, from: Option<Turn>, to: Option<Turn>) {
+        if let Some(turn) = from {
+            self.waiting.remove(&turn);
+            client.map(|client| self.waiting_of.remove(&(client, turn)));
+        }
+        if let Some(turn) = to {
+            self.waiting.insert(turn, id);
+            client.map(|client| self.waiting_of.insert((client, turn), id));
+        }
+    }
+
+    fn release(&mut self, client: Option<ClientNetwork>) {
+        let Some(client) = client else { return };
+        if let Some(held) = self.clients.get_mut(&client) {
+            *held -= 1;
+            if *held == 0 {
+                self.clients.remove(&client);
+            }
+        }
+    }
+
+    pub(super) fn close_one(&mut self) -> Option<Waker> {
+        let (_, &id) = self.waiting.first_key_value()?;
+        self.close(id)
+    }
+
+    fn close_one_of(&mut self, client: ClientNetwork) -> Option<Waker> {
+        let (&(owner, _), &id) = self.waiting_of.range((client, Turn(Phase::Idle, 0))..).next()?;
+        if owner == client { self.close(id) } else { None }
+    }
+
+    fn close(&mut self, id: Id) -> Option<Waker> {
+        self.closing += 1;
+        self.remove(id)
+    }
+
+    pub(super) fn remove(&mut self, id: Id) -> Option<Waker> {
+        let Open { client, waiting } = self.open.remove(&id)?;
+        let (turn, waker) = waiting.unzip();
+        self.move_turn(id, client, turn, None);
+        self.release(client);
+        waker
+    }
+}

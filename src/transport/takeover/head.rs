@@ -1,0 +1,128 @@
+//! Reads the head of a request before hyper gets the connection.
+//!
+//! hyper allocates 8 KiB to read into as soon as it is polled, and more with the first byte. Here, a connection that sends
+//! nothing takes nothing, and an unfinished head takes what has come of it. hyper parses it all the same: it gets the
+//! bytes when the head is complete, or when there is no reason to wait for the rest.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::timeout;
+
+use super::MAX_HEAD;
+use crate::net::connections::{ConnectionPermit, Phase};
+
+/// How long a connection may be idle before a request, and how long the rest of a head may take.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many bytes are read at once: more than nearly all heads have.
+const READ: usize = 4096;
+
+/// Bytes that begin with a head, which starts with the bytes `unread`; none if the connection is to be closed.
+pub(super) async fn read<S>(stream: &mut S, unread: Bytes, permit: &ConnectionPermit) -> Option<Bytes>
+where
+    S: AsyncRead + Unpin,
+{
+    let mut head = Head::default();
+    head.push(&unread);
+    drop(unread);
+    for phase in [Phase::Idle, Phase::Head] {
+        let read = poll_fn(|cx| head.poll_read(phase, stream, permit, cx));
+        timeout(HEAD_TIMEOUT, read).await.ok()??;
+    }
+    Some(head.bytes.into())
+}
+
+#[derive(Default)]
+struct Head {
+    bytes: Vec<u8>,
+    is_complete: bool,
+}
+
+impl Head {
+    /// Ready when there is something to read in the phase `Idle`, and everything in the phase `Head`.
+    fn poll_read(
+        &mut self,
+        phase: Phase,
+        stream: &mut (impl AsyncRead + Unpin),
+        permit: &ConnectionPermit,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<()>> {
+        // On the stack, and so not in the future of a task that waits.
+        let mut buffer = [0; READ];
+        while !(self.is_complete || phase == Phase::Idle && !self.bytes.is_empty()) {
+            let mut buffer = ReadBuf::new(&mut buffer);
+            match std::pin::Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
+                Poll::Pending => return permit.poll_closed(phase, cx).map(|()| None),
+                Poll::Ready(Err(_)) => return Poll::Ready(None),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                    // hyper says what is wrong with what there is, if anything.
+                    self.is_complete = true;
+                    return Poll::Ready((!self.bytes.is_empty()).then_some(()));
+                }
+                Poll::Ready(Ok(())) => self.push(buffer.filled()),
+            }
+        }
+        Poll::Ready(Some(()))
+    }
+
+    fn push(&mut self, mut more: &[u8]) {
+        if self.bytes.is_empty() {
+            // Empty lines before a request are ignored (RFC 9112, section 2.2).
+            let is_line_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
+            more = &more[more.iter().take_while(is_line_end).count()..];
+        }
+        let seen = self.bytes.len().saturating_sub(2);
+        self.bytes.extend_from_slice(more);
+        self.is_complete |= self.bytes.len() >= MAX_HEAD || has_end(&self.bytes[seen..]) || is_no_text(more);
+    }
+}
+
+/// Whether an empty line ends the head; hyper accepts lines that end without CR.
+fn has_end(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|two| two == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
+}
+
+/// Whether there are bytes which no head has, such as those of a TLS handshake: hyper refuses them at once.
+fn is_no_text(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| matches!(byte, 0..=8 | 11 | 12 | 14..=31))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_complete(pieces: &[&[u8]]) -> bool {
+        let mut head = Head::default();
+        pieces.iter().for_each(|piece| head.push(piece));
+        head.is_complete
+    }
+
+    #[test]
+    fn a_head_ends_with_an_empty_line_however_it_is_cut() {
+        let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        for at in 0..head.len() {
+            assert!(!is_complete(&[&head[..at]]));
+            assert!(is_complete(&[&head[..at], &head[at..]]), "{at}");
+        }
+        assert!(is_complete(&[b"GET / HTTP/1.1\n", b"\n"]) && is_complete(&[b"GET / HTTP/1.1\n\r", b"\n"]));
+    }
+
+    #[test]
+    fn empty_lines_before_a_head_take_nothing() {
+        let mut head = Head::default();
+        (0..1_000).for_each(|_| head.push(b"\r\n\r\n"));
+        assert!(head.bytes.capacity() == 0 && !head.is_complete);
+        head.push(b"\r\nGET");
+        assert_eq!(head.bytes, b"GET");
+    }
+
+    #[test]
+    fn hyper_gets_bytes_that_can_be_no_head() {
+        assert!(is_complete(&[b"\x16\x03\x01"]) && is_complete(&[&[b'x'; MAX_HEAD]]));
+        assert!(!is_complete(&["GET /\tä".as_bytes()]));
+    }
+}
