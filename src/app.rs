@@ -9,6 +9,7 @@ use crate::feeds::{Feeds, Membership, Topic};
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::Capacity;
 use crate::net::connections::Connections;
+use crate::net::main_peer::MainPeer;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub(crate) themes: Themes,
     pub(crate) capacity: Arc<Capacity>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) main_peer: MainPeer,
 }
 
 impl App {

@@ -48,8 +48,23 @@ type Route = fn(&App, &Request<'_>) -> Result<Answer, Refusal>;
 pub(crate) fn answer(app: &App, parts: &Parts, peer: IpAddr, connection: &ConnectionPermit) -> Answer {
     let request = Request::parse(parts, peer, app.settings());
     connection.charge(request.settings.proxies.client(request.address));
+    warn_of_main_peer(app, &request, peer);
     let (form, route) = route(&request);
     route(app, &request).unwrap_or_else(|refusal| Answer::Respond(refusal.render(form, &request)))
+}
+
+/// Says once if most requests come from a peer that the settings don't name as a proxy.
+fn warn_of_main_peer(app: &App, request: &Request<'_>, peer: IpAddr) {
+    if request.settings.proxies.trusts(peer) {
+        return;
+    }
+    if let Some(peer) = app.main_peer.count(peer.to_canonical()) {
+        tracing::warn!(
+            "most requests come from {peer}: if that is a proxy, name it with --trust-proxy {peer}/{}, or all of \
+             its visitors are one client",
+            if peer.is_ipv4() { 32 } else { 128 }
+        );
+    }
 }
 
 /// The route of a request, and what it answers with.

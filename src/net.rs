@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod capacity;
 pub(crate) mod connections;
 pub(crate) mod listen;
+pub(crate) mod main_peer;
 pub(crate) mod open_files;
 pub(crate) mod quota;
 pub(crate) mod system;

@@ -21,6 +21,7 @@ use crate::http;
 use crate::net::capacity::{Capacity, CapacityLimits};
 use crate::net::connections::{BESIDES_VIEWERS, ConnectionLimits, ConnectionPermit, Connections};
 use crate::net::listen;
+use crate::net::main_peer::MainPeer;
 use crate::net::open_files::{self, SpareFile};
 use crate::net::system::{self, SystemLimits};
 use crate::painting::{Painter, Pictures};
@@ -111,6 +112,7 @@ impl Server {
             themes: themes::load(config.themes.as_deref(), &config.font)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             connections: Connections::new(Arc::clone(&capacity), connections),
+            main_peer: MainPeer::default(),
             capacity,
         });
         loops.start(&app)?;

@@ -13,6 +13,7 @@ use crate::feeds::{FeedRef, Feeds, Published, View};
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::{Capacity, CapacityLimits};
 use crate::net::connections::{ConnectionLimits, Connections};
+use crate::net::main_peer::MainPeer;
 use crate::painting::{Painter, Payer, Pictures};
 use crate::transport::socket::Socket;
 use crate::transport::{Sends, StreamGrant};
@@ -36,6 +37,7 @@ fn app() -> App {
         pictures,
         themes: Themes::default(),
         connections: Connections::new(Arc::clone(&capacity), limits),
+        main_peer: MainPeer::default(),
         capacity,
     }
 }
