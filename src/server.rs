@@ -19,7 +19,9 @@ use crate::config::{Config, ConfigError};
 use crate::feeds::Feeds;
 use crate::http;
 use crate::net::capacity::{Capacity, CapacityLimits};
-use crate::net::connections::{BESIDES_VIEWERS, ConnectionLimits, ConnectionPermit, Connections};
+use crate::net::connections::{
+    BESIDES_VIEWERS, ConnectionLimits, ConnectionPermit, Connections, MOST_CLOSING,
+};
 use crate::net::listen;
 use crate::net::main_peer::MainPeer;
 use crate::net::open_files::{self, SpareFile};
@@ -198,9 +200,17 @@ fn limits(config: &Config, system: SystemLimits) -> (CapacityLimits, ConnectionL
         // Ten clients can't take more than half of a site's pages.
         pages_per_client: config.max_pages_per_site.get().div_ceil(20),
     };
-    let per_client =
-        places.map_or((connections / 16).max(64), |places| places.saturating_add(BESIDES_VIEWERS));
-    (viewers, ConnectionLimits { total: connections, per_client })
+    if viewers.total > system.viewers() {
+        tracing::warn!(
+            "--max-viewers {} is more than the limits of open files and memory allow: {}",
+            viewers.total,
+            system.viewers()
+        );
+    }
+    let share = (connections / 16).max(64.min(connections / 2));
+    let per_client = places.map_or(share, |places| places.saturating_add(BESIDES_VIEWERS));
+    let others = system.others().max(BESIDES_VIEWERS);
+    (viewers, ConnectionLimits { total: connections, others, per_client })
 }
 
 fn cores() -> usize {
@@ -217,7 +227,7 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
 async fn accept(listener: TcpListener, app: Arc<App>, loops: Arc<Loops>) {
     let mut spare = SpareFile::new();
     loop {
-        app.connections.wait_for_closing().await;
+        app.connections.wait_for_closing(MOST_CLOSING).await;
         match listener.accept().await {
             Ok((stream, peer)) => {
                 spare.reopen();
@@ -228,7 +238,9 @@ async fn accept(listener: TcpListener, app: Arc<App>, loops: Arc<Loops>) {
                 };
                 tokio::spawn(takeover::serve(stream, permit, answer, move |taken| loops.admit(taken)));
             }
-            Err(error) if open_files::are_used_up(&error) && app.connections.close_one() => {}
+            Err(error) if open_files::are_used_up(&error) && app.connections.close_one() => {
+                app.connections.wait_for_closing(0).await;
+            }
             Err(error) => spare.handle_accept_error(&listener, &error).await,
         }
     }

@@ -18,7 +18,7 @@ mod state;
 pub(crate) const BESIDES_VIEWERS: usize = 8;
 
 /// How many may be about to close while others are accepted: their files are still open.
-const MOST_CLOSING: usize = 4;
+pub(crate) const MOST_CLOSING: usize = 3;
 
 /// The connections that no event loop owns.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Connections {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConnectionLimits {
     pub(crate) total: usize,
+    /// How many there may be besides viewers at least.
+    pub(crate) others: usize,
     pub(crate) per_client: usize,
 }
 
@@ -80,9 +82,10 @@ impl Connections {
         closed.map(Waker::wake).is_some()
     }
 
-    /// Waits until nearly all that were told to close have done so. Their tasks are ready to run, and do nothing else.
-    pub(crate) async fn wait_for_closing(&self) {
-        while self.state.lock().closing >= MOST_CLOSING {
+    /// Waits until no more than `most` of those that were told to close are open. Their tasks are ready to run, and do nothing
+    /// else.
+    pub(crate) async fn wait_for_closing(&self, most: usize) {
+        while self.state.lock().closing > most {
             tokio::task::yield_now().await;
         }
     }
@@ -102,7 +105,8 @@ impl Connections {
     fn allowed(&self, client: Option<ClientNetwork>) -> Allowed {
         let places = client.map_or(0, |client| self.capacity.places_of(client));
         Allowed {
-            total: self.limits.total.saturating_sub(self.capacity.viewers()),
+            // Newcomers get an answer, whatever number of viewers is allowed.
+            total: self.limits.total.saturating_sub(self.capacity.viewers()).max(self.limits.others),
             of_client: self.limits.per_client.saturating_sub(places).max(BESIDES_VIEWERS),
         }
     }
@@ -137,11 +141,18 @@ impl ConnectionPermit {
         if is_open { Poll::Pending } else { Poll::Ready(()) }
     }
 
+    /// A request has come: the connection waits for nothing, and later for its answer. False if it has to close.
+    pub(crate) fn begin_answer(&self) -> bool {
+        let mut state = self.connections.state.lock();
+        let waker = state.rest(self.id);
+        let is_open = state.open.contains_key(&self.id);
+        drop(state);
+        drop(waker);
+        is_open
+    }
+
     /// Charges `client` for the connection, for as long as an answer takes.
     pub(crate) fn charge(&self, client: Option<ClientNetwork>) {
-        if client == self.peer {
-            return;
-        }
         let allowed = self.connections.allowed(client);
         let mut state = self.connections.state.lock();
         state.charge(self.id, client);
@@ -177,7 +188,7 @@ mod tests {
 
     fn connections(total: usize, per_client: usize) -> Arc<Connections> {
         let limits = CapacityLimits { total: 100, places_per_client: Some(2), pages_per_client: 1 };
-        Connections::new(Capacity::new(limits), ConnectionLimits { total, per_client })
+        Connections::new(Capacity::new(limits), ConnectionLimits { total, others: 1, per_client })
     }
 
     fn client(number: u8) -> Option<ClientNetwork> {
@@ -195,8 +206,8 @@ mod tests {
         let phases = [Phase::Answer, Phase::Head, Phase::Idle, Phase::Idle];
         let permits = phases.map(|phase| (connections.open(None), phase));
         assert!(permits.iter().all(|(permit, phase)| !is_closed(permit, *phase)));
-        // The third has another request, and is idle again.
-        assert!(!is_closed(&permits[2].0, Phase::Answer) && !is_closed(&permits[2].0, Phase::Idle));
+        // The third has another request, which is answered at once, and is idle again.
+        assert!(permits[2].0.begin_answer() && !is_closed(&permits[2].0, Phase::Idle));
         let mut later = Vec::new();
         for closed in [3, 2, 1, 0] {
             later.push(connections.open(None));
@@ -229,10 +240,32 @@ mod tests {
         }
         assert!(is_closed(&of_a_proxy[0], Phase::Answer), "one answer too many for a visitor");
         assert!(!is_closed(&of_a_proxy[1], Phase::Idle));
-        of_a_proxy[0].charge(client(1));
         let another = connections.open(None);
         another.charge(client(1));
         assert!(!is_closed(&another, Phase::Answer) && !is_closed(&of_a_proxy[2], Phase::Answer));
+    }
+
+    #[test]
+    fn an_answered_request_is_charged_to_nobody() {
+        let connections = connections(100, BESIDES_VIEWERS);
+        let of_a_proxy: Vec<_> = (0..2 * BESIDES_VIEWERS).map(|_| connections.open(None)).collect();
+        for permit in &of_a_proxy {
+            assert!(!is_closed(permit, Phase::Idle) && permit.begin_answer());
+            permit.charge(client(1));
+            assert!(!is_closed(permit, Phase::Idle));
+        }
+        assert!(of_a_proxy.iter().all(|permit| !is_closed(permit, Phase::Idle)));
+        assert!(connections.state.lock().clients.is_empty());
+    }
+
+    #[test]
+    fn some_connections_are_left_when_viewers_have_all() {
+        let connections = connections(2, 100);
+        let _viewers = [1, 2].map(|number| connections.capacity.acquire(client(number).unwrap(), None));
+        let newcomer = connections.open(client(3));
+        assert!(!is_closed(&newcomer, Phase::Idle));
+        let next = connections.open(client(4));
+        assert!(is_closed(&newcomer, Phase::Idle) && !is_closed(&next, Phase::Idle));
     }
 
     #[test]

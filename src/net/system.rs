@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const SPARE_FILES: u64 = 32;
 
 /// The most that connections without a viewer get for themselves.
-const OTHERS: u64 = 256;
+const OTHERS: usize = 256;
 
 /// Bytes that a connection may take: the kernel takes about 5 KiB for one, and more for what its client doesn't read; an
 /// unfinished head takes up to 16 KiB.
@@ -31,10 +31,14 @@ impl SystemLimits {
         to_usize(files.min(self.memory / 2 / CONNECTION).max(1))
     }
 
+    /// How many of them are kept from viewers.
+    pub(crate) fn others(self) -> usize {
+        (self.connections() / 4).min(OTHERS)
+    }
+
     /// How many of them may be viewers.
     pub(crate) fn viewers(self) -> usize {
-        let connections = self.connections();
-        (connections - (connections / 4).min(to_usize(OTHERS))).max(1)
+        self.connections() - self.others()
     }
 }
 

@@ -10,7 +10,6 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ use tokio::net::TcpStream;
 use super::socket::Socket;
 use crate::net::connections::{ConnectionPermit, Phase};
 use head::HEAD_TIMEOUT;
-use watched::Watched;
+use watched::{Progress, Watched};
 
 mod head;
 mod watched;
@@ -91,6 +90,9 @@ pub(crate) fn serve<S: Stream, T: Send + 'static>(
     let mut unread = Bytes::new();
     async move {
         while let Some(head) = head::read(&mut stream, unread, &permit).await {
+            if !permit.begin_answer() {
+                return;
+            }
             // Boxed, so that what hyper needs is gone with it.
             let exchange = Box::pin(exchange((head, stream), &permit, &answer));
             match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
@@ -115,9 +117,12 @@ async fn exchange<S: Stream, T: Send + 'static>(
     answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<T>,
 ) -> Option<Outcome<S, T>> {
     let slot = Arc::new(Mutex::new(Slot::Empty));
-    let service =
-        service_fn(|request| Reply { answer: Some(answer(request, permit)), slot: Arc::clone(&slot) });
-    let (watched, is_idle) = Watched::new(head, stream);
+    let progress = Arc::new(Progress::default());
+    let service = service_fn(|request| {
+        progress.request_came();
+        Reply { answer: Some(answer(request, permit)), slot: Arc::clone(&slot) }
+    });
+    let watched = Watched::new(head, stream, Arc::clone(&progress));
     let mut connection = builder().serve_connection(watched, service);
     let answer = poll_fn(|cx| {
         let end = Pin::new(&mut connection).poll(cx);
@@ -125,7 +130,7 @@ async fn exchange<S: Stream, T: Send + 'static>(
             let mut slot = slot.lock();
             match std::mem::replace(&mut *slot, Slot::Empty) {
                 Slot::Taken(taken) => return Poll::Ready(Some(Some(taken))),
-                Slot::Empty => is_idle.load(Ordering::Relaxed),
+                Slot::Empty => progress.waits_for_request(),
                 Slot::Waiting => {
                     *slot = Slot::Waiting;
                     false
@@ -243,7 +248,7 @@ mod tests {
             |_, _: &_| Answer::<()>::Respond(Response::new(Full::new(more_than_sockets_hold.clone())));
         let started = tokio::time::Instant::now();
         let capacity = CapacityLimits { total: 1, places_per_client: None, pages_per_client: 1 };
-        let limits = ConnectionLimits { total: 1, per_client: 1 };
+        let limits = ConnectionLimits { total: 1, others: 1, per_client: 1 };
         let permit = Connections::new(Capacity::new(capacity), limits).open(None);
         serve(stream, permit, answer, |_| panic!("no request asked for a takeover")).await;
         assert!(started.elapsed() >= EXCHANGE_TIMEOUT);

@@ -97,6 +97,48 @@ fn connections_that_wait_make_way_for_viewers() {
 }
 
 #[test]
+fn a_connection_in_use_outlives_idle_ones() {
+    let program = with_files(64);
+    let mut used = Client::connect(program.address);
+    let idle: Vec<Client> = (0..10).map(|_| Client::connect(program.address)).collect();
+    let request = request("GET /nowhere HTTP/1.1", &[]);
+    let mut others = Vec::new();
+    // Ten are closed when 60 more have come: those that have never asked for anything.
+    for _ in 0..60 {
+        used.send(&request);
+        assert_eq!(used.response().status, 404);
+        others.push(Client::connect(program.address));
+    }
+    used.send(&request);
+    assert_eq!(used.response().status, 404);
+    let closed = idle.into_iter().filter_map(|mut client| (client.read_to_end().1 == End::Fin).then_some(()));
+    assert_eq!(closed.count(), 10);
+}
+
+#[test]
+fn a_request_that_follows_an_unfinished_one_is_no_shield() {
+    let program = with_files(64);
+    let begun = request("GET /nowhere HTTP/1.1", &[]) + "GET / HTTP/1.1\r\nX: " + &"x".repeat(6_000);
+    let begun: Vec<Client> = (0..10)
+        .map(|_| {
+            let mut client = Client::connect(program.address);
+            client.send(&begun);
+            assert_eq!(client.response().status, 404);
+            client
+        })
+        .collect();
+    let heads = (0..60).map(|_| {
+        let mut client = Client::connect(program.address);
+        client.send("GET");
+        client
+    });
+    let heads: Vec<Client> = heads.collect();
+    let closed = begun.into_iter().map(|mut client| client.read_to_end()).count();
+    assert_eq!(closed, 10);
+    drop(heads);
+}
+
+#[test]
 fn connections_of_a_client_count_from_accept() {
     let net = Net::new();
     let server = TestServer::start(&["--listen", &format!("{}:0", net.here), "--max-per-address", "5"]);

@@ -60,6 +60,14 @@ impl State {
         waker
     }
 
+    /// The connection waits for nothing. The result is a waker that isn't needed any more.
+    pub(super) fn rest(&mut self, id: Id) -> Option<Waker> {
+        let open = self.open.get_mut(&id)?;
+        let (client, (turn, waker)) = (open.client, open.waiting.take().unzip());
+        self.move_turn(id, client, turn, None);
+        waker
+    }
+
     /// Makes `client` the one that a connection is charged to.
     pub(super) fn charge(&mut self, id: Id, client: Option<ClientNetwork>) {
         let Some(open) = self.open.get_mut(&id) else { return };

@@ -27,7 +27,7 @@ fn app() -> App {
     let pictures = Arc::new(Pictures::new(1 << 20));
     let settings = Cli::try_parse_from(["onlookers"]).unwrap().config.settings();
     let capacity = Capacity::new(CapacityLimits { total: 10, places_per_client: None, pages_per_client: 10 });
-    let limits = ConnectionLimits { total: 10, per_client: 10 };
+    let limits = ConnectionLimits { total: 10, others: 1, per_client: 10 };
     App {
         settings: RwLock::new(Arc::new(settings)),
         rooms: Rooms::new(Limits::default()),

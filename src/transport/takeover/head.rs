@@ -77,7 +77,9 @@ impl Head {
         }
         let seen = self.bytes.len().saturating_sub(2);
         self.bytes.extend_from_slice(more);
-        self.is_complete |= self.bytes.len() >= MAX_HEAD || has_end(&self.bytes[seen..]) || is_no_text(more);
+        let bytes = &self.bytes[..];
+        self.is_complete |= bytes.len() >= MAX_HEAD || has_end(&bytes[seen..]) || is_no_text(more);
+        self.is_complete |= more.contains(&b'\n') && is_no_request(bytes);
     }
 }
 
@@ -89,6 +91,12 @@ fn has_end(bytes: &[u8]) -> bool {
 /// Whether there are bytes which no head has, such as those of a TLS handshake: hyper refuses them at once.
 fn is_no_text(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| matches!(byte, 0..=8 | 11 | 12 | 14..=31))
+}
+
+/// Whether the first line is there, and not that of a request.
+fn is_no_request(bytes: &[u8]) -> bool {
+    let line = bytes.iter().position(|byte| *byte == b'\n').map(|end| bytes[..end].trim_ascii_end());
+    line.is_some_and(|line| !(line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0")))
 }
 
 #[cfg(test)]
@@ -123,6 +131,7 @@ mod tests {
     #[test]
     fn hyper_gets_bytes_that_can_be_no_head() {
         assert!(is_complete(&[b"\x16\x03\x01"]) && is_complete(&[&[b'x'; MAX_HEAD]]));
+        assert!(is_complete(&[b"SSH-2.0-", b"OpenSSH\r\n"]) && is_complete(&[b"GET / HTTP/3\n"]));
         assert!(!is_complete(&["GET /\tä".as_bytes()]));
     }
 }

@@ -1,4 +1,4 @@
-//! The stream as hyper sees it, and whether it is idle: the last response is out and nothing has come since.
+//! The stream as hyper sees it, and whether hyper waits for a request: the last response is out, and there is nothing to read.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,25 +12,40 @@ use hyper_util::rt::TokioIo;
 
 use super::Stream;
 
+/// How far hyper is with a connection. One thread at a time looks at it and changes it.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The response to the last request was written and flushed.
+    is_answered: AtomicBool,
+    /// There was nothing to read when hyper last looked.
+    is_drained: AtomicBool,
+}
+
+impl Progress {
+    /// hyper has read a request's head.
+    pub(super) fn request_came(&self) {
+        self.is_answered.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether every request is answered and hyper waits for another one, or for the rest of its head.
+    pub(super) fn waits_for_request(&self) -> bool {
+        self.is_answered.load(Ordering::Relaxed) && self.is_drained.load(Ordering::Relaxed)
+    }
+}
+
 /// A stream that hyper reads and writes.
 pub(super) struct Watched<S> {
     /// Bytes that were read from the stream before.
     unread: Bytes,
     io: TokioIo<S>,
     has_written: bool,
-    /// Something was written since the last byte came, and all of it was flushed.
-    has_answered: bool,
-    /// False while something is being written: hyper may look for more requests before it writes its last response.
-    is_idle: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 }
 
 impl<S: Stream> Watched<S> {
-    /// Watches `stream`, of which the bytes `unread` were read already. The second value is true while the last response
-    /// is out and nothing has come since.
-    pub(super) fn new(unread: Bytes, stream: S) -> (Self, Arc<AtomicBool>) {
-        let is_idle = Arc::new(AtomicBool::new(false));
-        let io = TokioIo::new(stream);
-        (Self { unread, io, has_written: false, has_answered: false, is_idle: Arc::clone(&is_idle) }, is_idle)
+    /// Watches `stream`, of which the bytes `unread` were read already.
+    pub(super) fn new(unread: Bytes, stream: S, progress: Arc<Progress>) -> Self {
+        Self { unread, io: TokioIo::new(stream), has_written: false, progress }
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -42,8 +57,8 @@ impl<S: Stream> Watched<S> {
     }
 
     fn writes(&mut self) {
-        (self.has_written, self.has_answered) = (true, false);
-        self.is_idle.store(false, Ordering::Relaxed);
+        self.has_written = true;
+        self.progress.is_answered.store(false, Ordering::Relaxed);
     }
 }
 
@@ -59,10 +74,7 @@ impl<S: Stream> Read for Watched<S> {
             return Poll::Ready(Ok(()));
         }
         let read = self.io().poll_read(cx, buffer);
-        if read.is_ready() {
-            (self.has_written, self.has_answered) = (false, false);
-        }
-        self.is_idle.store(self.has_answered, Ordering::Relaxed);
+        self.progress.is_drained.store(read.is_pending(), Ordering::Relaxed);
         read
     }
 }
@@ -89,7 +101,10 @@ impl<S: Stream> Write for Watched<S> {
     /// hyper flushes when its own buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = self.io().poll_flush(cx);
-        self.has_answered = self.has_written && flushed.is_ready();
+        // hyper may flush before it has written anything of the response.
+        if flushed.is_ready() && std::mem::take(&mut self.has_written) {
+            self.progress.is_answered.store(true, Ordering::Relaxed);
+        }
         flushed
     }
 
