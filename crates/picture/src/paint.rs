@@ -107,8 +107,9 @@ fn color(Ink { rgb: Rgb([red, green, blue]), alpha }: Ink) -> Color {
 /// Paints what `mask` covers.
 fn ink(pixmap: &mut Pixmap, mask: &Mask, ink: Ink) {
     let paint = Paint { shader: Shader::SolidColor(color(ink)), ..Paint::default() };
-    let all = Rect::from_xywh(0.0, 0.0, mask.width() as f32, mask.height() as f32);
-    pixmap.fill_rect(all.expect("no side is zero"), &paint, Transform::identity(), Some(mask));
+    let Some(columns) = covered_columns(mask, 0) else { return };
+    let covered = Rect::from_xywh(columns.start as f32, 0.0, columns.len() as f32, mask.height() as f32);
+    pixmap.fill_rect(covered.expect("no side is zero"), &paint, Transform::identity(), Some(mask));
 }
 
 /// A Gaussian blur like SVG's feGaussianBlur: along the rows, then along the columns.
