@@ -70,15 +70,20 @@ impl Writer<'_> {
         if pale {
             self.put(format_args!(r#"<g opacity="{}">"#, short(f32::from(drawing.alpha) / 255.0)));
         }
-        for part in &drawing.parts {
+        self.parts(&drawing.parts);
+        if pale {
+            self.to.push_str("</g>");
+        }
+    }
+
+    fn parts(&mut self, parts: &[Part]) {
+        for part in parts {
             match part {
                 Part::Shape(path, fill) => self.shape(path, fill),
                 Part::Text(text) => self.text(text),
                 Part::Image(image) => self.image(image),
+                Part::Cell(cell) => self.parts(&cell.parts),
             }
-        }
-        if pale {
-            self.to.push_str("</g>");
         }
     }
 
