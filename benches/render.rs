@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use onlookers::painting::Pictures;
-use onlookers_picture::{Label, Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
+use onlookers_picture::{Label, Layers, Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
 
 /// As many as one server can hold.
 const LARGE: Value = Value::Peak { now: 999_999, peak: 999_999 };
@@ -103,6 +103,14 @@ fn time(criterion: &mut Criterion) {
         });
     }
     cold.finish();
+    let mut composed = criterion.benchmark_group("compose and encode");
+    for name in STYLES {
+        let style = style(name);
+        let layers = Layers::new(&style, next());
+        composed
+            .bench_function(BenchmarkId::from_parameter(name), |b| b.iter(|| layers.render(next()).encode()));
+    }
+    composed.finish();
     let mut cached = criterion.benchmark_group("cached");
     let pictures = Pictures::new(32 << 20);
     for name in STYLES {

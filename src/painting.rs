@@ -8,6 +8,7 @@ pub use payer::Payer;
 pub use pictures::Pictures;
 
 mod class;
+mod generations;
 mod painter;
 mod payer;
 mod pictures;

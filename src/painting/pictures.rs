@@ -1,38 +1,33 @@
 //! The cache of encoded pictures.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use onlookers_picture::{Style, Value, load_fonts, render, svg};
+use onlookers_picture::{Layers, Raster, Style, Value, load_fonts, render, svg};
 use onlookers_rooms::sync::Mutex;
 
+use super::generations::Generations;
 use crate::wire::multipart;
 
 /// PNG files by style and value, each followed by what comes after it in a stream. A picture is encoded when it is first
-/// requested, once for all viewers, and kept while there is room.
-///
-/// Two generations bound it without a list of uses: when the young entries fill half of the limit, they become the old
-/// ones and the old ones are dropped. An old entry that is requested becomes young again.
+/// requested, once for all viewers, and kept while there is room. So are the layers that the pictures of a style have in
+/// common, of which the next number is composed.
 pub struct Pictures {
-    kept: Mutex<Kept>,
+    files: Mutex<Generations<(Style, Value), Slot>>,
+    layers: Mutex<Generations<Size, Arc<Layers>>>,
     /// Characters that the log has named because a font has no glyph for them.
     missing: Mutex<BTreeSet<char>>,
 }
 
-#[derive(Default)]
-struct Kept {
-    /// Bytes that one generation may take.
-    limit: usize,
-    young: Generation,
-    old: Generation,
-    /// Bytes that the young ones take, or slightly more.
-    taken: usize,
-}
-
-type Generation = HashMap<(Style, Value), Slot>;
 /// The first caller fills it; the others wait for the slot, not for the lock.
 type Slot = Arc<OnceLock<Bytes>>;
+
+/// A style, and the width of the picture: the number may make it wider.
+type Size = (Style, u32);
+
+/// The layers' share of the limit: they save a fifth of a picture's time at best.
+const SHARE_OF_LAYERS: usize = 4;
 
 /// About what an entry takes beyond the file and the label: its key twice (a table is up to half empty), its slot, and
 /// what the allocator adds to each of the three pieces of memory.
@@ -45,8 +40,12 @@ impl Pictures {
     /// Keeps pictures up to `limit` bytes in all. Loads the fonts, so that no viewer waits for them.
     pub fn new(limit: usize) -> Self {
         load_fonts();
-        let kept = Kept { limit: limit / 2, ..Kept::default() };
-        Self { kept: Mutex::new(kept), missing: Mutex::default() }
+        let of_layers = limit / SHARE_OF_LAYERS;
+        Self {
+            files: Mutex::new(Generations::new(limit - of_layers, cost)),
+            layers: Mutex::new(Generations::new(of_layers, cost_of_layers)),
+            missing: Mutex::default(),
+        }
     }
 
     /// The PNG file that shows `value` in `style`: rendered and encoded the first time, a pointer to the same bytes
@@ -63,26 +62,39 @@ impl Pictures {
     /// The frame, if it was made before.
     pub(crate) fn find_frame(&self, style: &Style, value: Value) -> Option<Bytes> {
         let key = (style.clone(), value);
-        self.with(|kept| kept.find(&key))
+        let mut files = self.files.lock();
+        let frame = files.peek(&key)?.get()?.clone();
+        files.get_or_make(&key, Slot::default);
+        Some(frame)
     }
 
     /// The same file as a frame of a stream: all rooms that show this picture have these bytes in common.
     pub(crate) fn frame(&self, style: &Style, value: Value) -> Bytes {
         let key = (style.clone(), value);
-        let slot = self.with(|kept| kept.slot(&key));
-        if let Some(file) = slot.get() {
-            return file.clone();
-        }
+        let slot = self.files.lock().get_or_make(&key, Slot::default);
         let mut made = false;
-        let file = slot.get_or_init(|| {
+        let frame = slot.get_or_init(|| {
             made = true;
             self.warn_of_missing_glyphs(style, value);
-            multipart::frame(&render(style, value).encode())
+            multipart::frame(&self.render(style, value).encode())
         });
         if made {
-            self.with(|kept| kept.count(&key, cost(&key, file)));
+            self.files.lock().count(&key, cost(&key, &slot));
         }
-        file.clone()
+        frame.clone()
+    }
+
+    /// Composes the picture of layers, and keeps those that it had to paint.
+    fn render(&self, style: &Style, value: Value) -> Raster {
+        if value == Value::Ended {
+            return render(style, value);
+        }
+        let key = (style.clone(), style.size(value).0);
+        let layers = self.layers.lock().get_or_make(&key, || Arc::new(Layers::new(style, value)));
+        let before = layers.bytes();
+        let raster = layers.render(value);
+        self.layers.lock().count(&key, layers.bytes() - before);
+        raster
     }
 
     /// The SVG file that shows `value` in `style`; made each time.
@@ -100,50 +112,19 @@ impl Pictures {
             }
         }
     }
-
-    fn with<T>(&self, act: impl FnOnce(&mut Kept) -> T) -> T {
-        act(&mut self.kept.lock())
-    }
-}
-
-impl Kept {
-    /// The file in a slot that is filled.
-    fn find(&mut self, key: &(Style, Value)) -> Option<Bytes> {
-        let slot = self.young.get(key).or_else(|| self.old.get(key))?;
-        slot.get()?;
-        self.slot(key).get().cloned()
-    }
-
-    fn slot(&mut self, key: &(Style, Value)) -> Slot {
-        if let Some(slot) = self.young.get(key) {
-            return slot.clone();
-        }
-        let slot = self.old.remove(key).unwrap_or_default();
-        self.young.insert(key.clone(), slot.clone());
-        if let Some(file) = slot.get() {
-            self.count(key, cost(key, file));
-        }
-        slot
-    }
-
-    /// Counts a young picture that takes `bytes`. If that is too much, all others grow old.
-    fn count(&mut self, key: &(Style, Value), bytes: usize) {
-        if self.taken + bytes > self.limit {
-            self.old = std::mem::take(&mut self.young);
-            self.taken = 0;
-            let own = self.old.remove(key).filter(|_| bytes <= self.limit);
-            self.young.extend(own.map(|slot| (key.clone(), slot)));
-        }
-        self.taken += bytes;
-    }
 }
 
 fn png_of(frame: &Bytes) -> Bytes {
     frame.slice(..frame.len() - multipart::TAIL)
 }
 
-fn cost((style, _): &(Style, Value), file: &Bytes) -> usize {
-    file.len() + style.label().as_str().len() + ENTRY_BYTES
+/// Nothing for a slot that is not filled yet.
+fn cost((style, _): &(Style, Value), slot: &Slot) -> usize {
+    slot.get().map_or(0, |file| file.len() + style.label().as_str().len() + ENTRY_BYTES)
+}
+
+fn cost_of_layers(_: &Size, layers: &Arc<Layers>) -> usize {
+    layers.bytes() + ENTRY_BYTES
 }
 
 #[cfg(test)]
@@ -151,7 +132,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use onlookers_picture::Label;
+    use onlookers_picture::{Label, StyleBuilder, Themes};
 
     #[test]
     fn all_who_ask_at_once_get_the_same_bytes() {
@@ -208,9 +189,29 @@ mod tests {
         assert!(logged.contains(&'一') && logged.len() == MAX_MISSING_LOGGED);
     }
 
+    #[test]
+    fn layers_are_kept_and_bounded() {
+        let limit = 800_000;
+        let (pictures, mut most) = (Pictures::new(limit), 0);
+        for n in 0..40 {
+            let mut parameters = StyleBuilder::default();
+            let color = format!("{n:06x}");
+            for (name, value) in [("style", "flat"), ("scale", "2"), ("color", color.as_str())] {
+                assert_eq!(parameters.take(name, value), Ok(true));
+            }
+            let style = parameters.build(&Themes::default()).unwrap();
+            for value in [Value::Count(7), Value::Count(1_234), Value::Ended] {
+                assert_eq!(pictures.png(&style, value), render(&style, value).encode());
+                let bytes = pictures.layers.lock().bytes();
+                assert!(bytes <= limit / SHARE_OF_LAYERS, "{bytes}");
+                most = most.max(bytes);
+            }
+        }
+        assert!(most > limit / SHARE_OF_LAYERS / 4, "keeps something");
+    }
+
     fn kept_bytes(pictures: &Pictures) -> usize {
-        let kept = pictures.kept.lock();
-        let made = |(key, slot): (&_, &Slot)| slot.get().map(|file| cost(key, file));
-        kept.young.iter().chain(&kept.old).filter_map(made).sum()
+        let files = pictures.files.lock().bytes();
+        files + pictures.layers.lock().bytes()
     }
 }

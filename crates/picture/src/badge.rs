@@ -104,6 +104,7 @@ impl<'a> Halves<'a> {
         let start = PADDING + 1;
         let label = self.lettering.spread(start as f32, &self.label, self.label_width as f32);
         draw_text(drawing, label, baseline, self.colors.0, shadows);
+        drawing.number_follows();
         let start = if self.left > 0 { self.left - 1 } else { 0 } + PADDING;
         let message = self.lettering.centred(start as f32, &self.message, self.space as f32);
         draw_text(drawing, message, baseline, self.colors.1, shadows);

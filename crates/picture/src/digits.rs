@@ -5,7 +5,7 @@ mod odometer;
 mod pixel;
 mod seven_segment;
 
-use crate::drawing::Drawing;
+use crate::drawing::{self, Drawing, Part};
 use crate::shared::Shared;
 use crate::{Rgb, Value};
 
@@ -39,6 +39,18 @@ enum Cell {
     Blank,
     /// At the end of a stream.
     Dash,
+}
+
+impl Cell {
+    /// The part of a drawing that shows the cell, `left` pixels from the left.
+    fn place(self, left: f32, width: f32, parts: Vec<Part<'_>>) -> drawing::Cell<'_> {
+        let digit = match self {
+            Self::Digit(digit) => usize::from(digit),
+            Self::Blank => drawing::Cell::BLANK,
+            Self::Dash => drawing::Cell::DASH,
+        };
+        drawing::Cell { left: left as u32, width: width as u32, digit, parts }
+    }
 }
 
 /// A counter has at least this many cells.

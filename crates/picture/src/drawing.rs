@@ -13,6 +13,8 @@ pub(crate) struct Drawing<'a> {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) parts: Vec<Part<'a>>,
+    /// How many of the parts, from the first on, are the same for all numbers in a picture of this size.
+    pub(crate) common: usize,
     /// Opacity of the whole picture, 0 to 255.
     pub(crate) alpha: u8,
 }
@@ -21,6 +23,7 @@ pub(crate) enum Part<'a> {
     Shape(Path, Fill),
     Text(Text<'a>),
     Image(Image<'a>),
+    Cell(Cell<'a>),
 }
 
 /// The fill of a shape.
@@ -47,6 +50,23 @@ pub(crate) struct Text<'a> {
     pub(crate) shadow: Option<Rgb>,
 }
 
+/// A digit of a counter, in columns of its own. It has the same pixels in each cell.
+pub(crate) struct Cell<'a> {
+    pub(crate) left: u32,
+    pub(crate) width: u32,
+    /// 0 to 9, [`Cell::BLANK`] or [`Cell::DASH`].
+    pub(crate) digit: usize,
+    pub(crate) parts: Vec<Part<'a>>,
+}
+
+impl Cell<'_> {
+    /// In place of a digit: the cell of a leading zero that is not shown.
+    pub(crate) const BLANK: usize = 10;
+    pub(crate) const DASH: usize = 11;
+    /// How many kinds of cells there are.
+    pub(crate) const KINDS: usize = 12;
+}
+
 /// An image of pixels, which are repeated at larger scales.
 pub(crate) struct Image<'a> {
     pub(crate) x: u32,
@@ -62,7 +82,27 @@ impl<'a> Drawing<'a> {
     /// An empty drawing. Its size is bounded, because an added font may claim any width.
     pub(crate) fn new(width: u32, height: u32) -> Self {
         let [width, height] = [width, height].map(|side| side.clamp(1, MAX_SIDE));
-        Self { width, height, parts: Vec::new(), alpha: 255 }
+        Self { width, height, parts: Vec::new(), common: 0, alpha: 255 }
+    }
+
+    /// States that all parts up to now are the same for all numbers in a picture of this size.
+    pub(crate) fn number_follows(&mut self) {
+        self.common = self.parts.len();
+    }
+
+    /// The colour of the drawing, if it is text of one colour on nothing.
+    pub(crate) fn only_ink(&self) -> Option<Rgb> {
+        let ink = |part: &Part| match part {
+            Part::Text(text) if text.shadow.is_none() => Some(text.ink),
+            _ => None,
+        };
+        let first = ink(self.parts.first()?)?;
+        self.parts.iter().all(|part| ink(part) == Some(first)).then_some(first)
+    }
+
+    /// Whether it would be wider if that were allowed. Then pictures of one size may differ in more than the number.
+    pub(crate) fn may_be_cut(&self) -> bool {
+        self.width == MAX_SIDE
     }
 
     pub(crate) fn fill(&mut self, shape: Path, fill: impl Into<Fill>) {
@@ -73,8 +113,8 @@ impl<'a> Drawing<'a> {
         self.shaded(line, baseline, ink, None);
     }
 
-    pub(crate) fn image(&mut self, image: Image<'a>) {
-        self.parts.push(Part::Image(image));
+    pub(crate) fn cell(&mut self, cell: Cell<'a>) {
+        self.parts.push(Part::Cell(cell));
     }
 
     /// Adds a text that may have a shadow.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use fontdue::{Font, FontSettings};
+use skrifa::FontRef;
+use skrifa::raw::ReadError;
 
 /// Anton, the free typeface nearest to Impact. fonts/README.md says how each file was made.
 static ANTON: LazyLock<Typeface> =
@@ -30,7 +32,7 @@ pub(crate) struct Typeface {
     /// Rasterizes glyphs.
     pub(crate) font: Font,
     /// The font's file, for outlines, which fontdue does not provide.
-    pub(crate) file: Cow<'static, [u8]>,
+    file: Cow<'static, [u8]>,
 }
 
 impl Typeface {
@@ -38,6 +40,11 @@ impl Typeface {
         // fontdue parses every glyph here, once; `scale` only tunes how finely it flattens curves.
         let font = Font::from_bytes(&*file, FontSettings { scale: 40.0, ..FontSettings::default() })?;
         Ok(Self { font, file })
+    }
+
+    /// Reads outlines from the file. Never fails: fontdue has read the same tables before.
+    pub(crate) fn outlines(&self) -> Result<FontRef<'_>, ReadError> {
+        FontRef::from_index(&self.file, 0)
     }
 
     fn embedded(file: &'static [u8]) -> Self {

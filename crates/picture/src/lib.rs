@@ -24,7 +24,8 @@
 //! 2. `style`: the resulting [`Style`], which can't be wrong once it exists.
 //! 3. `plain`, `badge`, `digits`: the looks. Each measures its texts and makes a drawing.
 //! 4. `drawing`: shapes and lines of text. `text`: positions and coverage of characters; `font`: their metrics.
-//! 5. `paint`: a drawing to pixels; `palette`: fewer colours. `svg`: a drawing to SVG.
+//! 5. `paint`: a drawing to pixels; `layers`: those that were painted before; `palette`: fewer colours. `svg`: a drawing
+//!    to SVG.
 //! 6. `raster`: the finished pixels; `png`: pixels to the bytes of a file.
 //!
 //! `notice`, `ranking` and `strip` paint a sentence, a list and a heat map rather than a number.
@@ -47,6 +48,7 @@ mod drawing;
 mod font;
 mod text;
 
+mod layers;
 mod paint;
 mod palette;
 mod svg;
@@ -62,6 +64,7 @@ pub use color::Rgb;
 pub use digits::DigitError;
 pub use font::load as load_fonts;
 pub use label::{Label, LabelError};
+pub use layers::Layers;
 pub use notice::notice;
 pub use parameters::{StyleBuilder, StyleError};
 pub use ranking::ranking;
@@ -104,7 +107,7 @@ impl Value {
     }
 }
 
-/// Paints `value` in `style`. Takes some ten microseconds.
+/// Paints `value` in `style`. [`Layers`] paint further values with less work.
 pub fn render(style: &Style, value: Value) -> Raster {
-    paint::paint(&style.draw(value), style.scale)
+    paint::paint(&style.draw(value), style.scale, None)
 }

@@ -1,13 +1,15 @@
 //! A drawing to pixels.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use tiny_skia::{
     Color, FillRule, GradientStop, LinearGradient, Mask, Paint, Pixmap, PixmapPaint, Point, Rect, Shader,
     SpreadMode, Transform,
 };
 
-use crate::drawing::{Drawing, Fill, Image, Ink, Part, Text};
+use crate::drawing::{Cell, Drawing, Fill, Image, Ink, Part, Text};
+use crate::layers::{Digits, Layers, Tile};
 use crate::{Raster, Rgb, palette};
 
 /// Opacities of the two copies of a text, one of them blurred, that make its shadow a pixel below it (badge-maker,
@@ -17,31 +19,61 @@ pub(crate) const BLURRED: f32 = 0.8;
 /// The standard deviation of the blur, in pixels.
 pub(crate) const BLUR: f32 = 1.6;
 
-/// Paints each part over those before it, `scale` pixels to each unit of the drawing.
-pub(crate) fn paint(drawing: &Drawing, scale: u8) -> Raster {
-    let canvas = Canvas { scale: f32::from(scale), height: drawing.height as f32 };
-    let (width, height) = (drawing.width * u32::from(scale), drawing.height * u32::from(scale));
-    if let [Part::Text(text @ Text { shadow: None, ink: Rgb([red, green, blue]), .. })] = &*drawing.parts {
-        let mask = canvas.letters(text, 0, (width, height));
-        return Raster::of_ink(&mask, [*red, *green, *blue, drawing.alpha]);
+/// Paints each part over those before it, `scale` pixels to each unit of the drawing. With `layers`, those that all numbers
+/// have in common are painted only if they are not there yet.
+pub(crate) fn paint(drawing: &Drawing, scale: u8, layers: Option<&Layers>) -> Raster {
+    let painting = Painting { drawing, scale: scale.into(), layers };
+    if let Some(Rgb([red, green, blue])) = drawing.only_ink() {
+        let mask = painting.compose(layers.map(|layers| &layers.letters), mask, Canvas::letters_of);
+        return Raster::of_ink(&mask, [red, green, blue, drawing.alpha]);
     }
-    let mut pixmap = Pixmap::new(width, height).expect("a drawing has bounds, and neither side is zero");
-    for part in &drawing.parts {
-        canvas.part(&mut pixmap, part);
-    }
+    let pixmap = painting.compose(layers.map(|layers| &layers.ground), pixmap, Canvas::part);
     let mut raster = Raster::from(pixmap);
     raster.fade(drawing.alpha);
     palette::reduce(raster.pixels_mut(), scale);
     raster
 }
 
-struct Canvas {
+struct Painting<'a> {
+    drawing: &'a Drawing<'a>,
+    scale: u32,
+    layers: Option<&'a Layers>,
+}
+
+impl<'a> Painting<'a> {
+    /// Paints what all numbers have in common, or copies it if it is `kept`; and then the number.
+    fn compose<T: Clone>(
+        &self,
+        kept: Option<&OnceLock<T>>,
+        blank: fn((u32, u32)) -> T,
+        paint: impl Fn(&Canvas<'a>, &mut T, &Part),
+    ) -> T {
+        let (common, number) = self.drawing.parts.split_at(self.drawing.common);
+        let ground = || {
+            let mut ground = blank((self.drawing.width * self.scale, self.drawing.height * self.scale));
+            common.iter().for_each(|part| paint(&self.canvas(None), &mut ground, part));
+            ground
+        };
+        let mut picture = kept.map_or_else(ground, |kept| kept.get_or_init(ground).clone());
+        let canvas = self.canvas(self.layers.map(|layers| &layers.digits));
+        number.iter().for_each(|part| paint(&canvas, &mut picture, part));
+        picture
+    }
+
+    fn canvas(&self, digits: Option<&'a Digits>) -> Canvas<'a> {
+        Canvas { scale: self.scale as f32, height: self.drawing.height as f32, digits }
+    }
+}
+
+struct Canvas<'a> {
     scale: f32,
     /// The height of the drawing, in its own units.
     height: f32,
+    /// The digits that were painted before.
+    digits: Option<&'a Digits>,
 }
 
-impl Canvas {
+impl Canvas<'_> {
     fn part(&self, pixmap: &mut Pixmap, part: &Part) {
         match part {
             Part::Shape(path, fill) => {
@@ -50,6 +82,21 @@ impl Canvas {
             }
             Part::Text(text) => self.text(pixmap, text),
             Part::Image(image) => self.image(pixmap, image),
+            Part::Cell(cell) => self.cell(pixmap, cell),
+        }
+    }
+
+    fn cell(&self, pixmap: &mut Pixmap, cell: &Cell) {
+        let tile = self.digits.and_then(|digits| digits.tiles.get(cell.digit));
+        let left = (cell.left as f32 * self.scale) as usize;
+        if let Some(tile) = tile.and_then(OnceLock::get) {
+            return tile.paste(pixmap, left);
+        }
+        cell.parts.iter().for_each(|part| self.part(pixmap, part));
+        if let Some(tile) = tile {
+            let width = (cell.width as f32 * self.scale) as usize;
+            // Another thread may have been faster.
+            let _ = tile.set(Tile::cut(pixmap, left, width));
         }
     }
 
@@ -79,11 +126,22 @@ impl Canvas {
     }
 
     /// The coverage of a text that is moved down by `below` units.
-    fn letters(&self, text: &Text, below: u32, (width, height): (u32, u32)) -> Mask {
-        let mut mask = Mask::new(width, height).expect("a drawing has bounds, and neither side is zero");
-        let baseline = (text.baseline + below) as f32 * self.scale;
-        text.line.draw_scaled(&mut mask, baseline as i32, self.scale);
+    fn letters(&self, text: &Text, below: u32, size: (u32, u32)) -> Mask {
+        let mut mask = mask(size);
+        self.add_letters(&mut mask, text, below);
         mask
+    }
+
+    fn letters_of(&self, mask: &mut Mask, part: &Part) {
+        if let Part::Text(text) = part {
+            self.add_letters(mask, text, 0);
+        }
+    }
+
+    fn add_letters(&self, mask: &mut Mask, text: &Text, below: u32) {
+        let baseline = (text.baseline + below) as f32 * self.scale;
+        let glyphs = self.digits.map(|digits| &digits.glyphs);
+        text.line.draw_scaled(mask, baseline as i32, self.scale, glyphs);
     }
 
     fn image(&self, pixmap: &mut Pixmap, image: &Image) {
@@ -100,6 +158,14 @@ impl Canvas {
     }
 }
 
+fn mask((width, height): (u32, u32)) -> Mask {
+    Mask::new(width, height).expect("a drawing has bounds, and neither side is zero")
+}
+
+fn pixmap((width, height): (u32, u32)) -> Pixmap {
+    Pixmap::new(width, height).expect("a drawing has bounds, and neither side is zero")
+}
+
 fn color(Ink { rgb: Rgb([red, green, blue]), alpha }: Ink) -> Color {
     Color::from_rgba8(red, green, blue, (alpha * 255.0).round() as u8)
 }
@@ -107,8 +173,9 @@ fn color(Ink { rgb: Rgb([red, green, blue]), alpha }: Ink) -> Color {
 /// Paints what `mask` covers.
 fn ink(pixmap: &mut Pixmap, mask: &Mask, ink: Ink) {
     let paint = Paint { shader: Shader::SolidColor(color(ink)), ..Paint::default() };
-    let all = Rect::from_xywh(0.0, 0.0, mask.width() as f32, mask.height() as f32);
-    pixmap.fill_rect(all.expect("no side is zero"), &paint, Transform::identity(), Some(mask));
+    let Some(columns) = covered_columns(mask, 0) else { return };
+    let covered = Rect::from_xywh(columns.start as f32, 0.0, columns.len() as f32, mask.height() as f32);
+    pixmap.fill_rect(covered.expect("no side is zero"), &paint, Transform::identity(), Some(mask));
 }
 
 /// A Gaussian blur like SVG's feGaussianBlur: along the rows, then along the columns.

@@ -48,10 +48,13 @@ impl Default for Plain {
 
 pub(crate) fn draw<'a>(plain: &'a Plain, style: &Style, value: Value) -> Drawing<'a> {
     let words = Line::at(MARGIN, plain.face()).sharp(&words(&style.label));
-    let line = words.clone().number(CELL, &style.message(value));
-    let widest = words.number(CELL, &style.message(Value::largest(MIN_DIGITS)));
+    let number = |value| Line::at(words.end(), plain.face()).number(CELL, &style.message(value));
+    let line = number(value);
+    let widest = number(Value::largest(MIN_DIGITS));
     let needed = (line.end().max(widest.end()) + MARGIN).ceil() as u32;
     let mut drawing = Drawing::new(needed.max(SIZE.0), SIZE.1);
+    drawing.text(words, BASELINE, plain.ink);
+    drawing.number_follows();
     drawing.text(line, BASELINE, plain.ink);
     if value == Value::Ended {
         drawing.alpha = PALE;

@@ -71,10 +71,10 @@ fn level(raster: &Raster) -> u8 {
 /// The colours of the raster, sorted by alpha: the list of alphas can leave out the opaque ones if they are last.
 fn palette(raster: &Raster) -> Vec<[u8; 4]> {
     // Most neighbours are equal, so there are fewer runs to sort than pixels.
-    let mut colors: Vec<_> = raster.pixels().chunk_by(|a, b| a == b).map(|run| run[0]).collect();
-    colors.sort_unstable_by_key(key);
-    colors.dedup();
-    colors
+    let mut keys: Vec<u32> = raster.pixels().chunk_by(|a, b| a == b).map(|run| key(&run[0])).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.into_iter().map(color).collect()
 }
 
 fn indices(raster: &Raster, colors: &[[u8; 4]]) -> Vec<u8> {
@@ -86,8 +86,14 @@ fn indices(raster: &Raster, colors: &[[u8; 4]]) -> Vec<u8> {
     indices
 }
 
-fn key(&[red, green, blue, alpha]: &[u8; 4]) -> [u8; 4] {
-    [alpha, red, green, blue]
+/// As a number, which is faster to sort than four bytes.
+fn key(&[red, green, blue, alpha]: &[u8; 4]) -> u32 {
+    u32::from_be_bytes([alpha, red, green, blue])
+}
+
+fn color(key: u32) -> [u8; 4] {
+    let [alpha, red, green, blue] = key.to_be_bytes();
+    [red, green, blue, alpha]
 }
 
 #[cfg(test)]

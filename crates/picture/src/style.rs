@@ -17,7 +17,7 @@ const MAX_PIXELS: u32 = 100_000;
 const MAX_PIXELS_OF_LAYERS: u32 = 40_000;
 
 /// And a blurred shadow longer still: the usual badge, 117×20, at scale 3.
-const MAX_PIXELS_WITH_BLUR: u32 = 24_000;
+const MAX_PIXELS_WITH_BLUR: u32 = 22_000;
 
 /// Of the number for which a file's size is reckoned: its scale must not depend on the count.
 const TYPICAL_DIGITS: u32 = 4;

@@ -4,8 +4,10 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use skrifa::instance::{LocationRef, Size};
+use skrifa::outline::{DrawSettings, OutlinePen};
+use skrifa::{GlyphId, MetadataProvider};
 use tiny_skia::{Path, PathSegment};
-use ttf_parser::{GlyphId, OutlineBuilder};
 
 use crate::drawing::{Drawing, Fill, Image, Ink, Part, Text};
 use crate::paint::{BLUR, BLURRED, SHADOW};
@@ -68,15 +70,20 @@ impl Writer<'_> {
         if pale {
             self.put(format_args!(r#"<g opacity="{}">"#, short(f32::from(drawing.alpha) / 255.0)));
         }
-        for part in &drawing.parts {
+        self.parts(&drawing.parts);
+        if pale {
+            self.to.push_str("</g>");
+        }
+    }
+
+    fn parts(&mut self, parts: &[Part]) {
+        for part in parts {
             match part {
                 Part::Shape(path, fill) => self.shape(path, fill),
                 Part::Text(text) => self.text(text),
                 Part::Image(image) => self.image(image),
+                Part::Cell(cell) => self.parts(&cell.parts),
             }
-        }
-        if pale {
-            self.to.push_str("</g>");
         }
     }
 
@@ -165,15 +172,20 @@ fn outline(path: &Path) -> String {
 /// The outlines of all letters of a line that stands on `baseline`.
 fn letters(line: &Line, baseline: f32) -> String {
     let (face, glyphs) = line.glyphs();
-    // It can be parsed: fontdue has parsed it before.
-    let Ok(font) = ttf_parser::Face::parse(&face.typeface.file, 0) else {
+    let Ok(font) = face.typeface.outlines() else {
         return String::new();
     };
-    let scale = face.px / f32::from(font.units_per_em());
+    // In the font's own units, which the pen scales.
+    let (size, location) = (Size::unscaled(), LocationRef::default());
+    let scale = face.px / f32::from(font.metrics(size, location).units_per_em);
+    let (characters, outlines) = (font.charmap(), font.outline_glyphs());
     let mut pen = Pen { to: String::new(), x: 0.0, y: baseline, scale, up: -1.0 };
     for &(c, x) in glyphs {
         pen.x = x;
-        font.outline_glyph(font.glyph_index(c).unwrap_or(GlyphId(0)), &mut pen);
+        if let Some(outline) = outlines.get(characters.map(c).unwrap_or(GlyphId::NOTDEF)) {
+            // A glyph that is broken in the font's file stays as it is up to there.
+            let _ = outline.draw(DrawSettings::unhinted(size, location), &mut pen);
+        }
     }
     pen.to
 }
@@ -199,7 +211,7 @@ impl Pen {
     }
 }
 
-impl OutlineBuilder for Pen {
+impl OutlinePen for Pen {
     fn move_to(&mut self, x: f32, y: f32) {
         self.put('M', &[(x, y)]);
     }

@@ -1,8 +1,10 @@
 //! Lines of text: the position of each character, and its coverage of pixels.
 
+use fontdue::Metrics;
 use tiny_skia::Mask;
 
 use crate::font::Face;
+use crate::layers::Glyphs;
 
 /// A line of text: characters and their positions.
 #[derive(Clone)]
@@ -86,21 +88,45 @@ impl<'a> Line<'a> {
     /// Adds the coverage of the line to `mask`; its baseline is the top edge of row `baseline`. Parts outside of the
     /// mask are left out.
     pub(crate) fn draw(&self, mask: &mut Mask, baseline: i32) {
-        self.draw_scaled(mask, baseline, 1.0);
+        self.draw_scaled(mask, baseline, 1.0, None);
     }
 
-    /// The same with each letter `scale` times as large, and as far from the left.
-    pub(crate) fn draw_scaled(&self, mask: &mut Mask, baseline: i32, scale: f32) {
+    /// The same with each letter `scale` times as large, and as far from the left. Digits are taken from `kept`, which has
+    /// those of this font in this size, or put there.
+    pub(crate) fn draw_scaled(&self, mask: &mut Mask, baseline: i32, scale: f32, kept: Option<&Glyphs>) {
+        let face = self.face.scaled(scale);
         for &(c, x) in &self.glyphs {
-            draw_glyph(self.face.scaled(scale), mask, baseline, c, x * scale);
+            let glyph = || Glyph::rasterize(face, c);
+            match kept.and_then(|kept| kept.slot(c)) {
+                Some(slot) => draw_glyph(slot.get_or_init(glyph), mask, baseline, x * scale),
+                None => draw_glyph(&glyph(), mask, baseline, x * scale),
+            }
         }
     }
 }
 
-fn draw_glyph(face: Face, mask: &mut Mask, baseline: i32, c: char, x: f32) {
-    // fontdue places glyphs on whole pixels only, too coarse for the spacing of letters. Asked for the three
-    // stripes of an LCD pixel it samples three times as densely, which places them to a third of a pixel.
-    let (metrics, thirds) = face.typeface.font.rasterize_subpixel(c, face.px);
+/// A character's coverage of pixels, wherever it stands.
+pub(crate) struct Glyph {
+    metrics: Metrics,
+    /// Rows of samples, each a third of a pixel wide.
+    thirds: Vec<u8>,
+}
+
+impl Glyph {
+    fn rasterize(face: Face, c: char) -> Self {
+        // fontdue places glyphs on whole pixels only, too coarse for the spacing of letters. Asked for the three
+        // stripes of an LCD pixel it samples three times as densely, which places them to a third of a pixel.
+        let (metrics, thirds) = face.typeface.font.rasterize_subpixel(c, face.px);
+        Self { metrics, thirds }
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.thirds.capacity()
+    }
+}
+
+fn draw_glyph(Glyph { metrics, thirds }: &Glyph, mask: &mut Mask, baseline: i32, x: f32) {
     if metrics.width == 0 {
         return;
     }

@@ -28,6 +28,7 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     }
     drawing.fill(rectangle(left, 0.0, right, HEIGHT as f32), colors.1);
     draw_text(&mut drawing, thin.spread(MARGIN, &label, label_width), BASELINE, colors.0, false);
+    drawing.number_follows();
     draw_text(&mut drawing, bold.centred(left + MARGIN, &message, space), BASELINE, colors.1, false);
     drawing
 }

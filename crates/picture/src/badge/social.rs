@@ -35,6 +35,7 @@ pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing
     bordered(&mut drawing, left, bubble, BUBBLE);
     tip(&mut drawing, left);
     draw_text(&mut drawing, lettering.spread(PADDING.0, &label, label_width));
+    drawing.number_follows();
     draw_text(&mut drawing, lettering.centred(left + PADDING.1, &message, space));
     drawing
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use png::{ColorType, Decoder, Limits, Transformations};
 
 use super::Cell;
-use crate::drawing::{Drawing, Image, rectangle};
+use crate::drawing::{Drawing, Image, Part, rectangle};
 use crate::{Raster, Rgb, Themes};
 
 /// The colour of the dashes at the end of a stream: a grey that is visible on white and on black.
@@ -66,28 +66,27 @@ impl CustomDigits {
         let mut drawing = Drawing::new(self.width * cells.len() as u32, self.height);
         for (i, cell) in cells.iter().enumerate() {
             let left = self.width * i as u32;
-            match cell {
-                Cell::Digit(digit) => self.place(&mut drawing, left, *digit),
-                Cell::Blank => self.place(&mut drawing, left, 0),
-                Cell::Dash => self.dash(&mut drawing, left),
-            }
+            let part = match cell {
+                Cell::Digit(digit) => self.digit(left, *digit),
+                Cell::Blank => self.digit(left, 0),
+                Cell::Dash => Some(self.dash(left)),
+            };
+            drawing.cell(cell.place(left as f32, self.width as f32, part.into_iter().collect()));
         }
         drawing
     }
 
-    fn place<'a>(&'a self, drawing: &mut Drawing<'a>, left: u32, digit: u8) {
-        let Some(Digit { raster, file }) = self.digits.get(usize::from(digit)) else {
-            return;
-        };
+    fn digit(&self, left: u32, digit: u8) -> Option<Part<'_>> {
+        let Digit { raster, file } = self.digits.get(usize::from(digit))?;
         let x = left + (self.width - raster.width()) / 2;
-        drawing.image(Image { x, y: 0, width: raster.width(), pixels: raster.pixels(), file });
+        Some(Part::Image(Image { x, y: 0, width: raster.width(), pixels: raster.pixels(), file }))
     }
 
-    fn dash(&self, drawing: &mut Drawing, left: u32) {
+    fn dash(&self, left: u32) -> Part<'_> {
         let (width, height) = (self.width as f32, self.height as f32);
         let thick = (height / 10.0).round().max(1.0);
         let (x, y) = (left as f32 + (width / 4.0).round(), (height / 2.0 - thick / 2.0).round());
-        drawing.fill(rectangle(x, y, (width / 2.0).round(), thick), DASH);
+        Part::Shape(rectangle(x, y, (width / 2.0).round(), thick), DASH.into())
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn draw<'a>(digits: &Digits, cells: &[Cell]) -> Drawing<'a> {
         drawing.fill(wheel(), digits.background);
         drawing.fill(wheel(), light());
     }
+    drawing.number_follows();
     let text: String = cells.iter().map(painted).collect();
     drawing.text(Line::at(EDGE - 0.5, Face::bold(SIZE)).cells(WHEEL, &text), BASELINE, digits.color);
     drawing

@@ -4,7 +4,7 @@ use tiny_skia::Path;
 
 use super::{Cell, Digits};
 use crate::Rgb;
-use crate::drawing::{Drawing, Ink, polygon, rounded};
+use crate::drawing::{Drawing, Ink, Part, polygon, rounded};
 
 /// Colours of the lit segments and of the background.
 pub(super) const COLORS: (Rgb, Rgb) = (Rgb::hex(0xff4136), Rgb::hex(0x1a0b0a));
@@ -39,14 +39,20 @@ pub(super) fn draw<'a>(digits: &Digits, cells: &[Cell]) -> Drawing<'a> {
     let width = CELL * cells.len() as f32 + 2.0 * EDGE;
     let mut drawing = Drawing::new(width as u32, HEIGHT);
     drawing.fill(rounded(0.0, 0.0, width, HEIGHT as f32, (3.0, 3.0)), digits.background);
+    drawing.number_follows();
     for (i, cell) in cells.iter().enumerate() {
-        let glow = glow(*cell);
-        for (bit, (from, to)) in BARS.into_iter().enumerate() {
-            let alpha = if glow >> bit & 1 == 1 { 1.0 } else { DARK };
-            drawing.fill(bar(EDGE + CELL * i as f32, from, to), Ink { rgb: digits.color, alpha });
-        }
+        let left = EDGE + CELL * i as f32;
+        drawing.cell(cell.place(left, CELL, segments(left, glow(*cell), digits.color)));
     }
     drawing
+}
+
+fn segments<'a>(left: f32, glow: u8, color: Rgb) -> Vec<Part<'a>> {
+    let segment = |(bit, (from, to))| {
+        let alpha = if glow >> bit & 1 == 1 { 1.0 } else { DARK };
+        Part::Shape(bar(left, from, to), Ink { rgb: color, alpha }.into())
+    };
+    BARS.into_iter().enumerate().map(segment).collect()
 }
 
 fn glow(cell: Cell) -> u8 {

@@ -5,6 +5,7 @@
 mod badges;
 mod chromium;
 mod goldens;
+mod layers;
 mod svg;
 mod themes;
 

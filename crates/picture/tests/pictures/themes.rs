@@ -2,7 +2,7 @@
 
 use onlookers_picture::{Style, StyleBuilder, ThemeError, Themes, Value, render, svg};
 
-const FONT: &[u8] = include_bytes!("../../fonts/DejaVuSans-Bold-subset.ttf");
+pub(crate) const FONT: &[u8] = include_bytes!("../../fonts/DejaVuSans-Bold-subset.ttf");
 
 #[test]
 fn added_digits_make_a_picture() {
@@ -84,7 +84,7 @@ fn fonts_that_cannot_be_taken_are_refused() {
 }
 
 /// Themes with one of ten drawn digits, `mine`.
-fn with_digits(draw: impl Fn(u8) -> Vec<u8>) -> Themes {
+pub(crate) fn with_digits(draw: impl Fn(u8) -> Vec<u8>) -> Themes {
     let mut themes = Themes::default();
     themes.add_digits("Mine", &files(draw)).unwrap();
     themes
@@ -95,7 +95,7 @@ fn files(draw: impl Fn(u8) -> Vec<u8>) -> [Vec<u8>; 10] {
 }
 
 /// A PNG file of one red, which is the digit times 20.
-fn square(width: u32, height: u32, digit: u8) -> Vec<u8> {
+pub(crate) fn square(width: u32, height: u32, digit: u8) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
     encoder.set_color(png::ColorType::Rgb);
