@@ -14,16 +14,17 @@ mod counts;
 mod load;
 
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 use counts::Counts;
 use load::asker::Asker;
+use load::attack::Attackers;
 use load::crowd::Crowd;
 use load::options::{Build, Options};
-use load::samples::{Sample, criteria_head, criterion, quantile, row, summary, values};
-use load::server::{Server, own_path};
+use load::samples::{Sample, criteria_head, criterion, ms, quantile, row, summary, values};
+use load::server::Server;
 use load::{Outcome, account};
 
 /// How many viewers of 100 have the frame at the time that is measured, and of how many changes of 100.
@@ -56,7 +57,7 @@ struct Args {
 /// What this program does as a child of itself.
 #[derive(Subcommand, Clone)]
 enum Role {
-    /// Attack a server until killed.
+    /// Attack a server until the bench ends it.
     #[command(hide = true)]
     Attack { address: SocketAddr },
 }
@@ -91,8 +92,7 @@ fn measure(args: &Args) -> Outcome<()> {
         crowd.may_lose = true;
         crowd.fill(args.viewers)?;
         for subject in [Situation::Peace, Situation::Attack] {
-            let attackers =
-                (subject == Situation::Attack).then(|| Attackers::start(server.address)).transpose()?;
+            let attackers = (subject == Situation::Attack).then(|| attackers(server.address)).transpose()?;
             let figures = look(args, &server, &mut crowd)?;
             drop(attackers);
             samples.push(Sample {
@@ -113,13 +113,7 @@ fn look(args: &Args, server: &Server, crowd: &mut Crowd) -> Outcome<Vec<(String,
     let (started, cpu) = (Instant::now(), server.account.cpu()?);
     let mut joins = Vec::new();
     for _ in 0..args.options.changes {
-        crowd.rest()?;
-        crowd.arrivals = Some(Vec::new());
-        let start = Instant::now();
-        crowd.change(args.options.every, |_| Ok(()))?;
-        let arrivals = crowd.arrivals.take().unwrap_or_default();
-        let delays: Vec<_> = arrivals.into_iter().map(|arrival| ms(arrival - start)).collect();
-        joins.extend(quantile(&delays, SHARE));
+        joins.extend(quantile(&crowd.timed_change(args.options.every)?, SHARE));
     }
     let cpu = (server.account.cpu()? - cpu).as_secs_f64() / started.elapsed().as_secs_f64();
     let counts: Vec<_> = counts.stop()?.into_iter().map(ms).collect();
@@ -148,24 +142,6 @@ fn print(samples: &[&Sample<Situation>], args: &Args) {
     criterion("viewers put out", 0.0, &values(samples, Situation::Attack, LOST));
 }
 
-fn ms(time: Duration) -> f64 {
-    1e3 * time.as_secs_f64()
-}
-
-/// The process of the attackers.
-struct Attackers(Child);
-
-impl Attackers {
-    fn start(address: SocketAddr) -> Outcome<Self> {
-        let mut command = Command::new(own_path()?);
-        command.args(std::env::args_os().skip(1)).args(["attack", &address.to_string()]);
-        Ok(Self(command.spawn()?))
-    }
-}
-
-impl Drop for Attackers {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn attackers(address: SocketAddr) -> Outcome<Attackers> {
+    Attackers::start(&["attack".into(), address.to_string()])
 }

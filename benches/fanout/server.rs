@@ -7,7 +7,7 @@ use crate::{
         asker::Asker,
         options::Build,
         pictures,
-        server::{self, clean, own_path},
+        server::{self, own_path},
         stream::MESSAGES,
     },
     nchan,
@@ -15,7 +15,6 @@ use crate::{
 use clap::ValueEnum;
 use std::{
     fmt::{self, Display, Formatter},
-    fs,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
@@ -94,13 +93,7 @@ impl Launch {
 
     /// The picture that onlookers ought to show for `count`.
     pub(crate) fn right_picture(&self, count: usize) -> Outcome<Vec<u8>> {
-        let file = server::directory().join("fanout-right.png");
-        let mut command = clean(&self.onlookers[0]);
-        let status = command.args(["picture", "--count", &count.to_string(), "-o"]).arg(&file).status()?;
-        if !status.success() {
-            return Err(format!("onlookers picture --count {count}: {status}").into());
-        }
-        Ok(fs::read(file)?)
+        server::right_picture(self.onlookers[0].as_ref(), count)
     }
 
     fn command(&self, kind: Kind, port: u16) -> Outcome<Vec<String>> {

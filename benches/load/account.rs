@@ -49,6 +49,33 @@ impl Account {
             kib("Anonymous:").zip(kib("Pss_Shmem:")).ok_or("smaps_rollup has changed")?;
         Ok((anonymous + shared) * 1024)
     }
+
+    /// Bytes of memory that it has, with the program itself.
+    pub(crate) fn resident(self) -> Outcome<u64> {
+        self.kib("smaps_rollup", "Rss:")
+    }
+
+    /// The most of it since [`Self::forget_peak`].
+    pub(crate) fn peak(self) -> Outcome<u64> {
+        self.kib("status", "VmHWM:")
+    }
+
+    pub(crate) fn forget_peak(self) -> Outcome<()> {
+        // proc_pid_clear_refs(5): 5 resets the peak.
+        Ok(fs::write(format!("/proc/{}/clear_refs", self.pid), "5")?)
+    }
+
+    pub(crate) fn open_files(self) -> Outcome<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.pid))?.count())
+    }
+
+    /// Bytes, from a line of a file that has KiB.
+    fn kib(self, file: &str, name: &str) -> Outcome<u64> {
+        let lines = fs::read_to_string(format!("/proc/{}/{file}", self.pid))?;
+        let line = lines.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        Ok(kib.ok_or_else(|| format!("{file} has no {name}"))? * 1024)
+    }
 }
 
 /// Empty if the thread has ended since the directory was read.

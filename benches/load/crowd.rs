@@ -26,6 +26,8 @@ pub(crate) const NAP: Duration = Duration::from_millis(2);
 pub(crate) const PING: &[u8] = &[0x89, 0];
 /// Masked with nothing, as the protocol wants it of clients.
 pub(crate) const PONG: &[u8] = &[0x8a, 0x80, 0, 0, 0, 0];
+/// How many reasons for a lost viewer are kept.
+const REASONS: usize = 10;
 /// Nothing that is waited for takes longer, or the bench fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -58,8 +60,10 @@ pub(crate) struct Crowd {
     serial: usize,
     /// When viewers got another picture than they had, if that is wanted.
     pub(crate) arrivals: Option<Vec<Instant>>,
-    /// Viewers that the server has put out, which is an error unless `may_lose`.
+    /// Viewers that the server has put out or refused, which is an error unless `may_lose`.
     pub(crate) lost: usize,
+    /// The reasons of the first of them.
+    pub(crate) why_lost: Vec<String>,
     pub(crate) may_lose: bool,
     /// The viewer that joined last and leaves next (changes.rs).
     pub(super) extra: Option<usize>,
@@ -82,6 +86,7 @@ impl Crowd {
             serial: 0,
             arrivals: None,
             lost: 0,
+            why_lost: Vec::new(),
             may_lose: false,
             extra: None,
             due: Instant::now(),
@@ -153,6 +158,7 @@ impl Crowd {
             if Instant::now() > deadline {
                 let holders = self.pictures.holders(self.pictures.newest());
                 let state = format!("{holders} of {} hold the newest, {} none", self.len(), self.waiting);
+                let state = format!("{state}, {} are lost: {:?}", self.lost, self.why_lost);
                 return Err(format!("waited {PATIENCE:?} for {what}: {state}").into());
             }
             self.turn(Duration::from_millis(100))?;
@@ -185,27 +191,33 @@ impl Crowd {
         let Some(viewer) = self.viewers.get_mut(key) else { return Ok(()) };
         if !viewer.asked {
             let path = self.asker.path(key);
-            viewer.ask(&self.asker, &path)?;
+            if let Err(error) = viewer.ask(&self.asker, &path) {
+                return self.lose(key, &error.to_string());
+            }
         }
         if readable { self.read(key) } else { Ok(()) }
     }
 
     /// A read that doesn't fill the buffer has emptied the socket (epoll(7)), which saves the read that says so.
     fn read(&mut self, key: usize) -> Outcome<()> {
-        loop {
-            match self.viewers[key].socket.read(&mut self.buffer) {
+        while let Some(viewer) = self.viewers.get_mut(key) {
+            match viewer.socket.read(&mut self.buffer) {
                 Ok(0) => return self.lose(key, "the server ended a stream"),
                 Ok(n) => self.receive(key, n)?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return self.lose(key, &format!("a stream broke: {error}")),
             }
         }
+        Ok(())
     }
 
     fn lose(&mut self, key: usize, why: &str) -> Outcome<()> {
         self.leave(key);
         self.extra.take_if(|extra| *extra == key);
         self.lost += 1;
+        if self.why_lost.len() < REASONS {
+            self.why_lost.push(why.into());
+        }
         if self.may_lose { Ok(()) } else { Err(why.into()) }
     }
 
@@ -226,14 +238,15 @@ impl Crowd {
             viewer.frames += 1;
             tally.frames += 1;
         });
-        if asker.is_websocket() && memmem::find(&buffer[..bytes], PING).is_some() {
-            viewer.socket.write_all(PONG)?;
-        }
-        match progress {
+        let done = match progress {
+            Progress::GoOn if asker.is_websocket() && memmem::find(&buffer[..bytes], PING).is_some() => {
+                viewer.socket.write_all(PONG).map_err(|error| format!("a pong can't be sent: {error}").into())
+            }
             Progress::GoOn => Ok(()),
             Progress::Redirect(path) => viewer.ask(asker, &path),
             Progress::Refused(status) => Err(format!("a viewer was refused: {status}").into()),
-        }
+        };
+        done.or_else(|why: Box<dyn std::error::Error>| self.lose(key, &why.to_string()))
     }
 }
 

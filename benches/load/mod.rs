@@ -5,9 +5,11 @@
 
 pub(crate) mod account;
 pub(crate) mod asker;
+pub(crate) mod attack;
 pub(crate) mod changes;
 pub(crate) mod crowd;
 pub(crate) mod guard;
+pub(crate) mod heavy;
 pub(crate) mod options;
 pub(crate) mod pictures;
 pub(crate) mod samples;

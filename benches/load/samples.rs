@@ -1,6 +1,6 @@
 //! The figures of all rounds: medians with the least and the most, and ratios taken round by round.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// Figures by their names.
 pub(crate) type Figures = HashMap<String, f64>;
@@ -64,4 +64,14 @@ pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
     sorted.sort_by(f64::total_cmp);
     let rank = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied()
+}
+
+/// Milliseconds.
+pub(crate) fn ms(time: Duration) -> f64 {
+    1e3 * time.as_secs_f64()
+}
+
+/// MiB.
+pub(crate) fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }

@@ -3,7 +3,7 @@
 use super::{Outcome, account::Account, guard};
 use std::{
     env,
-    fs::File,
+    fs::{self, File},
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -69,6 +69,20 @@ pub(crate) fn clean(program: &str) -> Command {
 pub(crate) fn own_path() -> Outcome<String> {
     let path = env::current_exe()?;
     Ok(path.to_str().ok_or("the path of the bench is not UTF-8")?.into())
+}
+
+/// The picture that `onlookers` ought to show for `count`.
+pub(crate) fn right_picture(onlookers: &Path, count: usize) -> Outcome<Vec<u8>> {
+    let file = directory().join(format!("right-{}.png", std::process::id()));
+    let program = onlookers.to_str().ok_or("the path of onlookers is not UTF-8")?;
+    let mut command = clean(program);
+    let status = command.args(["picture", "--count", &count.to_string(), "-o"]).arg(&file).status()?;
+    if !status.success() {
+        return Err(format!("onlookers picture --count {count}: {status}").into());
+    }
+    let picture = fs::read(&file)?;
+    fs::remove_file(file)?;
+    Ok(picture)
 }
 
 /// What a process prints, read to the end so that it never waits for a reader.

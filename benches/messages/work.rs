@@ -73,7 +73,7 @@ impl Work<'_> {
         self.pages.send.store(messages, Relaxed);
         let mut delays = [const { Vec::new() }; figure::DELAYS.len()];
         for _ in 0..self.args.options.changes {
-            let arrivals = self.change()?;
+            let arrivals = self.crowd.timed_change(self.args.options.every)?;
             for ((_, share), delays) in figure::DELAYS.iter().zip(&mut delays) {
                 delays.extend(quantile(&arrivals, *share));
             }
@@ -85,16 +85,6 @@ impl Work<'_> {
             tell(&of_turn(name, messages), quantile(delays, 0.5).unwrap_or(0.0));
         }
         Ok(self.now()?.since(&before))
-    }
-
-    /// One change of the count: how many milliseconds later each picture had its frame.
-    fn change(&mut self) -> Outcome<Vec<f64>> {
-        self.crowd.rest()?;
-        self.crowd.arrivals = Some(Vec::new());
-        let start = Instant::now();
-        self.crowd.change(self.args.options.every, |_| Ok(()))?;
-        let arrivals = self.crowd.arrivals.take().unwrap_or_default();
-        Ok(arrivals.into_iter().map(|arrival| 1e3 * (arrival - start).as_secs_f64()).collect())
     }
 
     fn now(&self) -> Outcome<Used> {

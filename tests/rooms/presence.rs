@@ -5,10 +5,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use onlookers::config::{Config, File};
 use serde_json::{Value, json};
 
-use crate::common::client::Client;
-use crate::common::page::{OPENING, Page};
-use crate::common::request;
+use crate::common::client::{Client, get};
+use crate::common::page::{OPENING, Page, opening};
 use crate::common::server::{TestServer, config};
+use crate::common::{DEADLINE, request};
 
 const ROOM: &str = "example.com/posts/1";
 const PATH: &str = "/posts/1";
@@ -141,6 +141,65 @@ fn loud_members_make_no_quiet_member_busy() {
     let answers = quiet.wait_until(|message| message["type"] == "pong", "a pong");
     assert!(answers.iter().all(|message| message["type"] != "error"), "the quiet member is busy");
     other.wait_until(|message| message["data"] == data.as_str(), "the quiet member's message");
+}
+
+/// So many pages, which connect all at once.
+fn open_together(server: &TestServer, pages: usize) -> Vec<Page> {
+    let connect = |_| {
+        let mut client = Client::connect(server.address);
+        client.send(opening(&format!("/ws/{ROOM}"), "example.com", &[]));
+        client
+    };
+    let clients: Vec<Client> = (0..pages).map(connect).collect();
+    clients.into_iter().map(Page::opened).collect()
+}
+
+#[test]
+fn positions_of_those_who_left_delay_nobodys() {
+    // In turns of 32, at most five times a second, their positions would take over five seconds.
+    const CROWD: usize = 900;
+    let server = TestServer::quiet(&["--presence"]);
+    let [mut one, mut other] = pages(&server);
+    let mut crowd = open_together(&server, CROWD);
+    for brief in &mut crowd {
+        brief.send(r#"{"type":"presence","position":0.5}"#);
+        brief.send(r#"{"type":"ping"}"#);
+    }
+    for brief in &mut crowd {
+        brief.wait_for_type("pong");
+    }
+    drop(crowd);
+    // All of the crowd have left, and the server has noticed it.
+    let count = || get(server.address, "/count/example.com/posts/1.txt", &[]).body;
+    let started = Instant::now();
+    while count() != b"2" {
+        assert!(started.elapsed() < DEADLINE, "the crowd stays counted");
+    }
+    let started = Instant::now();
+    one.send(r#"{"type":"presence","position":0.99}"#);
+    other.wait_until(|message| message["position"] == json!(0.99), "the member's position");
+    let took = started.elapsed();
+    println!("the position was told after {took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
+fn two_senders_in_a_room_of_500_send_4_mib_a_second() {
+    const MEMBERS: usize = 500;
+    let server = TestServer::quiet(&["--messages"]);
+    let mut members = open_together(&server, MEMBERS);
+    let message = json!({"type": "message", "data": "x".repeat(4_000)}).to_string();
+    let started = Instant::now();
+    for sender in &mut members[..2] {
+        (0..4).for_each(|_| sender.send(&message));
+    }
+    // The first goes out at once; each of the others has to wait until the bytes before it are paid for.
+    let mut heard = (0..4).map(|_| members[MEMBERS - 1].wait_for_type("message").to_string().len());
+    let bytes: usize = heard.by_ref().take(3).sum();
+    assert_eq!(heard.count(), 1);
+    let (took, due) = (started.elapsed().as_secs_f64(), (bytes * MEMBERS) as f64 / f64::from(4 << 20));
+    println!("{bytes} bytes to each of {MEMBERS} in {took:.2} s");
+    assert!(took >= 0.95 * due, "{bytes} bytes to each in {took} s, not {due}");
 }
 
 #[test]

@@ -80,6 +80,26 @@ fn a_mark_may_come_before_the_picture_that_counts() {
 }
 
 #[test]
+fn marks_of_one_site_push_out_none_of_another() {
+    let server = server();
+    mark(server.address, "40", &[ANN]);
+    let mut loud = Client::connect(server.address);
+    let mark_of = |visitor: i32| {
+        let agent = format!("User-Agent: {visitor}");
+        request("GET /mark.png?page=/posts/1&at=1 HTTP/1.1", &["Referer: https://loud.example/", &agent])
+    };
+    // More than wait in all.
+    for hundred in 0..11 {
+        loud.send((hundred * 100..(hundred + 1) * 100).map(mark_of).collect::<String>());
+        (0..100).for_each(|_| assert_eq!(loud.response().status, 200));
+    }
+    let mut strip = watcher(server.address);
+    assert_eq!(strip.picture(), strip_of(&[]));
+    let _ann = reader(server.address, ANN);
+    strip.wait_for_picture(&strip_of(&[0.4]));
+}
+
+#[test]
 fn private_and_uncounted_readers_have_no_position() {
     let server =
         TestServer::quiet(&["--presence", "--ignore", "127.0.0.9/32", "--trust-proxy", "127.0.0.1/32"]);
