@@ -32,12 +32,12 @@ use crate::themes;
 use crate::transport::{self, Loops, takeover};
 
 /// How many bytes of encoded pictures are kept.
-const PICTURES_BYTES: usize = 4 * 1024 * 1024;
+const PICTURES_BYTES: usize = 2 * 1024 * 1024;
 
 /// How often it is seen whether memory should be given back, which takes milliseconds.
-const TRIM_EVERY: Duration = Duration::from_secs(2);
+const TRIM_EVERY: Duration = Duration::from_secs(5);
 
-/// How many connections have to go for that: they have taken more than a megabyte.
+/// How many connections have to come and go for that: they have taken more than a megabyte.
 const MANY: usize = 1000;
 
 /// A part has died that the server can't do without. Everything else was ended in order.
@@ -164,8 +164,13 @@ async fn trim_after_bursts(app: &App) -> Infallible {
     loop {
         tokio::time::sleep(TRIM_EVERY).await;
         if app.connections.have_gone(MANY) {
+            let trim = || {
+                let started = Instant::now();
+                onlookers_heap::trim();
+                tracing::trace!(took = ?started.elapsed(), "memory that was free went back to the system");
+            };
             // What became of it makes no difference, and it isn't waited for at the end.
-            let _ = tokio::task::spawn_blocking(onlookers_heap::trim).await;
+            let _ = tokio::task::spawn_blocking(trim).await;
         }
     }
 }

@@ -90,13 +90,14 @@ impl Connections {
         }
     }
 
-    /// Whether `many` connections have gone since there were most of them, which is counted anew then.
+    /// Whether `many` connections have ended or become viewers, or a quarter as many have gone since there were most of them,
+    /// viewers included. They are counted anew then.
     pub(crate) fn have_gone(&self, many: usize) -> bool {
         let mut state = self.state.lock();
         let now = state.open.len() + self.capacity.viewers();
-        let have_gone = state.peak.saturating_sub(now) >= many;
+        let have_gone = state.gone >= many || state.peak.saturating_sub(now) >= many / 4;
         if have_gone {
-            state.peak = now;
+            (state.peak, state.gone) = (now, 0);
         }
         have_gone
     }
@@ -174,6 +175,7 @@ impl Drop for ConnectionPermit {
             state.closing -= 1;
         }
         let closed = state.remove(self.id);
+        state.gone += 1;
         drop(state);
         drop(closed);
     }

@@ -30,8 +30,10 @@ pub(super) struct State {
     pub(super) waiting: BTreeMap<Turn, Id>,
     /// The same ones by client, as far as they have one.
     pub(super) waiting_of: BTreeMap<(ClientNetwork, Turn), Id>,
-    /// The most connections that there have been at a time since somebody asked, viewers included.
+    /// The most connections that there have been at a time, viewers included, and how many of these here have ended, since
+    /// memory was given back.
     pub(super) peak: usize,
+    pub(super) gone: usize,
     /// How many were told to close and haven't yet.
     pub(super) closing: usize,
     /// The number of the next turn, and of the next connection.
