@@ -1,7 +1,7 @@
 //! Connections that no event loop owns: they wait for a request, or get an answer to one.
 //!
 //! They take files and memory before anybody is admitted, so they count from accept on, in total and for each client. One
-//! too many is let in all the same, and another is closed for it: one that loses least by that. Viewers are never closed.
+//! too many is let in all the same, and another is closed for it, the one that has waited longest. Viewers are never closed.
 
 use std::mem;
 use std::task::{Context, Poll, Waker};
@@ -10,7 +10,7 @@ use onlookers_rooms::sync::{Arc, Mutex};
 
 use super::address::ClientNetwork;
 use super::capacity::Capacity;
-use state::{Allowed, Id, Open, State};
+use state::{Allowed, Id, Open, State, Waiting};
 
 mod state;
 
@@ -37,14 +37,14 @@ pub(crate) struct ConnectionLimits {
     pub(crate) per_client: usize,
 }
 
-/// How far a connection is with a request. Those that are least far are closed first.
+/// What a connection waits for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Phase {
-    /// Nothing of a request has come.
+    /// A request.
     Idle,
-    /// Some of its head has come.
+    /// The rest of a request's head.
     Head,
-    /// Its answer is on the way.
+    /// Its answer, or a client that doesn't read it.
     Answer,
 }
 
@@ -118,8 +118,8 @@ impl ConnectionPermit {
     pub(crate) fn poll_closed(&self, phase: Phase, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.connections.state.lock();
         let Some(open) = state.open.get_mut(&self.id) else { return Poll::Ready(()) };
-        if let Some((turn, waker)) = &mut open.waiting
-            && turn.0 == phase
+        if let Some(Waiting { phase: before, waker, .. }) = &mut open.waiting
+            && *before == phase
         {
             let replaced = (!waker.will_wake(cx.waker())).then(|| mem::replace(waker, cx.waker().clone()));
             drop(state);
@@ -203,19 +203,20 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_idle_is_closed_first_and_answers_last() {
-        let connections = connections(4, 100);
-        let phases = [Phase::Answer, Phase::Head, Phase::Idle, Phase::Idle];
+    fn the_one_that_has_waited_longest_is_closed_and_no_newcomer() {
+        let connections = connections(5, 100);
+        let phases = [Phase::Answer, Phase::Head, Phase::Idle, Phase::Idle, Phase::Idle];
         let permits = phases.map(|phase| (connections.open(None), phase));
         assert!(permits.iter().all(|(permit, phase)| !is_closed(permit, *phase)));
-        // The third has another request, which is answered at once, and is idle again.
-        assert!(permits[2].0.begin_answer() && !is_closed(&permits[2].0, Phase::Idle));
+        // The last has had a request, which was answered at once, and is idle again.
+        assert!(permits[4].0.begin_answer() && !is_closed(&permits[4].0, Phase::Idle));
         let mut later = Vec::new();
-        for closed in [3, 2, 1, 0] {
+        let mut closed = [false; 5];
+        for next in 1..5 {
             later.push(connections.open(None));
-            assert!(!is_closed(later.last().unwrap(), Phase::Answer));
-            let are_closed = permits.each_ref().map(|(permit, phase)| is_closed(permit, *phase));
-            assert_eq!(are_closed, std::array::from_fn(|n| n >= closed));
+            assert!(!is_closed(later.last().unwrap(), Phase::Idle), "a newcomer");
+            closed[next] = true;
+            assert_eq!(permits.each_ref().map(|(permit, phase)| is_closed(permit, *phase)), closed);
         }
     }
 

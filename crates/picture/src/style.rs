@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::badge::{self, Badge};
+use crate::badge::{self, Badge, Kind};
 use crate::digits::{self, Digits};
 use crate::drawing::{Drawing, Part};
 use crate::number::Format;
@@ -18,6 +18,9 @@ const MAX_PIXELS_OF_LAYERS: u32 = 40_000;
 
 /// And a blurred shadow longer still: the usual badge, 117×20, at scale 3.
 const MAX_PIXELS_WITH_BLUR: u32 = 22_000;
+
+/// With a gradient over letters and shadow longest: the usual badge, with twice as long a label, at scale 2.
+const MAX_PIXELS_OF_PLASTIC: u32 = 15_000;
 
 /// Of the number for which a file's size is reckoned: its scale must not depend on the count.
 const TYPICAL_DIGITS: u32 = 4;
@@ -57,6 +60,7 @@ impl Style {
         let (width, height) = self.size(Value::largest(TYPICAL_DIGITS));
         let max = match &self.look {
             Look::Plain(_) => MAX_PIXELS,
+            Look::Badge(badge) if badge.kind == Kind::Plastic => MAX_PIXELS_OF_PLASTIC,
             Look::Badge(badge) if badge.kind.has_blur() => MAX_PIXELS_WITH_BLUR,
             Look::Badge(_) | Look::Digits(_) => MAX_PIXELS_OF_LAYERS,
         };

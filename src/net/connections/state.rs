@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use super::{ClientNetwork, Phase};
 
@@ -16,9 +17,29 @@ pub(super) struct Allowed {
 /// The order of accepting.
 pub(super) type Id = u64;
 
-/// The order of closing: of connections in the same phase, the one that has been in it longest is closed first.
+/// By how much an answer that waits is closed later: it may wait to be painted.
+const ANSWER_BONUS: Duration = Duration::from_secs(1);
+
+/// The order of closing: the one that has waited longest is closed first, whatever it waits for. A newcomer has waited least,
+/// so that neither idle connections nor unfinished heads nor answers that nobody reads keep it out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Turn(pub(super) Phase, u64);
+pub(super) struct Turn {
+    since: Duration,
+    number: u64,
+}
+
+impl Turn {
+    /// Before all others.
+    const FIRST: Self = Self { since: Duration::ZERO, number: 0 };
+}
+
+/// What a connection waits for.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) phase: Phase,
+    turn: Turn,
+    pub(super) waker: Waker,
+}
 
 /// Ordered maps only, which give their memory back when a burst is over.
 #[derive(Debug, Default)]
@@ -36,6 +57,8 @@ pub(super) struct State {
     pub(super) gone: usize,
     /// How many were told to close and haven't yet.
     pub(super) closing: usize,
+    /// When the first one waited.
+    started: Option<Instant>,
     /// The number of the next turn, and of the next connection.
     next: u64,
 }
@@ -43,7 +66,7 @@ pub(super) struct State {
 #[derive(Debug, Default)]
 pub(super) struct Open {
     pub(super) client: Option<ClientNetwork>,
-    pub(super) waiting: Option<(Turn, Waker)>,
+    pub(super) waiting: Option<Waiting>,
 }
 
 impl State {
@@ -54,20 +77,23 @@ impl State {
 
     /// Lets a connection wait in another phase than before. The result is a waker that isn't needed any more.
     pub(super) fn wait(&mut self, id: Id, phase: Phase, waker: &Waker) -> Option<Waker> {
-        let turn = Turn(phase, self.next());
+        let (number, now) = (self.next(), Instant::now());
+        let since = now - *self.started.get_or_insert(now);
         let open = self.open.get_mut(&id)?;
-        let (before, waker) = open.waiting.replace((turn, waker.clone())).unzip();
+        let bonus = if phase == Phase::Answer { ANSWER_BONUS } else { Duration::ZERO };
+        let turn = Turn { since: since + bonus, number };
+        let before = open.waiting.replace(Waiting { phase, turn, waker: waker.clone() });
         let client = open.client;
-        self.move_turn(id, client, before, Some(turn));
-        waker
+        self.move_turn(id, client, before.as_ref().map(|before| before.turn), Some(turn));
+        before.map(|before| before.waker)
     }
 
     /// The connection waits for nothing. The result is a waker that isn't needed any more.
     pub(super) fn rest(&mut self, id: Id) -> Option<Waker> {
         let open = self.open.get_mut(&id)?;
-        let (client, (turn, waker)) = (open.client, open.waiting.take().unzip());
-        self.move_turn(id, client, turn, None);
-        waker
+        let (client, waiting) = (open.client, open.waiting.take()?);
+        self.move_turn(id, client, Some(waiting.turn), None);
+        Some(waiting.waker)
     }
 
     /// Makes `client` the one that a connection is charged to.
@@ -77,7 +103,7 @@ impl State {
         if before == client {
             return;
         }
-        let turn = open.waiting.as_ref().map(|(turn, _)| *turn);
+        let turn = open.waiting.as_ref().map(|waiting| waiting.turn);
         self.move_turn(id, before, turn, None);
         self.move_turn(id, client, None, turn);
         self.release(before);
@@ -127,7 +153,7 @@ impl State {
     }
 
     fn close_one_of(&mut self, client: ClientNetwork) -> Option<Waker> {
-        let (&(owner, _), &id) = self.waiting_of.range((client, Turn(Phase::Idle, 0))..).next()?;
+        let (&(owner, _), &id) = self.waiting_of.range((client, Turn::FIRST)..).next()?;
         if owner == client { self.close(id) } else { None }
     }
 
@@ -137,10 +163,9 @@ impl State {
     }
 
     pub(super) fn remove(&mut self, id: Id) -> Option<Waker> {
-        let Open { client, waiting } = self.open.remove(&id)?;
-        let (turn, waker) = waiting.unzip();
-        self.move_turn(id, client, turn, None);
+        let Open { client, waiting, .. } = self.open.remove(&id)?;
+        self.move_turn(id, client, waiting.as_ref().map(|waiting| waiting.turn), None);
         self.release(client);
-        waker
+        waiting.map(|waiting| waiting.waker)
     }
 }
