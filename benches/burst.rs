@@ -85,7 +85,7 @@ fn main() -> ExitCode {
 impl Args {
     fn or_quick(self) -> Self {
         let options = self.options.or_quick();
-        if !options.quick {
+        if !options.run.quick {
             return Self { options, ..self };
         }
         Self { viewers: 100, connections: 500, options, ..self }
@@ -93,7 +93,7 @@ impl Args {
 }
 
 fn measure(args: &Args) -> Outcome<()> {
-    args.options.say_if_quick();
+    args.options.run.say_if_quick();
     account::require_files(args.viewers + args.connections)?;
     let mut samples = Vec::new();
     for round in 0..args.options.rounds {

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &Args) -> Outcome<()> {
-    args.options.say_if_quick();
+    args.options.run.say_if_quick();
     if let Some(minutes) = args.churn {
         let launch = Launch::new(args, Build::Current, rounds::FRAME_BYTES)?;
         return churn::run(&launch, args, minutes);

@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     load::run("flood", || {
         let args = Args::parse();
         let options = args.options.clone().or_quick();
-        let viewers = if options.quick { 100 } else { args.viewers };
+        let viewers = if options.run.quick { 100 } else { args.viewers };
         let args = Args { viewers, options, ..args };
         match args.role {
             Some(Role::Attack { address }) => attack::run(address, args.attackers),
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &Args) -> Outcome<()> {
-    args.options.say_if_quick();
+    args.options.run.say_if_quick();
     account::require_files(args.viewers)?;
     let mut samples = Vec::new();
     for round in 0..args.options.rounds {

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &Args) -> Outcome<()> {
-    args.options.say_if_quick();
+    args.options.run.say_if_quick();
     account::require_files(args.viewers + args.pages)?;
     let (mut samples, mut builds) = (Vec::new(), args.options.builds());
     for round in 0..args.options.rounds {

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &Args) -> Outcome<()> {
-    args.say_if_quick();
+    args.run.say_if_quick();
     account::require_files(args.viewers)?;
     let server = Server::start(&args.server()?, "siege", None)?;
     let mut rooms = Rooms::open(server.address, args)?;
@@ -63,7 +63,7 @@ fn measure(args: &Args) -> Outcome<()> {
     attackers.end()?.iter().for_each(|line| println!("{line}"));
     println!("the attackers have left");
     let settled = rooms.during(Changes::None, || watch::settle(server.account, &before))??;
-    let wrong_counts = rooms.check(server.address, &args.onlookers)?;
+    let wrong_counts = rooms.check(server.address, &args.run.onlookers)?;
     let after = After { before, settled, wrong_counts, lost: rooms.lost(), why_lost: rooms.why_lost() };
     report::print(args, &[peace, attack], &after);
     Ok(())

@@ -1,6 +1,5 @@
 //! The server: accept, admit, drain.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -18,10 +17,8 @@ use crate::app::App;
 use crate::config::{Config, ConfigError};
 use crate::feeds::Feeds;
 use crate::http;
-use crate::net::capacity::{Capacity, CapacityLimits};
-use crate::net::connections::{
-    BESIDES_VIEWERS, ConnectionLimits, ConnectionPermit, Connections, MOST_CLOSING,
-};
+use crate::net::capacity::Capacity;
+use crate::net::connections::{ConnectionPermit, Connections, MOST_CLOSING};
 use crate::net::listen;
 use crate::net::main_peer::MainPeer;
 use crate::net::open_files::{self, SpareFile};
@@ -31,14 +28,11 @@ use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops, takeover};
 
+mod limits;
+mod trim;
+
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 2 * 1024 * 1024;
-
-/// How often it is seen whether memory should be given back, which takes milliseconds.
-const TRIM_EVERY: Duration = Duration::from_secs(5);
-
-/// How many connections have to come and go for that: they have taken more than a megabyte.
-const MANY: usize = 1000;
 
 /// A part has died that the server can't do without. Everything else was ended in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,7 +90,7 @@ impl Server {
         })?;
         let files_in_use = open_files::in_use();
         let (capacity, connections) =
-            limits(config, SystemLimits { files, files_in_use, memory: system::memory() });
+            limits::of(config, SystemLimits { files, files_in_use, memory: system::memory() });
         let capacity = Capacity::new(capacity);
         // One core is left to everything that must not wait for painting.
         let painter = Arc::new(Painter::start(cores().saturating_sub(1).max(1))?);
@@ -146,7 +140,7 @@ impl Server {
         }
         let done = tokio::select! {
             () = shutdown => Ok(()),
-            never = trim_after_bursts(&app) => match never {},
+            never = trim::after_bursts(&app.connections) => match never {},
             died = death(&mut accepting, &loops) => Err(died).inspect_err(|died| tracing::error!("{died}")),
         };
         tracing::info!("stopping: the open streams get their last picture");
@@ -156,22 +150,6 @@ impl Server {
             tracing::error!(%error, "the streams were not ended in order");
         }
         done
-    }
-}
-
-/// Gives memory back to the system when many connections have gone.
-async fn trim_after_bursts(app: &App) -> Infallible {
-    loop {
-        tokio::time::sleep(TRIM_EVERY).await;
-        if app.connections.have_gone(MANY) {
-            let trim = || {
-                let started = Instant::now();
-                onlookers_heap::trim();
-                tracing::trace!(took = ?started.elapsed(), "memory that was free went back to the system");
-            };
-            // What became of it makes no difference, and it isn't waited for at the end.
-            let _ = tokio::task::spawn_blocking(trim).await;
-        }
     }
 }
 
@@ -194,28 +172,6 @@ fn end(app: &App, loops: &Loops, within: Duration) {
 fn settings(config: &Config) -> Settings {
     config.reloadable.warnings().into_iter().for_each(|warning| tracing::warn!("{warning}"));
     config.settings()
-}
-
-/// How much there may be of what clients hold, by the configuration or else by what the system has.
-fn limits(config: &Config, system: SystemLimits) -> (CapacityLimits, ConnectionLimits) {
-    let (connections, places) = (system.connections(), config.max_per_address.map(usize::from));
-    let viewers = CapacityLimits {
-        total: config.max_viewers.map_or(system.viewers(), usize::from),
-        places_per_client: places,
-        // Ten clients can't take more than half of a site's pages.
-        pages_per_client: config.max_pages_per_site.get().div_ceil(20),
-    };
-    if viewers.total > system.viewers() {
-        tracing::warn!(
-            "--max-viewers {} is more than the limits of open files and memory allow: {}",
-            viewers.total,
-            system.viewers()
-        );
-    }
-    let share = (connections / 16).max(64.min(connections / 2));
-    let per_client = places.map_or(share, |places| places.saturating_add(BESIDES_VIEWERS));
-    let others = system.others().max(BESIDES_VIEWERS);
-    (viewers, ConnectionLimits { total: connections, others, per_client })
 }
 
 fn cores() -> usize {

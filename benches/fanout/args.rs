@@ -55,7 +55,7 @@ pub(crate) enum Role {
 impl Args {
     pub(crate) fn or_quick(self) -> Self {
         let options = self.options.or_quick();
-        if !options.quick {
+        if !options.run.quick {
             return Self { options, ..self };
         }
         let (idle, churn) = (Duration::from_millis(500), self.churn.map(|_| 0.05));

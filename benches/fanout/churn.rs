@@ -29,7 +29,7 @@ const KEPT: u64 = 8 << 20;
 
 /// Runs the churn on onlookers; prints counts and memory as it goes.
 pub(crate) fn run(launch: &Launch, args: &Args, minutes: f64) -> Outcome<()> {
-    let most = if args.options.quick { 300 } else { MOST.min(account::room_for_viewers()) };
+    let most = if args.options.run.quick { 300 } else { MOST.min(account::room_for_viewers()) };
     let server = Server::start(launch, Kind::Onlookers)?;
     let crowd = Crowd::new(server.asker(), args.options.at_once)?;
     let mut churn = Churn { crowd, random: Random(2012), launch, changes: 0 };

@@ -2,7 +2,10 @@
 
 use super::Outcome;
 use clap::{Args, ValueEnum};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Which binary of onlookers a server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -42,17 +45,24 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 512)]
     pub(crate) at_once: usize,
 
-    /// Another onlookers binary than the one that cargo has just built.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_onlookers"))]
-    pub(crate) onlookers: PathBuf,
-
     /// An onlookers binary of another commit, which gets the same work in turn with the current build.
     #[arg(long, value_name = "BINARY")]
     pub(crate) against: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// How a bench is started, and what it starts.
+#[derive(Args, Clone)]
+pub(crate) struct Run {
+    /// Another onlookers binary than the one that cargo has just built.
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_onlookers"))]
+    pub(crate) onlookers: PathBuf,
+
     /// More flags for onlookers, separated by spaces.
     #[arg(long, default_value = "", allow_hyphen_values = true)]
-    pub(crate) flags: String,
+    flags: String,
 
     /// A small, short run of everything, to see that the bench still works; its figures mean nothing.
     #[arg(long)]
@@ -63,19 +73,34 @@ pub(crate) struct Options {
     bench: bool,
 }
 
-impl Options {
-    /// Short, unless `cargo bench` has asked for real figures.
+impl Run {
+    /// Quick, unless `cargo bench` has asked for real figures.
     pub(crate) fn or_quick(self) -> Self {
-        if self.bench && !self.quick {
-            return self;
-        }
-        Self { rounds: 1, changes: 6, every: Duration::from_millis(150), quick: true, ..self }
+        Self { quick: self.quick || !self.bench, ..self }
     }
 
     pub(crate) fn say_if_quick(&self) {
         if self.quick {
             println!("a quick run, to see that the bench works: its figures mean nothing");
         }
+    }
+
+    /// The command line of a server that prints its address, with these flags and those of the command line.
+    pub(crate) fn command(&self, program: &Path, flags: &[&str]) -> Outcome<Vec<String>> {
+        let program = program.to_str().ok_or("the path of onlookers is not UTF-8")?;
+        let own = [program, "--listen", "127.0.0.1:0"].into_iter().chain(flags.iter().copied());
+        Ok(own.chain(self.flags.split_whitespace()).map(String::from).collect())
+    }
+}
+
+impl Options {
+    /// Short, unless `cargo bench` has asked for real figures.
+    pub(crate) fn or_quick(self) -> Self {
+        let run = self.run.or_quick();
+        if !run.quick {
+            return Self { run, ..self };
+        }
+        Self { rounds: 1, changes: 6, every: Duration::from_millis(150), run, ..self }
     }
 
     pub(crate) fn builds(&self) -> Vec<Build> {
@@ -86,11 +111,9 @@ impl Options {
     /// The command line of a server of that build, which prints its address.
     pub(crate) fn command(&self, build: Build) -> Outcome<Vec<String>> {
         let program = match build {
-            Build::Current => &self.onlookers,
+            Build::Current => &self.run.onlookers,
             Build::Against => self.against.as_ref().ok_or("there is no --against")?,
         };
-        let program = program.to_str().ok_or("the path of onlookers is not UTF-8")?;
-        let flags = self.flags.split_whitespace();
-        Ok([program, "--listen", "127.0.0.1:0"].into_iter().chain(flags).map(String::from).collect())
+        self.run.command(program, &[])
     }
 }

@@ -64,7 +64,7 @@ pub(crate) enum Role {
 impl Args {
     pub(crate) fn or_quick(self) -> Self {
         let options = self.options.or_quick();
-        let (viewers, pages) = if options.quick { (200, 200) } else { (self.viewers, self.pages) };
+        let (viewers, pages) = if options.run.quick { (200, 200) } else { (self.viewers, self.pages) };
         Self { viewers, pages, options, ..self }
     }
 

@@ -4,6 +4,7 @@
 //! too many is let in all the same, and another is closed for it, the one that has waited longest. Viewers are never closed.
 
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use onlookers_rooms::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use state::{Allowed, Id, Open, State, Waiting};
 
 mod state;
 
-/// What a client may have besides its viewers, whatever its limit: a browser opens six connections to a server.
+/// How many connections a client may have besides its viewers, whatever its limit: a browser opens six to a server.
 pub(crate) const BESIDES_VIEWERS: usize = 8;
 
 /// How many may be about to close while others are accepted: their files are still open.
@@ -37,14 +38,14 @@ pub(crate) struct ConnectionLimits {
     pub(crate) per_client: usize,
 }
 
-/// What a connection waits for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// The reason why a connection waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
-    /// A request.
+    /// There is no request.
     Idle,
-    /// The rest of a request's head.
+    /// Some of a request's head has come, and the rest hasn't.
     Head,
-    /// Its answer, or a client that doesn't read it.
+    /// The answer isn't ready, or its client doesn't read it.
     Answer,
 }
 
@@ -55,6 +56,12 @@ pub(crate) struct ConnectionPermit {
     id: Id,
     /// None for a peer that many clients may share.
     peer: Option<ClientNetwork>,
+    /// Whether it may be charged to somebody else than its peer.
+    is_charged: AtomicBool,
+    /// Whether it may be among those that wait.
+    is_waiting: AtomicBool,
+    /// Whether the connection goes on, as a viewer's.
+    is_viewer: bool,
 }
 
 impl Connections {
@@ -73,7 +80,8 @@ impl Connections {
         let closed = state.close_excess(peer, allowed);
         drop(state);
         wake(closed);
-        ConnectionPermit { connections: Arc::clone(self), id, peer }
+        let [is_charged, is_waiting] = [AtomicBool::new(false), AtomicBool::new(false)];
+        ConnectionPermit { connections: Arc::clone(self), id, peer, is_charged, is_waiting, is_viewer: false }
     }
 
     /// Closes a connection that waits, if there is one.
@@ -90,8 +98,8 @@ impl Connections {
         }
     }
 
-    /// Whether `many` connections have ended or become viewers, or a quarter as many have gone since there were most of them,
-    /// viewers included. They are counted anew then.
+    /// Whether `many` connections have ended, or a quarter as many have gone since there were most of them, viewers included.
+    /// They are counted anew then.
     pub(crate) fn have_gone(&self, many: usize) -> bool {
         let mut state = self.state.lock();
         let now = state.open.len() + self.capacity.viewers();
@@ -116,6 +124,8 @@ impl Connections {
 impl ConnectionPermit {
     /// To be called with the context of the connection's task whenever it waits for something. Ready if it has to close.
     pub(crate) fn poll_closed(&self, phase: Phase, cx: &Context<'_>) -> Poll<()> {
+        let mut client = self.peer;
+        let allowed = self.connections.allowed(client);
         let mut state = self.connections.state.lock();
         let Some(open) = state.open.get_mut(&self.id) else { return Poll::Ready(()) };
         if let Some(Waiting { phase: before, waker, .. }) = &mut open.waiting
@@ -127,12 +137,15 @@ impl ConnectionPermit {
             drop(replaced);
             return Poll::Pending;
         }
-        // The visitor of the request before was charged for its answer; the connection itself is the peer's.
-        let client = if phase == Phase::Answer { open.client } else { self.peer };
-        drop(state);
-        let allowed = self.connections.allowed(client);
-        let mut state = self.connections.state.lock();
-        state.charge(self.id, client);
+        if phase == Phase::Answer {
+            // Charged already, and held to what that client may have.
+            client = open.client;
+        } else {
+            // The visitor of the request before was charged for its answer; the connection itself is the peer's.
+            state.charge(self.id, client);
+            self.is_charged.store(false, Ordering::Relaxed);
+        }
+        self.is_waiting.store(true, Ordering::Relaxed);
         let replaced = state.wait(self.id, phase, cx.waker());
         let closed = state.close_excess(client, allowed);
         let is_open = state.open.contains_key(&self.id);
@@ -144,6 +157,9 @@ impl ConnectionPermit {
 
     /// A request has come: the connection waits for nothing, and later for its answer. False if it has to close.
     pub(crate) fn begin_answer(&self) -> bool {
+        if !self.is_waiting.swap(false, Ordering::Relaxed) {
+            return true;
+        }
         let mut state = self.connections.state.lock();
         let waker = state.rest(self.id);
         let is_open = state.open.contains_key(&self.id);
@@ -152,8 +168,17 @@ impl ConnectionPermit {
         is_open
     }
 
+    /// An event loop takes the connection over; it counts as a viewer from now on.
+    pub(crate) fn become_viewer(mut self) {
+        self.is_viewer = true;
+    }
+
     /// Charges `client` for the connection, for as long as an answer takes.
     pub(crate) fn charge(&self, client: Option<ClientNetwork>) {
+        let is_others = client != self.peer;
+        if !(self.is_charged.swap(is_others, Ordering::Relaxed) || is_others) {
+            return;
+        }
         let allowed = self.connections.allowed(client);
         let mut state = self.connections.state.lock();
         state.charge(self.id, client);
@@ -175,7 +200,7 @@ impl Drop for ConnectionPermit {
             state.closing -= 1;
         }
         let closed = state.remove(self.id);
-        state.gone += 1;
+        state.gone += usize::from(!self.is_viewer);
         drop(state);
         drop(closed);
     }

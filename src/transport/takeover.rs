@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 
 use super::socket::Socket;
 use crate::net::connections::{ConnectionPermit, Phase};
-use head::HEAD_TIMEOUT;
+use head::{HEAD_TIMEOUT, Head};
 use watched::{Progress, Watched};
 
 mod head;
@@ -87,17 +87,20 @@ pub(crate) fn serve<S: Stream, T: Send + 'static>(
     answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<T> + Send + Sync,
     take: impl FnOnce(Taken<T>) + Send,
 ) -> impl Future<Output = ()> + Send {
-    let mut unread = Bytes::new();
+    let mut head = Head::default();
     async move {
-        while let Some(head) = head::read(&mut stream, unread, &permit).await {
+        while let Some(bytes) = head::read(&mut stream, &mut head, &permit).await {
             if !permit.begin_answer() {
                 return;
             }
             // Boxed, so that what hyper needs is gone with it.
-            let exchange = Box::pin(exchange((head, stream), &permit, &answer));
+            let exchange = Box::pin(exchange((bytes, stream), &permit, &answer));
             match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
-                Ok(Some(Outcome::Taken(taken))) => return take(taken),
-                Ok(Some(Outcome::Idle(rest, idle))) => (unread, stream) = (rest, idle),
+                Ok(Some(Outcome::Taken(taken))) => {
+                    permit.become_viewer();
+                    return take(taken);
+                }
+                Ok(Some(Outcome::Idle(rest, idle))) => (head, stream) = (Head::begun(&rest), idle),
                 Ok(None) | Err(_) => return,
             }
         }

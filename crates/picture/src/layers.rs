@@ -1,4 +1,4 @@
-//! What the pictures of a style have in common: each layer is painted once, and copied for the next number.
+//! Layers that all pictures of a style have in common: each is painted once, and copied for the next number.
 
 use std::sync::OnceLock;
 
@@ -24,9 +24,9 @@ pub struct Layers {
 /// The digits of a number.
 #[derive(Default)]
 pub(crate) struct Digits {
-    /// Those of texts.
+    /// In texts.
     pub(crate) glyphs: Glyphs,
-    /// Those of counters, by [`Cell::digit`].
+    /// In counters, by [`Cell::digit`].
     pub(crate) tiles: [OnceLock<Tile>; Cell::KINDS],
 }
 

@@ -91,7 +91,7 @@ impl Group {
         let mut group = Self {
             channels: [[0.0; LANES]; 4],
             weights: [0.0; LANES],
-            // What stands in for a colour after the last is as near as can be.
+            // A colour after the last has a replacement that is as near as can be.
             distances: from_fn(|i| if i < colors.len() { f32::MAX } else { 0.0 }),
             nearest: [0; LANES],
             bounds: [(f32::MAX, 0.0); 4],

@@ -33,7 +33,7 @@ impl Turn {
     const FIRST: Self = Self { since: Duration::ZERO, number: 0 };
 }
 
-/// What a connection waits for.
+/// A connection that waits, and its task.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) phase: Phase,
@@ -47,9 +47,9 @@ pub(super) struct State {
     pub(super) open: BTreeMap<Id, Open>,
     /// How many of them each client has.
     pub(super) clients: BTreeMap<ClientNetwork, usize>,
-    /// Those that wait for something, and so can be closed.
+    /// Connections that wait for something, and so can be closed.
     pub(super) waiting: BTreeMap<Turn, Id>,
-    /// The same ones by client, as far as they have one.
+    /// The same connections by client, if they have one.
     pub(super) waiting_of: BTreeMap<(ClientNetwork, Turn), Id>,
     /// The most connections that there have been at a time, viewers included, and how many of these here have ended, since
     /// memory was given back.

@@ -5,6 +5,7 @@
 //! bytes when the head is complete, or when there is no reason to wait for the rest.
 
 use std::future::poll_fn;
+use std::mem::MaybeUninit;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,28 +22,34 @@ pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many bytes are read at once: more than nearly all heads have.
 const READ: usize = 4096;
 
-/// Bytes that begin with a head, which starts with the bytes `unread`; none if the connection is to be closed.
-pub(super) async fn read<S>(stream: &mut S, unread: Bytes, permit: &ConnectionPermit) -> Option<Bytes>
+/// Reads a head that has begun with what is in `head`. The result are bytes that begin with it; none if the connection is to be
+/// closed.
+pub(super) async fn read<S>(stream: &mut S, head: &mut Head, permit: &ConnectionPermit) -> Option<Bytes>
 where
     S: AsyncRead + Unpin,
 {
-    let mut head = Head::default();
-    head.push(&unread);
-    drop(unread);
     for phase in [Phase::Idle, Phase::Head] {
         let read = poll_fn(|cx| head.poll_read(phase, stream, permit, cx));
         timeout(HEAD_TIMEOUT, read).await.ok()??;
     }
-    Some(head.bytes.into())
+    Some(std::mem::take(head).bytes.into())
 }
 
+/// What has come of a head, and perhaps bytes after it.
 #[derive(Default)]
-struct Head {
+pub(super) struct Head {
     bytes: Vec<u8>,
     is_complete: bool,
 }
 
 impl Head {
+    /// A head that begins with these bytes.
+    pub(super) fn begun(bytes: &[u8]) -> Self {
+        let mut head = Self::default();
+        head.push(bytes);
+        head
+    }
+
     /// Ready when there is something to read in the phase `Idle`, and everything in the phase `Head`.
     fn poll_read(
         &mut self,
@@ -52,9 +59,9 @@ impl Head {
         cx: &mut Context<'_>,
     ) -> Poll<Option<()>> {
         // On the stack, and so not in the future of a task that waits.
-        let mut buffer = [0; READ];
+        let mut buffer = [const { MaybeUninit::uninit() }; READ];
         while !(self.is_complete || phase == Phase::Idle && !self.bytes.is_empty()) {
-            let mut buffer = ReadBuf::new(&mut buffer);
+            let mut buffer = ReadBuf::uninit(&mut buffer);
             match std::pin::Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
                 Poll::Pending => return permit.poll_closed(phase, cx).map(|()| None),
                 Poll::Ready(Err(_)) => return Poll::Ready(None),
@@ -85,12 +92,20 @@ impl Head {
 
 /// Whether an empty line ends the head; hyper accepts lines that end without CR.
 fn has_end(bytes: &[u8]) -> bool {
-    bytes.windows(2).any(|two| two == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
+    let mut rest = bytes;
+    while let Some(line_end) = rest.iter().position(|byte| *byte == b'\n') {
+        rest = &rest[line_end + 1..];
+        if rest.starts_with(b"\n") || rest.starts_with(b"\r\n") {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether there are bytes which no head has, such as those of a TLS handshake: hyper refuses them at once.
 fn is_no_text(bytes: &[u8]) -> bool {
-    bytes.iter().any(|byte| matches!(byte, 0..=8 | 11 | 12 | 14..=31))
+    // Looks at all of them, which the compiler does many at a time.
+    bytes.iter().fold(false, |found, byte| found | (*byte < 32 && !matches!(byte, b'\t' | b'\n' | b'\r')))
 }
 
 /// Whether the first line is there, and not that of a request.
