@@ -1,5 +1,6 @@
 //! `/embed`: a tiny page around the picture, for an iframe. Chromium closes the stream of a framed page at once, and the
-//! page reloads itself after an outage.
+//! page reloads itself after an outage. Loaded in advance, it counts nobody: its picture is lazy, so a browser asks for that
+//! once the page is shown.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

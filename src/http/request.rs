@@ -121,10 +121,12 @@ impl<'r> Request<'r> {
         client::hangs_up_late(self.agent)
     }
 
-    /// Whether an open page that asks this is counted, as far as its visitor and the settings say.
+    /// Whether an open page that asks this is counted, as far as its visitor and the settings say. `Sec-Purpose` says nothing
+    /// about it: Chromium asks for the lazy picture of a prerendered page once that is shown, but with
+    /// `prefetch;prerender` still.
     pub(super) fn is_counted(&self) -> bool {
         let is_ignored = self.settings.ignore().iter().any(|network| network.contains(&self.address));
-        !(is_ignored || self.wishes.not_counted || self.wishes.prefetch)
+        !(is_ignored || self.wishes.not_counted)
     }
 
     /// The network that stands for the client wherever clients are counted or told apart.

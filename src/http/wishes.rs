@@ -1,4 +1,4 @@
-//! The wishes that a visitor's browser sends in headers: privacy, not to be counted, a prefetch.
+//! The wishes that a visitor's browser sends in headers: privacy, and not to be counted.
 
 use hyper::HeaderMap;
 use hyper::header::COOKIE;
@@ -12,8 +12,6 @@ pub(super) struct Wishes {
     pub(super) no_tracking: bool,
     /// Not to be counted: the browser has the cookie of `/ignore`.
     pub(super) not_counted: bool,
-    /// To load the page before anybody looks at it.
-    pub(super) prefetch: bool,
 }
 
 impl Wishes {
@@ -21,7 +19,6 @@ impl Wishes {
         Self {
             no_tracking: ["sec-gpc", "dnt"].iter().any(|name| headers.get(*name).is_some_and(|it| it == "1")),
             not_counted: has_ignore_cookie(headers),
-            prefetch: is_prefetch(headers),
         }
     }
 }
@@ -31,13 +28,6 @@ fn has_ignore_cookie(headers: &HeaderMap) -> bool {
     lines
         .flat_map(|line| line.split(';'))
         .any(|pair| pair.trim().split_once('=') == Some((IGNORE_COOKIE, "1")))
-}
-
-fn is_prefetch(headers: &HeaderMap) -> bool {
-    let names = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
-    let mut values =
-        names.iter().filter_map(|name| headers.get(*name)).filter_map(|value| value.to_str().ok());
-    values.any(|value| value.contains("prefetch") || value.contains("prerender") || value == "preview")
 }
 
 #[cfg(test)]
@@ -53,16 +43,6 @@ mod tests {
     fn the_ignore_cookie_is_found_among_others() {
         assert!(wishes("cookie", "a=b; onlookers-ignore=1").not_counted);
         assert!(!wishes("cookie", "xonlookers-ignore=1; onlookers-ignore=0").not_counted);
-    }
-
-    #[test]
-    fn browsers_say_prefetch_in_several_headers() {
-        for (name, value) in
-            [("sec-purpose", "prefetch;prerender"), ("purpose", "prefetch"), ("x-moz", "prefetch")]
-        {
-            assert!(wishes(name, value).prefetch, "{name}");
-        }
-        assert!(!wishes("purpose", "x").prefetch);
     }
 
     #[test]

@@ -39,6 +39,12 @@ macro_rules! in_every_engine {
     };
 }
 
+/// No other engine prerenders pages.
+#[tokio::test]
+async fn chromium_has_prerendered_pages_counted_once_shown() {
+    Browser::run(Engine::Chromium, scenarios::counting::prerendered_pages_count_once_shown).await;
+}
+
 in_every_engine! {
     counting: every_open_page_shows_the_count, each_new_count_is_shown, a_burst_ends_with_the_right_number,
         pages_left_behind_are_no_visitors;

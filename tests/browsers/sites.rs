@@ -7,10 +7,12 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Outcome;
 use crate::counter::Counter;
+use crate::driver::PATIENCE;
 
 /// What the README tells people to put on their pages, with the counter's address in place of COUNTER.
 const TAG: &str = r#"<img loading="lazy" src="COUNTER/online.png" width="200" height="30" alt="Users online">
@@ -23,8 +25,17 @@ const ELEMENT: &str = r#"<script type="module" src="COUNTER/onlookers.js"></scri
 const NO_CONNECTION: &str = "connect-src 'none'";
 const FRAME: &str = r#"<iframe src="COUNTER/embed" width="200" height="30" style="border:0"></iframe>"#;
 
+/// Has the page with the tag prerendered, and says when it has loaded in advance.
+const PRERENDER: &str = r#"<script type="speculationrules">
+{"prerender": [{"source": "list", "urls": ["/1"], "eagerness": "immediate"}]}
+</script>
+<a id="next" href="/1">next</a>"#;
+const SAY_LOADED: &str = "<script>if (document.prerendering) onload = () => fetch('/loaded')</script>";
+
 pub(crate) struct Site {
     address: SocketAddr,
+    /// How many pages have loaded before they were shown.
+    prerendered: watch::Receiver<usize>,
     serving: JoinHandle<Outcome>,
 }
 
@@ -32,6 +43,7 @@ impl Site {
     /// - `/1`, `/2`, …: pages with the tag, each with a link to the next (`#next`) and to elsewhere (`#away`);
     /// - `/visitors/1`, …: pages with the first line of it, for the visitors, each with a link to the next;
     /// - `/framed`: a page with the frame;
+    /// - `/prerender`: a page that has `/1` prerendered, and a link to it;
     /// - `/element`: a page with the element, `/forbidden`: one on which that can't connect;
     /// - `/read`: a long page with the tag, and a mark at each tenth (`#at0`, `#at10`, … `#at100`);
     /// - any other: no picture.
@@ -39,18 +51,26 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let counter = counter.url("");
+        let (loaded, prerendered) = watch::channel(0);
         let serving = tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await?;
-                tokio::spawn(serve(socket, counter.clone()));
+                tokio::spawn(serve(socket, counter.clone(), loaded.clone()));
             }
         });
-        Ok(Self { address, serving })
+        Ok(Self { address, prerendered, serving })
     }
 
     /// The counter is at 127.0.0.1: by this name the pages are another site's.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.address.port())
+    }
+
+    /// Waits until that many pages have loaded before they were shown.
+    pub(crate) async fn has_prerendered(&mut self, pages: usize) -> Outcome {
+        let loaded = tokio::time::timeout(PATIENCE, self.prerendered.wait_for(|loaded| *loaded == pages));
+        loaded.await.map_err(|_| format!("{pages} pages were not prerendered"))??;
+        Ok(())
     }
 }
 
@@ -60,10 +80,13 @@ impl Drop for Site {
     }
 }
 
-async fn serve(socket: TcpStream, counter: String) {
+async fn serve(socket: TcpStream, counter: String, loaded: watch::Sender<usize>) {
     let answer = |request: Request<Incoming>| {
         let path = request.uri().path();
         let mut response = Response::builder().header("Content-Type", "text/html; charset=utf-8");
+        if path == "/loaded" {
+            loaded.send_modify(|loaded| *loaded += 1);
+        }
         if path == "/forbidden" {
             response = response.header("Content-Security-Policy", NO_CONNECTION);
         }
@@ -78,11 +101,12 @@ async fn serve(socket: TcpStream, counter: String) {
 fn page(path: &str) -> String {
     let picture = match path.trim_start_matches('/') {
         "framed" => FRAME.to_owned(),
+        "prerender" => PRERENDER.to_owned(),
         "element" | "forbidden" => ELEMENT.to_owned(),
         "read" => TAG.replace("online.png", "online.png?page=/read") + marks().as_str(),
         name => match name.strip_prefix("visitors/") {
             Some(number) => numbered(&VISITORS.replace("PAGE", path), "/visitors/", number),
-            None => numbered(TAG, "/", name),
+            None => numbered(&format!("{TAG}{SAY_LOADED}"), "/", name),
         },
     };
     format!(

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::common::client::Client;
+use crate::common::client::{Client, get};
+use crate::common::listener::Listener;
+use crate::common::page::Page;
 use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, request};
@@ -92,7 +94,6 @@ fn peeking_and_ignored_viewers_are_not_counted() {
     for (query, header) in [
         ("peek=1", "X-Nothing: 1"),
         ("", "Cookie: a=b; onlookers-ignore=1"),
-        ("", "Sec-Purpose: prefetch;prerender"),
         ("", "X-Forwarded-For: 198.51.100.1, 192.0.2.7"),
     ] {
         let mut looks = view(server.address, query, &[header]);
@@ -102,6 +103,22 @@ fn peeking_and_ignored_viewers_are_not_counted() {
     other.wait_for(2);
     // A change in between would be read first.
     assert_eq!(counted.count(), 2);
+}
+
+#[test]
+fn pages_shown_after_prerendering_count_and_frames_wait() {
+    const PRERENDERED: &str = "Sec-Purpose: prefetch;prerender";
+    let server = TestServer::quiet(&[]);
+    let headers = ["Referer: https://example.com/", "Sec-Fetch-Dest: iframe", PRERENDERED];
+    let frame = get(server.address, "/embed", &headers);
+    assert!(frame.status == 200 && frame.text().contains("<img loading=\"lazy\""), "{frame:?}");
+    let mut picture = view(server.address, "", &[PRERENDERED, "Purpose: prefetch"]);
+    assert_eq!(picture.count(), 1, "the picture of the page, and no frame");
+    let _listener =
+        Listener::with(server.address, "/events/example.com", &["Origin: https://example.com", PRERENDERED]);
+    picture.wait_for(2);
+    let _socket = Page::open_with(server.address, "", &[PRERENDERED]);
+    picture.wait_for(3);
 }
 
 #[test]
