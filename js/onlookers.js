@@ -7,6 +7,7 @@ export class OnlineCount extends HTMLElement {
 
   #life = new AbortController(); // of the stream, or the wait for it
   #wait; // ms to the next try
+  #late; // the timer of the present try
   #heard;
   #socket;
   #picture;
@@ -48,10 +49,8 @@ export class OnlineCount extends HTMLElement {
     await null; // attributes that change together open one stream
     if (document.prerendering) await new Promise(done => document.addEventListener('prerenderingchange', done));
     for (this.#wait = 3000; !signal.aborted; this.#wait = Math.min(2 * this.#wait, 120_000)) {
-      let answer;
-      try {
-        answer = (this.hasAttribute('presence') && (await this.#talk(signal))) || (await this.#listen(signal));
-      } catch {} // no network, no server, or a policy
+      const talked = this.hasAttribute('presence') && (await this.#try(this.#talk, signal));
+      const answer = talked || (await this.#try(this.#listen, signal));
       if (signal.aborted) return;
       this.removeAttribute('live');
       if (answer?.status < 429) return this.#paint();
@@ -64,15 +63,34 @@ export class OnlineCount extends HTMLElement {
     }
   }
 
+  // Nothing that a try opens outlives it. One that hears nothing for 10 s is over: a proxy may hold the answer back for good.
+  async #try(way, life) {
+    if (life.aborted) return;
+    const own = new AbortController();
+    let answer;
+    life.onabort = () => own.abort();
+    const late = (this.#late = setTimeout(() => {
+      answer = { status: this.#heard ? 504 : 408 };
+      own.abort();
+    }, 10_000));
+    try {
+      answer = await way.call(this, own.signal);
+    } catch {} // no network, no server, or a policy
+    clearTimeout(late);
+    own.abort();
+    return answer;
+  }
+
   // An EventSource would hide the status, and give up at once.
   async #listen(signal) {
     const answer = await fetch(this.#url('events/'), { signal, cache: 'no-store', credentials: 'include' });
     if (!answer.ok) return answer;
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = answer.body.getReader();
+    const decoder = new TextDecoder(); // not every engine has a TextDecoderStream
     for (let text = ''; ; ) {
       const { done, value } = await reader.read();
       if (done) return;
-      const lines = (text + value).split('\n');
+      const lines = (text + decoder.decode(value, { stream: true })).split('\n');
       text = lines.pop();
       for (const line of lines) {
         if (/^data/.test(line)) this.#show(JSON.parse(line.slice(6)));
@@ -98,7 +116,7 @@ export class OnlineCount extends HTMLElement {
         if (message.type !== 'update/count') this.#tell(message.type, message);
         else if ((room ??= message.room) === message.room) this.#show(message);
       };
-      signal.onabort = () => socket.close();
+      signal.onabort = () => done(socket.close());
     });
   }
 
@@ -110,6 +128,7 @@ export class OnlineCount extends HTMLElement {
   }
 
   #show(message) {
+    clearTimeout(this.#late);
     this.#heard = true;
     this.#erase();
     this.textContent = this.getAttribute('count') === 'visitors' ? message.visitors : message.count;

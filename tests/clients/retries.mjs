@@ -6,6 +6,10 @@ import assert from 'node:assert/strict';
 import { pathToFileURL } from 'node:url';
 
 let outcomes, asked, waits;
+let opened = []; // the signal of each request, and each socket's
+const alarms = new Set(); // the timers of tries that may be too late
+
+delete globalThis.TextDecoderStream; // as in engines that have none
 
 globalThis.HTMLElement = class {
   #attributes = new Map();
@@ -26,37 +30,76 @@ globalThis.document = {};
 globalThis.location = new URL('https://example.com/posts/1?x#y');
 globalThis.addEventListener = () => {};
 globalThis.setTimeout = (done, wait) => {
+  if (wait === 10_000) {
+    const alarm = { done };
+    alarms.add(alarm);
+    return alarm;
+  }
   waits.push(wait);
   queueMicrotask(done);
 };
-globalThis.fetch = url => {
+globalThis.clearTimeout = alarm => alarms.delete(alarm);
+globalThis.fetch = (url, { signal }) => {
+  if (!opened.every(({ aborted }) => aborted)) {
+    console.error('a try has left something open'); // the module would catch an exception
+    process.exit(1);
+  }
+  opened.push(signal);
   asked.push(String(url));
   const outcome = outcomes.shift();
-  if (outcome === undefined) return new Promise(() => {});
-  return outcome === 'down' ? Promise.reject(new TypeError()) : Promise.resolve(outcome);
+  if (outcome === 'down') return Promise.reject(new TypeError());
+  if (outcome === undefined) return new Promise((_, fail) => (signal.onabort = fail));
+  signal.onabort = () => outcome.fail?.();
+  return Promise.resolve(outcome);
+};
+globalThis.WebSocket = class {
+  constructor() {
+    opened.push(this);
+  }
+  close() {
+    this.aborted = true;
+  }
 };
 
 /** An answer with these pieces. */
-function stream(...pieces) {
+const stream = (...pieces) => endless(...pieces, null);
+
+/** One that stays open after these pieces. */
+function endless(...pieces) {
   const encoder = new TextEncoder();
+  let fail;
   const start = controller => {
-    for (const piece of pieces) controller.enqueue(encoder.encode(piece));
-    controller.close();
+    fail = () => pieces.includes(null) || controller.error(new TypeError());
+    for (const piece of pieces) piece === null ? controller.close() : controller.enqueue(encoder.encode(piece));
   };
-  return new Response(new ReadableStream({ start }));
+  return Object.assign(new Response(new ReadableStream({ start })), { fail });
 }
 
+const soon = async () => {
+  for (let turn = 0; turn < 30; turn++) await new Promise(setImmediate);
+};
+
+/** The present try takes too long. */
+async function late() {
+  assert.equal(alarms.size, 1, 'one try at a time');
+  for (const { done } of alarms) done();
+  await soon();
+}
+
+let playing;
 const { OnlineCount } = await import(pathToFileURL(process.argv[2]));
 
 /** How the element comes to look, and how long it waited each time, if its requests come to `outcomes`. */
 async function play(chance, attributes, ...will) {
+  playing?.disconnectedCallback();
+  await soon();
   [outcomes, asked, waits] = [will, [], []];
   Math.random = () => chance;
-  const element = new OnlineCount();
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.connectedCallback();
-  for (let turn = 0; turn < 30; turn++) await new Promise(setImmediate);
-  return element;
+  playing = new OnlineCount();
+  for (const [name, value] of Object.entries(attributes)) playing.setAttribute(name, value);
+  playing.connectedCallback();
+  await soon();
+  return playing;
 }
 
 const DATA = 'id: 1\nevent: count\ndata: {"type":"update/count","room":"x","count":12,"visitors":9}\n\n';
@@ -70,8 +113,8 @@ await play(0.5, {}, ...down(3));
 assert.deepEqual(waits, [4500, 9000, 18000]);
 
 // As the server asks, after a stream that has ended; then longer again.
-element = await play(0, {}, stream('retry: 2500\n\n', DATA), ...down(2));
-assert.deepEqual(waits, [2500, 5000, 10000]);
+element = await play(0, {}, stream('retry: 2400\n\n', DATA), ...down(2));
+assert.deepEqual(waits, [2400, 4800, 9600]);
 assert.equal(element.textContent, 12, 'the last number stays');
 assert.equal(element.hasAttribute('live'), false);
 assert.deepEqual(element.children, []);
@@ -107,3 +150,31 @@ for (const [attributes, url] of [
   const wanted = new URL(url, pathToFileURL(process.argv[2])).href;
   assert.equal(asked[0], wanted);
 }
+
+// However a try ends, its request does, too: each request checks that the ones before are over.
+element = await play(0, {}, endless('data: nonsense\n\n'), endless('data: {}\n\n', 'data: nonsense\n\n'), endless(DATA));
+assert.deepEqual([asked.length, element.textContent, element.hasAttribute('live')], [3, 12, true]);
+element.disconnectedCallback();
+assert.ok(opened.at(-1).aborted, 'and with the element');
+
+// Where events are held back, a try has ten seconds, and then the picture stays.
+for (const held of [undefined, endless(), endless('retry: 2400\n\n')]) {
+  element = await play(0, {}, held);
+  assert.deepEqual([asked.length, element.children.length], [1, 0]);
+  await late();
+  assert.deepEqual([asked.length, waits, element.children.length], [1, [], 1]);
+  assert.ok(opened.at(-1).aborted && !alarms.size);
+}
+
+// One that has heard something may take as long as it likes; later tries may not, and are repeated.
+element = await play(0, {}, endless(DATA));
+assert.equal(alarms.size, 0);
+element = await play(0, {}, stream(DATA), undefined, endless(DATA));
+await late();
+assert.deepEqual([asked.length, waits, element.children.length, alarms.size], [3, [3000, 6000], 0, 0]);
+
+// A WebSocket that doesn't open is closed before events are asked for.
+element = await play(0, { presence: '' }, endless(DATA));
+assert.equal(asked.length, 0);
+await late();
+assert.deepEqual([asked.length, element.textContent], [1, 12]);
