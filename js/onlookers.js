@@ -2,6 +2,21 @@
 
 const HOME = new URL('.', import.meta.url);
 
+// Says when an application of one page goes to another of its pages.
+let { navigation } = globalThis;
+if (!navigation) {
+  navigation = new EventTarget();
+  const tell = () => navigation.dispatchEvent(new Event('currententrychange'));
+  addEventListener('popstate', tell);
+  for (const name of ['pushState', 'replaceState']) {
+    const change = history[name];
+    history[name] = (...state) => {
+      change.apply(history, state);
+      tell();
+    };
+  }
+}
+
 export class OnlineCount extends HTMLElement {
   static observedAttributes = ['site', 'page', 'show', 'peek', 'presence', 'name'];
 
@@ -44,6 +59,9 @@ export class OnlineCount extends HTMLElement {
       this.#close();
       addEventListener('pageshow', () => this.isConnected && this.#open(), { once: true });
     };
+    const url = this.#url('');
+    const follow = () => this.#url('') === url || this.#open();
+    navigation.addEventListener('currententrychange', follow, { signal });
     addEventListener('pagehide', rest, { signal });
     addEventListener('scroll', () => (this.#timer ??= setTimeout(() => this.#report(), 250)), { signal });
     await null; // attributes that change together open one stream

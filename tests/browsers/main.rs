@@ -55,6 +55,6 @@ in_every_engine! {
     reading: a_strip_follows_a_scrolling_reader;
     limits: six_pages_to_a_browser, a_tab_opened_in_the_background;
     scripts: two_windows_see_each_other_come_and_go, a_link_away_and_back_through_the_cache, an_outage_heals,
-        the_picture_where_events_are_forbidden, an_element_that_moves, the_demo_page_of_the_module,
-        two_readers_see_each_other_come_scroll_and_go;
+        the_picture_where_events_are_forbidden, an_element_that_moves, an_application_of_one_page,
+        the_demo_page_of_the_module, two_readers_see_each_other_come_scroll_and_go;
 }

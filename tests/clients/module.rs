@@ -60,8 +60,13 @@ fn the_module_is_at_most_2_5_kb_compressed() {
 #[test]
 fn the_element_follows_its_attributes_and_backs_off() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/retries.mjs");
-    let mut node = Command::new("node");
-    npm::run(node.arg(script).arg(folder().join("onlookers.js")), "node must be installed; the module");
+    for page in ["", "navigation"] {
+        let mut node = Command::new("node");
+        npm::run(
+            node.arg(script).arg(folder().join("onlookers.js")).arg(page),
+            "node must be installed; the module",
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 // The module on a page that isn't one: what its requests come to is written down here, and no time passes.
 //
-// node retries.mjs PATH-OF-onlookers.js
+// node retries.mjs PATH-OF-onlookers.js [navigation]
+//
+// With `navigation`, the page has the Navigation API.
 
 import assert from 'node:assert/strict';
 import { pathToFileURL } from 'node:url';
@@ -28,7 +30,11 @@ globalThis.CustomEvent ??= class {};
 globalThis.customElements = { define() {} };
 globalThis.document = {};
 globalThis.location = new URL('https://example.com/posts/1?x#y');
-globalThis.addEventListener = () => {};
+const popped = [];
+globalThis.addEventListener = (type, listener) => type === 'popstate' && popped.push(listener);
+globalThis.history = { pushState: (state, title, url) => (location.href = new URL(url, location)) };
+history.replaceState = history.pushState;
+globalThis.navigation = process.argv[3] === 'navigation' ? new EventTarget() : undefined;
 globalThis.setTimeout = (done, wait) => {
   if (wait === 10_000) {
     const alarm = { done };
@@ -178,3 +184,32 @@ element = await play(0, { presence: '' }, endless(DATA));
 assert.equal(asked.length, 0);
 await late();
 assert.deepEqual([asked.length, element.textContent], [1, 12]);
+
+// In an application of one page, the number is that of the page that is shown now, and there is one stream at a time.
+const here = () => asked.at(-1).split('example.com')[1];
+element = await play(0, { page: 'auto' }, ...[1, 2, 3, 4, 5, 6].map(() => endless(DATA)));
+for (const [change, url, wanted, count] of [
+  ['pushState', '/posts/2?x', '/posts/2?', 2],
+  ['replaceState', '3', '/posts/3?', 3],
+  ['pushState', '?y#z', '/posts/3?', 3], // the same page
+  ['pushState', '/posts/1', '/posts/1?', 4],
+]) {
+  history[change](null, '', url);
+  navigation?.dispatchEvent(new Event('currententrychange'));
+  await soon();
+  assert.deepEqual([here(), asked.length], [wanted, count], url);
+  assert.ok(opened.slice(0, -1).every(({ aborted }) => aborted) && !opened.at(-1).aborted, 'one stream');
+}
+if (!navigation) {
+  location.href = 'https://example.com/posts/9';
+  popped.forEach(tell => tell());
+  history.pushState(null, '', '/posts/10'); // two in a row open one stream
+  await soon();
+  assert.deepEqual([here(), asked.length], ['/posts/10?', 5]);
+}
+// An element with a page of its own stays there.
+element = await play(0, { page: '/a' }, endless(DATA), endless(DATA));
+history.pushState(null, '', '/posts/11');
+navigation?.dispatchEvent(new Event('currententrychange'));
+await soon();
+assert.equal(asked.length, 1);

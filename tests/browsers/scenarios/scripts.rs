@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use onlookers_picture::Value::Count;
+
 use crate::browser::{Browser, Place};
 use crate::counter::Counter;
 use crate::engine::{AT_ONCE, Engine, NEVER};
@@ -102,7 +104,7 @@ pub(crate) async fn the_picture_where_events_are_forbidden(browser: Browser) -> 
     browser.paints(&page).await?;
     let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
     let event = viewer.hears(2, AT_ONCE).await?;
-    browser.shows(&page, onlookers_picture::Value::Count(2), event + AT_ONCE).await?;
+    browser.shows(&page, Count(2), event + AT_ONCE).await?;
     // The picture's stream ends with the page, as that of events does.
     browser.click(&page, "#away").await?;
     viewer.hears(1, browser.engine.uncounts_within()).await?;
@@ -124,6 +126,30 @@ pub(crate) async fn an_element_that_moves(browser: Browser) -> Outcome {
     viewer.hears(1, AT_ONCE).await?;
     browser.run_script(&page, "document.body.append(gone)").await?;
     viewer.hears(2, AT_ONCE).await?;
+    browser.says(&page, "1", Instant::now() + AT_ONCE).await?;
+    Ok(())
+}
+
+/// In an application of one page, `page="auto"` follows its navigation, forth and back.
+pub(crate) async fn an_application_of_one_page(browser: Browser) -> Outcome {
+    let counter = Counter::start(NEVER)?;
+    let site = Site::start(&counter).await?;
+    let page = browser.first().await?;
+    browser.go(&page, &site.url("/element")).await?;
+    let mut whole = Viewer::watch(&counter, "/online.png?peek=1", &site.url("/")).await?;
+    let mut first = Viewer::watch(&counter, "/online.png?peek=1&page=/element", &site.url("/")).await?;
+    let mut next = Viewer::watch(&counter, "/online.png?peek=1&page=/next", &site.url("/")).await?;
+    browser.run_script(&page, "document.querySelector('online-count').setAttribute('page', 'auto')").await?;
+    first.hears(1, AT_ONCE).await?;
+    for _ in 0..TIMES {
+        browser.run_script(&page, "history.pushState(null, '', '/next?a#b')").await?;
+        next.hears(1, AT_ONCE).await?;
+        first.hears(0, AT_ONCE).await?;
+        browser.run_script(&page, "history.back()").await?;
+        first.hears(1, AT_ONCE).await?;
+        next.hears(0, AT_ONCE).await?;
+    }
+    whole.hears(1, AT_ONCE).await?;
     browser.says(&page, "1", Instant::now() + AT_ONCE).await?;
     Ok(())
 }
