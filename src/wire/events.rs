@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 /// The response's head, except for which pages may read it. Without a Content-Length and chunking, the end of the
-/// connection ends the response. Browsers look at the type alone: unlike a multipart stream, this one needs no padding.
+/// connection ends the response. A proxy or middleware that compresses would hold events back until it has enough of them, and must
+/// not (`no-transform`; RFC 9111, section 5.2.2.6). Browsers look at the type alone: unlike a multipart stream, this one needs no padding.
 const HEAD: &str = "HTTP/1.1 200 OK\r\n\
     Content-Type: text/event-stream\r\n\
-    Cache-Control: no-store\r\n\
+    Cache-Control: no-store, no-transform\r\n\
     X-Content-Type-Options: nosniff\r\n\
     X-Accel-Buffering: no\r\n\
     Connection: close\r\n\

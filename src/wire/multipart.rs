@@ -17,10 +17,11 @@ const END: &[u8] = b"\r\n--frame--\r\n";
 /// The head of the response and that of the first part: what goes out before the first picture.
 ///
 /// The part's head is padded: WebKit waits for 512 bytes before it sniffs their type. Without a Content-Length and
-/// chunking, the end of the connection ends the response, for HTTP/1.0 clients too.
+/// chunking, the end of the connection ends the response, for HTTP/1.0 clients too. `no-transform` keeps proxies from
+/// compressing the stream, and so from holding pictures back.
 pub(super) const OPENING: &[u8] = b"HTTP/1.1 200 OK\r\n\
     Content-Type: multipart/x-mixed-replace; boundary=frame\r\n\
-    Cache-Control: no-store\r\n\
+    Cache-Control: no-store, no-transform\r\n\
     X-Content-Type-Options: nosniff\r\n\
     X-Accel-Buffering: no\r\n\
     Cross-Origin-Resource-Policy: cross-origin\r\n\

@@ -16,7 +16,7 @@ const CHROME: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0
 /// The head of the answer to a page of example.com, to the byte: proxies and browsers depend on it.
 const HEAD: &str = "HTTP/1.1 200 OK\r\n\
     Content-Type: text/event-stream\r\n\
-    Cache-Control: no-store\r\n\
+    Cache-Control: no-store, no-transform\r\n\
     X-Content-Type-Options: nosniff\r\n\
     X-Accel-Buffering: no\r\n\
     Connection: close\r\n\

@@ -11,7 +11,7 @@ use crate::common::{DEADLINE, request, view_of};
 /// The head of the answer, to the byte: proxies and browsers depend on it.
 const HEAD: &str = "HTTP/1.1 200 OK\r\n\
     Content-Type: multipart/x-mixed-replace; boundary=frame\r\n\
-    Cache-Control: no-store\r\n\
+    Cache-Control: no-store, no-transform\r\n\
     X-Content-Type-Options: nosniff\r\n\
     X-Accel-Buffering: no\r\n\
     Cross-Origin-Resource-Policy: cross-origin\r\n\
