@@ -45,6 +45,8 @@ impl<'r> Request<'r> {
     pub(super) fn parse(parts: &'r Parts, peer: IpAddr, settings: Arc<Settings>) -> Self {
         let headers = &parts.headers;
         let bytes = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+        let is_forwarded = settings.proxies.trusts(peer);
+        let forwarded_host = is_forwarded.then(|| first_of_list(headers, "x-forwarded-host")).flatten();
         Self {
             method: &parts.method,
             version: parts.version,
@@ -52,7 +54,7 @@ impl<'r> Request<'r> {
             headers,
             claim: Claim {
                 referer: bytes(REFERER),
-                host: bytes(HOST),
+                host: forwarded_host.or_else(|| bytes(HOST)),
                 destination: bytes(HeaderName::from_static("sec-fetch-dest")),
                 site: None,
             },
@@ -146,7 +148,7 @@ impl<'r> Request<'r> {
 
     /// Whether a proxy received the request by https. It changes only texts and cookies, so anybody may claim it.
     pub(super) fn is_https(&self) -> bool {
-        self.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https")
+        first_of_list(self.headers, "x-forwarded-proto").is_some_and(|it| it.eq_ignore_ascii_case(b"https"))
     }
 
     /// This server's address as the client wrote it, as in `https://count.example`; empty without a valid `Host`.
@@ -155,4 +157,10 @@ impl<'r> Request<'r> {
         let scheme = if self.is_https() { "https" } else { "http" };
         host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
     }
+}
+
+/// The first item of a header to which each proxy may append: as the first of the proxies saw it, which the browser talks to.
+fn first_of_list<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
+    let first = headers.get(name)?.as_bytes().split(|byte| *byte == b',').next()?.trim_ascii();
+    (!first.is_empty()).then_some(first)
 }

@@ -14,8 +14,10 @@ use crate::common::parts::png_of;
 use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 
+pub(crate) const README: &str = include_str!("../../README.md");
+
 /// nginx on a socket in a temporary folder; killed and removed when dropped.
-struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     folder: tempfile::TempDir,
 }
@@ -28,18 +30,21 @@ impl Nginx {
     /// With more lines in the block for the server.
     fn with(server: SocketAddr, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let listen = format!("listen unix:{}/socket;", folder.path().display());
+        let location = block(README).replace("127.0.0.1:9192", &server.to_string());
+        Self::start(folder, &listen, &format!("{location} {more}"))
+    }
+
+    /// With its files in that folder, these lines about where it listens, and this block for the server.
+    pub(crate) fn start(folder: tempfile::TempDir, listen: &str, location: &str) -> Self {
         let path = folder.path().display();
-        let readme = include_str!("../../README.md");
-        let location = readme.split_once("location / {").expect("the README's block for nginx").1;
-        let location = location.split_once('}').expect("the block's end").0;
-        let location = location.replace("127.0.0.1:9192", &server.to_string());
         let config = format!(
             "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\n\
              events {{}}\n\
              http {{\n\
                access_log off; proxy_temp_path {path}/p; client_body_temp_path {path}/b; fastcgi_temp_path {path}/f;\n\
                uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;\n\
-               server {{ listen unix:{path}/socket; location / {{ {location} {more} }} }}\n\
+               server {{ {listen} location / {{ {location} }} }}\n\
              }}\n"
         );
         std::fs::write(folder.path().join("conf"), config).unwrap();
@@ -74,14 +79,26 @@ impl Drop for Nginx {
     }
 }
 
+/// The lines for nginx on a page of the documents.
+pub(crate) fn block(page: &str) -> String {
+    let block = page.split_once("location / {").expect("a block for nginx").1;
+    let lines = block.split_once('}').expect("the block's end").0.trim().lines();
+    lines.map(|line| format!("{}\n", line.trim())).collect()
+}
+
 /// Reads until `wanted` has come.
-fn read_until(socket: &mut UnixStream, wanted: &[u8]) {
+pub(crate) fn read_until(socket: &mut impl Read, wanted: &[u8]) {
     let (mut read, mut bytes) = (Vec::new(), [0; 4096]);
     while !read.windows(wanted.len()).any(|part| part == wanted) {
         let some = socket.read(&mut bytes).unwrap();
         assert!(some > 0, "the stream ended without it: {}", String::from_utf8_lossy(&read));
         read.extend_from_slice(&bytes[..some]);
     }
+}
+
+#[test]
+fn the_readme_and_the_book_have_the_same_lines_for_nginx() {
+    assert_eq!(block(README), block(include_str!("../../docs/behind-a-proxy.md")));
 }
 
 #[test]
@@ -140,13 +157,10 @@ fn nginx_passes_each_picture_on_and_tells_when_a_page_has_gone() {
 
 #[test]
 fn a_visitor_behind_nginx_cannot_choose_an_address() {
-    // The book's line for nginx, and an outer proxy on the socket that vouches for the visitor.
-    let line =
-        include_str!("../../docs/behind-a-proxy.md").lines().find(|line| line.contains("X-Forwarded-For $"));
-    let line = line.expect("the book's line for nginx").trim();
+    // An outer proxy on the socket vouches for the visitor.
     let from = "set_real_ip_from unix:; real_ip_header X-Test-Peer;";
     let server = TestServer::quiet(&["--trust-proxy", "127.0.0.0/8", "--max-per-address", "1"]);
-    let nginx = Nginx::with(server.address, &format!("{line} {from}"));
+    let nginx = Nginx::with(server.address, from);
     let status = |peer: &str, forged: &[u8]| {
         let mut page = nginx.connect();
         page.set_read_timeout(Some(DEADLINE)).unwrap();

@@ -107,6 +107,29 @@ fn the_demo_page_shows_the_tag_with_the_requested_host() {
 }
 
 #[test]
+fn forwarded_hosts_and_schemes_are_read_as_lists_in_any_case() {
+    let server = TestServer::quiet(&["--trust-proxy", "127.0.0.0/8"]);
+    let stranger = TestServer::quiet(&[]);
+    let shows = |server: &TestServer, headers: &[&str], address: &str| {
+        let page = get(server.address, "/", headers);
+        assert!(page.text().contains(&format!("src=\"{address}/online.png\"")), "{headers:?}");
+    };
+    for (host, scheme, address) in [
+        ("count.example:8080", "https", "https://count.example:8080"),
+        ("COUNT.example , inner.example", "HTTPS,http", "https://count.example"),
+        ("", "http, https", "http://counter.example"),
+        (", inner.example", "", "http://counter.example"),
+        ("\"><script>", "wss", ""),
+    ] {
+        let headers = [format!("x-forwarded-host: {host}"), format!("X-FORWARDED-PROTO: {scheme}")];
+        shows(&server, &headers.each_ref().map(String::as_str), address);
+    }
+    let two_lines = ["X-Forwarded-Host: a.example", "X-Forwarded-Host: b.example"];
+    shows(&server, &two_lines, "http://a.example");
+    shows(&stranger, &two_lines, "http://counter.example");
+}
+
+#[test]
 fn the_embed_page_counts_for_the_page_around_it() {
     let server = TestServer::quiet(&["--allow", "example.com:8080", "--name", "counter.example"]);
     let response =
