@@ -69,34 +69,47 @@ fn warn_of_main_peer(app: &App, request: &Request<'_>, peer: IpAddr) {
 
 /// The route of a request, and what it answers with.
 fn route(request: &Request<'_>) -> (Form, Route) {
-    match (request.method, request.path) {
-        (&Method::GET | &Method::HEAD, path) => match path {
-            "/" => (Form::Text, demo::page),
-            "/online.png" if online::wants_still(request) => (Form::Still, online::still),
-            "/online.png" => (Form::Picture, online::live),
-            "/top.png" => (Form::Picture, top::picture),
-            "/top.json" => (Form::Json, top::list),
-            "/reading.png" => (Form::Picture, reading::picture),
-            "/mark.png" => (Form::Picture, reading::mark),
-            "/embed" => (Form::Picture, embed::page),
-            "/ignore" | "/unignore" => (Form::Text, ignore::ask),
-            "/onlookers.js" => (Form::Text, live::module),
-            "/live" => (Form::Text, live::page),
-            "/live.js" => (Form::Text, live::script),
-            "/livecount/ws" => (Form::WebSocket, livecount::open),
-            _ => match request.directory() {
-                "/badge/" if path.ends_with(".json") => (Form::Shield, badge::shield),
-                "/badge/" => (Form::Still, badge::picture),
-                "/count/" => (Form::Text, count::answer),
-                "/sample/" => (Form::Text, demo::sample),
-                "/events/" => (Form::Events, events::stream),
-                "/ws/" => (Form::WebSocket, websocket::open),
-                _ => (Form::Text, |_, _| Err(Refusal::NotFound)),
-            },
-        },
-        (&Method::POST, "/ignore" | "/unignore") => (Form::Text, ignore::change),
-        (&Method::OPTIONS, _) if request.directory() == "/events/" => (Form::Events, events::preflight),
-        (&Method::OPTIONS, _) => (Form::Text, |_, _| grant::respond(respond::options())),
+    match *request.method {
+        Method::GET | Method::HEAD => reading_route(request),
+        Method::POST if matches!(request.path, "/ignore" | "/unignore") => (Form::Text, ignore::change),
+        Method::OPTIONS if request.directory() == "/events/" => (Form::Events, events::preflight),
+        Method::OPTIONS => (Form::Text, preflight),
         _ => (Form::Text, |_, _| Err(Refusal::Method)),
+    }
+}
+
+/// The answer to a browser that asks what a page's script may send to a route that has no answer of its own to that.
+fn preflight(_: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
+    let mut answer = respond::options();
+    if reading_route(request).0.is_public() {
+        answer.headers_mut().extend(cors::preflight_of_any_page());
+    }
+    grant::respond(answer)
+}
+
+fn reading_route(request: &Request<'_>) -> (Form, Route) {
+    match request.path {
+        "/" => (Form::Text, demo::page),
+        "/online.png" if online::wants_still(request) => (Form::Still, online::still),
+        "/online.png" => (Form::Picture, online::live),
+        "/top.png" => (Form::Picture, top::picture),
+        "/top.json" => (Form::Json, top::list),
+        "/reading.png" => (Form::Picture, reading::picture),
+        "/mark.png" => (Form::Picture, reading::mark),
+        "/embed" => (Form::Picture, embed::page),
+        "/ignore" | "/unignore" => (Form::Text, ignore::ask),
+        "/onlookers.js" => (Form::Text, live::module),
+        "/live" => (Form::Text, live::page),
+        "/live.js" => (Form::Text, live::script),
+        "/livecount/ws" => (Form::WebSocket, livecount::open),
+        path => match request.directory() {
+            "/badge/" if path.ends_with(".json") => (Form::Shield, badge::shield),
+            "/badge/" => (Form::Still, badge::picture),
+            "/count/" => (Form::Count, count::answer),
+            "/sample/" => (Form::Text, demo::sample),
+            "/events/" => (Form::Events, events::stream),
+            "/ws/" => (Form::WebSocket, websocket::open),
+            _ => (Form::Text, |_, _| Err(Refusal::NotFound)),
+        },
     }
 }

@@ -2,12 +2,17 @@
 
 use std::iter;
 
-use hyper::HeaderMap;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderName,
     HeaderValue, VARY,
 };
+use hyper::{HeaderMap, Response};
+
+const ANY: HeaderValue = HeaderValue::from_static("*");
+const READING: HeaderValue = HeaderValue::from_static("GET, HEAD");
+/// A day in seconds, for which a browser needn't ask again.
+const DAY: HeaderValue = HeaderValue::from_static("86400");
 
 /// The fields of an answer that pages of `origin` may read, and no others: never `*`. With credentials, so that the cookie
 /// which keeps its owner from being counted is sent. `Vary` tells caches that another origin gets another answer.
@@ -37,11 +42,28 @@ pub(super) fn unreadable() -> HeaderMap {
 pub(super) fn preflight(origin: Option<&[u8]>) -> HeaderMap {
     let mut fields = readable(origin);
     if fields.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
-        fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
+        fields.insert(ACCESS_CONTROL_ALLOW_METHODS, READING);
         fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Last-Event-ID, Cache-Control"));
-        fields.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+        fields.insert(ACCESS_CONTROL_MAX_AGE, DAY);
     }
     fields
+}
+
+/// The same answer, which scripts of any page may read, as it holds nothing that isn't public. Without credentials, which
+/// browsers refuse beside `*`.
+pub(super) fn of_any_page<B>(mut answer: Response<B>) -> Response<B> {
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+    answer
+}
+
+/// The fields of an answer to a browser that asks whether a script of any page may read such an answer.
+pub(super) fn preflight_of_any_page() -> HeaderMap {
+    HeaderMap::from_iter([
+        (ACCESS_CONTROL_ALLOW_ORIGIN, ANY),
+        (ACCESS_CONTROL_ALLOW_METHODS, READING),
+        (ACCESS_CONTROL_ALLOW_HEADERS, ANY),
+        (ACCESS_CONTROL_MAX_AGE, DAY),
+    ])
 }
 
 #[cfg(test)]
@@ -57,5 +79,13 @@ mod tests {
         assert_eq!(readable.len(), 4);
         assert_eq!(unreadable().len(), 1);
         assert_eq!(unreadable()[VARY], "Origin");
+    }
+
+    #[test]
+    fn what_any_page_may_read_comes_without_credentials() {
+        for fields in [of_any_page(Response::new(())).headers(), &preflight_of_any_page()] {
+            assert_eq!(fields[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+            assert!(!fields.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS));
+        }
     }
 }

@@ -5,7 +5,7 @@ use onlookers_rooms::{Counts, RoomName};
 use serde::Serialize;
 
 use super::numbers::Numbers;
-use super::{Answer, App, Refusal, Request, grant, respond};
+use super::{Answer, App, Refusal, Request, cors, grant, respond};
 use crate::gate::GateError;
 
 #[derive(Serialize)]
@@ -33,10 +33,10 @@ pub(super) fn answer(app: &App, request: &Request<'_>) -> Result<Answer, Refusal
         return Err(GateError::NotAllowed(room.of_site().clone()).into());
     }
     let numbers = Numbers::of(app, &room);
-    grant::respond(respond::never_kept(match extension {
+    grant::respond(cors::of_any_page(respond::never_kept(match extension {
         "txt" => respond::text(StatusCode::OK, numbers.now.of(query.counting).to_string()),
         _ => respond::json(StatusCode::OK, &count(app, &room, numbers)),
-    }))
+    })))
 }
 
 fn count(app: &App, room: &RoomName, numbers: Numbers) -> Count {

@@ -1,11 +1,11 @@
 //! `/onlookers.js`, the module for pages with scripts; `/live` and `/live.js`, a page that shows what it can do.
 
 use bytes::Bytes;
-use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
+use hyper::header::HeaderValue;
 
 use super::respond::JAVASCRIPT;
 use super::static_file::KnownTags;
-use super::{Answer, App, Refusal, Request, grant, static_file};
+use super::{Answer, App, Refusal, Request, cors, grant, static_file};
 
 const MODULE: &[u8] = include_bytes!("../../js/onlookers.js");
 const PAGE: &str = include_str!("../../demo/live.html");
@@ -22,9 +22,8 @@ const OWN_SCRIPTS: HeaderValue = HeaderValue::from_static(
 
 /// The module. Browsers load a module from another site only if that site lets every page read it.
 pub(super) fn module(_: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
-    let mut module = static_file::kept(&KnownTags::of(request), JAVASCRIPT, Bytes::from_static(MODULE), HOUR);
-    module.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    grant::respond(module)
+    let module = static_file::kept(&KnownTags::of(request), JAVASCRIPT, Bytes::from_static(MODULE), HOUR);
+    grant::respond(cors::of_any_page(module))
 }
 
 /// The page.

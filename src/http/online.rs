@@ -11,7 +11,7 @@ use super::admission::{embedding_room, embedding_site};
 use super::grant::Shown;
 use super::numbers::Numbers;
 use super::query::QueryError;
-use super::{Answer, App, Refusal, Request, grant, respond, still};
+use super::{Answer, App, Refusal, Request, cors, grant, respond, still};
 use crate::feeds::View;
 use crate::gate::GateError;
 
@@ -45,7 +45,7 @@ pub(super) fn redirect_to_unique(request: &Request<'_>) -> Result<Answer, Refusa
     let query = request.query()?.with_unique(RandomState::new().hash_one(()));
     let location = HeaderValue::try_from(query);
     let location = location.map_err(|_| Refusal::Malformed("The query of this URL is not printable."))?;
-    grant::respond(respond::redirect(StatusCode::FOUND, location))
+    grant::respond(cors::of_any_page(respond::redirect(StatusCode::FOUND, location)))
 }
 
 /// The picture as a still.

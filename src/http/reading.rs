@@ -9,7 +9,7 @@ use super::grant::Shown;
 use super::online::redirect_to_unique;
 use super::query::QueryError;
 use super::respond::{self, PNG};
-use super::{Answer, App, Refusal, Request, grant};
+use super::{Answer, App, Refusal, Request, cors, grant};
 use crate::feeds::View;
 use crate::gate::GateError;
 
@@ -33,7 +33,7 @@ pub(super) fn mark(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
     if let Some(visitor) = visitor {
         app.rooms.reach(&room, &visitor, position);
     }
-    grant::respond(respond::response(StatusCode::OK, PNG, clear_pixel()))
+    grant::respond(cors::of_any_page(respond::response(StatusCode::OK, PNG, clear_pixel())))
 }
 
 fn is_reader(request: &Request<'_>) -> bool {

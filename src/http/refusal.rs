@@ -75,10 +75,19 @@ pub(super) enum Form {
     /// JSON for shields.io, with 200 for the same reason.
     Shield,
     Json,
+    /// The numbers alone.
+    Count,
     Text,
     /// Server-sent events.
     Events,
     WebSocket,
+}
+
+impl Form {
+    /// Whether scripts of any page may read the answers: pictures and numbers, which are the same for everybody.
+    pub(super) fn is_public(self) -> bool {
+        matches!(self, Self::Picture | Self::Still | Self::Shield | Self::Json | Self::Count)
+    }
 }
 
 impl Refusal {
@@ -101,7 +110,7 @@ impl Refusal {
         if form == Form::Events {
             headers.extend(self.cross_origin(request));
         }
-        response
+        if form.is_public() { cors::of_any_page(response) } else { response }
     }
 
     fn body(&self, form: Form, request: &Request<'_>) -> Response<Body> {
@@ -176,7 +185,7 @@ impl Refusal {
             (Self::Gate(GateError::BadSite(_)), _) => "The parameter site is not a site's name.",
             (Self::Gate(_), Form::Picture) => HOW_TO_EMBED,
             (Self::Gate(_), Form::Json) => "This ranking is not shown to you.",
-            (Self::Gate(_), Form::Text) => "This count is not shown here.",
+            (Self::Gate(_), Form::Count) => "This count is not shown here.",
             (Self::Gate(GateError::Direct), Form::Events) => HOW_TO_PEEK,
             (Self::Gate(_), Form::WebSocket) => "A page of this origin may not open this WebSocket.",
             (Self::ForeignForm, _) => "Only this server's own page does that.",

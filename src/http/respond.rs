@@ -5,6 +5,8 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::cors;
+
 /// The body of an answer that isn't a stream.
 pub(super) type Body = http_body_util::Full<Bytes>;
 
@@ -65,9 +67,7 @@ pub(super) fn page(html: String, policy: HeaderValue) -> Response<Body> {
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     // Serializing strings, numbers and lists can't fail.
     let text = serde_json::to_string(value).unwrap_or_default();
-    let mut response = response(status, "application/json", text + "\n");
-    response.headers_mut().insert("access-control-allow-origin", HeaderValue::from_static("*"));
-    response
+    cors::of_any_page(response(status, "application/json", text + "\n"))
 }
 
 /// The same answer, for clients that otherwise keep a number for long.

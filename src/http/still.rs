@@ -7,7 +7,7 @@ use onlookers_picture::{Style, Value};
 
 use super::respond::{self, PNG, SVG};
 use super::static_file::{self, KnownTags};
-use super::{Answer, App, Refusal, Request, grant};
+use super::{Answer, App, Refusal, Request, cors, grant};
 
 /// The PNG file that shows `value` in `style`.
 ///
@@ -15,7 +15,7 @@ use super::{Answer, App, Refusal, Request, grant};
 /// [`Refusal::Busy`].
 pub(super) fn png(app: &App, request: &Request<'_>, style: Style, value: Value) -> Result<Answer, Refusal> {
     if let Some(file) = app.pictures.find_png(&style, value) {
-        return grant::respond(static_file::fresh(&KnownTags::of(request), PNG, file));
+        return grant::respond(cors::of_any_page(static_file::fresh(&KnownTags::of(request), PNG, file)));
     }
     let pictures = Arc::clone(&app.pictures);
     painted(app, request, PNG, move || pictures.png(&style, value))
@@ -39,9 +39,9 @@ fn painted(
     let painted = app.painter.paint_for_client(request.payer(), paint)?;
     let known = KnownTags::of(request);
     Ok(Answer::Later(Box::pin(async move {
-        Answer::Respond(match painted.await {
+        Answer::Respond(cors::of_any_page(match painted.await {
             Ok(file) => static_file::fresh(&known, content_type, file),
             Err(_) => respond::unpainted(),
-        })
+        }))
     })))
 }

@@ -25,6 +25,7 @@ pub(super) const OPENING: &[u8] = b"HTTP/1.1 200 OK\r\n\
     X-Content-Type-Options: nosniff\r\n\
     X-Accel-Buffering: no\r\n\
     Cross-Origin-Resource-Policy: cross-origin\r\n\
+    Access-Control-Allow-Origin: *\r\n\
     Connection: close\r\n\
     \r\n\
     --frame\r\nContent-Type: image/png\r\nX-Pad: \

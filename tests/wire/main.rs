@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cors;
 mod events;
 mod frames;
 mod hostile;

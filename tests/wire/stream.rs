@@ -15,6 +15,7 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\n\
     X-Content-Type-Options: nosniff\r\n\
     X-Accel-Buffering: no\r\n\
     Cross-Origin-Resource-Policy: cross-origin\r\n\
+    Access-Control-Allow-Origin: *\r\n\
     Connection: close\r\n\
     \r\n";
 
