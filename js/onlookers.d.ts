@@ -65,7 +65,7 @@ export type Said =
   | { type: 'session'; id: string | null }
   | { type: 'presence'; position: number; name?: string | null; room?: string }
   | { type: 'message'; data: unknown; room?: string }
-  | { type: 'ping' };
+  | { type: 'ping' | 'increment' | 'decrement' };
 
 export interface OnlineCountEventMap extends Omit<HTMLElementEventMap, 'error'> {
   /** Each new count. */
@@ -83,8 +83,8 @@ export interface OnlineCountEventMap extends Omit<HTMLElementEventMap, 'error'> 
 /**
  * `<online-count page="/posts/1">–</online-count>`
  *
- * Attributes: `page`, `site`, `show`, `count`, `peek`, `presence`, `top`, `name`, `counter`. The element itself sets `live` while it
- * has a connection.
+ * Attributes: `page`, `site`, `show`, `count`, `peek`, `presence`, `top`, `name`, `session`, `counter`. The element itself sets
+ * `live` while it has a connection.
  */
 export declare class OnlineCount extends HTMLElement {
   /** Sends a message over the WebSocket; without one, nothing happens. */

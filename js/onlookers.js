@@ -18,7 +18,7 @@ if (!navigation) {
 }
 
 export class OnlineCount extends HTMLElement {
-  static observedAttributes = ['site', 'page', 'show', 'peek', 'presence', 'name'];
+  static observedAttributes = ['site', 'page', 'show', 'peek', 'presence', 'session', 'name'];
 
   #life = new AbortController(); // of the stream, or the wait for it
   #wait; // ms to the next try
@@ -175,6 +175,7 @@ export class OnlineCount extends HTMLElement {
     const path = page === null ? '' : new URL(page === 'auto' ? '' : page, location).pathname;
     const query = new URLSearchParams();
     for (const name of ['show', 'count', 'peek', 'top']) if (this.hasAttribute(name)) query.set(name, get(name) || 1);
+    if (kind.endsWith('/') && get('session')) query.set('session', get('session'));
     if (kind.endsWith('/')) kind += (get('site') ?? location.host) + path;
     else if (path) query.set('page', path);
     return new URL(`${kind}?${query}`, get('counter') ?? HOME).href;

@@ -89,7 +89,9 @@ fn preflight(_: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
 
 fn reading_route(request: &Request<'_>) -> (Form, Route) {
     match request.path {
-        "/" => (Form::Text, demo::page),
+        "/" | "/index.html" => (Form::Text, demo::page),
+        "/favicon.ico" => (Form::Text, demo::icon),
+        "/robots.txt" => (Form::Text, demo::robots),
         "/online.png" if online::wants_still(request) => (Form::Still, online::still),
         "/online.png" => (Form::Picture, online::live),
         "/top.png" => (Form::Picture, top::picture),

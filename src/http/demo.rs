@@ -1,11 +1,23 @@
-//! `/`: the demo page with the live picture, the tags to copy, and a gallery of styles; `/sample/…`: the gallery's pictures.
+//! `/`: the demo page with the live picture, the tags to copy, and a gallery of styles; `/sample/…`: the gallery's pictures;
+//! `/favicon.ico` and `/robots.txt`, which browsers and crawlers ask every server for.
 
+use bytes::Bytes;
+use hyper::header::HeaderValue;
 use onlookers_picture::{Label, Style, StyleBuilder, Value};
 
 use super::respond::NO_SCRIPTS;
-use super::{Answer, App, Refusal, Request, grant, static_file, still};
+use super::static_file::KnownTags;
+use super::{Answer, App, Refusal, Request, grant, respond, static_file, still};
 
 const PAGE: &str = include_str!("../../demo/index.html");
+
+const ICON: &[u8] = include_bytes!("../../demo/favicon.ico");
+
+/// Everything but the demo page is forbidden to crawlers.
+const ROBOTS: &[u8] = include_bytes!("../../demo/robots.txt");
+
+/// Neither changes before the program does.
+const DAY: HeaderValue = HeaderValue::from_static("public, max-age=86400");
 
 /// The number that the gallery shows. The server makes no pictures of others: anybody could have it paint without end.
 const SAMPLE: u64 = 1234;
@@ -24,6 +36,17 @@ pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
         .replace("{{style}}", &query.replace('&', "&amp;"))
         .replace("{{shown}}", &query.replace('&', "&amp;amp;"));
     grant::respond(static_file::page(request, page, NO_SCRIPTS))
+}
+
+/// The icon of the server's pages.
+pub(super) fn icon(_: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
+    grant::respond(static_file::kept(&KnownTags::of(request), "image/x-icon", Bytes::from_static(ICON), DAY))
+}
+
+/// What crawlers may ask for.
+pub(super) fn robots(_: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
+    let known = KnownTags::of(request);
+    grant::respond(static_file::kept(&known, respond::PLAIN, Bytes::from_static(ROBOTS), DAY))
 }
 
 /// `/sample/1234.svg`, `.png`: the number in a style. The gallery shows stills, as browsers open only six streams to a host.

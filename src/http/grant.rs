@@ -34,7 +34,11 @@ pub(super) fn stream(
     }
     let client = request.client();
     let permit = app.capacity.acquire(client, counted_in.and_then(|room| app.page_of(room, client)))?;
-    let join = |room: &RoomName| app.rooms.join(room, request.visitor(&app.keys, room.of_site()).as_ref());
+    let join = |room: &RoomName| {
+        let site = room.of_site();
+        let session = if is_events { request.session(&app.keys, site) } else { None };
+        app.rooms.join(room, session.or_else(|| request.visitor(&app.keys, site)).as_ref())
+    };
     let guard = counted_in.map(join).transpose()?;
     let (feed, painting) = app.feeds.open(&app.rooms.open(shown), view, &usual, &request.payer());
     // A copy of the Origin holds nothing of the request itself in memory.
@@ -68,15 +72,18 @@ pub(super) fn websocket(
     let permit = app.capacity.acquire(client, page_of)?;
     let visitor = request.visitor(&app.keys, room.of_site());
     let id = app.feeds.new_viewer_id();
-    let topic = if format == Format::Number { Topic::Number } else { Topic::Counts };
-    let first = app.join_group(room, topic, id, is_counted.then_some(visitor.as_ref()))?;
+    let (topic, named) = match format {
+        Format::Number => (Topic::Number, None),
+        Format::Json => (Topic::Counts, request.session(&app.keys, room.of_site())),
+    };
+    let first = app.join_group(room, topic, id, is_counted.then_some(named.as_ref().or(visitor.as_ref())))?;
     // The room's own copy of the name: another one would take memory for each connection.
     let site = first.group().room.site().clone();
     let mut memberships = vec![first];
     for topic in more {
         memberships.push(app.join_group(&RoomName::site(site.clone()), topic, id, None)?);
     }
-    let session = Session::new(id, client, site, visitor, is_counted);
+    let session = Session::new(id, client, site, visitor, is_counted).named(named);
     let grant = WebSocketGrant { key, session, format, memberships, permit };
     Ok(Answer::TakeOver(Grant::WebSocket(Box::new(grant))))
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use onlookers_picture::{Style, StyleBuilder, StyleError, Themes};
 use onlookers_rooms::{Counting, PageQuery, Position, RoomName};
 
+use crate::wire::protocol::SessionId;
+
 /// The maximum length of a query, in bytes.
 const MAX_LENGTH: usize = 4 * 1024;
 
@@ -45,6 +47,8 @@ pub(super) struct Query<'a> {
     pub(super) refresh: Option<Duration>,
     /// `peek=1`: to look without being counted.
     pub(super) peek: bool,
+    /// `session`: the id by which the page knows its visitor. Only events and WebSockets read it.
+    pub(super) session: Option<SessionId>,
 }
 
 /// The room that a page's picture shows.
@@ -129,7 +133,8 @@ impl<'a> Query<'a> {
 
     /// The query for the picture on a page that was asked for with this one. `own` comes first.
     pub(super) fn for_picture(&self, own: Option<(&str, &str)>) -> String {
-        let query = self.written(own, |name, _| !matches!(name, "site" | "u" | "live" | "refresh"));
+        let query =
+            self.written(own, |name, _| !matches!(name, "site" | "u" | "live" | "refresh" | "session"));
         if query.is_empty() { query } else { format!("?{query}") }
     }
 
@@ -162,6 +167,9 @@ impl<'a> Query<'a> {
             "height" => self.height = Some(pixels("height", &value)?),
             "at" => self.at = Some(percent("at", &value)?),
             "peek" => self.peek = one_of("peek", &value, &[("1", true), ("0", false)])?,
+            // As if it was missing, so that a page can write it before its visitor has signed in.
+            "session" if value.is_empty() => self.session = None,
+            "session" => self.session = Some(session(value)?),
             _ => {}
         }
         Ok(())
@@ -171,6 +179,10 @@ impl<'a> Query<'a> {
 /// Bytes that aren't UTF-8 arrive as the replacement character, which no name of a site or a page contains.
 fn text<'a>(parameter: &'static str, value: Cow<'a, str>) -> Result<Cow<'a, str>, QueryError> {
     if value.contains('\u{fffd}') { Err(QueryError::new(parameter, "not UTF-8")) } else { Ok(value) }
+}
+
+fn session(value: Cow<'_, str>) -> Result<SessionId, QueryError> {
+    SessionId::try_from(value.into_owned()).map_err(|why| QueryError::new("session", why))
 }
 
 fn rows(parameter: &'static str, value: &str) -> Result<u8, QueryError> {
@@ -208,7 +220,7 @@ mod tests {
     #[test]
     fn known_parameters_are_parsed_and_others_ignored() {
         let raw = "x=1&u=abc&site=b%C3%BCcher.example&&=&%zz&page=/a&show=site&count=visitors&peek=1&live=0\
-            &rows=7&width=300&height=8&at=25";
+            &rows=7&width=300&height=8&at=25&session=ann";
         let wanted = Query {
             raw,
             live: Some(false),
@@ -225,6 +237,7 @@ mod tests {
             at: Some(0.25.try_into().unwrap()),
             refresh: None,
             peek: true,
+            session: Some("ann".to_owned().try_into().unwrap()),
         };
         assert_eq!(Query::parse(Some(raw)), Ok(wanted));
         assert_eq!(Query::parse(None), Ok(Query::default()));
@@ -247,6 +260,8 @@ mod tests {
         ] {
             assert!(Query::parse(Some(bad)).is_err(), "{bad}");
         }
+        assert!(Query::parse(Some(&format!("session={}", "a".repeat(129)))).is_err());
+        assert_eq!(Query::parse(Some("session=")).unwrap().session, None);
         assert!(Query::parse(Some(&"a".repeat(MAX_LENGTH + 1))).is_err());
     }
 }

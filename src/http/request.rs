@@ -141,6 +141,12 @@ impl<'r> Request<'r> {
         (!self.wishes.no_tracking).then(|| keys.visitor(site, self.client().first_address(), self.agent))
     }
 
+    /// The visitor whom the page knows by `session=`. Who must not be told apart isn't by this either.
+    pub(super) fn session(&self, keys: &Keys, site: &Site) -> Option<Visitor> {
+        let id = self.query.as_ref().ok()?.session.as_ref()?;
+        (!self.wishes.no_tracking).then(|| keys.session(site, id.as_str()))
+    }
+
     /// The client, which pays for what is painted for it alone.
     pub(super) fn payer(&self) -> Payer {
         Payer::client(self.address)

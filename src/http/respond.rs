@@ -11,6 +11,7 @@ use super::cors;
 pub(super) type Body = http_body_util::Full<Bytes>;
 
 pub(super) const HTML: &str = "text/html; charset=utf-8";
+pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
 pub(super) const PNG: &str = "image/png";
 pub(super) const SVG: &str = "image/svg+xml";
 pub(super) const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
@@ -53,7 +54,7 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
 
 /// An answer in plain words.
 pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
-    response(status, "text/plain; charset=utf-8", text)
+    response(status, PLAIN, text)
 }
 
 /// A page that differs from one request to the next.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onlookers_rooms::{Position, ReaderGuard, ReaderName, RoomName, Site, ViewerId, Visitor};
+use onlookers_rooms::{Position, ReaderGuard, ReaderName, RoomName, RoomRef, Site, ViewerId, Visitor};
 use smallvec::SmallVec;
 
 use crate::app::App;
@@ -52,6 +52,8 @@ pub(super) enum Action {
     Leave(JoinedRoom),
     /// Answer a ping.
     Pong,
+    /// Answer with the counts of this room.
+    Count(RoomRef),
 }
 
 impl Session {
@@ -64,6 +66,11 @@ impl Session {
         is_counted: bool,
     ) -> Self {
         Self { id, client, site, visitor, named: None, is_counted, rooms: SmallVec::new() }
+    }
+
+    /// The same viewer, whom the page knows as `named`.
+    pub(crate) fn named(self, named: Option<Visitor>) -> Self {
+        Self { named: named.map(Box::new), ..self }
     }
 
     /// Obeys a message of the page.
@@ -88,6 +95,10 @@ impl Session {
                 self.post(room.as_deref(), &data)?;
             }
             ClientMessage::Ping => return Ok(Action::Pong),
+            ClientMessage::Increment | ClientMessage::Decrement => {
+                let room = &self.named_room(None)?.membership.group().room;
+                return Ok(Action::Count(Arc::clone(room)));
+            }
         }
         Ok(Action::None)
     }

@@ -29,6 +29,10 @@ pub enum ClientMessage {
     Message { data: Data, room: Option<String> },
     /// Answer with a pong.
     Ping,
+    /// I have come, as pages of other counters say it: answer with the counts. The connection itself counts, so nothing changes.
+    Increment,
+    /// I am going; likewise.
+    Decrement,
 }
 
 /// The type of a message from a page, which may have any other fields.

@@ -111,8 +111,12 @@ async function play(chance, attributes, ...will) {
 const DATA = 'id: 1\nevent: count\ndata: {"type":"update/count","room":"x","count":12,"visitors":9}\n\n';
 const down = count => Array(count).fill('down');
 
+// The picture's URL never says who the visitor is.
+let element = await play(0, { session: 'ann' }, new Response('', { status: 403 }));
+assert.equal(element.children[0].src.split('/').at(-1), 'online.png?');
+
 // Longer each time, up to two minutes; and up to twice that, by chance.
-let element = await play(0, {}, ...down(8));
+element = await play(0, {}, ...down(8));
 assert.deepEqual(waits, [3, 6, 12, 24, 48, 96, 120, 120].map(seconds => seconds * 1000));
 assert.equal(element.children[0].src.split('/').at(-1), 'online.png?', 'the picture, as there never was a number');
 await play(0.5, {}, ...down(3));
@@ -149,6 +153,8 @@ for (const [attributes, url] of [
   [{ page: '' }, 'events/example.com/posts/1?'],
   [{ page: '/ä b?q#f', peek: '' }, 'events/example.com/%C3%A4%20b?peek=1'],
   [{ page: '2', show: 'site', count: 'visitors' }, 'events/example.com/posts/2?show=site&count=visitors'],
+  [{ session: 'a&b', page: '/' }, 'events/example.com/?session=a%26b'],
+  [{ session: '' }, 'events/example.com?'],
   [{ site: '[::1]:8080' }, 'events/[::1]:8080?'],
   [{ counter: 'https://count.example/below/' }, 'https://count.example/below/events/example.com?'],
 ]) {

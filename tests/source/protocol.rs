@@ -53,6 +53,8 @@ fn each_message_of_a_page_is_parsed_as_documented() {
         r#"{"type":"presence","position":0.4,"name":"Ann","room":"/posts/2"}"#,
         r#"{"type":"message","data":[1],"room":"/posts/2"}"#,
         r#"{"type":"ping"}"#,
+        r#"{"type":"increment"}"#,
+        r#"{"type":"decrement"}"#,
     ] {
         let message = ClientMessage::parse(text).unwrap();
         let name = serde_json::from_str::<Value>(text).unwrap()["type"].as_str().unwrap().to_owned();
@@ -119,11 +121,15 @@ fn client_type(message: &ClientMessage) -> &'static str {
         ClientMessage::Presence { .. } => "presence",
         ClientMessage::Message { .. } => "message",
         ClientMessage::Ping => "ping",
+        ClientMessage::Increment => "increment",
+        ClientMessage::Decrement => "decrement",
     }
 }
 
 fn client_types() -> BTreeSet<String> {
-    ["join", "leave", "session", "presence", "message", "ping"].map(str::to_owned).into()
+    ["join", "leave", "session", "presence", "message", "ping", "increment", "decrement"]
+        .map(str::to_owned)
+        .into()
 }
 
 fn client_errors() -> Vec<ClientError> {

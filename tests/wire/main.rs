@@ -13,6 +13,7 @@ mod painting;
 mod requests;
 #[cfg(target_os = "linux")]
 mod sends;
+mod sessions;
 mod stills;
 mod stream;
 mod takeover;

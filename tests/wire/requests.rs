@@ -60,6 +60,22 @@ fn an_unknown_path_gets_404_and_a_link_home() {
 }
 
 #[test]
+fn the_files_that_every_server_is_asked_for_exist() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let (root, index) = (get(server.address, "/", &[]), get(server.address, "/index.html", &[]));
+    assert_eq!((index.status, &index.body), (200, &root.body));
+    let icon = get(server.address, "/favicon.ico", &[]);
+    assert_eq!((icon.status, icon.header("content-type")), (200, Some("image/x-icon")));
+    let png = icon.body.strip_prefix(b"\0\0\x01\0\x01\0").map(|directory| &directory[16..]).unwrap();
+    assert_eq!(png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap().info().size(), (32, 32));
+    let tag = format!("If-None-Match: {}", icon.header("etag").unwrap());
+    assert_eq!(get(server.address, "/favicon.ico", &[&tag]).status, 304);
+    let robots = get(server.address, "/robots.txt", &[]);
+    assert_eq!((robots.status, robots.header("content-type")), (200, Some("text/plain; charset=utf-8")));
+    assert_eq!(robots.text(), "User-agent: *\nAllow: /$\nAllow: /index.html\nDisallow: /\n");
+}
+
+#[test]
 fn other_methods_get_405_and_the_allowed_ones() {
     let server = TestServer::quiet(&[]);
     for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW", "get"] {

@@ -176,31 +176,6 @@ fn a_full_server_answers_503_and_drops_nobody() {
 }
 
 #[test]
-fn a_session_in_several_tabs_is_one_visitor() {
-    let server = TestServer::quiet(&[]);
-    let mut tabs = ["a", "b", "c"]
-        .map(|agent| Page::open_with(server.address, PATH, &[&format!("User-Agent: {agent}")]));
-    tabs[0].wait_for(ROOM, 3, 3);
-    tabs[1].send(r#"{"type":"session","id":"ann"}"#);
-    tabs[2].send(r#"{"type":"session","id":"ann"}"#);
-    let before = tabs[0].wait_for(ROOM, 3, 2);
-    assert!(
-        before.iter().all(|message| message["type"] != "update/count" || message["count"] == 3),
-        "{before:?}"
-    );
-    tabs[2].send(r#"{"type":"session","id":null}"#);
-    tabs[0].wait_for(ROOM, 3, 3);
-    // A browser that sends Sec-GPC is not identified.
-    let mut apart = Page::open_with(server.address, PATH, &["Sec-GPC: 1"]);
-    tabs[0].wait_for(ROOM, 4, 4);
-    apart.send(r#"{"type":"session","id":"ann"}"#);
-    apart.send(r#"{"type":"ping"}"#);
-    apart.wait_for_type("pong");
-    tabs[2].send(r#"{"type":"session","id":"ann"}"#);
-    tabs[0].wait_for(ROOM, 4, 3);
-}
-
-#[test]
 fn a_peeking_page_is_neither_counted_nor_announced() {
     let server = TestServer::quiet(&["--ignore", "192.0.2.0/24"]);
     let mut page = Page::open(server.address, PATH);

@@ -10,7 +10,7 @@ use super::super::websocket::{End, Format};
 use super::{EventLoop, MAX_INCOMING};
 use crate::app::App;
 use crate::wire::frame::{self, Incoming};
-use crate::wire::protocol::{ClientError, ClientMessage, ServerMessage};
+use crate::wire::protocol::{self, ClientError, ClientMessage, ServerMessage};
 
 /// How many bytes are read at once.
 const READ: usize = 4 * 1024;
@@ -110,6 +110,9 @@ impl EventLoop {
                 }
             }
             Ok(Action::Leave(room)) => self.unsubscribe(room.feed(), room.place),
+            Ok(Action::Count(room)) => {
+                self.reply(id, frame::text(&protocol::count(&room.name(), room.counts())));
+            }
             Ok(Action::Pong) => self.send_message(id, &ServerMessage::Pong),
             Err(error) => self.send_message(id, &ServerMessage::from(&error)),
         }

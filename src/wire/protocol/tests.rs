@@ -13,6 +13,8 @@ fn messages_are_parsed_or_refused() {
         (r#"{"type":"join","room":"example.com/a"}"#, ClientMessage::Join { room: room() }),
         (r#"{"room":"example.com/a","type":"leave","more":[1]}"#, ClientMessage::Leave { room: room() }),
         (r#" {"type":"ping"} "#, ClientMessage::Ping),
+        (r#"{"type":"increment"}"#, ClientMessage::Increment),
+        (r#"{"type":"decrement","by":1}"#, ClientMessage::Decrement),
         (
             r#"{"type":"session","id":"ann"}"#,
             ClientMessage::Session { id: Some(SessionId("ann".to_owned())) },
