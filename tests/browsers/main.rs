@@ -47,7 +47,7 @@ async fn chromium_has_prerendered_pages_counted_once_shown() {
 
 in_every_engine! {
     counting: every_open_page_shows_the_count, each_new_count_is_shown, a_burst_ends_with_the_right_number,
-        pages_left_behind_are_no_visitors;
+        pages_left_behind_are_no_visitors, a_script_reads_the_picture;
     leaving: a_link_away_from_the_demo_page, a_link_away_from_an_embed,
         open_pages_see_another_leave_and_return, ten_pages_clicked_in_one_tab,
         a_reload_counts_once;

@@ -21,6 +21,9 @@ const TAG: &str = r#"<img loading="lazy" src="COUNTER/online.png" width="200" he
 const VISITORS: &str = r#"<img loading="lazy" src="COUNTER/online.png?page=PAGE&amp;show=site&amp;count=visitors" width="200" height="30" alt="Visitors">"#;
 const ELEMENT: &str = r#"<script type="module" src="COUNTER/onlookers.js"></script>
 <online-count>-</online-count> readers"#;
+/// For a page whose script reads the picture.
+const CANVAS: &str =
+    r#"<img loading="lazy" crossorigin="anonymous" src="COUNTER/online.png" width="200" height="30" alt="">"#;
 /// Pictures and scripts are allowed, but no connection of a script's.
 const NO_CONNECTION: &str = "connect-src 'none'";
 const FRAME: &str = r#"<iframe src="COUNTER/embed" width="200" height="30" style="border:0"></iframe>"#;
@@ -43,6 +46,7 @@ impl Site {
     /// - `/1`, `/2`, …: pages with the tag, each with a link to the next (`#next`) and to elsewhere (`#away`);
     /// - `/visitors/1`, …: pages with the first line of it, for the visitors, each with a link to the next;
     /// - `/framed`: a page with the frame;
+    /// - `/canvas`: a page with the picture, whose script may read it;
     /// - `/prerender`: a page that has `/1` prerendered, and a link to it;
     /// - `/element`: a page with the element, `/forbidden`: one on which that can't connect;
     /// - `/read`: a long page with the tag, and a mark at each tenth (`#at0`, `#at10`, … `#at100`);
@@ -101,6 +105,7 @@ async fn serve(socket: TcpStream, counter: String, loaded: watch::Sender<usize>)
 fn page(path: &str) -> String {
     let picture = match path.trim_start_matches('/') {
         "framed" => FRAME.to_owned(),
+        "canvas" => CANVAS.to_owned(),
         "prerender" => PRERENDER.to_owned(),
         "element" | "forbidden" => ELEMENT.to_owned(),
         "read" => TAG.replace("online.png", "online.png?page=/read") + marks().as_str(),

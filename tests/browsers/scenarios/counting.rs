@@ -145,3 +145,20 @@ pub(crate) async fn prerendered_pages_count_once_shown(browser: Browser) -> Outc
     figures::print(&browser, "prerendered page shown to counted", vec![event - clicked])?;
     Ok(())
 }
+
+/// A page of another site reads the live picture off a canvas.
+pub(crate) async fn a_script_reads_the_picture(browser: Browser) -> Outcome {
+    const DRAW: &str = "const context = document.createElement('canvas').getContext('2d'); \
+         context.drawImage(document.images[0], 0, 0); \
+         return String(context.getImageData(0, 0, 200, 30).data.some(byte => byte > 0))";
+    let counter = Counter::start(NEVER)?;
+    let site = Site::start(&counter).await?;
+    let page = browser.first().await?;
+    browser.go(&page, &site.url("/canvas")).await?;
+    browser.paints(&page).await?;
+    browser.returns(&page, DRAW, "true").await?;
+    let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
+    let event = viewer.hears(2, AT_ONCE).await?;
+    browser.shows(&page, Count(2), event + AT_ONCE).await?;
+    browser.returns(&page, DRAW, "true").await
+}
