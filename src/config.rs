@@ -99,8 +99,9 @@ pub struct Config {
     /// A font (TrueType or OpenType) that font= can name by its file's name; can be given several times
     #[arg(long, value_name = "FILE", env = "ONLOOKERS_FONT", value_delimiter = ',')]
     pub font: Vec<PathBuf>,
-    /// How often each page gets the picture again when nothing changes (100ms to 1h); Firefox pages, which are noticed
-    /// to have gone at the second one only, get it twice in that time. Proxies cut a stream that is silent for longer than they like
+    /// How often each page gets the picture again when nothing changes (100ms to 1h). Firefox pages, which are noticed to
+    /// have gone at the second one only, get it twice in that time; those of Chromium and WebKit without a proxy in between
+    /// once in five times that. Proxies cut a stream that is silent for longer than they like
     #[arg(long, value_name = "TIME", env = "ONLOOKERS_REPAINT", default_value = "5s", value_parser = repaint)]
     pub repaint: Duration,
     /// How many pages may be open at once; one more gets 503 [default: what the limits of open files and memory allow]

@@ -56,9 +56,19 @@ pub(crate) struct StreamGrant {
     /// None for a viewer that isn't counted.
     pub(crate) guard: Option<CountGuard>,
     pub(crate) permit: Permit,
-    /// Whether its browser closes the stream only at the second frame that arrives for a page that has gone, as Firefox
-    /// does. It is sent its frame twice as often, so that its visitors are uncounted as soon as others.
-    pub(crate) hangs_up_late: bool,
+    pub(crate) repaint: Repaint,
+}
+
+/// How often a stream is sent its frame while nothing changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Repaint {
+    /// Twice in the interval: its browser closes the stream only at the second frame that arrives for a page that has gone,
+    /// as Firefox does. So its visitors are uncounted as soon as others.
+    Twice,
+    /// Once: a proxy may be in between, which cuts silent streams or notices late that a browser has gone.
+    Once,
+    /// Once in five intervals: its browser closes the connection with the page, and no proxy is in between.
+    Rarely,
 }
 
 /// A WebSocket, and what it receives from the beginning.

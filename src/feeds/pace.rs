@@ -8,11 +8,17 @@ use tokio::time::Instant;
 /// live to the eye.
 const MAX_GAP: Duration = Duration::from_millis(500);
 
+/// The longest gap in a room whose updates cost next to nothing: nobody in it waits longer for a change.
+const SMALL_ROOMS_GAP: Duration = Duration::from_millis(100);
+
+/// The longest gap, as a multiple of what the last update took, between these two: 100 ms for 1 ms, 500 ms from 5 ms on.
+const GAP: u32 = 100;
+
 /// Sending an update may take a fifth of a core: it is followed by a pause of four times the time it took.
 pub(super) const PAUSE: u32 = 4;
 
-/// At once after a quiet spell; otherwise after a gap that grows while changes keep coming, so that N joins, however
-/// fast, are O(N) frames in all, and no room, however large, takes more than a fifth of a core.
+/// At once after a quiet spell; otherwise after a gap that grows while changes keep coming and updates cost something, so
+/// that N joins, however fast, are O(N) frames in all, and no room, however large, takes more than a fifth of a core.
 pub(super) struct Pace {
     last: Instant,
     /// The gap after the next change, in milliseconds; zero before the second change of a run.
@@ -34,12 +40,13 @@ impl Pace {
         let gap = match self.waiting {
             Some(gap) => gap,
             None => {
-                let gap = Duration::from_millis(self.gap.into()).max(min_gap);
+                let longest = (cost * GAP).clamp(SMALL_ROOMS_GAP, MAX_GAP);
+                let gap = Duration::from_millis(self.gap.into()).min(longest).max(min_gap);
                 if now >= (self.last + gap).max(rested) {
                     self.gap = 0;
                     return now;
                 }
-                self.gap = (gap * 2).min(MAX_GAP).as_millis() as u32;
+                self.gap = (gap * 2).min(longest).as_millis() as u32;
                 *self.waiting.insert(gap)
             }
         };
@@ -77,7 +84,7 @@ mod tests {
         let mut now = start;
         let mut gaps = Vec::new();
         for _ in 0..5 {
-            let due = pace.due(now + ms(1), MIN_GAP, CHEAP);
+            let due = pace.due(now + ms(1), MIN_GAP, ms(5));
             gaps.push((due - now).as_millis());
             pace.published(due);
             now = due;
@@ -87,6 +94,19 @@ mod tests {
         assert_eq!(pace.due(now, MIN_GAP, CHEAP), now);
         pace.published(now);
         assert_eq!(pace.due(now, MIN_GAP, CHEAP), now + MIN_GAP);
+    }
+
+    #[test]
+    fn no_change_of_a_small_room_waits_longer_than_100_ms() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let mut now = start;
+        for cost in [CHEAP, ms(1), ms(30), ms(1)].into_iter().flat_map(|cost| [cost; 4]) {
+            let due = pace.due(now + ms(1), MIN_GAP, cost);
+            assert!(cost > ms(1) || due - now == ms(100), "{:?}", due - now);
+            pace.published(due);
+            now = due;
+        }
     }
 
     #[test]

@@ -2,11 +2,27 @@
 
 use std::sync::LazyLock;
 
+use hyper::HeaderMap;
+
 /// The clients that take no stream. The file says what each one is, and names a source.
 const LIST: &str = include_str!("clients.tsv");
 
 /// Firefox's engine, as its User-Agent names it; those of other engines say `like Gecko`.
 const ENGINE: &[u8] = b" Gecko/";
+
+/// The engine of WebKit, which Chromium names, too.
+const WEBKIT: &[u8] = b" AppleWebKit/";
+
+/// What proxies add to say that they are there, or for whom they ask.
+const PROXY_HEADERS: [&str; 7] = [
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "forwarded",
+    "x-real-ip",
+    "cf-connecting-ip",
+];
 
 /// The names by their first byte, in either case: at most positions of a User-Agent one look is enough.
 static NAMES: LazyLock<[Vec<&[u8]>; 256]> = LazyLock::new(|| {
@@ -36,6 +52,16 @@ pub(super) fn takes_no_stream(agent: &[u8]) -> bool {
 /// 4 s after 7.5 s (Firefox ESR 153).
 pub(super) fn hangs_up_late(agent: &[u8]) -> bool {
     agent.windows(ENGINE.len()).any(|part| part == ENGINE)
+}
+
+/// Whether it is Chromium or WebKit: they close the connection of a stream together with its page.
+pub(super) fn hangs_up_at_once(agent: &[u8]) -> bool {
+    agent.windows(WEBKIT.len()).any(|part| part == WEBKIT)
+}
+
+/// Whether a proxy has added a header that browsers don't send.
+pub(super) fn came_through_proxy(headers: &HeaderMap) -> bool {
+    PROXY_HEADERS.iter().any(|name| headers.contains_key(*name))
 }
 
 #[cfg(test)]
@@ -89,9 +115,19 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_known_by_what_it_adds() {
+        let headers = |name: &'static str| {
+            HeaderMap::from_iter([(hyper::header::HeaderName::from_static(name), "x".parse().unwrap())])
+        };
+        assert!(came_through_proxy(&headers("via")) && came_through_proxy(&headers("x-forwarded-for")));
+        assert!(!came_through_proxy(&headers("referer")));
+    }
+
+    #[test]
     fn only_firefox_hangs_up_late() {
         let firefox = b"Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0";
         assert!(hangs_up_late(firefox));
-        assert!(!hangs_up_late(b"AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0"));
+        let chromium = b"Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0";
+        assert!(!hangs_up_late(chromium) && hangs_up_at_once(chromium) && !hangs_up_at_once(firefox));
     }
 }

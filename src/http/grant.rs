@@ -44,9 +44,7 @@ pub(super) fn stream(
     // A copy of the Origin holds nothing of the request itself in memory.
     let origin = request.origin.map(Box::from);
     let opening = if is_events { Opening::Events { origin } } else { Opening::Pictures };
-    // Firefox closes streams of events at once, unlike pictures, when the page has gone.
-    let hangs_up_late = !is_events && request.hangs_up_late();
-    let grant = StreamGrant { opening, feed, guard, permit, hangs_up_late };
+    let grant = StreamGrant { opening, feed, guard, permit, repaint: request.repaint(is_events) };
     let Some(painting) = painting else { return Ok(Answer::TakeOver(Grant::Stream(grant))) };
     Ok(Answer::Later(Box::pin(async move {
         match painting.await {

@@ -15,6 +15,7 @@ use crate::gate::Claim;
 use crate::net::address::ClientNetwork;
 use crate::painting::Payer;
 use crate::settings::Settings;
+use crate::transport::Repaint;
 
 /// The value of `page=` that stands for the page of the Referer.
 const AUTO: &str = "auto";
@@ -37,6 +38,8 @@ pub(super) struct Request<'r> {
     /// The query as it came; nothing if it is missing.
     pub(super) raw_query: &'r str,
     agent: &'r [u8],
+    /// Whether it came from a client, and not from a network where proxies are.
+    is_of_client: bool,
     query: Result<Query<'r>, QueryError>,
 }
 
@@ -61,6 +64,7 @@ impl<'r> Request<'r> {
             origin: bytes(ORIGIN),
             address: settings.proxies.visitor(peer, headers),
             wishes: Wishes::of(headers),
+            is_of_client: settings.proxies.client(peer).is_some(),
             settings,
             agent: bytes(USER_AGENT).unwrap_or_default(),
             raw_query: parts.uri.query().unwrap_or_default(),
@@ -118,9 +122,14 @@ impl<'r> Request<'r> {
         client::takes_no_stream(self.agent)
     }
 
-    /// Whether its browser closes a stream only at the second frame for a page that has gone.
-    pub(super) fn hangs_up_late(&self) -> bool {
-        client::hangs_up_late(self.agent)
+    /// How often a stream is to be sent its frame while nothing changes.
+    pub(super) fn repaint(&self, is_events: bool) -> Repaint {
+        // Firefox closes streams of events at once, unlike pictures, when the page has gone.
+        if !is_events && client::hangs_up_late(self.agent) {
+            return Repaint::Twice;
+        }
+        let is_direct = self.is_of_client && !client::came_through_proxy(self.headers);
+        if is_direct && client::hangs_up_at_once(self.agent) { Repaint::Rarely } else { Repaint::Once }
     }
 
     /// Whether an open page that asks this is counted, as far as its visitor and the settings say. `Sec-Purpose` says nothing

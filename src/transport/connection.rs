@@ -6,6 +6,7 @@ use bytes::Bytes;
 use mio::{Registry, Token};
 use onlookers_rooms::CountGuard;
 
+use super::Repaint;
 use super::socket::{Gone, Registered, Socket};
 use super::unsent::Unsent;
 use super::websocket::WebSocket;
@@ -55,9 +56,10 @@ pub(super) struct Stream {
     pub(super) place: u32,
     /// How many bytes its client has sent that nobody asked for.
     ignored: u16,
-    /// Whether it is sent its frame each time its turn comes, or every second time only.
-    hangs_up_late: bool,
-    is_skipped: bool,
+    /// It is sent its frame once in so many turns, of which each interval has two.
+    every: u8,
+    /// How many turns go by before that.
+    skipped: u8,
     _guard: Option<CountGuard>,
 }
 
@@ -176,8 +178,21 @@ impl Connection {
 
 impl Stream {
     /// A subscriber of `feed`.
-    pub(super) fn new(feed: FeedId, guard: Option<CountGuard>, hangs_up_late: bool) -> Self {
-        Self { feed, place: 0, ignored: 0, hangs_up_late, is_skipped: false, _guard: guard }
+    /// `number` is another one for each stream, so that those that came together don't all take the same turn.
+    pub(super) fn new(feed: FeedId, guard: Option<CountGuard>, repaint: Repaint, number: usize) -> Self {
+        let every = match repaint {
+            Repaint::Twice => 1,
+            Repaint::Once => 2,
+            Repaint::Rarely => 10,
+        };
+        Self {
+            feed,
+            place: 0,
+            ignored: 0,
+            every,
+            skipped: (number % usize::from(every)) as u8,
+            _guard: guard,
+        }
     }
 
     /// Notes bytes that nobody asked for.
@@ -188,8 +203,8 @@ impl Stream {
 
     /// Whether it is sent its frame once more in this round.
     pub(super) fn takes_turn(&mut self) -> bool {
-        self.is_skipped = !self.is_skipped && !self.hangs_up_late;
-        !self.is_skipped
+        self.skipped = (self.skipped + 1) % self.every;
+        self.skipped == 0
     }
 }
 

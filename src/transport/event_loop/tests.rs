@@ -16,7 +16,7 @@ use crate::net::connections::{ConnectionLimits, Connections};
 use crate::net::main_peer::MainPeer;
 use crate::painting::{Painter, Payer, Pictures};
 use crate::transport::socket::Socket;
-use crate::transport::{Sends, StreamGrant};
+use crate::transport::{Repaint, Sends, StreamGrant};
 use crate::wire::{Opening, multipart};
 
 const NOW: Duration = Duration::ZERO;
@@ -77,8 +77,8 @@ fn admit(event_loop: &mut EventLoop, app: &App, server: TcpStream) -> FeedRef {
     let opener = Payer::client(Ipv4Addr::LOCALHOST.into());
     let (feed, _) = app.feeds.open(&app.rooms.open(&room()), view.clone(), &view, &opener);
     let permit = app.capacity.acquire(ClientNetwork::of(Ipv4Addr::LOCALHOST.into()), None).unwrap();
-    let (opening, hangs_up_late) = (Opening::Pictures, false);
-    let grant = StreamGrant { opening, feed: Arc::clone(&feed), guard, permit, hangs_up_late };
+    let (opening, repaint) = (Opening::Pictures, Repaint::Once);
+    let grant = StreamGrant { opening, feed: Arc::clone(&feed), guard, permit, repaint };
     let taken = Taken { socket: Socket::from(server), grant: Grant::Stream(grant), unread: Box::default() };
     event_loop.admit(taken);
     feed
