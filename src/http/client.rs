@@ -7,6 +7,9 @@ use hyper::HeaderMap;
 /// The clients that take no stream. The file says what each one is, and names a source.
 const LIST: &str = include_str!("clients.tsv");
 
+/// Words of robots that look like browsers. The file says how it is read.
+const BOTS: &str = include_str!("bots.txt");
+
 /// Firefox's engine, as its User-Agent names it; those of other engines say `like Gecko`.
 const ENGINE: &[u8] = b" Gecko/";
 
@@ -24,27 +27,72 @@ const PROXY_HEADERS: [&str; 7] = [
     "cf-connecting-ip",
 ];
 
-/// The names by their first byte, in either case: at most positions of a User-Agent one look is enough.
-static NAMES: LazyLock<[Vec<&[u8]>; 256]> = LazyLock::new(|| {
-    let rows = LIST.lines().filter(|line| !line.starts_with('#'));
-    let names: Vec<_> = rows.filter_map(|line| line.split('\t').next()).map(str::as_bytes).collect();
-    std::array::from_fn(|byte| {
-        let begins =
-            |name: &&&[u8]| name.first().is_some_and(|first| first.eq_ignore_ascii_case(&(byte as u8)));
-        names.iter().filter(begins).copied().collect()
-    })
-});
+/// Parts of a User-Agent by their first byte, in either case: at most positions one look is enough.
+struct Parts([Vec<&'static [u8]>; 256]);
+
+static NAMES: LazyLock<Parts> = LazyLock::new(|| Parts::of(columns(LIST).map(|columns| columns[0])));
+static WORDS: LazyLock<Parts> = LazyLock::new(|| Parts::of(columns(BOTS).map(|columns| columns[0])));
+static NO_WORDS: LazyLock<Parts> =
+    LazyLock::new(|| Parts::of(columns(BOTS).filter_map(|columns| columns.get(1).copied())));
+
+fn columns(file: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+    file.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect())
+}
+
+impl Parts {
+    fn of(parts: impl Iterator<Item = &'static str>) -> Self {
+        let parts: Vec<_> = parts.map(str::as_bytes).collect();
+        Self(std::array::from_fn(|byte| {
+            let begins =
+                |part: &&&[u8]| part.first().is_some_and(|first| first.eq_ignore_ascii_case(&(byte as u8)));
+            parts.iter().filter(begins).copied().collect()
+        }))
+    }
+
+    /// The part that `text` begins with.
+    fn at(&self, text: &[u8]) -> Option<&'static [u8]> {
+        let begins = |part: &&&[u8]| text.get(..part.len()).is_some_and(|it| it.eq_ignore_ascii_case(part));
+        self.0[usize::from(*text.first()?)].iter().find(begins).copied()
+    }
+
+    fn are_in(&self, text: &[u8]) -> bool {
+        (0..text.len()).any(|at| self.at(&text[at..]).is_some())
+    }
+}
 
 /// Whether a client with this User-Agent takes no stream: an image proxy, a link preview, a crawler, a feed reader, a mail
 /// program. Allocates nothing.
 pub(super) fn takes_no_stream(agent: &[u8]) -> bool {
-    let names = &*NAMES;
-    (0..agent.len()).any(|at| {
+    NAMES.are_in(agent) || looks_like_browser(agent) && is_bot(agent)
+}
+
+/// Whether it is a robot by one of the general words.
+fn is_bot(agent: &[u8]) -> bool {
+    let mut at = 0;
+    while at < agent.len() {
         let rest = &agent[at..];
-        let is_here =
-            |name: &&[u8]| rest.get(..name.len()).is_some_and(|part| part.eq_ignore_ascii_case(name));
-        names[usize::from(rest[0])].iter().any(is_here)
-    })
+        match NO_WORDS.at(rest) {
+            Some(harmless) => at += harmless.len(),
+            None if WORDS.at(rest).is_some() => return true,
+            None => at += 1,
+        }
+    }
+    false
+}
+
+/// Whether it is a program that says what it is, and isn't a browser: it shows no stream of pictures, but it may well read
+/// events. curl may have one, for people who look at the bytes.
+pub(super) fn shows_no_stream(agent: &[u8]) -> bool {
+    !(agent.is_empty() || looks_like_browser(agent) || begins(agent, b"curl/"))
+}
+
+/// Browsers say that they are Mozilla or, on old mobile phones, Opera.
+fn looks_like_browser(agent: &[u8]) -> bool {
+    begins(agent, b"Mozilla/") || begins(agent, b"Opera/")
+}
+
+fn begins(agent: &[u8], name: &[u8]) -> bool {
+    agent.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name))
 }
 
 /// Whether it is Firefox, or another browser with its engine. It closes the stream of a page that has gone when data arrives
@@ -81,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_name_is_found_anywhere_in_any_case_but_only_whole() {
-        for name in NAMES.iter().flatten().map(|name| std::str::from_utf8(name).unwrap()) {
+        for name in NAMES.0.iter().flatten().map(|name| std::str::from_utf8(name).unwrap()) {
             for agent in
                 [name.to_ascii_uppercase(), format!("x {}", name.to_ascii_lowercase()), format!("{name}/1")]
             {
@@ -90,6 +138,24 @@ mod tests {
             assert!(!takes_no_stream(&name.as_bytes()[..name.len() - 1]), "{name}");
         }
         assert!(!takes_no_stream(b"\xff\x80 slackbo"));
+    }
+
+    #[test]
+    fn robots_in_a_browsers_clothes_are_known_by_a_word() {
+        let browser = |word: &str| {
+            format!("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) {word}/156.0 Safari")
+        };
+        for robot in ["HeadlessChrome", "Chrome-Lighthouse", "Amazonbot", "Bytespider", "x; compatible; y"] {
+            assert!(takes_no_stream(browser(robot).as_bytes()), "{robot}");
+        }
+        for reader in ["Chrome", "CUBOT MAX", "cubotMAX", "CamScanner"] {
+            assert!(!takes_no_stream(browser(reader).as_bytes()), "{reader}");
+        }
+        assert!(!takes_no_stream(b"Mozilla/4.0 (compatible; MSIE 7.0; Trident/7.0)"));
+        // A script may read events, but shows no pictures.
+        for script in ["Python/3.13 aiohttp/3.9", "node"] {
+            assert!(!takes_no_stream(script.as_bytes()) && shows_no_stream(script.as_bytes()), "{script}");
+        }
     }
 
     #[test]

@@ -18,7 +18,8 @@ use crate::gate::GateError;
 /// Whether the answer is a still. A client with a unique URL has followed a redirect, and does take the stream.
 pub(super) fn wants_still(request: &Request<'_>) -> bool {
     let Ok(query) = request.query() else { return false };
-    !query.live.unwrap_or_else(|| query.unique || !request.takes_no_stream())
+    let takes_stream = || query.unique || !request.shows_no_stream();
+    !query.live.unwrap_or_else(|| !request.is_image_alone() && takes_stream())
 }
 
 /// The live picture.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT};
+use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Version};
 use onlookers_rooms::{Keys, Page, RoomName, RoomNameError, Site, Visitor};
@@ -120,6 +120,19 @@ impl<'r> Request<'r> {
     /// Whether its client is known to take no stream.
     pub(super) fn takes_no_stream(&self) -> bool {
         client::takes_no_stream(self.agent)
+    }
+
+    /// Whether its client can't show a stream of pictures.
+    pub(super) fn shows_no_stream(&self) -> bool {
+        client::takes_no_stream(self.agent) || client::shows_no_stream(self.agent)
+    }
+
+    /// Whether it asks for an image and says nothing of a page: mail programs, office suites, feed readers.
+    pub(super) fn is_image_alone(&self) -> bool {
+        let accept = self.headers.get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
+        let accepts = |kind: &[u8]| accept.windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
+        let names_page = self.claim.referer.is_some() || self.claim.destination.is_some();
+        !names_page && accepts(b"image/") && !accepts(b"text/html")
     }
 
     /// How often a stream is to be sent its frame while nothing changes.

@@ -19,7 +19,7 @@ pub(crate) enum Engine {
     WebKit,
 }
 
-const CHROMIUM_ARGS: [&str; 9] = [
+const CHROMIUM_ARGS: [&str; 10] = [
     "--headless=new",
     "--no-sandbox", // it refuses to run as root otherwise
     "--disable-gpu",
@@ -29,6 +29,8 @@ const CHROMIUM_ARGS: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--window-size=800,600",
+    // As a reader's, without the word Headless.
+    "--user-agent=Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36",
 ];
 
 impl Engine {

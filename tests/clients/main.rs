@@ -7,6 +7,7 @@ mod common;
 #[path = "../npm/mod.rs"]
 mod npm;
 
+mod agents;
 mod compression;
 mod eventsource;
 mod module;

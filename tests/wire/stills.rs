@@ -211,3 +211,22 @@ fn a_badge_is_a_picture_even_when_something_is_wrong() {
     assert!(svg.text().contains("<title>") && !svg.text().contains("<b>"), "{}", svg.text());
     assert_eq!(ask(server.address, "/badge/example.com.gif", &[]).status, 404);
 }
+
+#[test]
+fn an_image_alone_is_always_an_image() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    let mut viewer = Viewer::join(server.address);
+    viewer.wait_for(1);
+    for headers in [
+        &["User-Agent: Mozilla/4.0 (compatible; ms-office; MSOffice rmj)"][..],
+        &["Accept: image/avif,image/webp,*/*;q=0.8", BROWSER],
+        &["Accept: image/*"],
+    ] {
+        let answer = ask(server.address, "/online.png", headers);
+        assert_eq!((answer.status, answer.body), (200, png_of(1)), "{headers:?}");
+    }
+    // An address that somebody typed gets words.
+    let typed = ["Accept: text/html,application/xhtml+xml,image/avif,*/*;q=0.8", BROWSER];
+    let answer = ask(server.address, "/online.png", &typed);
+    assert_eq!((answer.status, answer.header("content-type")), (403, Some("text/plain; charset=utf-8")));
+}
