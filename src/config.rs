@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, values};
 pub use crate::settings::{
     Audience, ClientHeader, ClientHeaderError, PagePattern, PagePatternError, Reloadable, SiteSettings,
 };
@@ -21,6 +21,7 @@ use crate::transport::Sends;
 pub use file::File;
 pub use picture::PictureArgs;
 
+mod environment;
 mod file;
 mod picture;
 
@@ -83,8 +84,9 @@ pub enum Command {
 /// The settings of the server: one field is a flag, an environment variable and a key of the file.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// Where to listen; can be given several times. Port 0 lets the system choose
-    #[arg(long, value_name = "ADDR", env = "ONLOOKERS_LISTEN", value_delimiter = ',')]
+    /// Where to listen: 127.0.0.1:9192, localhost:9192, or :9192 for all addresses of the machine; can be given several times.
+    /// Port 0 lets the system choose
+    #[arg(long, value_name = "ADDR", env = "ONLOOKERS_LISTEN", value_delimiter = ',', value_parser = values::listen)]
     #[arg(default_value = "127.0.0.1:9192")]
     pub listen: Vec<SocketAddr>,
     /// The settings that a reload puts into force.
@@ -157,11 +159,12 @@ impl Cli {
     /// [`ConfigError`], also for `--help` and `--version`.
     pub fn load(args: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Self, ConfigError> {
         let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-        let matches = Self::command().try_get_matches_from(&args).map_err(ConfigError::Usage)?;
+        let command = environment::checked(Self::command()).map_err(ConfigError::Usage)?;
+        let matches = command.clone().try_get_matches_from(&args).map_err(ConfigError::Usage)?;
         let cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
         let Some(path) = &cli.file else { return Ok(cli) };
         let file = File::read(path)?;
-        let command = file.set_defaults(Self::command(), &matches);
+        let command = file.set_defaults(command, &matches);
         let matches = command.try_get_matches_from(&args).map_err(ConfigError::Usage)?;
         let mut cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
         cli.has_file_settings = !file.is_empty();
@@ -269,6 +272,11 @@ mod tests {
             ["--drain", "3"],
             ["--allow", "https://example.com/"],
             ["--listen", "9192"],
+            ["--allow", "\"example.com\""],
+            ["--allow", "example.com;example.org"],
+            ["--allow", "$HOST"],
+            ["--name", "$HOST"],
+            ["--ignore", "example.com"],
             ["--max-viewers", "0"],
             ["--max-sites", "0"],
             ["--max-pages-per-site", "some"],

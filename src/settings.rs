@@ -13,27 +13,28 @@ pub use crate::net::address::{ClientHeader, ClientHeaderError};
 pub use site::{Audience, PagePattern, PagePatternError, SiteSettings};
 
 mod site;
+pub(crate) mod values;
 
 /// The settings that a reload puts into force.
 #[derive(Args, Clone, Debug)]
 pub struct Reloadable {
     /// A site whose pages may show the counter: example.com, *.example.org, localhost:3000; can be given several times.
     /// Without any, every site may, each with a count of its own
-    #[arg(long, value_name = "PATTERN", env = "ONLOOKERS_ALLOW", value_delimiter = ',')]
+    #[arg(long, value_name = "PATTERN", env = "ONLOOKERS_ALLOW", value_delimiter = ',', value_parser = values::trimmed::<Pattern>)]
     pub allow: Vec<Pattern>,
     /// A host name of this server, as count.example; can be given several times. Its own pages (/, /live, /embed) show allowed
     /// sites' counts under these names, under localhost and under IP addresses; under any name if neither this nor --allow
     /// is given
-    #[arg(long, value_name = "NAME", env = "ONLOOKERS_NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", env = "ONLOOKERS_NAME", value_delimiter = ',', value_parser = values::trimmed::<ServerName>)]
     pub name: Vec<ServerName>,
     /// The text before the number; at most 64 characters
     #[arg(long, value_name = "TEXT", env = "ONLOOKERS_LABEL", default_value = "Users online", value_parser = Label::new)]
     pub label: Label,
-    /// A network whose visitors see the count without being in it, as 192.0.2.0/24; can be given several times
-    #[arg(long, value_name = "CIDR", env = "ONLOOKERS_IGNORE", value_delimiter = ',')]
+    /// A network whose visitors see the count without being in it, as 192.0.2.0/24, or an address; can be given several times
+    #[arg(long, value_name = "CIDR", env = "ONLOOKERS_IGNORE", value_delimiter = ',', value_parser = values::network)]
     pub ignore: Vec<IpNet>,
-    /// A network of proxies whose word on a visitor's address is taken, as 10.0.0.0/8; can be given several times
-    #[arg(long, value_name = "CIDR", env = "ONLOOKERS_TRUST_PROXY", value_delimiter = ',')]
+    /// A network of proxies whose word on a visitor's address is taken, as 10.0.0.0/8, or an address; can be given several times
+    #[arg(long, value_name = "CIDR", env = "ONLOOKERS_TRUST_PROXY", value_delimiter = ',', value_parser = values::network)]
     pub trust_proxy: Vec<IpNet>,
     /// The one header in which these proxies name the visitor's address: x-forwarded-for, forwarded, cf-connecting-ip,
     /// x-real-ip, or another that they set to one address [default: x-forwarded-for]

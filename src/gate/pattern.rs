@@ -45,6 +45,12 @@ impl Pattern {
     }
 }
 
+/// Whether a host could be that of a page: letters, digits, hyphens and underscores between dots, or an address.
+pub(super) fn is_host(host: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    host.starts_with('[') || !host.is_empty() && host.chars().all(is_part)
+}
+
 fn matches_port(wanted: u16, port: Option<u16>) -> bool {
     port.map_or(matches!(wanted, 80 | 443), |port| port == wanted)
 }
@@ -60,8 +66,8 @@ impl FromStr for Pattern {
         };
         let (host, port) = split_port(rest).map_err(refuse)?;
         let host = canonical_host(host).map_err(refuse)?;
-        // An asterisk elsewhere would count as a letter of the host, and silently match nothing.
-        if host.is_empty() || host.contains('*') {
+        // Marks that a shell has left, or an asterisk elsewhere, would count as letters, and the pattern would match nothing.
+        if !is_host(&host) {
             return Err(refuse(SiteError::Host));
         }
         Ok(Self { host, below, port })
@@ -119,7 +125,7 @@ mod tests {
     #[test]
     fn bad_patterns_are_refused_with_a_sentence() {
         for text in
-            ["", "*", "*.", "a.*.example", "https://example.com", "example.com/path", "a b", "example.com:x"]
+            ["", "*", "*.", "a.*.example", "\"example.com\"", "a.example;b.example", "$HOST", "a.example b.example", "https://example.com", "example.com/path", "a b", "example.com:x"]
         {
             assert!(text.parse::<Pattern>().is_err(), "{text:?}");
         }

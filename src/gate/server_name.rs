@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use super::pattern::is_host;
 use onlookers_rooms::{SiteError, canonical_host, split_port};
 
 /// A host name of this server, on any port: `count.example`.
@@ -38,7 +39,7 @@ impl FromStr for ServerName {
             (host, None) => canonical_host(host),
             _ => Err(SiteError::Port),
         };
-        let host = host().ok().filter(|host| !host.contains('*'));
+        let host = host().ok().filter(|host| is_host(host));
         host.map(Self).ok_or_else(|| ServerNameError(text.to_owned()))
     }
 }

@@ -1,7 +1,7 @@
 //! Listening TCP sockets, and the options that accepted connections inherit.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
@@ -32,7 +32,26 @@ const SEND_BUFFER: usize = 16 * 1024;
 /// # Errors
 /// The system's, if the address can't be bound.
 pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    match listen(address) {
+        // All addresses of a machine without IPv6, as containers may be.
+        Err(error) if has_no_ipv6(&error) && address.ip() == Ipv6Addr::UNSPECIFIED => {
+            listen((Ipv4Addr::UNSPECIFIED, address.port()).into())
+        }
+        other => other,
+    }
+}
+
+fn has_no_ipv6(error: &io::Error) -> bool {
+    let codes = [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL].map(|code| code.raw_os_error());
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // `[::]` is all addresses, whatever the system's default is.
+        socket.set_only_v6(false)?;
+    }
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&KEEPALIVE)?;
@@ -48,6 +67,15 @@ pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
 mod tests {
     use super::*;
     use socket2::SockRef;
+
+    #[tokio::test]
+    async fn the_unspecified_address_is_of_both_families() {
+        let listener = tcp("[::]:0".parse().unwrap()).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for address in [(Ipv4Addr::LOCALHOST, port).into(), SocketAddr::from((Ipv6Addr::LOCALHOST, port))] {
+            assert!(std::net::TcpStream::connect(address).is_ok(), "{address}");
+        }
+    }
 
     #[tokio::test]
     async fn accepted_connections_inherit_the_options() {

@@ -125,6 +125,19 @@ fn the_environment_stands_in_for_flags_and_flags_win() {
 }
 
 #[test]
+fn variables_are_read_as_containers_have_them() {
+    let mut command = onlookers();
+    command.env("ONLOOKERS_LISTEN", "localhost:0").env("ONLOOKERS_ALLOW", "a.example, b.example");
+    // Left out, as a compose file says it.
+    command.env("ONLOOKERS_MAX_VIEWERS", "").env("ONLOOKERS_IGNORE", "").env("ONLOOKERS_PRESENCE", "");
+    let program = Program::spawn(command);
+    assert_eq!(Viewer::join_site(program.address, "b.example").count(), 1);
+    for (name, value) in [("ONLOOKERS_ALLOW", "\"a.example\""), ("ONLOOKERS_MAX_VIEWERS", "'9'")] {
+        assert_refused(&onlookers().env(name, value).output().unwrap(), 2, &format!("{name}={value}"));
+    }
+}
+
+#[test]
 fn a_port_in_use_exits_1_with_a_sentence() {
     let program = Program::start(&[]);
     let address = program.address.to_string();
