@@ -80,7 +80,7 @@ impl Gate {
         let Some(referer) = claim.referer.filter(|referer| !referer.is_empty()) else {
             return self.admit_nameless(claim);
         };
-        let embedding = site_of(referer).map_err(GateError::BadReferer)?;
+        let embedding = Site::of_url(referer).map_err(GateError::BadReferer)?;
         // A Referer equal to Host is a page of this server, if Host is a name of this server.
         if !is_at(&embedding, claim.host) {
             return self.check(embedding);
@@ -133,10 +133,6 @@ impl Gate {
     fn check(&self, site: Site) -> Result<Admission, GateError> {
         if self.allows(&site) { Ok(Admission { site }) } else { Err(GateError::NotAllowed(site)) }
     }
-}
-
-fn site_of(referer: &[u8]) -> Result<Site, SiteError> {
-    Site::of_url(std::str::from_utf8(referer).map_err(|_| SiteError::NotHttp)?)
 }
 
 /// Whether the request went to `site`, as it says itself.

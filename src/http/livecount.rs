@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use onlookers_rooms::{Page, PageQuery, RoomName, Site};
+use onlookers_rooms::{Page, PageQuery, RoomName, Site, split_url};
 use percent_encoding::percent_decode_str;
 
 use super::admission::check_opener;
@@ -27,18 +27,18 @@ pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
 }
 
 /// The widget doesn't encode the URL, so a plus sign isn't a space.
-fn page_url<'r>(request: &Request<'r>) -> Option<Cow<'r, str>> {
+fn page_url<'r>(request: &Request<'r>) -> Option<Cow<'r, [u8]>> {
     let url = request.raw_query.split('&').find_map(|pair| pair.strip_prefix("l="))?;
-    percent_decode_str(url).decode_utf8().ok()
+    Some(percent_decode_str(url).into())
 }
 
-fn room(url: &str) -> Option<RoomName> {
+fn room(url: &[u8]) -> Option<RoomName> {
     Some(RoomName::page(Site::of_url(url).ok()?, Page::of_url(url, PageQuery::Drop).ok()?))
 }
 
 /// Whether the page that asks has the URL's scheme, host and port.
-fn has_origin_of(request: &Request<'_>, url: &str) -> bool {
-    let origin = request.origin.and_then(|origin| std::str::from_utf8(origin).ok()).unwrap_or_default();
-    let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+fn has_origin_of(request: &Request<'_>, url: &[u8]) -> bool {
+    let origin = request.origin.unwrap_or_default();
+    let scheme = |url| split_url(url).map(|(scheme, _)| scheme.to_ascii_lowercase());
     scheme(origin) == scheme(url) && Site::of_url(origin).is_ok_and(|site| Ok(site) == Site::of_url(url))
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use onlookers_picture::{Style, StyleBuilder, StyleError, Themes};
 use onlookers_rooms::{Counting, PageQuery, Position, RoomName};
+use percent_encoding::percent_decode_str;
 
 use crate::wire::protocol::SessionId;
 
-/// The maximum length of a query, in bytes.
-const MAX_LENGTH: usize = 4 * 1024;
+/// The maximum length of a query, in bytes: RFC 9110, section 4.1, has servers take URLs of that length.
+const MAX_LENGTH: usize = 8_000;
 
 /// The maximum of `rows` and `top`, in pages of a ranking.
 const MAX_ROWS: u8 = 50;
@@ -26,8 +27,8 @@ pub(super) struct Query<'a> {
     pub(super) unique: bool,
     /// `site`: the site that a page of this server speaks for.
     pub(super) site: Option<Cow<'a, str>>,
-    /// `page`: the page of the site; the whole site without it.
-    pub(super) page: Option<Cow<'a, str>>,
+    /// `page`: the page of the site, in whatever encoding its path has; the whole site without it.
+    pub(super) page: Option<Cow<'a, [u8]>>,
     /// `query=keep`: whether a page's own query belongs to its name.
     pub(super) page_query: PageQuery,
     /// `show`: the room whose number is painted.
@@ -96,8 +97,13 @@ impl<'a> Query<'a> {
             return Err(QueryError { name: "query", sentence });
         }
         let mut parsed = Self { raw: query, ..Self::default() };
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            parsed.set(&name, value)?;
+        for pair in query.split('&') {
+            for (name, value) in form_urlencoded::parse(pair.as_bytes()) {
+                match &*name {
+                    "page" => parsed.page = Some(octets(pair)),
+                    name => parsed.set(name, value)?,
+                }
+            }
         }
         Ok(parsed)
     }
@@ -148,7 +154,6 @@ impl<'a> Query<'a> {
             "live" => self.live = Some(one_of("live", &value, &[("1", true), ("0", false)])?),
             "u" => self.unique = true,
             "site" => self.site = Some(text("site", value)?),
-            "page" => self.page = Some(text("page", value)?),
             "query" => {
                 self.page_query =
                     one_of("query", &value, &[("keep", PageQuery::Keep), ("drop", PageQuery::Drop)])?
@@ -176,7 +181,16 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Bytes that aren't UTF-8 arrive as the replacement character, which no name of a site or a page contains.
+/// The value of a pair, decoded: a path needn't be UTF-8.
+fn octets(pair: &str) -> Cow<'_, [u8]> {
+    let value = pair.split_once('=').map_or("", |(_name, value)| value);
+    match value.contains('+') {
+        true => percent_decode_str(&value.replace('+', " ")).collect::<Vec<u8>>().into(),
+        false => percent_decode_str(value).into(),
+    }
+}
+
+/// Bytes that aren't UTF-8 arrive as the replacement character, which no name of a site contains.
 fn text<'a>(parameter: &'static str, value: Cow<'a, str>) -> Result<Cow<'a, str>, QueryError> {
     if value.contains('\u{fffd}') { Err(QueryError::new(parameter, "not UTF-8")) } else { Ok(value) }
 }
@@ -226,7 +240,7 @@ mod tests {
             live: Some(false),
             unique: true,
             site: Some("bücher.example".into()),
-            page: Some("/a".into()),
+            page: Some(b"/a"[..].into()),
             page_query: PageQuery::Drop,
             show: Some(Show::Site),
             counting: Counting::Visitors,
@@ -247,21 +261,23 @@ mod tests {
     fn a_bad_value_is_named() {
         assert_eq!(Query::parse(Some("site=%ff")), Err(QueryError::new("site", "not UTF-8")));
         assert_eq!(Query::parse(Some("show=all")), Err(QueryError::new("show", "not one of: site, page")));
-        for bad in [
-            "page=%ff",
-            "count=1",
-            "peek=yes",
-            "query=x",
-            "width=1.5",
-            "height=-1",
-            "at=101",
-            "at=nan",
-            "at=",
-        ] {
+        for bad in ["count=1", "peek=yes", "query=x", "width=1.5", "height=-1", "at=101", "at=nan", "at="] {
             assert!(Query::parse(Some(bad)).is_err(), "{bad}");
         }
         assert!(Query::parse(Some(&format!("session={}", "a".repeat(129)))).is_err());
         assert_eq!(Query::parse(Some("session=")).unwrap().session, None);
         assert!(Query::parse(Some(&"a".repeat(MAX_LENGTH + 1))).is_err());
+    }
+
+    #[test]
+    fn a_page_is_octets() {
+        for (query, page) in [
+            ("page=%2Fr%E9els+a%2Bb", &b"/r\xe9els a+b"[..]),
+            ("x=1&page=/caf%C3%A9&", "/café".as_bytes()),
+            ("page", b""),
+            ("page=/a&page=/b=c", b"/b=c"),
+        ] {
+            assert_eq!(Query::parse(Some(query)).unwrap().page.as_deref(), Some(page), "{query}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::transport::Repaint;
 
 /// The value of `page=` that stands for the page of the Referer.
-const AUTO: &str = "auto";
+const AUTO: &[u8] = b"auto";
 
 /// A request: its URL, its headers, and its sender.
 pub(super) struct Request<'r> {
@@ -112,9 +112,9 @@ impl<'r> Request<'r> {
         page.map(|page| RoomName::page(site, page)).map_err(|why| QueryError::new("page", why))
     }
 
-    /// `Referer` as text; nothing if it is missing or not text.
-    pub(super) fn referer(&self) -> &'r str {
-        self.claim.referer.and_then(|referer| std::str::from_utf8(referer).ok()).unwrap_or_default()
+    /// `Referer`, whose path may be in any encoding; nothing if it is missing.
+    pub(super) fn referer(&self) -> &'r [u8] {
+        self.claim.referer.unwrap_or_default()
     }
 
     /// Whether its client is known to take no stream.

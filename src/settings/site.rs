@@ -123,6 +123,6 @@ mod tests {
         for text in ["https://example.com/posts/*", "example.com/posts", "posts/*", "*", ""] {
             assert_eq!(text.parse::<PagePattern>(), Err(PagePatternError::NoPath), "{text}");
         }
-        assert_eq!("/%ff".parse::<PagePattern>(), Err(PagePatternError::Page(PageError::NotUtf8)));
+        assert_eq!("/%00".parse::<PagePattern>(), Err(PagePatternError::Page(PageError::Control)));
     }
 }

@@ -11,6 +11,7 @@ mod gate;
 mod limits;
 mod names;
 mod pages;
+mod paths;
 mod presence;
 mod reading;
 mod server_names;

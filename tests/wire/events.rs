@@ -257,7 +257,7 @@ fn refusals_say_why() {
         answer.assert_safe();
         assert_eq!((answer.status, answer.text().lines().next()), (status, Some(sentence)), "{path}");
     }
-    let long = format!("/events/example.com/{}", "a".repeat(513));
+    let long = format!("/events/example.com/{}", "a".repeat(2048));
     assert_eq!(get(server.address, &long, &[ORIGIN]).status, 400);
     let wrong = Client::ask(server.address, request(&format!("POST {PAGE} HTTP/1.1"), &[ORIGIN]));
     assert_eq!((wrong.status, wrong.header("allow")), (405, Some("GET, HEAD, OPTIONS")));

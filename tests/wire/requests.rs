@@ -33,7 +33,7 @@ fn a_bad_parameter_is_named() {
     for (path, sentence) in [
         ("/online.png?site=%ff".to_owned(), "The parameter site is bad: not UTF-8."),
         ("/online.png?site=%c3%28&u=1".to_owned(), "The parameter site is bad: not UTF-8."),
-        (format!("/online.png?x={}", "a".repeat(4096)), "The query of this URL is longer than 4096 bytes."),
+        (format!("/online.png?x={}", "a".repeat(8000)), "The query of this URL is longer than 8000 bytes."),
     ] {
         let response = get(server.address, &path, &[FROM_PAGE]);
         assert_eq!((response.status, response.text().trim_end()), (400, sentence));

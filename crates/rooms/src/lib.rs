@@ -49,7 +49,7 @@ pub use guard::CountGuard;
 pub use limits::{LimitReached, Limits};
 pub use name::{
     NameError, Page, PageError, PageQuery, ReaderName, RoomName, RoomNameError, Site, SiteError,
-    canonical_host, split_port,
+    canonical_host, split_port, split_url,
 };
 pub use observers::{EntryObserver, Observer};
 pub use position::{Position, PositionError};

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 
 pub use page::{Page, PageError, PageQuery};
 pub use reader::{NameError, ReaderName};
-pub use site::{Site, SiteError, canonical_host, split_port};
+pub use site::{Site, SiteError, canonical_host, split_port, split_url};
 
 mod page;
 mod reader;

@@ -1,13 +1,20 @@
 //! Names of pages: parsed once, one spelling for each.
 
 use std::fmt;
+use std::hash::Hasher;
 use std::sync::Arc;
 
-/// The longest name of a page, in bytes, as given and as kept.
-const MAX_PAGE_BYTES: usize = 512;
+use siphasher::sip::SipHasher13;
+
+/// The longest path of a page, in octets: percent-encoded ones are one each.
+const MAX_OCTETS: usize = 2048;
+
+/// The longest name that is kept, in bytes. Of a longer one its beginning is kept, with a hash of the whole.
+const MAX_KEPT: usize = 512;
 
 /// A page of a site, by its path: `/`, `/posts/1`. It begins with a slash, holds printable ASCII only, and has one
 /// spelling: percent-encoding only where it must be (RFC 3986, section 6.2.2), in upper case, no `.` and `..` segments.
+/// A path is octets, in whatever encoding. At most 512 bytes: a longer path is its beginning, an ellipsis, and its hash.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Page(Arc<str>);
 
@@ -24,10 +31,8 @@ pub enum PageQuery {
 /// Text that names no page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PageError {
-    /// More than 512 bytes.
+    /// More than 2,048 octets.
     TooLong,
-    /// Percent-encoded bytes that are no UTF-8.
-    NotUtf8,
     /// A control character.
     Control,
 }
@@ -37,27 +42,26 @@ impl Page {
     ///
     /// # Errors
     /// [`PageError`] if it names no page.
-    pub fn new(path: &str, query: PageQuery) -> Result<Self, PageError> {
-        if path.len() > MAX_PAGE_BYTES {
-            return Err(PageError::TooLong);
-        }
-        let path = path.split('#').next().unwrap_or_default();
-        let (path, rest) = path.split_once('?').map_or((path, None), |(path, rest)| (path, Some(rest)));
+    pub fn new(path: &(impl AsRef<[u8]> + ?Sized), query: PageQuery) -> Result<Self, PageError> {
+        let (path, _fragment) = split_at(path.as_ref(), b'#');
+        let (path, rest) = split_at(path, b'?');
         let mut name = resolve_dots(&respell(path, PATH_MARKS)?);
         if let (PageQuery::Keep, Some(rest)) = (query, rest) {
             name.push('?');
             name.push_str(&respell(rest, QUERY_MARKS)?);
         }
-        if name.len() > MAX_PAGE_BYTES { Err(PageError::TooLong) } else { Ok(Self(name.into())) }
+        if octets(&name) > MAX_OCTETS { Err(PageError::TooLong) } else { Ok(Self(shorten(name).into())) }
     }
 
     /// The page that a URL names; the site's front page if it names none.
     ///
     /// # Errors
     /// [`PageError`] as for [`Page::new`].
-    pub fn of_url(url: &str, query: PageQuery) -> Result<Self, PageError> {
-        let rest = url.split_once("://").map_or(url, |(_scheme, rest)| rest);
-        let path = rest.find(['/', '?', '#']).map_or("", |at| &rest[at..]);
+    pub fn of_url(url: &(impl AsRef<[u8]> + ?Sized), query: PageQuery) -> Result<Self, PageError> {
+        let url = url.as_ref();
+        let authority = url.windows(3).position(|mark| mark == b"://").map_or(0, |at| at + 3);
+        let rest = &url[authority..];
+        let path = rest.iter().position(|byte| b"/?#".contains(byte)).map_or(&b""[..], |at| &rest[at..]);
         Self::new(path, query)
     }
 
@@ -79,17 +83,21 @@ const PATH_MARKS: &[u8] = b"/!$&'()*+,;=:@";
 /// And in a query (section 3.4).
 const QUERY_MARKS: &[u8] = b"/?!$&'()*+,;=:@";
 
+/// What is before the first `mark`, and what is after it.
+fn split_at(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
+    let at = text.iter().position(|byte| *byte == mark);
+    at.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])))
+}
+
 /// Percent-decodes, and encodes again what must be: so that two spellings of one name become one. An encoded character
 /// that has a meaning of its own (`%2F`) stays encoded: it is another name.
-fn respell(text: &str, marks: &[u8]) -> Result<String, PageError> {
-    let mut bytes = Vec::with_capacity(text.len());
+fn respell(text: &[u8], marks: &[u8]) -> Result<String, PageError> {
     let mut spelled = String::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((&first, after)) = rest.split_first() {
         let escaped = (first == b'%').then(|| hex_pair(after)).flatten();
         let byte = escaped.unwrap_or(first);
         rest = if escaped.is_some() { &after[2..] } else { after };
-        bytes.push(byte);
         if byte.is_ascii_control() {
             return Err(PageError::Control);
         }
@@ -102,7 +110,39 @@ fn respell(text: &str, marks: &[u8]) -> Result<String, PageError> {
             spelled.push_str(&format!("%{byte:02X}"));
         }
     }
-    std::str::from_utf8(&bytes).map(|_| spelled).map_err(|_| PageError::NotUtf8)
+    Ok(spelled)
+}
+
+/// How many octets a name stands for: each percent sign in it begins an escape.
+fn octets(name: &str) -> usize {
+    name.len() - 2 * name.matches('%').count()
+}
+
+/// A name that isn't longer than what is kept. The hash has no key: each server of a site gives a page the same name.
+fn shorten(mut name: String) -> String {
+    if name.len() <= MAX_KEPT {
+        return name;
+    }
+    let mut hasher = SipHasher13::new();
+    hasher.write(name.as_bytes());
+    let end = format!("{ELLIPSIS}{:016x}", hasher.finish());
+    name.truncate(whole_characters(&name, MAX_KEPT - end.len()));
+    name + &end
+}
+
+/// `…`, as names have it.
+const ELLIPSIS: &str = "%E2%80%A6";
+
+/// The longest beginning of a name within `most` bytes that ends between two characters, or at least between two escapes
+/// if it isn't UTF-8.
+fn whole_characters(name: &str, most: usize) -> usize {
+    let name = name.as_bytes();
+    let is_in_escape = |at: usize| name[at - 1] == b'%' || name[at - 2] == b'%';
+    let continues =
+        |at: usize| name[at] == b'%' && hex_pair(&name[at + 1..]).is_some_and(|byte| byte & 0xc0 == 0x80);
+    // Four escapes hold any character.
+    let ends = || (most - 12..=most).rev().filter(|at| !is_in_escape(*at));
+    ends().find(|at| !continues(*at)).or_else(|| ends().next()).unwrap_or(most)
 }
 
 fn hex_pair(bytes: &[u8]) -> Option<u8> {
@@ -133,8 +173,7 @@ fn resolve_dots(path: &str) -> String {
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TooLong => "longer than 512 bytes",
-            Self::NotUtf8 => "not UTF-8",
+            Self::TooLong => "longer than 2048 bytes",
             Self::Control => "not printable",
         })
     }
@@ -188,19 +227,63 @@ mod tests {
     #[test]
     fn text_that_names_no_page_is_refused() {
         let refused = |path: &str| Page::new(path, PageQuery::Drop).unwrap_err();
-        assert_eq!(refused(&"a".repeat(513)), PageError::TooLong);
-        assert_eq!(refused(&"<".repeat(300)), PageError::TooLong);
-        assert_eq!(refused("/%ff"), PageError::NotUtf8);
+        assert_eq!(refused(&"a".repeat(2048)), PageError::TooLong);
+        assert_eq!(refused(&"<".repeat(2048)), PageError::TooLong);
         assert_eq!(refused("/a%00b"), PageError::Control);
         assert_eq!(refused("/a\nb"), PageError::Control);
     }
 
+    #[test]
+    fn a_path_is_octets_in_any_encoding() {
+        assert_eq!(name("/Les-droits-r%E9els"), "/Les-droits-r%E9els");
+        for url in [&b"https://example.com/Les-droits-r\xe9els?x"[..], b"/Les-droits-r%e9els#\xff"] {
+            assert_eq!(Page::of_url(url, PageQuery::Drop).unwrap().as_str(), "/Les-droits-r%E9els");
+        }
+        let utf8 = Page::of_url("https://example.com/café", PageQuery::Drop);
+        assert_eq!(utf8, Page::of_url("https://example.com/caf%C3%A9", PageQuery::Drop));
+    }
+
+    #[test]
+    fn only_what_belongs_to_the_name_is_limited() {
+        let long = "x".repeat(5000);
+        assert_eq!(name(&format!("/a?gclid={long}")), "/a");
+        assert_eq!(name(&format!("/a#{long}")), "/a");
+        assert_eq!(name(&format!("/{long}/../a")), "/a");
+        assert!(Page::new(&format!("/a?{long}"), PageQuery::Keep).is_err());
+        assert!(Page::new(&format!("/{}", "य".repeat(682)), PageQuery::Drop).is_ok());
+        assert!(Page::new(&format!("/{}", "य".repeat(683)), PageQuery::Drop).is_err());
+    }
+
+    #[test]
+    fn a_long_path_is_kept_as_its_beginning_and_a_hash() {
+        let page = |path: &str| Page::new(path, PageQuery::Drop).unwrap();
+        assert_eq!(page(&"a".repeat(511)).as_str().len(), 512);
+        for (letter, end) in [("aa", 'a'), ("%80", '0'), ("य", 'F'), ("α", '1'), ("😀", '0'), ("%E9", '9')]
+        {
+            let path = format!("/posts/{}", letter.repeat(500));
+            let (long, other) = (page(&path), page(&format!("{path}x")));
+            assert_ne!(long, other, "{path}");
+            assert_eq!(page(long.as_str()), long, "a kept name names itself");
+            let (beginning, hash) = long.as_str().split_once("%E2%80%A6").unwrap();
+            assert!(beginning.starts_with("/posts/") && beginning.ends_with(end) && hash.len() == 16);
+            assert!((500..=512).contains(&long.as_str().len()), "{}", long.as_str().len());
+        }
+    }
+
     proptest! {
         #[test]
-        fn a_name_names_itself(path in "\\PC{0,100}") {
+        fn a_name_names_itself(path in prop::collection::vec(any::<u8>(), 0..700)) {
             if let Ok(page) = Page::new(&path, PageQuery::Keep) {
                 prop_assert_eq!(Page::new(page.as_str(), PageQuery::Keep), Ok(page.clone()));
                 prop_assert!(page.as_str().starts_with('/') && page.as_str().bytes().all(|b| b.is_ascii_graphic()));
+                prop_assert!(page.as_str().len() <= MAX_KEPT);
+            }
+        }
+
+        #[test]
+        fn printable_text_names_itself(path in "\\PC{0,300}") {
+            if let Ok(page) = Page::new(&path, PageQuery::Keep) {
+                prop_assert_eq!(Page::new(page.as_str(), PageQuery::Keep), Ok(page));
             }
         }
     }

@@ -38,14 +38,13 @@ impl Site {
     ///
     /// # Errors
     /// [`SiteError`] if `url` isn't that of a page on the web.
-    pub fn of_url(url: &str) -> Result<Self, SiteError> {
-        let (scheme, rest) = url.split_once("://").ok_or(SiteError::NotHttp)?;
+    pub fn of_url(url: &(impl AsRef<[u8]> + ?Sized)) -> Result<Self, SiteError> {
+        let (scheme, authority) = split_url(url.as_ref())?;
         let default_port = match scheme {
             _ if scheme.eq_ignore_ascii_case("https") => 443,
             _ if scheme.eq_ignore_ascii_case("http") => 80,
             _ => return Err(SiteError::NotHttp),
         };
-        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
         let host_and_port = authority.rsplit_once('@').map_or(authority, |(_userinfo, host)| host);
         let (host, port) = split_port(host_and_port)?;
         Self::new(host, port.filter(|port| *port != default_port))
@@ -95,6 +94,18 @@ impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// The scheme and the authority of a URL, which is text up to there: a path may be in any encoding.
+///
+/// # Errors
+/// [`SiteError`], if it has none of these.
+pub fn split_url(url: &[u8]) -> Result<(&str, &str), SiteError> {
+    let at = url.windows(3).position(|mark| mark == b"://").ok_or(SiteError::NotHttp)?;
+    let (scheme, rest) = (&url[..at], &url[at + 3..]);
+    let end = rest.iter().position(|byte| b"/?#\\".contains(byte)).unwrap_or(rest.len());
+    let scheme = std::str::from_utf8(scheme).map_err(|_| SiteError::NotHttp)?;
+    Ok((scheme, std::str::from_utf8(&rest[..end]).map_err(|_| SiteError::Host)?))
 }
 
 /// Splits `host:port`; an IPv6 host is in brackets, which stay.
@@ -200,6 +211,8 @@ mod tests {
             assert_eq!(Site::of_url(url), Err(error), "{url}");
         }
         assert_eq!(Site::of_url(&format!("https://{}/", "a.".repeat(10_000))), Err(SiteError::Host));
+        assert_eq!(Site::of_url(b"https://r\xe9els.example/"), Err(SiteError::Host));
+        assert!(Site::of_url(b"https://example.com/r\xe9els").is_ok(), "a path is octets");
     }
 
     #[test]

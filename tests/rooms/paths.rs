@@ -1,0 +1,66 @@
+//! Which page a request is about: by `page=`, by its Referer, or by neither.
+
+use super::pages::{top, view, view_of};
+use crate::common::client::Client;
+use crate::common::request;
+use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
+
+#[test]
+fn page_auto_is_the_page_that_shows_the_picture() {
+    let server = TestServer::quiet(&[]);
+    let mut named = view(server.address, "page=/posts/1", &[]);
+    assert_eq!(named.count(), 1);
+    let _auto = view_of("https://example.com/posts/1?utm=x", server.address, "page=auto", &[]);
+    named.wait_for(2);
+    let mut origin_only = view(server.address, "page=auto", &[]);
+    assert_eq!(origin_only.count(), 1);
+    let mut front = view(server.address, "page=/", &[]);
+    front.wait_for(2);
+    let long = format!("https://example.com/posts/1?gclid={}", "x".repeat(5000));
+    let _clicked = view_of(&long, server.address, "page=auto", &[]);
+    named.wait_for(3);
+}
+
+#[test]
+fn paths_of_pages_are_octets() {
+    let server = TestServer::quiet(&[]);
+    let join = |query: &str, referer: &[u8]| {
+        let mut client = Client::connect(server.address);
+        let head = format!("GET /online.png?u=1&{query} HTTP/1.1\r\nHost: counter.example\r\nReferer: ");
+        client.send([head.as_bytes(), referer, b"\r\n\r\n"].concat());
+        Viewer::opened(client)
+    };
+    let page = b"https://example.com/x";
+    let mut latin = join("page=/Les-droits-r%E9els", page);
+    let _auto = join("page=auto", b"https://example.com/Les-droits-r%e9els?x");
+    let _raw = join("page=auto", b"https://example.com/Les-droits-r\xe9els");
+    latin.wait_for(3);
+    let mut utf8 = join("page=/caf%C3%A9", page);
+    let _raw = join("page=auto", "https://example.com/café".as_bytes());
+    let _typed = join("page=caf%c3%a9", b"https://example.com/caf\xe9");
+    utf8.wait_for(3);
+    let count =
+        Client::ask(server.address, request("GET /count/example.com/Les-droits-r%e9els.txt HTTP/1.1", &[]));
+    assert_eq!(count.text(), "3");
+}
+
+#[test]
+fn a_long_path_is_a_page_of_its_own() {
+    let server = TestServer::quiet(&[]);
+    let path = |last: &str| format!("/{}{last}", "%E0%A4%AF".repeat(600));
+    let (one, other) = (path("1"), path("2"));
+    let auto =
+        |path: &str| view_of(&format!("https://example.com{path}?q"), server.address, "page=auto", &[]);
+    let mut first = auto(&one);
+    let _other = auto(&other);
+    let _named = view(server.address, &format!("page={one}"), &[]);
+    first.wait_for(2);
+    let pages = top(server.address, "example.com");
+    let name = pages["pages"][0]["page"].as_str().unwrap();
+    assert!(name.starts_with("/%E0%A4%AF%E0") && name.len() <= 512, "{name}");
+    let count = |path: &str| {
+        Client::ask(server.address, request(&format!("GET /count/example.com{path}.txt HTTP/1.1"), &[])).body
+    };
+    assert_eq!((count(&one), count(name), count(&other)), (b"2".to_vec(), b"2".to_vec(), b"1".to_vec()));
+}
