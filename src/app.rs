@@ -6,6 +6,7 @@ use onlookers_picture::Themes;
 use onlookers_rooms::{Keys, LimitReached, RoomName, Rooms, Site, ViewerId, Visitor};
 
 use crate::feeds::{Feeds, Membership, Topic};
+use crate::logging::once_per_site::OncePerSite;
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::Capacity;
 use crate::net::connections::Connections;
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) capacity: Arc<Capacity>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) main_peer: MainPeer,
+    /// The sites of which the log says that `page=auto` finds no page there.
+    pub(crate) sites_without_pages: OncePerSite,
 }
 
 impl App {

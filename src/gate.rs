@@ -8,7 +8,9 @@ pub use pattern::{Pattern, PatternError};
 pub use server_name::{ServerName, ServerNameError};
 
 use onlookers_rooms::{RoomName, Site, SiteError};
+use origin::Embedder;
 
+mod origin;
 mod pattern;
 mod server_name;
 
@@ -19,7 +21,7 @@ pub struct Gate {
     names: Vec<ServerName>,
 }
 
-/// A request's own, unchecked words about where it comes from.
+/// A request's own, unchecked words about where it comes from. A browser's scripts can't change any of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Claim<'a> {
     /// `Referer`: the embedding page's URL or, from another site, its origin only.
@@ -28,6 +30,10 @@ pub struct Claim<'a> {
     pub host: Option<&'a [u8]>,
     /// `Sec-Fetch-Dest`: the browser's use of the answer. Sent only over https and on loopback.
     pub destination: Option<&'a [u8]>,
+    /// `Sec-Fetch-Site: same-origin`: the page is at Host, though it may send no Referer. Sent only over https and on loopback.
+    pub same_origin: bool,
+    /// `Origin: null`: a page without an origin that could be named, such as a file.
+    pub opaque: bool,
     /// `site=`: the site that a page of this server speaks for.
     pub site: Option<&'a str>,
 }
@@ -77,34 +83,37 @@ impl Gate {
     /// # Errors
     /// [`GateError`], if it may not see a count.
     pub fn admit(&self, claim: &Claim<'_>) -> Result<Admission, GateError> {
-        let Some(referer) = claim.referer.filter(|referer| !referer.is_empty()) else {
-            return self.admit_nameless(claim);
-        };
-        let embedding = Site::of_url(referer).map_err(GateError::BadReferer)?;
+        let Some(embedder) = claim.embedder()? else { return self.admit_nameless(claim) };
         // A Referer equal to Host is a page of this server, if Host is a name of this server.
-        if !is_at(&embedding, claim.host) {
-            return self.check(embedding);
+        if !embedder.is_at(claim.host) {
+            return self.check(embedder);
         }
+        let embedding = embedder.site.clone();
         if !self.has_name(embedding.host()) {
-            return self.check(embedding.clone()).map_err(|_| GateError::NotOwnName(embedding));
+            return self.check(embedder).map_err(|_| GateError::NotOwnName(embedding));
         }
         // Only such a page (`/embed`) may speak for a site that isn't its own.
         match claim.site {
             None => Ok(Admission { site: embedding }),
             Some(name) => {
                 let site: Site = name.parse().map_err(GateError::BadSite)?;
-                if site == embedding { Ok(Admission { site }) } else { self.check(site) }
+                if site == embedding {
+                    Ok(Admission { site })
+                } else {
+                    self.check(Embedder::on_the_web(site))
+                }
             }
         }
     }
 
     fn admit_nameless(&self, claim: &Claim<'_>) -> Result<Admission, GateError> {
-        match claim.destination {
-            Some(b"image" | b"iframe" | b"frame") if self.allowed.is_empty() => {
-                Ok(Admission { site: Site::unnamed() })
-            }
-            Some(b"image" | b"iframe" | b"frame") => Err(GateError::Nameless),
-            _ => Err(GateError::Direct),
+        let is_page = claim.opaque || matches!(claim.destination, Some(b"image" | b"iframe" | b"frame"));
+        if is_page && self.allows(&Site::unnamed()) {
+            Ok(Admission { site: Site::unnamed() })
+        } else if is_page && !claim.opaque {
+            Err(GateError::Nameless)
+        } else {
+            Err(GateError::Direct)
         }
     }
 
@@ -130,15 +139,36 @@ impl Gate {
         }
     }
 
-    fn check(&self, site: Site) -> Result<Admission, GateError> {
-        if self.allows(&site) { Ok(Admission { site }) } else { Err(GateError::NotAllowed(site)) }
+    fn check(&self, embedder: Embedder) -> Result<Admission, GateError> {
+        let is_allowed =
+            self.allowed.is_empty() || self.allowed.iter().any(|pattern| pattern.includes(&embedder));
+        let site = embedder.site;
+        if is_allowed { Ok(Admission { site }) } else { Err(GateError::NotAllowed(site)) }
     }
 }
 
-/// Whether the request went to `site`, as it says itself.
-fn is_at(site: &Site, host: Option<&[u8]>) -> bool {
-    let host = host.and_then(|host| std::str::from_utf8(host).ok());
-    host.and_then(|host| host.parse::<Site>().ok()).is_some_and(|own| own == *site)
+impl Claim<'_> {
+    /// The site that the request says it comes from, whether or not that may embed; `None` if it doesn't say.
+    ///
+    /// # Errors
+    /// [`GateError::BadReferer`], if that isn't a page's.
+    pub fn embedding_site(&self) -> Result<Option<Site>, GateError> {
+        Ok(self.embedder()?.map(|embedder| embedder.site))
+    }
+
+    /// Whether the page is at another origin than this server, so that a browser may send only its origin as the Referer.
+    pub fn is_cross_origin(&self) -> bool {
+        let embedder = self.embedder().ok().flatten();
+        !self.same_origin && !embedder.is_some_and(|embedder| embedder.is_at(self.host))
+    }
+
+    fn embedder(&self) -> Result<Option<Embedder>, GateError> {
+        match self.referer.filter(|referer| !referer.is_empty()) {
+            Some(referer) => Embedder::of_url(referer).map(Some).map_err(GateError::BadReferer),
+            None if self.same_origin => Ok(origin::site_of_host(self.host).map(Embedder::on_the_web)),
+            None => Ok(None),
+        }
+    }
 }
 
 /// For the log; the answers' short sentences are in `http/refusal.rs`.

@@ -18,6 +18,7 @@ use tracing::level_filters::LevelFilter;
 
 use queue::Queue;
 
+pub(crate) mod once_per_site;
 mod queue;
 mod repetitions;
 

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::config::{Config, ConfigError};
 use crate::feeds::Feeds;
 use crate::http;
+use crate::logging::once_per_site::OncePerSite;
 use crate::net::capacity::Capacity;
 use crate::net::connections::{ConnectionPermit, Connections, MOST_CLOSING};
 use crate::net::listen;
@@ -109,6 +110,7 @@ impl Server {
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             connections: Connections::new(Arc::clone(&capacity), connections),
             main_peer: MainPeer::default(),
+            sites_without_pages: OncePerSite::default(),
             capacity,
         });
         loops.start(&app)?;

@@ -18,8 +18,8 @@ pub(crate) mod values;
 /// The settings that a reload puts into force.
 #[derive(Args, Clone, Debug)]
 pub struct Reloadable {
-    /// A site whose pages may show the counter: example.com, *.example.org, localhost:3000; can be given several times.
-    /// Without any, every site may, each with a count of its own
+    /// A site whose pages may show the counter: example.com, *.example.org, localhost:3000, or an app's capacitor://localhost;
+    /// can be given several times. Without any, every site may, each with a count of its own
     #[arg(long, value_name = "PATTERN", env = "ONLOOKERS_ALLOW", value_delimiter = ',', value_parser = values::trimmed::<Pattern>)]
     pub allow: Vec<Pattern>,
     /// A host name of this server, as count.example; can be given several times. Its own pages (/, /live, /embed) show allowed

@@ -12,7 +12,7 @@ mod query;
 fuzz_target!(|request: (Option<&str>, Option<&[u8]>, Option<&[u8]>, Option<&[u8]>, &str)| {
     let (url_query, referer, host, destination, pattern) = request;
     let Ok(query) = query::Query::parse(url_query) else { return };
-    let claim = Claim { referer, host, destination, site: query.site.as_deref() };
+    let claim = Claim { referer, host, destination, site: query.site.as_deref(), ..Claim::default() };
     let _ = Gate::default().admit(&claim);
     let Ok(allowed) = pattern.parse() else { return };
     let own = host.and_then(|host| std::str::from_utf8(host).ok()).and_then(|host| host.parse::<Site>().ok());

@@ -11,6 +11,8 @@ use crate::wire::protocol::{self, ServerMessage, TopPage};
 pub enum Topic {
     /// The counts and the other viewers, as JSON messages.
     Counts,
+    /// The counts alone, for clients that only look.
+    CountsAlone,
     /// The number of open tabs alone, as livecount's widget wants it.
     Number,
     /// The pages of a site with most open tabs.
@@ -24,7 +26,7 @@ impl Topic {
     /// The least time between two updates.
     pub(super) fn min_gap(self) -> Duration {
         match self {
-            Self::Counts | Self::Number => Duration::from_millis(100),
+            Self::Counts | Self::CountsAlone | Self::Number => Duration::from_millis(100),
             Self::Top { .. } => Duration::from_secs(1),
         }
     }
@@ -33,7 +35,7 @@ impl Topic {
     pub(super) fn text(self, room: &Room) -> String {
         match self {
             Self::Number => room.counts().tabs.to_string(),
-            Self::Counts => protocol::count(&room.name(), room.counts()),
+            Self::Counts | Self::CountsAlone => protocol::count(&room.name(), room.counts()),
             Self::Top { rows } => {
                 let top = room.top(usize::from(rows)).into_iter();
                 ServerMessage::Top { pages: top.map(|(page, count)| TopPage { page, count }).collect() }

@@ -1,4 +1,4 @@
-//! An entry of the list of sites that may embed: `example.com`, `*.example.org`, `localhost:3000`.
+//! An entry of the list of sites that may embed: `example.com`, `*.example.org`, `localhost:3000`, `capacitor://localhost`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,19 @@ use std::str::FromStr;
 use onlookers_rooms::{Site, SiteError};
 use onlookers_rooms::{canonical_host, split_port};
 
+use super::origin::{Embedder, app_scheme};
+
 /// The sites that an entry of the list stands for.
 ///
 /// `example.com` is that host on any port; `example.com:8080` on that port only, where 80 and 443 match a URL without a
 /// port; `*.example.org` every host below `example.org`, but not `example.org` itself. Internationalised names may have
-/// either spelling.
+/// either spelling. `capacitor://localhost` is that host in an app; `file://` are pages that don't say where they are, which
+/// files are, and also pages that send no Referer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pattern {
+    /// The scheme of an app's pages; those of the web if it is missing.
+    app: Option<String>,
+    /// Empty for [`Site::unnamed`].
     host: String,
     below: bool,
     port: Option<u16>,
@@ -26,7 +32,12 @@ pub struct PatternError {
 }
 
 impl Pattern {
-    /// Whether the pattern stands for `site`.
+    /// Whether the pattern stands for a page that embeds.
+    pub(super) fn includes(&self, embedder: &Embedder) -> bool {
+        self.app == embedder.app && self.matches(&embedder.site)
+    }
+
+    /// Whether the pattern stands for `site`, be it on the web or in an app.
     pub fn matches(&self, site: &Site) -> bool {
         self.matches_host(site.host()) && self.port.is_none_or(|port| matches_port(port, site.port()))
     }
@@ -35,6 +46,10 @@ impl Pattern {
     pub(crate) fn as_site(&self) -> Option<Site> {
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
         (!self.below).then(|| format!("{}{port}", self.host).parse().ok()).flatten()
+    }
+
+    fn files() -> Self {
+        Self { app: Some("file".to_owned()), host: String::new(), below: false, port: None }
     }
 
     fn matches_host(&self, host: &str) -> bool {
@@ -60,9 +75,14 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let refuse = |why| PatternError { text: text.to_owned(), why };
-        let (below, rest) = match text.strip_prefix("*.") {
+        let (app, rest) = match text.split_once("://") {
+            Some((scheme, "" | "/")) if scheme.eq_ignore_ascii_case("file") => return Ok(Self::files()),
+            Some((scheme, rest)) => (Some(app_scheme(scheme).ok_or_else(|| refuse(SiteError::Host))?), rest),
+            None => (None, text),
+        };
+        let (below, rest) = match rest.strip_prefix("*.") {
             Some(rest) => (true, rest),
-            None => (false, text),
+            None => (false, rest),
         };
         let (host, port) = split_port(rest).map_err(refuse)?;
         let host = canonical_host(host).map_err(refuse)?;
@@ -70,13 +90,17 @@ impl FromStr for Pattern {
         if !is_host(&host) {
             return Err(refuse(SiteError::Host));
         }
-        Ok(Self { host, below, port })
+        Ok(Self { app, host, below, port })
     }
 }
 
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is {}; write example.com, *.example.com or example.com:8080", self.text, self.why)
+        write!(
+            f,
+            "{:?} is {}; write example.com, *.example.com, example.com:8080 or capacitor://localhost",
+            self.text, self.why
+        )
     }
 }
 
@@ -123,15 +147,47 @@ mod tests {
     }
 
     #[test]
+    fn a_scheme_matches_that_apps_pages_only() {
+        let includes = |pattern: &str, url: &str| {
+            let embedder = Embedder::of_url(url.as_bytes()).unwrap();
+            pattern.parse::<Pattern>().unwrap().includes(&embedder)
+        };
+        assert!(includes("capacitor://localhost", "capacitor://localhost"));
+        assert!(includes("App://Obsidian.md", "app://obsidian.md/index.html"));
+        assert!(includes("app://*.example", "app://a.example"));
+        assert!(includes("tauri://localhost:1420", "tauri://localhost:1420/"));
+        for url in ["http://localhost/", "ionic://localhost", "capacitor://localhost.example"] {
+            assert!(!includes("capacitor://localhost", url), "{url}");
+        }
+        assert!(!includes("localhost", "capacitor://localhost"));
+        assert!("file://".parse::<Pattern>().unwrap().matches(&Site::unnamed()));
+        assert!(!matches("file://", "https://example.com/"));
+    }
+
+    #[test]
     fn bad_patterns_are_refused_with_a_sentence() {
-        for text in
-            ["", "*", "*.", "a.*.example", "\"example.com\"", "a.example;b.example", "$HOST", "a.example b.example", "https://example.com", "example.com/path", "a b", "example.com:x"]
-        {
+        for text in [
+            "",
+            "*",
+            "*.",
+            "a.*.example",
+            "\"example.com\"",
+            "a.example;b.example",
+            "$HOST",
+            "a.example b.example",
+            "https://example.com",
+            "example.com/path",
+            "a b",
+            "example.com:x",
+            "://a",
+            "app://",
+            "file://a/b",
+        ] {
             assert!(text.parse::<Pattern>().is_err(), "{text:?}");
         }
         assert_eq!(
             "exa mple".parse::<Pattern>().unwrap_err().to_string(),
-            "\"exa mple\" is not a host name; write example.com, *.example.com or example.com:8080"
+            "\"exa mple\" is not a host name; write example.com, *.example.com, example.com:8080 or capacitor://localhost"
         );
     }
 }

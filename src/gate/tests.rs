@@ -96,6 +96,52 @@ fn a_referer_that_is_no_url_is_refused() {
     }
 }
 
+#[test]
+fn a_same_origin_request_without_a_referer_is_at_its_host() {
+    let from_itself = |host: &'static str, site| Claim {
+        host: Some(host.as_bytes()),
+        same_origin: true,
+        site,
+        ..Claim::default()
+    };
+    let closed = gate(&["example.com"]);
+    assert_eq!(admitted(&closed, &from_itself("example.com", None)).as_deref(), Some("example.com"));
+    assert_eq!(admitted(&closed, &from_itself("count.example:80", None)).as_deref(), Some("count.example"));
+    let spoken_for = from_itself("count.example", Some("example.com"));
+    assert_eq!(admitted(&closed, &spoken_for).as_deref(), Some("example.com"));
+    assert_eq!(admitted(&gate(&[]), &from_itself("a.example", None)).as_deref(), Some("a.example"));
+    // A name that somebody else has resolve to this server.
+    let rebound = from_itself("evil.example", Some("example.com"));
+    assert_eq!(closed.admit(&rebound), Err(GateError::NotOwnName("evil.example".parse().unwrap())));
+    assert_eq!(closed.admit(&Claim { same_origin: true, ..Claim::default() }), Err(GateError::Direct));
+}
+
+#[test]
+fn an_app_is_admitted_by_its_scheme() {
+    let closed = gate(&["capacitor://localhost", "example.com"]);
+    assert_eq!(admitted(&closed, &from_page("capacitor://localhost/x")).as_deref(), Some("localhost"));
+    for referer in ["ionic://localhost/", "https://localhost/", "capacitor://example.com/"] {
+        assert!(matches!(closed.admit(&from_page(referer)), Err(GateError::NotAllowed(_))), "{referer}");
+    }
+    assert_eq!(admitted(&gate(&[]), &from_page("tauri://localhost")).as_deref(), Some("localhost"));
+    let on_loopback =
+        Claim { host: Some(b"localhost"), site: Some("example.com"), ..from_page("app://localhost") };
+    assert_eq!(closed.admit(&on_loopback), Err(GateError::NotAllowed("localhost".parse().unwrap())));
+}
+
+#[test]
+fn files_are_admitted_where_they_are_allowed() {
+    let (image, script) = (
+        Claim { destination: Some(b"image"), ..Claim::default() },
+        Claim { opaque: true, ..Claim::default() },
+    );
+    for claim in [image, script] {
+        assert_eq!(admitted(&gate(&["file://", "example.com"]), &claim).as_deref(), Some(""));
+        assert_eq!(admitted(&gate(&[]), &claim).as_deref(), Some(""));
+        assert_eq!(admitted(&gate(&["example.com"]), &claim), None);
+    }
+}
+
 proptest! {
     #[test]
     fn no_claim_admits_another_site(
@@ -103,15 +149,19 @@ proptest! {
         host in prop::option::of("[a-z.:0-9]{0,20}"),
         site in prop::option::of("\\PC{0,20}"),
         destination in prop::option::of("image|document|iframe|x"),
+        same_origin in any::<bool>(),
+        opaque in any::<bool>(),
     ) {
         let claim = Claim {
             referer: referer.as_deref(),
             host: host.as_deref().map(str::as_bytes),
             destination: destination.as_deref().map(str::as_bytes),
+            same_origin,
+            opaque,
             site: site.as_deref(),
         };
         if let Ok(Admission { site }) = gate(&["example.com"]).admit(&claim) {
-            let is_own = is_at(&site, claim.host) && gate(&["example.com"]).has_name(site.host());
+            let is_own = origin::site_of_host(claim.host).as_ref() == Some(&site) && gate(&["example.com"]).has_name(site.host());
             prop_assert!(site.host() == "example.com" || is_own);
         }
     }

@@ -2,7 +2,7 @@
 
 use onlookers_rooms::{RoomName, Site};
 
-use super::{Refusal, Request};
+use super::{App, Refusal, Request};
 use crate::gate::{Claim, GateError};
 
 /// The site whose page embeds a picture, or the one that a page of this server names by `site=`.
@@ -18,42 +18,55 @@ pub(super) fn embedding_site(request: &Request<'_>) -> Result<Site, Refusal> {
 ///
 /// # Errors
 /// [`Refusal`], if the query is bad, or the site or the page isn't allowed.
-pub(super) fn embedding_room(request: &Request<'_>) -> Result<RoomName, Refusal> {
+pub(super) fn embedding_room(app: &App, request: &Request<'_>) -> Result<RoomName, Refusal> {
     let room = request.room_of(embedding_site(request)?)?;
     check_page(request, &room)?;
+    if request.misses_page() {
+        warn_of_hidden_pages(app, room.of_site());
+    }
     Ok(room)
 }
 
-/// Whether a page may listen to a room's events. It is counted only on its own site, which its Origin names if the request
-/// goes to another site, and otherwise its Referer. With `peek` it may see what `/count/…` shows to everybody, unless it is
-/// a page of a site that isn't allowed.
-///
-/// # Errors
-/// [`Refusal`], if it may not.
-pub(super) fn check_listener(request: &Request<'_>, room: &RoomName, peek: bool) -> Result<(), Refusal> {
-    let (gate, site) = (&request.settings.gate, room.of_site());
-    let page = request.origin.or(request.claim.referer);
-    let is_own = match page {
-        None if peek => false,
-        _ => gate.admit(&script_claim(request, page, site))?.site == *site,
-    };
-    if !(is_own || peek && gate.allows(site)) {
-        return Err(GateError::NotAllowed(site.clone()).into());
+/// Says once for each site that `page=auto` finds no page there.
+pub(super) fn warn_of_hidden_pages(app: &App, site: &Site) {
+    if app.sites_without_pages.is_new(site) {
+        tracing::warn!(
+            "page=auto: a browser sent only the origin of {}, so that is counted for the whole site; write the page into the \
+             tag, as page=/posts/1, or add referrerpolicy=\"no-referrer-when-downgrade\", which some browsers don't follow",
+            if site.as_str().is_empty() { "a page" } else { site.as_str() }
+        );
     }
-    check_page(request, room)
 }
 
-/// Whether a page may open a WebSocket: to rooms of its own site only, which its Origin names.
+/// A page whose script is admitted to a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Script {
+    /// One of the room's own site, or of this server.
+    Own,
+    /// Any client that only looks.
+    Foreign,
+}
+
+/// Whether a script may listen to a room; `page` is where it says that it is. It is counted only on its own site. With `peek`
+/// it may see what `/count/…` shows to everybody.
 ///
 /// # Errors
 /// [`Refusal`], if it may not.
-pub(super) fn check_opener(request: &Request<'_>, room: &RoomName) -> Result<(), Refusal> {
-    let site = room.of_site();
-    let admission = request.settings.gate.admit(&script_claim(request, request.origin, site))?;
-    if admission.site != *site {
-        return Err(GateError::NotAllowed(admission.site).into());
-    }
-    check_page(request, room)
+pub(super) fn check_script(
+    request: &Request<'_>,
+    room: &RoomName,
+    page: Option<&[u8]>,
+    peek: bool,
+) -> Result<Script, Refusal> {
+    let (gate, site) = (&request.settings.gate, room.of_site());
+    let script = match gate.admit(&script_claim(request, page, site)) {
+        Ok(admission) if admission.site == *site => Script::Own,
+        _ if peek && gate.allows(site) => Script::Foreign,
+        Ok(_) => return Err(GateError::NotAllowed(site.clone()).into()),
+        Err(error) => return Err(error.into()),
+    };
+    check_page(request, room)?;
+    Ok(script)
 }
 
 /// A page of this server speaks for the site of the room that its script asks for.

@@ -25,16 +25,20 @@ const SAMPLE: u64 = 1234;
 /// The page. The picture and the tags to copy have the style that the page's own query asks for.
 pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     let (width, height) = style(app, request)?.size(Value::Count(0));
-    let mut query = request.query()?.style_parameters();
-    if !query.is_empty() {
-        query.insert(0, '?');
-    }
+    let style = request.query()?.style_parameters();
+    // An ampersand in a tag is escaped once; in a tag that is shown as text, twice.
+    let query = |page: &str, ampersand: &str| {
+        let both: Vec<_> = [page, &style].into_iter().filter(|part| !part.is_empty()).collect();
+        let query = both.join("&").replace('&', ampersand);
+        if query.is_empty() { query } else { format!("?{query}") }
+    };
     let page = PAGE
         .replace("{{address}}", &request.server_address())
         .replace("{{size}}", &format!("width=\"{width}\" height=\"{height}\""))
-        // An ampersand in a tag is escaped once; in a tag that is shown as text, twice.
-        .replace("{{style}}", &query.replace('&', "&amp;"))
-        .replace("{{shown}}", &query.replace('&', "&amp;amp;"));
+        .replace("{{style}}", &query("", "&amp;"))
+        .replace("{{shown}}", &query("", "&amp;amp;"))
+        .replace("{{page}}", &query("page=/posts/1", "&amp;amp;"))
+        .replace("{{auto}}", &query("page=auto", "&amp;amp;"));
     grant::respond(static_file::page(request, page, NO_SCRIPTS))
 }
 

@@ -6,8 +6,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use onlookers_picture::{Style, StyleBuilder, Value};
-use onlookers_rooms::Site;
+use onlookers_rooms::RoomName;
 
+use super::admission::warn_of_hidden_pages;
 use super::query::Query;
 use super::respond::{self, NO_SCRIPTS};
 use super::{Answer, App, Refusal, Request, grant};
@@ -29,19 +30,24 @@ pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
     let site = settings.gate.admit(&claim)?.site;
     let query = request.query()?;
     let style = query.style(StyleBuilder::new(settings.label(&site)), &app.themes)?;
-    grant::respond(respond::page(html(&site, query, &style), NO_SCRIPTS))
+    // The picture's own Referer is this page, so `auto` means the page around it only here.
+    let room = request.room_of(site)?;
+    if request.misses_page() {
+        warn_of_hidden_pages(app, room.of_site());
+    }
+    grant::respond(respond::page(html(&room, query, &style), NO_SCRIPTS))
 }
 
-fn html(site: &Site, query: &Query<'_>, style: &Style) -> String {
+fn html(room: &RoomName, query: &Query<'_>, style: &Style) -> String {
     // A site without a name is one whose pages send no Referer, so this page must not send one either.
-    let (own, policy) = match site.as_str() {
+    let (own, policy) = match room.of_site().as_str() {
         "" => (None, "no-referrer"),
-        name => (Some(("site", name)), "same-origin"),
+        name => (Some(name), "same-origin"),
     };
     let (width, height) = style.size(Value::Count(0));
     PAGE.replace("{{seconds}}", &seconds(query.refresh.unwrap_or(REFRESH)).to_string())
         .replace("{{policy}}", policy)
-        .replace("{{query}}", &query.for_picture(own).replace('&', "&amp;"))
+        .replace("{{query}}", &query.for_picture(own, room.as_page()).replace('&', "&amp;"))
         .replace("{{width}}", &width.to_string())
         .replace("{{height}}", &height.to_string())
 }

@@ -2,7 +2,7 @@
 
 use onlookers_rooms::RoomName;
 
-use super::admission::check_listener;
+use super::admission::check_script;
 use super::grant::Shown;
 use super::{Answer, App, Refusal, Request, cors, grant, respond};
 use crate::feeds::View;
@@ -34,6 +34,7 @@ pub(super) fn preflight(_: &App, request: &Request<'_>) -> Result<Answer, Refusa
 fn admit(request: &Request<'_>) -> Result<(RoomName, bool), Refusal> {
     let room = request.room()?;
     let peek = request.query()?.peek || request.takes_no_stream();
-    check_listener(request, &room, peek)?;
+    // Its Origin names its site if the request goes to another one, and otherwise its Referer.
+    check_script(request, &room, request.named_origin().or(request.claim.referer), peek)?;
     Ok((room, peek))
 }

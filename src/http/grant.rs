@@ -71,8 +71,9 @@ pub(super) fn websocket(
     let visitor = request.visitor(&app.keys, room.of_site());
     let id = app.feeds.new_viewer_id();
     let (topic, named) = match format {
-        Format::Number => (Topic::Number, None),
         Format::Json => (Topic::Counts, request.session(&app.keys, room.of_site())),
+        Format::Counts => (Topic::CountsAlone, None),
+        Format::Number => (Topic::Number, None),
     };
     let first = app.join_group(room, topic, id, is_counted.then_some(named.as_ref().or(visitor.as_ref())))?;
     // The room's own copy of the name: another one would take memory for each connection.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use onlookers_rooms::{Page, PageQuery, RoomName, Site, split_url};
 use percent_encoding::percent_decode_str;
 
-use super::admission::check_opener;
+use super::admission::check_script;
 use super::websocket::key;
 use super::{Answer, App, Refusal, Request, grant};
 use crate::gate::GateError;
@@ -22,7 +22,7 @@ pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
     if !has_origin_of(request, &url) {
         return Err(GateError::NotAllowed(room.of_site().clone()).into());
     }
-    check_opener(request, &room)?;
+    check_script(request, &room, request.named_origin(), false)?;
     grant::websocket(app, request, key, (&room, false), (Format::Number, Vec::new()))
 }
 

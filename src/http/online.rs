@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use onlookers_picture::StyleBuilder;
-use onlookers_rooms::{Page, RoomName, RoomNameError, Site};
+use onlookers_rooms::{RoomName, RoomNameError, Site};
 
 use super::admission::{embedding_room, embedding_site};
 use super::grant::Shown;
@@ -27,7 +27,7 @@ pub(super) fn wants_still(request: &Request<'_>) -> bool {
 /// Everything is judged before the redirect too, though the unique URL is judged again: it may come from anywhere. A
 /// client that doesn't follow redirects is told what is wrong with its request, and judging opens nothing.
 pub(super) fn live(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
-    let (query, room) = (request.query()?, embedding_room(request)?);
+    let (query, room) = (request.query()?, embedding_room(app, request)?);
     let usual = StyleBuilder::new(request.settings.label(room.of_site()));
     let style = query.style(usual.clone(), &app.themes)?;
     if !query.unique {
@@ -68,14 +68,12 @@ fn still_room(request: &Request<'_>) -> Result<Option<RoomName>, Refusal> {
     let (query, settings) = (request.query()?, &request.settings);
     let site = match &query.site {
         Some(name) => Some(name.parse().map_err(RoomNameError::Site)?),
-        None if request.claim.referer.is_some() => Some(embedding_site(request)?),
+        None if request.claim.referer.is_some() || request.claim.same_origin => {
+            Some(embedding_site(request)?)
+        }
         None => settings.gate.only_site(),
     };
     let Some(site) = site else { return Ok(None) };
-    let page = query.page.as_deref().map(|path| Page::new(path, query.page_query)).transpose();
-    let room = match page.map_err(RoomNameError::Page)? {
-        Some(page) => RoomName::page(site, page),
-        None => RoomName::site(site),
-    };
+    let room = request.room_of(site)?;
     if settings.shows(&room) { Ok(Some(room)) } else { Err(GateError::PageNotAllowed(room).into()) }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use onlookers_picture::{Style, StyleBuilder, StyleError, Themes};
-use onlookers_rooms::{Counting, PageQuery, Position, RoomName};
+use onlookers_rooms::{Counting, Page, PageQuery, Position, RoomName};
 use percent_encoding::percent_decode_str;
 
 use crate::wire::protocol::SessionId;
@@ -137,14 +137,21 @@ impl<'a> Query<'a> {
         format!("?{}{separator}u={unique:016x}", self.raw)
     }
 
-    /// The query for the picture on a page that was asked for with this one. `own` comes first.
-    pub(super) fn for_picture(&self, own: Option<(&str, &str)>) -> String {
-        let query =
-            self.written(own, |name, _| !matches!(name, "site" | "u" | "live" | "refresh" | "session"));
+    /// The query for the picture on a page that was asked for with this one. `site` and `page` come first, instead of those
+    /// that it names itself.
+    pub(super) fn for_picture(&self, site: Option<&str>, page: Option<&Page>) -> String {
+        let site = site.map(|site| ("site", site));
+        let own = site.into_iter().chain(page.map(|page| ("page", page.as_str())));
+        let given = |name: &str| matches!(name, "site" | "page" | "u" | "live" | "refresh" | "session");
+        let query = self.written(own, |name, _| !given(name));
         if query.is_empty() { query } else { format!("?{query}") }
     }
 
-    fn written(&self, own: Option<(&str, &str)>, mut keep: impl FnMut(&str, &str) -> bool) -> String {
+    fn written<'o>(
+        &self,
+        own: impl IntoIterator<Item = (&'o str, &'o str)>,
+        mut keep: impl FnMut(&str, &str) -> bool,
+    ) -> String {
         let kept = form_urlencoded::parse(self.raw.as_bytes()).filter(|(name, value)| keep(name, value));
         form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(kept).finish()
     }
@@ -279,5 +286,14 @@ mod tests {
         ] {
             assert_eq!(Query::parse(Some(query)).unwrap().page.as_deref(), Some(page), "{query}");
         }
+    }
+
+    #[test]
+    fn the_picture_of_a_framed_page_has_its_site_and_page() {
+        let query = Query::parse(Some("page=auto&style=flat&site=x&refresh=5m&show=site")).unwrap();
+        let page = Page::new("/r%E9els?a", PageQuery::Keep).unwrap();
+        let wanted = "?site=a.example&page=%2Fr%25E9els%3Fa&style=flat&show=site";
+        assert_eq!(query.for_picture(Some("a.example"), Some(&page)), wanted);
+        assert_eq!(query.for_picture(None, None), "?style=flat&show=site");
     }
 }

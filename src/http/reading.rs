@@ -15,7 +15,7 @@ use crate::gate::GateError;
 
 /// The live strip. Its viewers aren't counted.
 pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
-    let (room, strip) = (room(request)?, strip(request)?);
+    let (room, strip) = (room(app, request)?, strip(request)?);
     if !request.query()?.unique {
         return redirect_to_unique(request);
     }
@@ -26,7 +26,7 @@ pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusa
 /// One clear pixel. A browser that loads it, lazily, has come as far down the page as the picture is. It is the same for
 /// visitors who aren't counted or must not be told apart, but nothing is noted about them.
 pub(super) fn mark(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
-    let room = room(request)?;
+    let room = room(app, request)?;
     let missing = || QueryError::new("at", "missing; write at=40 for two fifths down the page");
     let position = request.query()?.at.ok_or_else(missing)?;
     let visitor = if is_reader(request) { request.visitor(&app.keys, room.of_site()) } else { None };
@@ -40,8 +40,8 @@ fn is_reader(request: &Request<'_>) -> bool {
     request.method == Method::GET && request.is_counted() && !request.takes_no_stream()
 }
 
-fn room(request: &Request<'_>) -> Result<RoomName, Refusal> {
-    let room = embedding_room(request)?;
+fn room(app: &App, request: &Request<'_>) -> Result<RoomName, Refusal> {
+    let room = embedding_room(app, request)?;
     match request.settings.presence(room.of_site()) {
         true => Ok(room),
         false => Err(GateError::NoPresence(room.of_site().clone()).into()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Version};
-use onlookers_rooms::{Keys, Page, RoomName, RoomNameError, Site, Visitor};
+use onlookers_rooms::{Keys, Page, RoomName, RoomNameError, Site, Visitor, split_url};
 
 use super::client;
 use super::query::{Query, QueryError};
@@ -19,6 +19,9 @@ use crate::transport::Repaint;
 
 /// The value of `page=` that stands for the page of the Referer.
 const AUTO: &[u8] = b"auto";
+
+/// The Origin of a page that has none which could be named: of a file, in a sandbox.
+const OPAQUE: &[u8] = b"null";
 
 /// A request: its URL, its headers, and its sender.
 pub(super) struct Request<'r> {
@@ -59,6 +62,8 @@ impl<'r> Request<'r> {
                 referer: bytes(REFERER),
                 host: forwarded_host.or_else(|| bytes(HOST)),
                 destination: bytes(HeaderName::from_static("sec-fetch-dest")),
+                same_origin: headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin"),
+                opaque: headers.get(ORIGIN).is_some_and(|origin| origin == OPAQUE),
                 site: None,
             },
             origin: bytes(ORIGIN),
@@ -106,15 +111,30 @@ impl<'r> Request<'r> {
         let query = self.query()?;
         let page = match query.page.as_deref() {
             None => return Ok(RoomName::site(site)),
-            Some(AUTO) => Page::of_url(self.referer(), query.page_query),
+            Some(AUTO) if self.hides_page() => return Ok(RoomName::site(site)),
+            Some(AUTO) => Page::of_url(self.claim.referer.unwrap_or_default(), query.page_query),
             Some(path) => Page::new(path, query.page_query),
         };
         page.map(|page| RoomName::page(site, page)).map_err(|why| QueryError::new("page", why))
     }
 
-    /// `Referer`, whose path may be in any encoding; nothing if it is missing.
-    pub(super) fn referer(&self) -> &'r [u8] {
-        self.claim.referer.unwrap_or_default()
+    /// Whether it asks for the page of a Referer that names none.
+    pub(super) fn misses_page(&self) -> bool {
+        self.query().is_ok_and(|query| query.page.as_deref() == Some(AUTO)) && self.hides_page()
+    }
+
+    /// Whether the Referer is missing, or only an origin. That is what browsers send across origins unless a page asks for more,
+    /// and then a page can't be told from the front page.
+    fn hides_page(&self) -> bool {
+        let referer = self.claim.referer.unwrap_or_default();
+        let Ok((scheme, authority)) = split_url(referer) else { return true };
+        let path = &referer[scheme.len() + "://".len() + authority.len()..];
+        matches!(path, b"" | b"/") && self.claim.is_cross_origin()
+    }
+
+    /// The Origin, if it names one.
+    pub(super) fn named_origin(&self) -> Option<&'r [u8]> {
+        self.origin.filter(|origin| *origin != OPAQUE)
     }
 
     /// Whether its client is known to take no stream.

@@ -65,8 +65,8 @@ pub(super) fn list(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
 fn listed_site(request: &Request<'_>) -> Result<Site, QueryError> {
     match &request.query()?.site {
         Some(name) => name.parse().map_err(|why| QueryError::new("site", why)),
-        None => Site::of_url(request.referer())
-            .map_err(|_| QueryError::new("site", "missing; write site=example.com")),
+        None => (request.claim.embedding_site().ok().flatten())
+            .ok_or_else(|| QueryError::new("site", "missing; write site=example.com")),
     }
 }
 

@@ -4,7 +4,7 @@ use hyper::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VER
 use hyper::{HeaderMap, Method, Version};
 use onlookers_rooms::RoomName;
 
-use super::admission::check_opener;
+use super::admission::{Script, check_script};
 use super::query::{Query, Show};
 use super::refusal::WEBSOCKET_VERSION;
 use super::{Answer, App, Refusal, Request, grant};
@@ -16,13 +16,22 @@ use crate::wire::handshake::Key;
 
 pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     let (key, query, room) = (key(request)?, request.query()?, request.room()?);
-    check_opener(request, &room)?;
-    if query.top.is_some() && request.settings.ranking(room.of_site()) == Audience::Nobody {
-        return Err(GateError::NotAllowed(room.of_site().clone()).into());
-    }
     // A crawler that runs scripts isn't counted.
     let peek = query.peek || request.takes_no_stream();
-    grant::websocket(app, request, key, (&room, peek), (Format::Json, of_site(&room, query)))
+    let script = check_script(request, &room, request.named_origin(), peek)?;
+    let is_shown = match request.settings.ranking(room.of_site()) {
+        Audience::Everyone => true,
+        Audience::Own => script == Script::Own,
+        Audience::Nobody => false,
+    };
+    if query.top.is_some() && !is_shown {
+        return Err(GateError::NotAllowed(room.of_site().clone()).into());
+    }
+    let (format, counts) = match script {
+        Script::Own => (Format::Json, Topic::Counts),
+        Script::Foreign => (Format::Counts, Topic::CountsAlone),
+    };
+    grant::websocket(app, request, key, (&room, peek), (format, of_site(&room, query, counts)))
 }
 
 /// The key of a request that opens a WebSocket (RFC 6455, section 4.2.1).
@@ -49,8 +58,8 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     lines.flat_map(|line| line.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-/// Messages about the whole site that are sent from the beginning: its ranking; its count, before that of the page.
-fn of_site(room: &RoomName, query: &Query<'_>) -> Vec<Topic> {
-    let site = (query.show == Some(Show::Site) && room.as_page().is_some()).then_some(Topic::Counts);
+/// Messages about the whole site that are sent from the beginning: its ranking; its counts, before those of the page.
+fn of_site(room: &RoomName, query: &Query<'_>, counts: Topic) -> Vec<Topic> {
+    let site = (query.show == Some(Show::Site) && room.as_page().is_some()).then_some(counts);
     query.top.map(|rows| Topic::Top { rows }).into_iter().chain(site).collect()
 }

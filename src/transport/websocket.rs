@@ -22,6 +22,8 @@ const MAX_IGNORED: u32 = 64 * 1024;
 pub(crate) enum Format {
     /// In JSON, both ways.
     Json,
+    /// The server sends the counts in JSON, and obeys no message of the page.
+    Counts,
     /// The server sends a number; messages of the page are ignored.
     Number,
 }

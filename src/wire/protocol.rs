@@ -119,7 +119,7 @@ pub enum ClientError {
     NotThere,
     /// Switched off for this site; says what.
     NotEnabled(&'static str),
-    /// A viewer that isn't counted has no position.
+    /// A viewer that isn't counted has no position, and one of another site says nothing.
     OnlyLooking,
     /// Too many messages of this page wait in this room.
     Busy,
@@ -177,7 +177,7 @@ impl<'a> From<&'a ClientError> for ServerMessage<'a> {
             ClientError::Full => ("full", "there are as many rooms as there may be"),
             ClientError::NotThere => ("not-there", "not in that room"),
             ClientError::NotEnabled(reason) => ("not-enabled", *reason),
-            ClientError::OnlyLooking => ("only-looking", "a viewer that isn't counted has no position"),
+            ClientError::OnlyLooking => ("only-looking", "a viewer that only looks can do no more"),
             ClientError::Busy => ("busy", "too many of your messages wait in this room"),
             ClientError::TooFast => ("too-fast", "one connection may send 20 messages a second"),
         };

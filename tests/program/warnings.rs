@@ -26,6 +26,31 @@ fn a_header_without_a_trusted_proxy_is_warned_of() {
     assert!(!log(&[]).contains(warning));
 }
 
+#[test]
+fn a_site_whose_page_is_missing_is_warned_of_once() {
+    let mut command = onlookers();
+    command.args(["--listen", "127.0.0.1:0"]);
+    let mut program = Program::spawn_logging(command, Stdio::piped());
+    let log = BufReader::new(program.log().unwrap());
+    let ask = |path: &str, referer: &str| {
+        let line = format!("GET {path} HTTP/1.1");
+        Client::ask(program.address, request(&line, &[&format!("Referer: {referer}")])).status
+    };
+    for referer in ["https://a.example/", "https://a.example/", "https://b.example", "https://c.example/page"]
+    {
+        assert_eq!(ask("/online.png?page=auto", referer), 302);
+    }
+    assert_eq!(ask("/embed?page=auto", "https://d.example/"), 200);
+    program.signal(rustix::process::Signal::TERM);
+    let lines: Vec<_> = log.lines().map_while(Result::ok).filter(|line| line.contains("page=auto")).collect();
+    let named = ["a.example", "b.example", "d.example"].map(|site| format!("only the origin of {site}, "));
+    assert_eq!(lines.len(), named.len(), "{lines:?}");
+    for (line, site) in lines.iter().zip(named) {
+        let says = ["page=/posts/1", "referrerpolicy=\"no-referrer-when-downgrade\"", &site];
+        assert!(says.iter().all(|words| line.contains(words)), "{line}");
+    }
+}
+
 /// Two thousand requests of one peer: a proxy, or somebody in a hurry.
 #[test]
 fn a_peer_with_most_requests_is_warned_of() {

@@ -95,6 +95,12 @@ fn the_demo_page_shows_the_tag_with_the_requested_host() {
     let tag =
         "&lt;img loading=\"lazy\" src=\"http://counter.example:8080/online.png\" width=\"200\" height=\"30\"";
     assert!(response.text().contains(tag));
+    for query in ["?page=/posts/1\"", "?page=auto\" referrerpolicy=\"no-referrer-when-downgrade\""] {
+        let tag = format!(
+            "&lt;img loading=\"lazy\" src=\"http://counter.example:8080/online.png{query} width=\"200\""
+        );
+        assert!(response.text().contains(&tag), "{tag}");
+    }
     assert!(response.text().contains("<embed type=\"application/x-no-bfcache\""));
     assert!(!response.text().contains("<script"));
     let by_tls = page(&["Host: counter.example", "X-Forwarded-Proto: https"]);
@@ -153,5 +159,70 @@ fn the_embed_page_counts_for_the_page_around_it() {
     for referer in ["https://\"><script>/", "https://example.com\"/", "https://%22%3E/"] {
         let answer = get(server.address, "/embed", &[&format!("Referer: {referer}")]);
         assert_eq!(answer.status, 403, "{referer}");
+    }
+}
+
+#[test]
+fn the_embed_page_names_the_page_around_it() {
+    let server = TestServer::quiet(&["--allow", "example.com", "--name", "counter.example"]);
+    let picture = |referer: &str, query: &str| {
+        let referer = format!("Referer: {referer}");
+        let answer = get(server.address, &format!("/embed?{query}"), &[&referer, "Sec-Fetch-Dest: iframe"]);
+        answer.text().split("src=\"online.png?").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    for (referer, query, wanted) in [
+        ("https://example.com/a?x", "page=auto", "site=example.com&amp;page=%2Fa"),
+        (
+            "https://example.com/a?x",
+            "page=auto&query=keep",
+            "site=example.com&amp;page=%2Fa%3Fx&amp;query=keep",
+        ),
+        ("https://example.com/r%E9els", "page=auto", "site=example.com&amp;page=%2Fr%25E9els"),
+        ("https://example.com/", "page=auto&style=flat", "site=example.com&amp;style=flat"),
+        ("https://example.com/", "page=r%E9els", "site=example.com&amp;page=%2Fr%25E9els"),
+    ] {
+        assert_eq!(picture(referer, query), wanted, "{referer} {query}");
+    }
+    let mut named = Client::connect(server.address);
+    named.send(request("GET /online.png?page=/r%E9els&u=1 HTTP/1.1", &["Referer: https://example.com/"]));
+    let mut named = Viewer::opened(named);
+    assert_eq!(named.count(), 1);
+    let line =
+        format!("GET /online.png?{}&u=1 HTTP/1.1", picture("https://example.com/r%E9els", "page=auto"));
+    let mut framed = Client::connect(server.address);
+    framed.send(request(&line.replace("&amp;", "&"), &["Referer: http://counter.example/embed?page=auto"]));
+    assert_eq!(Viewer::opened(framed).count(), 2);
+    let bad = get(server.address, "/embed?page=%00", &["Referer: https://example.com/"]);
+    assert_eq!((bad.status, bad.text()), (400, "The parameter page is bad: not printable.\n"));
+}
+
+#[test]
+fn an_app_shows_the_picture_if_its_scheme_is_allowed() {
+    let allowed = ["--allow", "capacitor://localhost", "--allow", "file://", "--allow", "example.com"];
+    let server = TestServer::quiet(&allowed);
+    let open = |headers: &[&str]| {
+        let mut client = Client::connect(server.address);
+        client.send(request("GET /online.png?u=1 HTTP/1.1", headers));
+        client
+    };
+    assert_eq!(Viewer::opened(open(&["Referer: capacitor://localhost/"])).count(), 1);
+    assert_eq!(Viewer::opened(open(&["Sec-Fetch-Dest: image"])).count(), 1);
+    for referer in ["ionic://localhost/", "https://localhost/", "capacitor://example.com/"] {
+        open(&[&format!("Referer: {referer}")]).response().assert_says("Not allowed here");
+    }
+    let status = |path: &str, origin: &str| {
+        let mut client = Client::connect(server.address);
+        client.send(request(&format!("GET {path} HTTP/1.1"), &[&format!("Origin: {origin}")]));
+        client.response_to_head().status
+    };
+    for (path, origin, wanted) in [
+        ("/events/localhost/index.html", "capacitor://localhost", 200),
+        ("/events/localhost/index.html", "https://localhost", 403),
+        ("/events/example.com/a", "capacitor://localhost", 403),
+        ("/events//index.html", "null", 200),
+        ("/events/example.com/a", "null", 403),
+        ("/events/localhost/a", "null", 403),
+    ] {
+        assert_eq!(status(path, origin), wanted, "{path} {origin}");
     }
 }

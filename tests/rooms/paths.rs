@@ -2,6 +2,7 @@
 
 use super::pages::{top, view, view_of};
 use crate::common::client::Client;
+use crate::common::parts::png_of;
 use crate::common::request;
 use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
@@ -13,13 +14,36 @@ fn page_auto_is_the_page_that_shows_the_picture() {
     assert_eq!(named.count(), 1);
     let _auto = view_of("https://example.com/posts/1?utm=x", server.address, "page=auto", &[]);
     named.wait_for(2);
-    let mut origin_only = view(server.address, "page=auto", &[]);
-    assert_eq!(origin_only.count(), 1);
-    let mut front = view(server.address, "page=/", &[]);
+    // The front page of the host that the counter is at: its Referer is whole.
+    let at_home = "https://counter.example/";
+    let mut front = view_of(at_home, server.address, "page=/", &[]);
+    let _auto = view_of(at_home, server.address, "page=auto", &[]);
     front.wait_for(2);
     let long = format!("https://example.com/posts/1?gclid={}", "x".repeat(5000));
     let _clicked = view_of(&long, server.address, "page=auto", &[]);
     named.wait_for(3);
+}
+
+#[test]
+fn page_auto_of_a_bare_origin_is_the_whole_site() {
+    let server = TestServer::quiet(&[]);
+    let _named = view(server.address, "page=/posts/1", &[]);
+    let mut front = view(server.address, "page=/", &[]);
+    assert_eq!(front.count(), 1);
+    for (referer, header) in [
+        ("https://example.com/", "X-Nothing: 1"),
+        ("https://example.com", "Sec-Fetch-Site: cross-site"),
+        ("https://example.com/", "Sec-Fetch-Site: same-site"),
+    ] {
+        let mut viewer = view_of(referer, server.address, "page=auto", &[header]);
+        viewer.wait_for(3);
+    }
+    let still = |query: &str| {
+        let line = format!("GET /online.png?live=0&{query} HTTP/1.1");
+        Client::ask(server.address, request(&line, &["Referer: https://example.com/"])).body
+    };
+    assert_eq!(still("page=auto"), still("show=site"));
+    assert!(front.client.receives_nothing_for(std::time::Duration::from_millis(300)));
 }
 
 #[test]
@@ -63,4 +87,31 @@ fn a_long_path_is_a_page_of_its_own() {
         Client::ask(server.address, request(&format!("GET /count/example.com{path}.txt HTTP/1.1"), &[])).body
     };
     assert_eq!((count(&one), count(name), count(&other)), (b"2".to_vec(), b"2".to_vec(), b"1".to_vec()));
+}
+
+#[test]
+fn a_page_without_a_referer_is_counted_at_its_host() {
+    let server = TestServer::quiet(&["--allow", "counter.example", "--allow", "example.com"]);
+    let mut page = view_of("https://counter.example/a", server.address, "", &[]);
+    assert_eq!(page.count(), 1);
+    let same_origin = ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Dest: image"];
+    let hidden = |query: &str| {
+        let mut client = Client::connect(server.address);
+        client.send(request(&format!("GET /online.png?u=1&{query} HTTP/1.1"), &same_origin));
+        Viewer::opened(client)
+    };
+    let _picture = hidden("page=auto");
+    page.wait_for(2);
+    let headers = ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Dest: empty"];
+    let mut listener = Client::connect(server.address);
+    listener.send(request("GET /events/counter.example/a HTTP/1.1", &headers));
+    assert_eq!(listener.response_to_head().status, 200);
+    page.wait_for(3);
+    let ask = |line: &str, headers: &[&str]| Client::ask(server.address, request(line, headers));
+    assert_eq!(ask("GET /top.json HTTP/1.1", &headers).status, 200);
+    assert_eq!(ask("GET /online.png?live=0 HTTP/1.1", &same_origin).body, png_of(3));
+    for site in ["cross-site", "same-site", "none"] {
+        let header = format!("Sec-Fetch-Site: {site}");
+        assert_eq!(ask("GET /events/counter.example/a HTTP/1.1", &[&header]).status, 403, "{site}");
+    }
 }

@@ -10,6 +10,7 @@ mod events;
 mod frames;
 mod hostile;
 mod painting;
+mod peek;
 mod requests;
 #[cfg(target_os = "linux")]
 mod sends;

@@ -56,7 +56,8 @@ pub enum RoomNameError {
     Page(PageError),
 }
 
-/// `example.com` or `example.com/posts/1`, as a URL has it in its path: percent-encoded where it must be.
+/// `example.com` or `example.com/posts/1`, as a URL has it in its path: percent-encoded where it must be. `/posts/1` is a page
+/// of [`Site::unnamed`].
 impl FromStr for RoomName {
     type Err = RoomNameError;
 
@@ -64,7 +65,10 @@ impl FromStr for RoomName {
         let (site, page) = name.find('/').map_or((name, None), |at| (&name[..at], Some(&name[at..])));
         let site =
             percent_decode_str(site).decode_utf8().map_err(|_| RoomNameError::Site(SiteError::Host))?;
-        let site = site.parse().map_err(RoomNameError::Site)?;
+        let site = match (&*site, page) {
+            ("", Some(_)) => Site::unnamed(),
+            (site, _) => site.parse().map_err(RoomNameError::Site)?,
+        };
         match page.map(|path| Page::new(path, PageQuery::Drop)) {
             None => Ok(Self::site(site)),
             Some(page) => Ok(Self::page(site, page.map_err(RoomNameError::Page)?)),

@@ -92,6 +92,13 @@ impl EventLoop {
                         .and_then(|message| socket.session.on_message(message, app));
                     self.act(id, action)?;
                 }
+                (Incoming::Text(text), Format::Counts) => {
+                    let action = ClientMessage::parse(&text).and_then(|message| match message {
+                        ClientMessage::Ping => Ok(Action::Pong),
+                        _ => Err(ClientError::OnlyLooking),
+                    });
+                    self.act(id, action)?;
+                }
                 _ => {}
             }
             self.now = Instant::now();

@@ -10,6 +10,7 @@ use socket2::SockRef;
 use super::*;
 use crate::config::Cli;
 use crate::feeds::{FeedRef, Feeds, Published, View};
+use crate::logging::once_per_site::OncePerSite;
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::{Capacity, CapacityLimits};
 use crate::net::connections::{ConnectionLimits, Connections};
@@ -38,6 +39,7 @@ fn app() -> App {
         themes: Themes::default(),
         connections: Connections::new(Arc::clone(&capacity), limits),
         main_peer: MainPeer::default(),
+        sites_without_pages: OncePerSite::default(),
         capacity,
     }
 }
