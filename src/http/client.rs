@@ -33,7 +33,7 @@ struct Parts([Vec<&'static [u8]>; 256]);
 static NAMES: LazyLock<Parts> = LazyLock::new(|| Parts::of(columns(LIST).map(|columns| columns[0])));
 static WORDS: LazyLock<Parts> = LazyLock::new(|| Parts::of(columns(BOTS).map(|columns| columns[0])));
 static NO_WORDS: LazyLock<Parts> =
-    LazyLock::new(|| Parts::of(columns(BOTS).filter_map(|columns| columns.get(1).copied())));
+    LazyLock::new(|| Parts::of(columns(BOTS).flat_map(|columns| columns.into_iter().skip(1))));
 
 fn columns(file: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     file.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect())
@@ -86,9 +86,9 @@ pub(super) fn shows_no_stream(agent: &[u8]) -> bool {
     !(agent.is_empty() || looks_like_browser(agent) || begins(agent, b"curl/"))
 }
 
-/// Browsers say that they are Mozilla or, on old mobile phones, Opera.
+/// Browsers say that they are Mozilla or, on old mobile phones, Opera. DuckDuckGo's on Android leaves the first words out.
 fn looks_like_browser(agent: &[u8]) -> bool {
-    begins(agent, b"Mozilla/") || begins(agent, b"Opera/")
+    ["Mozilla/", "Opera/", "AppleWebKit/", "Android "].iter().any(|name| begins(agent, name.as_bytes()))
 }
 
 fn begins(agent: &[u8], name: &[u8]) -> bool {
