@@ -54,13 +54,15 @@ export class OnlineCount extends HTMLElement {
   async #open() {
     this.#close();
     const { signal } = (this.#life = new AbortController());
+    this.#heard = false;
     // Or the page stays counted in the back/forward cache.
     const rest = () => {
+      if (signal.aborted) return;
       this.#close();
       addEventListener('pageshow', () => this.isConnected && this.#open(), { once: true });
     };
     const url = this.#url('');
-    const follow = () => this.#url('') === url || this.#open();
+    const follow = () => signal.aborted || this.#url('') === url || this.#open();
     navigation.addEventListener('currententrychange', follow, { signal });
     addEventListener('pagehide', rest, { signal });
     addEventListener('scroll', () => (this.#timer ??= setTimeout(() => this.#report(), 250)), { signal });

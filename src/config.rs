@@ -13,10 +13,10 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
-use crate::settings::{Settings, values};
 pub use crate::settings::{
     Audience, ClientHeader, ClientHeaderError, PagePattern, PagePatternError, Reloadable, SiteSettings,
 };
+use crate::settings::{Settings, values};
 use crate::transport::Sends;
 pub use file::File;
 pub use picture::PictureArgs;
@@ -159,8 +159,15 @@ impl Cli {
     /// [`ConfigError`], also for `--help` and `--version`.
     pub fn load(args: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Self, ConfigError> {
         let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-        let command = environment::checked(Self::command()).map_err(ConfigError::Usage)?;
-        let matches = command.clone().try_get_matches_from(&args).map_err(ConfigError::Usage)?;
+        let command = environment::without_empty(Self::command());
+        let matches = command.clone().try_get_matches_from(&args);
+        // Not before `--help`, and not for a subcommand, which doesn't use them.
+        let serves =
+            matches.as_ref().map_or_else(clap::Error::use_stderr, |matches| matches.subcommand().is_none());
+        if serves {
+            environment::refuse_quotes(&command).map_err(ConfigError::Usage)?;
+        }
+        let matches = matches.map_err(ConfigError::Usage)?;
         let cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
         let Some(path) = &cli.file else { return Ok(cli) };
         let file = File::read(path)?;

@@ -30,11 +30,12 @@ pub struct Claim<'a> {
     pub host: Option<&'a [u8]>,
     /// `Sec-Fetch-Dest`: the browser's use of the answer. Sent only over https and on loopback.
     pub destination: Option<&'a [u8]>,
-    /// `Sec-Fetch-Site: same-origin`: the page is at Host, though it may send no Referer. Sent only over https and on loopback.
-    pub same_origin: bool,
+    /// `Sec-Fetch-Site: same-origin`: the page is at Host, though it may send no Referer; false for another value. Sent only
+    /// over https and on loopback.
+    pub same_origin: Option<bool>,
     /// `Origin: null`: a page without an origin that could be named, such as a file.
     pub opaque: bool,
-    /// `site=`: the site that a page of this server speaks for.
+    /// `site=`: the site that a page of this server speaks for. Empty, it is one whose pages send no Referer.
     pub site: Option<&'a str>,
 }
 
@@ -89,7 +90,13 @@ impl Gate {
             return self.check(embedder);
         }
         let embedding = embedder.site.clone();
-        if !self.has_name(embedding.host()) {
+        // Without a Referer only Host says where the page is, and a proxy may have put the server's address there.
+        let is_own = if claim.has_referer() {
+            self.has_name(embedding.host())
+        } else {
+            self.is_stated(embedding.host())
+        };
+        if !is_own {
             return self.check(embedder).map_err(|_| GateError::NotOwnName(embedding));
         }
         // Only such a page (`/embed`) may speak for a site that isn't its own.
@@ -97,20 +104,20 @@ impl Gate {
             None => Ok(Admission { site: embedding }),
             Some(name) => {
                 let site: Site = name.parse().map_err(GateError::BadSite)?;
-                if site == embedding {
+                if site == embedding || self.allows(&site) {
                     Ok(Admission { site })
                 } else {
-                    self.check(Embedder::on_the_web(site))
+                    Err(GateError::NotAllowed(site))
                 }
             }
         }
     }
 
     fn admit_nameless(&self, claim: &Claim<'_>) -> Result<Admission, GateError> {
-        let is_page = claim.opaque || matches!(claim.destination, Some(b"image" | b"iframe" | b"frame"));
-        if is_page && self.allows(&Site::unnamed()) {
+        let is_shown = matches!(claim.destination, Some(b"image" | b"iframe" | b"frame"));
+        if (claim.opaque || is_shown) && self.allows(&Site::unnamed()) {
             Ok(Admission { site: Site::unnamed() })
-        } else if is_page && !claim.opaque {
+        } else if is_shown {
             Err(GateError::Nameless)
         } else {
             Err(GateError::Direct)
@@ -121,9 +128,11 @@ impl Gate {
     /// Host equal to their Origin (DNS rebinding). Where every site may embed anyway, any name will do unless one is stated.
     fn has_name(&self, host: &str) -> bool {
         let believes_all = self.allowed.is_empty() && self.names.is_empty();
-        believes_all
-            || server_name::is_address_or_loopback(host)
-            || self.names.iter().any(|name| name.is(host))
+        believes_all || server_name::is_address_or_loopback(host) || self.is_stated(host)
+    }
+
+    fn is_stated(&self, host: &str) -> bool {
+        self.names.iter().any(|name| name.is(host))
     }
 
     /// Whether `site` may embed.
@@ -158,14 +167,21 @@ impl Claim<'_> {
 
     /// Whether the page is at another origin than this server, so that a browser may send only its origin as the Referer.
     pub fn is_cross_origin(&self) -> bool {
-        let embedder = self.embedder().ok().flatten();
-        !self.same_origin && !embedder.is_some_and(|embedder| embedder.is_at(self.host))
+        let is_here = || self.embedder().ok().flatten().is_some_and(|embedder| embedder.is_at(self.host));
+        // It says more than a comparison with Host: that names no scheme.
+        !self.same_origin.unwrap_or_else(is_here)
+    }
+
+    fn has_referer(&self) -> bool {
+        self.referer.is_some_and(|referer| !referer.is_empty())
     }
 
     fn embedder(&self) -> Result<Option<Embedder>, GateError> {
         match self.referer.filter(|referer| !referer.is_empty()) {
             Some(referer) => Embedder::of_url(referer).map(Some).map_err(GateError::BadReferer),
-            None if self.same_origin => Ok(origin::site_of_host(self.host).map(Embedder::on_the_web)),
+            None if self.same_origin == Some(true) && self.site != Some("") => {
+                Ok(origin::site_of_host(self.host).map(Embedder::on_the_web))
+            }
             None => Ok(None),
         }
     }

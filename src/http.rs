@@ -46,7 +46,8 @@ type Route = fn(&App, &Request<'_>) -> Result<Answer, Refusal>;
 
 /// Answers a request that came from `peer`, on a connection that its visitor is charged for from now on.
 pub(crate) fn answer(app: &App, parts: &Parts, peer: IpAddr, connection: &ConnectionPermit) -> Answer {
-    let request = Request::parse(parts, peer, app.settings());
+    let mut request = Request::parse(parts, peer, app.settings());
+    request.is_of_client &= !app.main_peer.is(peer.to_canonical());
     connection.charge(request.settings.proxies.client(request.address));
     warn_of_main_peer(app, &request, peer);
     let (form, route) = route(&request);

@@ -33,7 +33,7 @@ pub struct Reloadable {
     /// A network whose visitors see the count without being in it, as 192.0.2.0/24, or an address; can be given several times
     #[arg(long, value_name = "CIDR", env = "ONLOOKERS_IGNORE", value_delimiter = ',', value_parser = values::network)]
     pub ignore: Vec<IpNet>,
-    /// A network of proxies whose word on a visitor's address is taken, as 10.0.0.0/8, or an address; can be given several times
+    /// A network of proxies that say who the visitor is, as 10.0.0.0/8, or an address; can be given several times
     #[arg(long, value_name = "CIDR", env = "ONLOOKERS_TRUST_PROXY", value_delimiter = ',', value_parser = values::network)]
     pub trust_proxy: Vec<IpNet>,
     /// The one header in which these proxies name the visitor's address: x-forwarded-for, forwarded, cf-connecting-ip,

@@ -15,6 +15,8 @@
 //! - `cursor`: spreads resends and pings evenly over all connections.
 //! - `websocket`: what is particular to a WebSocket; `session`: the rooms it is in; `allowance`: how much it may send.
 
+use std::time::Duration;
+
 use onlookers_rooms::CountGuard;
 
 use crate::feeds::{FeedRef, Membership};
@@ -67,8 +69,31 @@ pub(crate) enum Repaint {
     Twice,
     /// Once: a proxy may be in between, which cuts silent streams or notices late that a browser has gone.
     Once,
-    /// Once in five intervals: its browser closes the connection with the page, and no proxy is in between.
+    /// Every 25 s, if the interval isn't longer: its browser closes the connection with the page, and no proxy is in between.
     Rarely,
+}
+
+/// The longest time that streams without a proxy are silent: what is between knows of the connection for at least 30 s.
+const RARELY: Duration = Duration::from_secs(25);
+
+impl Repaint {
+    /// How many turns go by while a stream is sent its frame once. A turn takes half of an interval.
+    fn turns(self, turn: Duration) -> u8 {
+        match self {
+            Self::Twice => 1,
+            Self::Once => 2,
+            Self::Rarely => RARELY.div_duration_f64(turn).clamp(2.0, 10.0) as u8,
+        }
+    }
+}
+
+#[cfg(test)]
+#[test]
+fn rarely_is_every_25_s_but_no_more_often_than_once() {
+    for (interval, turns) in [(0.1, 10), (5.0, 10), (10.0, 5), (25.0, 2), (3600.0, 2)] {
+        assert_eq!(Repaint::Rarely.turns(Duration::from_secs_f64(interval / 2.0)), turns, "{interval} s");
+    }
+    assert_eq!(Repaint::Once.turns(Duration::from_secs(1)), 2);
 }
 
 /// A WebSocket, and what it receives from the beginning.

@@ -1,6 +1,7 @@
 //! An entry of the list of sites that may embed: `example.com`, `*.example.org`, `localhost:3000`, `capacitor://localhost`.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use onlookers_rooms::{Site, SiteError};
@@ -60,10 +61,16 @@ impl Pattern {
     }
 }
 
-/// Whether a host could be that of a page: letters, digits, hyphens and underscores between dots, or an address.
+/// Whether a host could be that of a page: letters, digits, hyphens and underscores between dots, or an address. A last label
+/// of digits makes it an address (URL Living Standard, section 3.5).
 pub(super) fn is_host(host: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    host.starts_with('[') || !host.is_empty() && host.chars().all(is_part)
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_number = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    match is_number {
+        true => host.parse::<Ipv4Addr>().is_ok(),
+        false => host.starts_with('[') || !host.is_empty() && host.chars().all(is_part),
+    }
 }
 
 fn matches_port(wanted: u16, port: Option<u16>) -> bool {
@@ -77,6 +84,8 @@ impl FromStr for Pattern {
         let refuse = |why| PatternError { text: text.to_owned(), why };
         let (app, rest) = match text.split_once("://") {
             Some((scheme, "" | "/")) if scheme.eq_ignore_ascii_case("file") => return Ok(Self::files()),
+            // A file has no host, nor a Referer.
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => return Err(refuse(SiteError::Host)),
             Some((scheme, rest)) => (Some(app_scheme(scheme).ok_or_else(|| refuse(SiteError::Host))?), rest),
             None => (None, text),
         };
@@ -87,7 +96,7 @@ impl FromStr for Pattern {
         let (host, port) = split_port(rest).map_err(refuse)?;
         let host = canonical_host(host).map_err(refuse)?;
         // Marks that a shell has left, or an asterisk elsewhere, would count as letters, and the pattern would match nothing.
-        if !is_host(&host) {
+        if !is_host(&host) || port == Some(0) {
             return Err(refuse(SiteError::Host));
         }
         Ok(Self { app, host, below, port })
@@ -182,6 +191,9 @@ mod tests {
             "://a",
             "app://",
             "file://a/b",
+            "file://server",
+            "example.com:0",
+            "999.1.1.1",
         ] {
             assert!(text.parse::<Pattern>().is_err(), "{text:?}");
         }

@@ -14,6 +14,10 @@ fn admitted(gate: &Gate, claim: &Claim<'_>) -> Option<String> {
     gate.admit(claim).ok().map(|admission| admission.site.to_string())
 }
 
+fn image_of(claim: Claim<'_>) -> Claim<'_> {
+    Claim { destination: Some(b"image"), ..claim }
+}
+
 #[test]
 fn an_open_gate_admits_each_site_to_its_own_count() {
     let open = gate(&[]);
@@ -100,7 +104,7 @@ fn a_referer_that_is_no_url_is_refused() {
 fn a_same_origin_request_without_a_referer_is_at_its_host() {
     let from_itself = |host: &'static str, site| Claim {
         host: Some(host.as_bytes()),
-        same_origin: true,
+        same_origin: Some(true),
         site,
         ..Claim::default()
     };
@@ -110,10 +114,27 @@ fn a_same_origin_request_without_a_referer_is_at_its_host() {
     let spoken_for = from_itself("count.example", Some("example.com"));
     assert_eq!(admitted(&closed, &spoken_for).as_deref(), Some("example.com"));
     assert_eq!(admitted(&gate(&[]), &from_itself("a.example", None)).as_deref(), Some("a.example"));
+    // The page of a frame whose own page sends no Referer.
+    assert_eq!(admitted(&closed, &from_itself("count.example", Some(""))), None);
+    assert_eq!(
+        admitted(&gate(&["file://"]), &image_of(from_itself("count.example", Some("")))).as_deref(),
+        Some("")
+    );
+    // The server's address in place of Host, by a proxy in between.
+    let behind = from_itself("127.0.0.1:9192", None);
+    assert_eq!(closed.admit(&behind), Err(GateError::NotOwnName("127.0.0.1:9192".parse().unwrap())));
     // A name that somebody else has resolve to this server.
     let rebound = from_itself("evil.example", Some("example.com"));
     assert_eq!(closed.admit(&rebound), Err(GateError::NotOwnName("evil.example".parse().unwrap())));
-    assert_eq!(closed.admit(&Claim { same_origin: true, ..Claim::default() }), Err(GateError::Direct));
+    assert_eq!(closed.admit(&Claim { same_origin: Some(true), ..Claim::default() }), Err(GateError::Direct));
+}
+
+#[test]
+fn a_page_with_another_scheme_is_of_another_origin() {
+    let page = from_page("http://count.example/");
+    assert!(!page.is_cross_origin());
+    assert!(Claim { same_origin: Some(false), ..page }.is_cross_origin());
+    assert!(!Claim { same_origin: Some(true), ..from_page("http://other.example/") }.is_cross_origin());
 }
 
 #[test]
@@ -124,6 +145,9 @@ fn an_app_is_admitted_by_its_scheme() {
         assert!(matches!(closed.admit(&from_page(referer)), Err(GateError::NotAllowed(_))), "{referer}");
     }
     assert_eq!(admitted(&gate(&[]), &from_page("tauri://localhost")).as_deref(), Some("localhost"));
+    // The page of this server in its frame.
+    let framed = Claim { site: Some("localhost"), ..from_page("https://count.example/embed") };
+    assert_eq!(admitted(&closed, &framed).as_deref(), Some("localhost"));
     let on_loopback =
         Claim { host: Some(b"localhost"), site: Some("example.com"), ..from_page("app://localhost") };
     assert_eq!(closed.admit(&on_loopback), Err(GateError::NotAllowed("localhost".parse().unwrap())));
@@ -135,6 +159,9 @@ fn files_are_admitted_where_they_are_allowed() {
         Claim { destination: Some(b"image"), ..Claim::default() },
         Claim { opaque: true, ..Claim::default() },
     );
+    // With an origin that can't be named, a picture says no less than without any.
+    let unnamed = Claim { opaque: true, ..image };
+    assert_eq!(gate(&["example.com"]).admit(&unnamed), Err(GateError::Nameless));
     for claim in [image, script] {
         assert_eq!(admitted(&gate(&["file://", "example.com"]), &claim).as_deref(), Some(""));
         assert_eq!(admitted(&gate(&[]), &claim).as_deref(), Some(""));
@@ -149,7 +176,7 @@ proptest! {
         host in prop::option::of("[a-z.:0-9]{0,20}"),
         site in prop::option::of("\\PC{0,20}"),
         destination in prop::option::of("image|document|iframe|x"),
-        same_origin in any::<bool>(),
+        same_origin in any::<Option<bool>>(),
         opaque in any::<bool>(),
     ) {
         let claim = Claim {

@@ -141,17 +141,26 @@ mod tests {
     }
 
     #[test]
-    fn robots_in_a_browsers_clothes_are_known_by_a_word() {
+    fn robots_with_a_browsers_engine_are_known_by_a_word() {
         let browser = |word: &str| {
-            format!("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) {word}/156.0 Safari")
+            format!(
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) {word}/156.0 Safari"
+            )
         };
         for robot in ["HeadlessChrome", "Chrome-Lighthouse", "Amazonbot", "Bytespider", "x; compatible; y"] {
             assert!(takes_no_stream(browser(robot).as_bytes()), "{robot}");
         }
-        for reader in ["Chrome", "CUBOT MAX", "cubotMAX", "CamScanner"] {
+        for reader in ["Chrome", "CUBOT MAX", "cubotMAX", "CamScanner", "13#eng.compil", "csh-store-checkout"]
+        {
             assert!(!takes_no_stream(browser(reader).as_bytes()), "{reader}");
         }
-        assert!(!takes_no_stream(b"Mozilla/4.0 (compatible; MSIE 7.0; Trident/7.0)"));
+        for reader in [
+            "Mozilla/4.0 (compatible; MSIE 7.0; Trident/7.0)",
+            "Opera/9.70 (Linux armv7l ; U; turbotabbee/TSV2.0/1.02Q; fr) Presto/2.2",
+            "AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/118.0.0.0 Mobile DuckDuckGo/5 Safari/537.36",
+        ] {
+            assert!(!takes_no_stream(reader.as_bytes()) && !shows_no_stream(reader.as_bytes()), "{reader}");
+        }
         // A script may read events, but shows no pictures.
         for script in ["Python/3.13 aiohttp/3.9", "node"] {
             assert!(!takes_no_stream(script.as_bytes()) && shows_no_stream(script.as_bytes()), "{script}");

@@ -11,6 +11,8 @@ use hyper::{HeaderMap, Response};
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const READING: HeaderValue = HeaderValue::from_static("GET, HEAD");
+/// The headers that scripts and browsers send with such requests, besides those that need no leave.
+const SENT: HeaderValue = HeaderValue::from_static("Last-Event-ID, Cache-Control");
 /// A day in seconds, for which a browser needn't ask again.
 const DAY: HeaderValue = HeaderValue::from_static("86400");
 
@@ -43,7 +45,7 @@ pub(super) fn preflight(origin: Option<&[u8]>) -> HeaderMap {
     let mut fields = readable(origin);
     if fields.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
         fields.insert(ACCESS_CONTROL_ALLOW_METHODS, READING);
-        fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Last-Event-ID, Cache-Control"));
+        fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, SENT);
         fields.insert(ACCESS_CONTROL_MAX_AGE, DAY);
     }
     fields
@@ -61,7 +63,8 @@ pub(super) fn preflight_of_any_page() -> HeaderMap {
     HeaderMap::from_iter([
         (ACCESS_CONTROL_ALLOW_ORIGIN, ANY),
         (ACCESS_CONTROL_ALLOW_METHODS, READING),
-        (ACCESS_CONTROL_ALLOW_HEADERS, ANY),
+        // Not `*`: a page's script must not say what only proxies may, such as X-Forwarded-Host.
+        (ACCESS_CONTROL_ALLOW_HEADERS, SENT),
         (ACCESS_CONTROL_MAX_AGE, DAY),
     ])
 }

@@ -40,14 +40,12 @@ pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
 
 fn html(room: &RoomName, query: &Query<'_>, style: &Style) -> String {
     // A site without a name is one whose pages send no Referer, so this page must not send one either.
-    let (own, policy) = match room.of_site().as_str() {
-        "" => (None, "no-referrer"),
-        name => (Some(name), "same-origin"),
-    };
+    let site = room.of_site().as_str();
+    let policy = if site.is_empty() { "no-referrer" } else { "same-origin" };
     let (width, height) = style.size(Value::Count(0));
     PAGE.replace("{{seconds}}", &seconds(query.refresh.unwrap_or(REFRESH)).to_string())
         .replace("{{policy}}", policy)
-        .replace("{{query}}", &query.for_picture(own, room.as_page()).replace('&', "&amp;"))
+        .replace("{{query}}", &query.for_picture(site, room.as_page()).replace('&', "&amp;"))
         .replace("{{width}}", &width.to_string())
         .replace("{{height}}", &height.to_string())
 }

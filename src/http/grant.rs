@@ -72,7 +72,7 @@ pub(super) fn websocket(
     let id = app.feeds.new_viewer_id();
     let (topic, named) = match format {
         Format::Json => (Topic::Counts, request.session(&app.keys, room.of_site())),
-        Format::Counts => (Topic::CountsAlone, None),
+        Format::CountsAlone => (Topic::CountsAlone, None),
         Format::Number => (Topic::Number, None),
     };
     let first = app.join_group(room, topic, id, is_counted.then_some(named.as_ref().or(visitor.as_ref())))?;

@@ -67,11 +67,11 @@ pub(super) fn still(app: &App, request: &Request<'_>) -> Result<Answer, Refusal>
 fn still_room(request: &Request<'_>) -> Result<Option<RoomName>, Refusal> {
     let (query, settings) = (request.query()?, &request.settings);
     let site = match &query.site {
-        Some(name) => Some(name.parse().map_err(RoomNameError::Site)?),
-        None if request.claim.referer.is_some() || request.claim.same_origin => {
+        Some(name) if !name.is_empty() => Some(name.parse().map_err(RoomNameError::Site)?),
+        _ if request.claim.referer.is_some() || request.claim.same_origin == Some(true) => {
             Some(embedding_site(request)?)
         }
-        None => settings.gate.only_site(),
+        _ => settings.gate.only_site(),
     };
     let Some(site) = site else { return Ok(None) };
     let room = request.room_of(site)?;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter;
 use std::time::Duration;
 
 use onlookers_picture::{Style, StyleBuilder, StyleError, Themes};
@@ -12,6 +13,9 @@ use crate::wire::protocol::SessionId;
 
 /// The maximum length of a query, in bytes: RFC 9110, section 4.1, has servers take URLs of that length.
 const MAX_LENGTH: usize = 8_000;
+
+/// How much the redirect to a unique URL adds, in bytes.
+const UNIQUE_LENGTH: usize = "&u=0123456789abcdef".len();
 
 /// The maximum of `rows` and `top`, in pages of a ranking.
 const MAX_ROWS: u8 = 50;
@@ -92,7 +96,8 @@ impl<'a> Query<'a> {
     /// [`QueryError`], if it is too long or has a bad value.
     pub(super) fn parse(query: Option<&'a str>) -> Result<Self, QueryError> {
         let query = query.unwrap_or_default();
-        if query.len() > MAX_LENGTH {
+        let added = if query.contains("&u=") { UNIQUE_LENGTH } else { 0 };
+        if query.len() > MAX_LENGTH + added {
             let sentence = format!("The query of this URL is longer than {MAX_LENGTH} bytes.");
             return Err(QueryError { name: "query", sentence });
         }
@@ -139,12 +144,10 @@ impl<'a> Query<'a> {
 
     /// The query for the picture on a page that was asked for with this one. `site` and `page` come first, instead of those
     /// that it names itself.
-    pub(super) fn for_picture(&self, site: Option<&str>, page: Option<&Page>) -> String {
-        let site = site.map(|site| ("site", site));
-        let own = site.into_iter().chain(page.map(|page| ("page", page.as_str())));
+    pub(super) fn for_picture(&self, site: &str, page: Option<&Page>) -> String {
+        let own = iter::once(("site", site)).chain(page.map(|page| ("page", page.as_str())));
         let given = |name: &str| matches!(name, "site" | "page" | "u" | "live" | "refresh" | "session");
-        let query = self.written(own, |name, _| !given(name));
-        if query.is_empty() { query } else { format!("?{query}") }
+        format!("?{}", self.written(own, |name, _| !given(name)))
     }
 
     fn written<'o>(
@@ -293,7 +296,7 @@ mod tests {
         let query = Query::parse(Some("page=auto&style=flat&site=x&refresh=5m&show=site")).unwrap();
         let page = Page::new("/r%E9els?a", PageQuery::Keep).unwrap();
         let wanted = "?site=a.example&page=%2Fr%25E9els%3Fa&style=flat&show=site";
-        assert_eq!(query.for_picture(Some("a.example"), Some(&page)), wanted);
-        assert_eq!(query.for_picture(None, None), "?style=flat&show=site");
+        assert_eq!(query.for_picture("a.example", Some(&page)), wanted);
+        assert_eq!(query.for_picture("", None), "?site=&style=flat&show=site");
     }
 }

@@ -94,6 +94,8 @@ impl Refusal {
     /// Logs the refusal, and gives the answer to it.
     pub(super) fn render(&self, form: Form, request: &Request<'_>) -> Response<Body> {
         tracing::debug!(path = request.path, cause = self.source(), "refused: {self}");
+        // Programs that show images in documents of their own take no answer but 200.
+        let form = if form == Form::Picture && request.is_image_alone() { Form::Still } else { form };
         let mut response = self.body(form, request);
         let headers = response.headers_mut();
         match self {
@@ -120,7 +122,7 @@ impl Refusal {
             (Self::Busy(_), Form::Still) => respond::text(self.status(), self.sentence(form) + "\n"),
             (_, Form::Still) => static_file::fresh(&KnownTags::of(request), PNG, painted(self.notice())),
             (_, Form::Shield) => respond::shield("error", &self.notice().to_lowercase(), "red"),
-            (_, Form::Picture) if self.is_for_owner() => {
+            (_, Form::Picture) if self.is_for_owner() || request.is_for_image() => {
                 respond::response(self.status(), PNG, painted(self.notice()))
             }
             (_, Form::Json) => {

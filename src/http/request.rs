@@ -42,7 +42,7 @@ pub(super) struct Request<'r> {
     pub(super) raw_query: &'r str,
     agent: &'r [u8],
     /// Whether it came from a client, and not from a network where proxies are.
-    is_of_client: bool,
+    pub(super) is_of_client: bool,
     query: Result<Query<'r>, QueryError>,
 }
 
@@ -62,7 +62,7 @@ impl<'r> Request<'r> {
                 referer: bytes(REFERER),
                 host: forwarded_host.or_else(|| bytes(HOST)),
                 destination: bytes(HeaderName::from_static("sec-fetch-dest")),
-                same_origin: headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin"),
+                same_origin: headers.get("sec-fetch-site").map(|site| site == "same-origin"),
                 opaque: headers.get(ORIGIN).is_some_and(|origin| origin == OPAQUE),
                 site: None,
             },
@@ -118,9 +118,10 @@ impl<'r> Request<'r> {
         page.map(|page| RoomName::page(site, page)).map_err(|why| QueryError::new("page", why))
     }
 
-    /// Whether it asks for the page of a Referer that names none.
+    /// Whether it asks for the page of a Referer that is only an origin.
     pub(super) fn misses_page(&self) -> bool {
-        self.query().is_ok_and(|query| query.page.as_deref() == Some(AUTO)) && self.hides_page()
+        let is_auto = self.query().is_ok_and(|query| query.page.as_deref() == Some(AUTO));
+        is_auto && self.claim.referer.is_some() && self.hides_page()
     }
 
     /// Whether the Referer is missing, or only an origin. That is what browsers send across origins unless a page asks for more,
@@ -149,10 +150,21 @@ impl<'r> Request<'r> {
 
     /// Whether it asks for an image and says nothing of a page: mail programs, office suites, feed readers.
     pub(super) fn is_image_alone(&self) -> bool {
+        let names_page = self.claim.referer.is_some() || self.claim.destination.is_some();
+        !names_page && self.accepts_only_images()
+    }
+
+    /// Whether the answer is to be shown as an image, on a page or elsewhere.
+    pub(super) fn is_for_image(&self) -> bool {
+        self.claim
+            .destination
+            .map_or_else(|| self.accepts_only_images(), |destination| destination == b"image")
+    }
+
+    fn accepts_only_images(&self) -> bool {
         let accept = self.headers.get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
         let accepts = |kind: &[u8]| accept.windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
-        let names_page = self.claim.referer.is_some() || self.claim.destination.is_some();
-        !names_page && accepts(b"image/") && !accepts(b"text/html")
+        accepts(b"image/") && !accepts(b"text/html")
     }
 
     /// How often a stream is to be sent its frame while nothing changes.
@@ -165,10 +177,13 @@ impl<'r> Request<'r> {
         if is_direct && client::hangs_up_at_once(self.agent) { Repaint::Rarely } else { Repaint::Once }
     }
 
-    /// Whether an open page that asks this is counted, as far as its visitor and the settings say. `Sec-Purpose` says nothing
-    /// about it: Chromium asks for the lazy picture of a prerendered page once that is shown, but with
-    /// `prefetch;prerender` still.
+    /// Whether an open page that asks this is counted, as far as its visitor and the settings say. A `Sec-Purpose` of
+    /// `prefetch;prerender` says nothing about it: Chromium asks so for the lazy picture of a prerendered page once that is
+    /// shown. One of `prefetch` alone is a link's, which nobody looks at.
     pub(super) fn is_counted(&self) -> bool {
+        if self.headers.get("sec-purpose").is_some_and(|purpose| purpose == "prefetch") {
+            return false;
+        }
         let is_ignored = self.settings.ignore().iter().any(|network| network.contains(&self.address));
         !(is_ignored || self.wishes.not_counted)
     }
@@ -209,6 +224,9 @@ impl<'r> Request<'r> {
 
 /// The first item of a header to which each proxy may append: as the first of the proxies saw it, which the browser talks to.
 fn first_of_list<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    let first = headers.get(name)?.as_bytes().split(|byte| *byte == b',').next()?.trim_ascii();
-    (!first.is_empty()).then_some(first)
+    let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    lines
+        .flat_map(|line| line.split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .find(|item| !item.is_empty())
 }

@@ -29,7 +29,7 @@ pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
     }
     let (format, counts) = match script {
         Script::Own => (Format::Json, Topic::Counts),
-        Script::Foreign => (Format::Counts, Topic::CountsAlone),
+        Script::Foreign => (Format::CountsAlone, Topic::CountsAlone),
     };
     grant::websocket(app, request, key, (&room, peek), (format, of_site(&room, query, counts)))
 }

@@ -42,7 +42,8 @@ pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn has_no_ipv6(error: &io::Error) -> bool {
-    let codes = [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL].map(|code| code.raw_os_error());
+    let codes =
+        [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL].map(|code| code.raw_os_error());
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 

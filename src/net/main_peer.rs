@@ -33,6 +33,11 @@ impl MainPeer {
         state.requests += 1;
         if state.requests < WINDOW { None } else { state.end_window() }
     }
+
+    /// Whether `peer` is the one that was found last.
+    pub(crate) fn is(&self, peer: IpAddr) -> bool {
+        self.0.lock().found == Some(peer)
+    }
 }
 
 impl State {

@@ -21,7 +21,9 @@ pub(crate) fn trimmed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String>
 pub(crate) fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let address = text.parse::<IpAddr>().map(IpNet::from);
-    address.or_else(|_| text.parse()).map_err(|_| "write 192.0.2.0/24 or 2001:db8::/32, or one address".to_owned())
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| "write 192.0.2.0/24 or 2001:db8::/32, or one address".to_owned())
 }
 
 /// An address to listen on: `127.0.0.1:9192`, `[::]:9192`, `localhost:9192`, or `:9192` for all addresses of the machine.
@@ -33,7 +35,8 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
     let port_of = |host: &str| text.strip_prefix(host)?.strip_prefix(':')?.parse().ok();
     let all = port_of("").map(|port: u16| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
     let local = port_of("localhost").map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let refusal = || "write 127.0.0.1:9192, [::1]:9192, localhost:9192, or :9192 for all addresses".to_owned();
+    let refusal =
+        || "write 127.0.0.1:9192, [::1]:9192, localhost:9192, or :9192 for all addresses".to_owned();
     all.or(local).map_or_else(|| text.parse().map_err(|_| refusal()), Ok)
 }
 

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use mio::{Registry, Token};
 use onlookers_rooms::CountGuard;
 
-use super::Repaint;
 use super::socket::{Gone, Registered, Socket};
 use super::unsent::Unsent;
 use super::websocket::WebSocket;
@@ -177,14 +176,9 @@ impl Connection {
 }
 
 impl Stream {
-    /// A subscriber of `feed`.
+    /// A subscriber of `feed`, which is sent its frame once in `every` turns.
     /// `number` is another one for each stream, so that those that came together don't all take the same turn.
-    pub(super) fn new(feed: FeedId, guard: Option<CountGuard>, repaint: Repaint, number: usize) -> Self {
-        let every = match repaint {
-            Repaint::Twice => 1,
-            Repaint::Once => 2,
-            Repaint::Rarely => 10,
-        };
+    pub(super) fn new(feed: FeedId, guard: Option<CountGuard>, every: u8, number: usize) -> Self {
         Self {
             feed,
             place: 0,

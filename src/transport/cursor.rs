@@ -20,6 +20,11 @@ impl Cursor {
         Self { interval, stepped: now, next: 0 }
     }
 
+    /// The time in which it goes once round.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// How long until the next step, if the cursor goes over `places`.
     pub(super) fn timeout(&self, places: usize, now: Instant) -> Option<Duration> {
         let step = (self.interval / u32::try_from(places).ok().filter(|n| *n > 0)?).max(MIN_STEP);

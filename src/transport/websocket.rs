@@ -23,7 +23,7 @@ pub(crate) enum Format {
     /// In JSON, both ways.
     Json,
     /// The server sends the counts in JSON, and obeys no message of the page.
-    Counts,
+    CountsAlone,
     /// The server sends a number; messages of the page are ignored.
     Number,
 }

@@ -86,7 +86,10 @@ fn wrong_usage_exits_2_with_a_sentence() {
         (&["--repaint", "2h"], "it can be 100ms to 1h"),
         (&["--drain", "61s"], "it can be 0s to 60s"),
         (&["--listen", "9192"], "'9192' for '--listen"),
-        (&["--allow", "https://example.com/"], "write example.com, *.example.com, example.com:8080 or capacitor"),
+        (
+            &["--allow", "https://example.com/"],
+            "write example.com, *.example.com, example.com:8080 or capacitor",
+        ),
         (&["--allow", "*"], "write example.com"),
         (&["--max-viewers", "0"], "'0' for '--max-viewers"),
         (&["--max-viewers", "-1"], "-1"),
@@ -132,8 +135,14 @@ fn variables_are_read_as_containers_have_them() {
     let program = Program::spawn(command);
     assert_eq!(Viewer::join_site(program.address, "b.example").count(), 1);
     for (name, value) in [("ONLOOKERS_ALLOW", "\"a.example\""), ("ONLOOKERS_MAX_VIEWERS", "'9'")] {
-        assert_refused(&onlookers().env(name, value).output().unwrap(), 2, &format!("{name}={value}"));
+        assert_refused(
+            &onlookers().env(name, value).output().unwrap(),
+            2,
+            &format!("the quotes are a part of {name}"),
+        );
     }
+    let help = onlookers().env("ONLOOKERS_ALLOW", "\"a.example\"").arg("--help").output().unwrap();
+    assert!(help.status.success(), "{help:?}");
 }
 
 #[test]

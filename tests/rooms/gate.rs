@@ -124,7 +124,7 @@ fn forwarded_hosts_and_schemes_are_read_as_lists_in_any_case() {
         ("count.example:8080", "https", "https://count.example:8080"),
         ("COUNT.example , inner.example", "HTTPS,http", "https://count.example"),
         ("", "http, https", "http://counter.example"),
-        (", inner.example", "", "http://counter.example"),
+        (", inner.example", "", "http://inner.example"),
         ("\"><script>", "wss", ""),
     ] {
         let headers = [format!("x-forwarded-host: {host}"), format!("X-FORWARDED-PROTO: {scheme}")];
@@ -191,9 +191,29 @@ fn the_embed_page_names_the_page_around_it() {
         format!("GET /online.png?{}&u=1 HTTP/1.1", picture("https://example.com/r%E9els", "page=auto"));
     let mut framed = Client::connect(server.address);
     framed.send(request(&line.replace("&amp;", "&"), &["Referer: http://counter.example/embed?page=auto"]));
-    assert_eq!(Viewer::opened(framed).count(), 2);
+    Viewer::opened(framed).wait_for(2);
     let bad = get(server.address, "/embed?page=%00", &["Referer: https://example.com/"]);
     assert_eq!((bad.status, bad.text()), (400, "The parameter page is bad: not printable.\n"));
+}
+
+#[test]
+fn a_frame_counts_with_pictures_on_pages_without_a_referer() {
+    let server = TestServer::quiet(&[]);
+    let frame = get(server.address, "/embed", &["Sec-Fetch-Dest: iframe", "Sec-Fetch-Site: cross-site"]);
+    assert!(
+        frame.text().contains("src=\"online.png?site=\"") && frame.text().contains("no-referrer"),
+        "{frame:?}"
+    );
+    let open = |query: &str, site: &str| {
+        let mut client = Client::connect(server.address);
+        let headers = ["Sec-Fetch-Dest: image", &format!("Sec-Fetch-Site: {site}")];
+        client.send(request(&format!("GET /online.png?{query}u=1 HTTP/1.1"), &headers));
+        Viewer::opened(client)
+    };
+    let mut beside = open("", "cross-site");
+    assert_eq!(beside.count(), 1);
+    let _framed = open("site=&", "same-origin");
+    beside.wait_for(2);
 }
 
 #[test]

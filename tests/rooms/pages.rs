@@ -105,6 +105,9 @@ fn pages_shown_after_prerendering_count_and_frames_wait() {
     picture.wait_for(2);
     let _socket = Page::open_with(server.address, "", &[PRERENDERED]);
     picture.wait_for(3);
+    // A link that fetches the picture in advance is no page.
+    let mut linked = view(server.address, "", &["Sec-Purpose: prefetch"]);
+    assert_eq!(linked.count(), 3);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Which page a request is about: by `page=`, by its Referer, or by neither.
 
 use super::pages::{top, view, view_of};
-use crate::common::client::Client;
+use crate::common::client::{Client, get};
 use crate::common::parts::png_of;
 use crate::common::request;
 use crate::common::server::TestServer;
@@ -87,6 +87,18 @@ fn a_long_path_is_a_page_of_its_own() {
         Client::ask(server.address, request(&format!("GET /count/example.com{path}.txt HTTP/1.1"), &[])).body
     };
     assert_eq!((count(&one), count(name), count(&other)), (b"2".to_vec(), b"2".to_vec(), b"1".to_vec()));
+}
+
+#[test]
+fn the_longest_query_still_gets_its_stream() {
+    let server = TestServer::quiet(&[]);
+    let page = ["Referer: https://example.com/"];
+    let query = format!("page=/&x={}", "x".repeat(8000 - "page=/&x=".len()));
+    let redirect = get(server.address, &format!("/online.png?{query}"), &page);
+    let unique = redirect.header("location").unwrap();
+    let mut client = Client::connect(server.address);
+    client.send(request(&format!("GET /online.png{unique} HTTP/1.1"), &page));
+    assert_eq!(Viewer::opened(client).count(), 1);
 }
 
 #[test]

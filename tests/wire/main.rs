@@ -11,6 +11,7 @@ mod frames;
 mod hostile;
 mod painting;
 mod peek;
+mod repaint;
 mod requests;
 #[cfg(target_os = "linux")]
 mod sends;

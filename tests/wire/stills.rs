@@ -225,6 +225,13 @@ fn an_image_alone_is_always_an_image() {
         let answer = ask(server.address, "/online.png", headers);
         assert_eq!((answer.status, answer.body), (200, png_of(1)), "{headers:?}");
     }
+    for path in ["/top.png", "/reading.png", "/mark.png", "/online.png?live=1", "/top.png?u=1&scale=x"] {
+        let answer = ask(server.address, path, &["Accept: image/*"]);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("image/png")), "{path}");
+        let on_a_page = ask(server.address, path, &["Sec-Fetch-Dest: image", BROWSER]);
+        assert!(on_a_page.status >= 400, "{path}: {on_a_page:?}");
+        assert_eq!(on_a_page.header("content-type"), Some("image/png"), "{path}");
+    }
     // An address that somebody typed gets words.
     let typed = ["Accept: text/html,application/xhtml+xml,image/avif,*/*;q=0.8", BROWSER];
     let answer = ask(server.address, "/online.png", &typed);

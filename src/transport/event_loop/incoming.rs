@@ -92,7 +92,7 @@ impl EventLoop {
                         .and_then(|message| socket.session.on_message(message, app));
                     self.act(id, action)?;
                 }
-                (Incoming::Text(text), Format::Counts) => {
+                (Incoming::Text(text), Format::CountsAlone) => {
                     let action = ClientMessage::parse(&text).and_then(|message| match message {
                         ClientMessage::Ping => Ok(Action::Pong),
                         _ => Err(ClientError::OnlyLooking),
