@@ -29,6 +29,8 @@ pub enum View {
     Reading(Strip),
     /// Both numbers, for scripts.
     Events,
+    /// The same picture on a page whose scripts may read it.
+    Readable(Box<Self>),
 }
 
 /// Stands for what a room looks like in a view: another number when it looks different.
@@ -47,6 +49,7 @@ impl View {
             Self::Count { .. } | Self::Events => Duration::from_millis(100),
             Self::Reading(_) => Duration::from_millis(200),
             Self::Top { .. } => Duration::from_secs(1),
+            Self::Readable(view) => view.min_gap(),
         }
     }
 
@@ -57,6 +60,7 @@ impl View {
             Self::Top { rows } => hash(&room.top(usize::from(*rows))),
             Self::Reading(strip) => hash(&heat(*strip, room)),
             Self::Events => fingerprint_of_both(room.counts()),
+            Self::Readable(view) => view.fingerprint(room),
         }
     }
 
@@ -69,6 +73,10 @@ impl View {
             }
             Self::Top { .. } | Self::Reading(_) => None,
             Self::Events => Some(self.frame(room, pictures)),
+            Self::Readable(view) => {
+                let (fingerprint, frame) = view.frame_at_hand(room, pictures)?;
+                Some((fingerprint, multipart::readable(&frame)))
+            }
         }
     }
 
@@ -95,13 +103,17 @@ impl View {
                     events::event("count", now(), &protocol::count(&room.name(), counts)),
                 )
             }
+            Self::Readable(view) => {
+                let (fingerprint, frame) = view.frame(room, pictures);
+                (fingerprint, multipart::readable(&frame))
+            }
         }
     }
 
     /// The bytes that keep a connection alive which has `frame`, the newest, already.
     pub(super) fn resend<'f>(&self, frame: &'f Bytes) -> &'f Bytes {
         match self {
-            Self::Count { .. } | Self::Top { .. } | Self::Reading(_) => frame,
+            Self::Count { .. } | Self::Top { .. } | Self::Reading(_) | Self::Readable(_) => frame,
             Self::Events => &events::HEARTBEAT,
         }
     }
@@ -113,6 +125,7 @@ impl View {
             Self::Top { rows } => multipart::closing(&ranking(&[], usize::from(*rows))),
             Self::Reading(strip) => multipart::closing(&strip.paint(&strip.heat([]))),
             Self::Events => events::CLOSING,
+            Self::Readable(view) => view.closing(pictures),
         }
     }
 
@@ -120,7 +133,7 @@ impl View {
     pub(super) fn close(&self, frame: &Bytes) -> Bytes {
         match self {
             Self::Events => events::CLOSING,
-            _ => multipart::closing(&frame[..frame.len().saturating_sub(multipart::TAIL)]),
+            _ => multipart::closing_of(frame),
         }
     }
 }

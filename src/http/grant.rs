@@ -40,6 +40,10 @@ pub(super) fn stream(
         app.rooms.join(room, session.or_else(|| request.visitor(&app.keys, site)).as_ref())
     };
     let guard = counted_in.map(join).transpose()?;
+    // Browsers name the origin of a page that means to read its picture.
+    let is_readable = !is_events && request.origin.is_some();
+    let form = |view| if is_readable { View::Readable(Box::new(view)) } else { view };
+    let (view, usual) = (form(view), form(usual));
     let (feed, painting) = app.feeds.open(&app.rooms.open(shown), view, &usual, &request.payer());
     // A copy of the Origin holds nothing of the request itself in memory.
     let origin = request.origin.map(Box::from);

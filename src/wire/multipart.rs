@@ -8,8 +8,15 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// The head of the next part. No Content-Length: it helps no engine, and the next part's isn't known yet.
 const PART_HEAD: &[u8] = b"--frame\r\nContent-Type: image/png\r\n\r\n";
 
+/// The same for a picture that a page's script may read. WebKit wants that said in each part's own head, or shows nothing
+/// (WebKitGTK 2.50, `crossorigin=anonymous`).
+const READABLE_PART_HEAD: &[u8] =
+    b"--frame\r\nContent-Type: image/png\r\nAccess-Control-Allow-Origin: *\r\n\r\n";
+
 /// How many bytes of a frame follow its picture.
 pub const TAIL: usize = b"\r\n".len() + PART_HEAD.len();
+
+const READABLE_TAIL: usize = b"\r\n".len() + READABLE_PART_HEAD.len();
 
 /// Ends the last part, so that WebKit keeps its picture.
 const END: &[u8] = b"\r\n--frame--\r\n";
@@ -34,7 +41,8 @@ pub(super) const OPENING: &[u8] = b"HTTP/1.1 200 OK\r\n\
     ............................................................................................................\
     ............................................................................................................\
     ............................................................................................................\
-    ............................................................\r\n\r\n";
+    ............................\r\n\
+    Access-Control-Allow-Origin: *\r\n\r\n";
 
 /// Where the response's head ends in [`OPENING`], in bytes.
 const HEAD_END: usize = head_end(OPENING);
@@ -55,6 +63,17 @@ pub fn head() -> Bytes {
 /// A frame: the PNG file, the delimiter, and the next part's head.
 pub fn frame(png: &[u8]) -> Bytes {
     join(png, &[b"\r\n", PART_HEAD])
+}
+
+/// The same frame for pages whose scripts may read the picture.
+pub fn readable(frame: &[u8]) -> Bytes {
+    join(&frame[..frame.len().saturating_sub(TAIL)], &[b"\r\n", READABLE_PART_HEAD])
+}
+
+/// The last frame of a stream that has the picture of `frame`.
+pub fn closing_of(frame: &[u8]) -> Bytes {
+    let tail = if frame.ends_with(READABLE_PART_HEAD) { READABLE_TAIL } else { TAIL };
+    closing(&frame[..frame.len().saturating_sub(tail)])
 }
 
 /// The last frame of a stream: the PNG file and the closing delimiter.
@@ -79,6 +98,20 @@ mod tests {
     fn the_first_part_is_long_enough_for_webkit_to_sniff() {
         assert!(OPENING.len() - HEAD_END >= 512);
         assert!(head().ends_with(b"Connection: close\r\n\r\n"));
+    }
+
+    #[test]
+    fn each_part_of_a_readable_picture_says_so() {
+        let frame = readable(&frame(b"one"));
+        let stream = [&OPENING[HEAD_END..], &frame, &closing_of(&frame)].concat();
+        let text = String::from_utf8(stream).unwrap();
+        let parts: Vec<_> = text.split("--frame").collect();
+        assert!(
+            parts[1..3].iter().all(|part| part.contains("\r\nAccess-Control-Allow-Origin: *\r\n")),
+            "{text}"
+        );
+        assert!(parts[2].ends_with("\r\n\r\none\r\n") && parts[3] == "--\r\n", "{text}");
+        assert_eq!(closing_of(&super::frame(b"one")), closing(b"one"));
     }
 
     #[test]
