@@ -83,7 +83,7 @@ export interface OnlineCountEventMap extends Omit<HTMLElementEventMap, 'error'> 
 /**
  * `<online-count page="/posts/1">–</online-count>`
  *
- * Attributes: `page`, `site`, `show`, `count`, `peek`, `presence`, `top`, `name`, `session`, `counter`. The element itself sets
+ * Attributes: `page`, `site`, `show`, `count`, `peek`, `presence`, `top`, `name`, `session`, `hash`, `keys`, `counter`. The element itself sets
  * `live` while it has a connection.
  */
 export declare class OnlineCount extends HTMLElement {

@@ -18,7 +18,7 @@ if (!navigation) {
 }
 
 export class OnlineCount extends HTMLElement {
-  static observedAttributes = ['site', 'page', 'show', 'peek', 'presence', 'session', 'name'];
+  static observedAttributes = ['site', 'page', 'show', 'peek', 'presence', 'session', 'hash', 'keys', 'name'];
 
   #life = new AbortController(); // of the stream, or the wait for it
   #wait; // ms to the next try
@@ -174,7 +174,14 @@ export class OnlineCount extends HTMLElement {
   #url(kind) {
     const get = name => this.getAttribute(name);
     const page = get('page');
-    const path = page === null ? '' : new URL(page === 'auto' ? '' : page, location).pathname;
+    let path = '';
+    if (page !== null) {
+      const { pathname, hash, searchParams } = new URL(page === 'auto' ? location : page, location);
+      path = pathname;
+      if (get('hash') !== null && /^#!?\//.test(hash)) path += '%23' + hash.slice(1).replace('?', '%3F');
+      const keys = (get('keys') ?? '').split(' ').filter(key => searchParams.has(key));
+      if (keys[0]) path += '%3F' + keys.map(key => key + '=' + encodeURIComponent(searchParams.get(key))).join('&');
+    }
     const query = new URLSearchParams();
     for (const name of ['show', 'count', 'peek', 'top']) if (this.hasAttribute(name)) query.set(name, get(name) || 1);
     if (kind.endsWith('/') && get('session')) query.set('session', get('session'));

@@ -1,6 +1,7 @@
 //! The sites that may embed the counter: judges what a request says about its origin, and gives an [`Admission`] or a
 //! [`GateError`]. Pure.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 
@@ -19,6 +20,8 @@ mod server_name;
 pub struct Gate {
     allowed: Vec<Pattern>,
     names: Vec<ServerName>,
+    /// Sites whose pages are another site's.
+    aliases: HashMap<Site, Site>,
 }
 
 /// A request's own, unchecked words about where it comes from. A browser's scripts can't change any of them.
@@ -71,12 +74,22 @@ pub enum GateError {
 impl Gate {
     /// A gate that allows these sites; all sites if the list is empty.
     pub fn new(allowed: Vec<Pattern>) -> Self {
-        Self { allowed, names: Vec::new() }
+        Self { allowed, ..Self::default() }
     }
 
     /// The same gate of a server with these names, besides its addresses and loopback names.
     pub fn named(self, names: Vec<ServerName>) -> Self {
         Self { names, ..self }
+    }
+
+    /// The same gate, to which each key of `aliases` is its value: it is allowed where that is.
+    pub fn with_aliases(self, aliases: HashMap<Site, Site>) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// The site that `site` is, be it by an alias.
+    pub fn canonical(&self, site: &Site) -> Site {
+        self.aliases.get(site).unwrap_or(site).clone()
     }
 
     /// Admits a request to the count of its site.
@@ -101,9 +114,9 @@ impl Gate {
         }
         // Only such a page (`/embed`) may speak for a site that isn't its own.
         match claim.site {
-            None => Ok(Admission { site: embedding }),
+            None => Ok(Admission { site: self.canonical(&embedding) }),
             Some(name) => {
-                let site: Site = name.parse().map_err(GateError::BadSite)?;
+                let site = self.canonical(&name.parse().map_err(GateError::BadSite)?);
                 if site == embedding || self.allows(&site) {
                     Ok(Admission { site })
                 } else {
@@ -151,8 +164,13 @@ impl Gate {
     fn check(&self, embedder: Embedder) -> Result<Admission, GateError> {
         let is_allowed =
             self.allowed.is_empty() || self.allowed.iter().any(|pattern| pattern.includes(&embedder));
-        let site = embedder.site;
-        if is_allowed { Ok(Admission { site }) } else { Err(GateError::NotAllowed(site)) }
+        let site = self.canonical(&embedder.site);
+        let is_alias = site != embedder.site;
+        if is_allowed || is_alias && embedder.app.is_none() && self.allows(&site) {
+            Ok(Admission { site })
+        } else {
+            Err(GateError::NotAllowed(embedder.site))
+        }
     }
 }
 

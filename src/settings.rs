@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clap::Args;
 use ipnet::IpNet;
 use onlookers_picture::Label;
-use onlookers_rooms::{RoomName, Site};
+use onlookers_rooms::{PageError, PageRules, RoomName, Site};
 
 use crate::gate::{Gate, Pattern, ServerName};
 use crate::net::address::TrustedProxies;
@@ -66,16 +66,44 @@ pub(crate) struct Settings {
     pub(crate) proxies: TrustedProxies,
     server: Reloadable,
     sites: HashMap<Site, SiteSettings>,
+    /// Which addresses are the same page, on the sites that say so.
+    rules: HashMap<Site, PageRules>,
 }
 
 impl Settings {
     pub(crate) fn new(server: Reloadable, sites: HashMap<Site, SiteSettings>) -> Self {
-        let gate = Gate::new(server.allow.clone()).named(server.name.clone());
+        let aliases =
+            sites.iter().flat_map(|(site, own)| own.aliases().map(|alias| (alias.clone(), site.clone())));
+        let gate = Gate::new(server.allow.clone()).named(server.name.clone()).with_aliases(aliases.collect());
         let proxies = TrustedProxies::new(
             server.trust_proxy.clone(),
             server.client_address.clone().unwrap_or_default(),
         );
-        Self { gate, proxies, server, sites }
+        let rules = sites.iter().map(|(site, own)| (site.clone(), own.rules()));
+        let rules = rules.filter(|(_, rules)| *rules != PageRules::default()).collect();
+        Self { gate, proxies, server, sites, rules }
+    }
+
+    /// Which of a site's addresses are the same page.
+    pub(crate) fn page_rules(&self, site: &Site) -> &PageRules {
+        static NONE: PageRules =
+            PageRules { drop_slash: false, index: Vec::new(), keys: Vec::new(), hash_routes: false };
+        self.rules.get(site).unwrap_or(&NONE)
+    }
+
+    /// The room that a name stands for: of the site that has it as an alias, and by that site's rules for pages.
+    ///
+    /// # Errors
+    /// [`PageError`], if it has no page by these rules.
+    pub(crate) fn room(&self, name: RoomName) -> Result<RoomName, PageError> {
+        let site = self.gate.canonical(name.of_site());
+        match name.as_page() {
+            Some(page) => {
+                let page = self.page_rules(&site).apply(page)?;
+                Ok(RoomName::page(site, page))
+            }
+            None => Ok(RoomName::site(site)),
+        }
     }
 
     /// The networks whose visitors are not counted.

@@ -134,7 +134,22 @@ fn parse_sites(
         }
         parsed.insert(site, settings);
     }
+    check_aliases(&parsed)?;
     Ok(parsed)
+}
+
+/// A site has one name: an alias of two sites, or with a table of its own, would be in doubt.
+fn check_aliases(sites: &HashMap<Site, SiteSettings>) -> Result<(), AnyError> {
+    let mut seen = HashMap::new();
+    for (site, settings) in sites {
+        for alias in settings.aliases() {
+            let other = if sites.contains_key(alias) { Some(alias) } else { seen.insert(alias, site) };
+            if let Some(other) = other {
+                return Err(format!("{alias} is an alias of {site}, and belongs to {other} too").into());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn read_text(path: &Path) -> Result<String, AnyError> {
@@ -214,6 +229,17 @@ mod tests {
                 "write /posts/1 or /posts/*",
             ),
             ("label = ", "line 1", "label"),
+            (
+                "[sites.\"a.example\"]\naliases = [\"b.example\"]\n[sites.\"b.example\"]",
+                "b.example is an alias of a.example",
+                "too",
+            ),
+            ("[sites.\"a.example\"]\naliases = [\"a.example\"]", "an alias of a.example", "too"),
+            (
+                "[sites.\"a.example\"]\naliases = [\"c.example\"]\n[sites.\"b.example\"]\naliases = [\"C.example\"]",
+                "c.example is an alias of",
+                "too",
+            ),
         ] {
             let error = File::parse(text).unwrap_err().to_string();
             assert!(error.contains(line) && error.contains(word), "{text}: {error}");

@@ -1,7 +1,6 @@
 //! `/badge/example.com/posts/1.png`, `.svg`, `.json`: one complete picture, never counted.
 
 use onlookers_picture::{Style, StyleBuilder, Value};
-use onlookers_rooms::RoomName;
 
 use super::numbers::Numbers;
 use super::{Answer, App, Refusal, Request, grant, respond, still};
@@ -30,7 +29,7 @@ pub(super) fn shield(app: &App, request: &Request<'_>) -> Result<Answer, Refusal
 
 fn badge(app: &App, request: &Request<'_>, name: &str) -> Result<(Style, Value), Refusal> {
     let query = request.query()?;
-    let room: RoomName = name.parse()?;
+    let room = request.room_named(name)?;
     if !request.settings.shows(&room) {
         return Err(GateError::NotAllowed(room.of_site().clone()).into());
     }

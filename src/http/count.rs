@@ -28,7 +28,7 @@ pub(super) fn answer(app: &App, request: &Request<'_>) -> Result<Answer, Refusal
         return Err(Refusal::NotFound);
     };
     let query = request.query()?;
-    let room: RoomName = name.parse()?;
+    let room = request.room_named(name)?;
     if !request.settings.shows(&room) {
         return Err(GateError::NotAllowed(room.of_site().clone()).into());
     }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use onlookers_rooms::{Page, PageQuery, RoomName, Site, split_url};
+use onlookers_rooms::{PageQuery, RoomName, Site, path_of_url, split_url};
 use percent_encoding::percent_decode_str;
 
 use super::admission::check_script;
@@ -18,7 +18,8 @@ pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
         .map_err(|_| Refusal::Malformed("This is a WebSocket: open it by livecount's script."))?;
     let url =
         page_url(request).ok_or(Refusal::Malformed("The parameter l is missing: l= and the page's URL."))?;
-    let room = room(&url).ok_or(Refusal::Malformed("The parameter l is not the URL of a web page."))?;
+    let room =
+        room(request, &url).ok_or(Refusal::Malformed("The parameter l is not the URL of a web page."))?;
     if !has_origin_of(request, &url) {
         return Err(GateError::NotAllowed(room.of_site().clone()).into());
     }
@@ -32,8 +33,10 @@ fn page_url<'r>(request: &Request<'r>) -> Option<Cow<'r, [u8]>> {
     Some(percent_decode_str(url).into())
 }
 
-fn room(url: &[u8]) -> Option<RoomName> {
-    Some(RoomName::page(Site::of_url(url).ok()?, Page::of_url(url, PageQuery::Drop).ok()?))
+fn room(request: &Request<'_>, url: &[u8]) -> Option<RoomName> {
+    let site = request.settings.gate.canonical(&Site::of_url(url).ok()?);
+    let page = request.settings.page_rules(&site).page(path_of_url(url), PageQuery::Drop).ok()?;
+    Some(RoomName::page(site, page))
 }
 
 /// Whether the page that asks has the URL's scheme, host and port.

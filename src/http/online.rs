@@ -67,7 +67,9 @@ pub(super) fn still(app: &App, request: &Request<'_>) -> Result<Answer, Refusal>
 fn still_room(request: &Request<'_>) -> Result<Option<RoomName>, Refusal> {
     let (query, settings) = (request.query()?, &request.settings);
     let site = match &query.site {
-        Some(name) if !name.is_empty() => Some(name.parse().map_err(RoomNameError::Site)?),
+        Some(name) if !name.is_empty() => {
+            Some(settings.gate.canonical(&name.parse().map_err(RoomNameError::Site)?))
+        }
         _ if request.claim.referer.is_some() || request.claim.same_origin == Some(true) => {
             Some(embedding_site(request)?)
         }

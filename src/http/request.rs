@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Version};
-use onlookers_rooms::{Keys, Page, RoomName, RoomNameError, Site, Visitor, split_url};
+use onlookers_rooms::{Keys, RoomName, RoomNameError, Site, Visitor, path_of_url, split_url};
 
 use super::client;
 use super::query::{Query, QueryError};
@@ -100,7 +100,15 @@ impl<'r> Request<'r> {
     /// # Errors
     /// [`RoomNameError`], if it isn't a room's name.
     pub(super) fn room(&self) -> Result<RoomName, RoomNameError> {
-        self.rest().parse()
+        self.room_named(self.rest())
+    }
+
+    /// The room with this name.
+    ///
+    /// # Errors
+    /// [`RoomNameError`], if it isn't a room's name.
+    pub(super) fn room_named(&self, name: &str) -> Result<RoomName, RoomNameError> {
+        self.settings.room(name.parse()?).map_err(RoomNameError::Page)
     }
 
     /// The room of `site` that `page=` names; the whole site without it.
@@ -112,9 +120,10 @@ impl<'r> Request<'r> {
         let page = match query.page.as_deref() {
             None => return Ok(RoomName::site(site)),
             Some(AUTO) if self.hides_page() => return Ok(RoomName::site(site)),
-            Some(AUTO) => Page::of_url(self.claim.referer.unwrap_or_default(), query.page_query),
-            Some(path) => Page::new(path, query.page_query),
+            Some(AUTO) => path_of_url(self.claim.referer.unwrap_or_default()),
+            Some(path) => path,
         };
+        let page = self.settings.page_rules(&site).page(page, query.page_query);
         page.map(|page| RoomName::page(site, page)).map_err(|why| QueryError::new("page", why))
     }
 

@@ -63,9 +63,13 @@ pub(super) fn list(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
 
 /// `site=`, or the site of the page that asks.
 fn listed_site(request: &Request<'_>) -> Result<Site, QueryError> {
+    let gate = &request.settings.gate;
     match &request.query()?.site {
-        Some(name) => name.parse().map_err(|why| QueryError::new("site", why)),
-        None => (request.claim.embedding_site().ok().flatten())
+        Some(name) => {
+            let site = name.parse().map_err(|why| QueryError::new("site", why))?;
+            Ok(gate.canonical(&site))
+        }
+        None => (request.claim.embedding_site().ok().flatten().map(|site| gate.canonical(&site)))
             .ok_or_else(|| QueryError::new("site", "missing; write site=example.com")),
     }
 }

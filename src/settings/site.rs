@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::de::{self, Deserialize, Deserializer};
 
 use onlookers_picture::Label;
-use onlookers_rooms::{Page, PageError, PageQuery};
+use onlookers_rooms::{Page, PageError, PageQuery, PageRules, Site};
 
 /// The settings of one site.
 #[derive(serde::Deserialize, Clone, Debug, Default)]
@@ -24,6 +24,30 @@ pub struct SiteSettings {
     pub(super) presence: Option<bool>,
     /// Whether its pages receive each other's messages, instead of the server's setting.
     pub(super) messages: Option<bool>,
+    /// Other sites whose pages are this site's.
+    #[serde(default)]
+    aliases: Vec<Text<Site>>,
+    #[serde(default)]
+    drop_slash: bool,
+    #[serde(default)]
+    index: Vec<String>,
+    #[serde(default)]
+    page_keys: Vec<String>,
+    #[serde(default)]
+    hash_routes: bool,
+}
+
+impl SiteSettings {
+    /// Other sites whose pages are this site's.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = &Site> {
+        self.aliases.iter().map(|Text(site)| site)
+    }
+
+    /// Which of its addresses are the same page.
+    pub(super) fn rules(&self) -> PageRules {
+        let Self { drop_slash, hash_routes, .. } = *self;
+        PageRules { drop_slash, hash_routes, index: self.index.clone(), keys: self.page_keys.clone() }
+    }
 }
 
 /// The clients that may see something.

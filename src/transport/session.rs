@@ -80,23 +80,23 @@ impl Session {
     pub(super) fn on_message(&mut self, message: ClientMessage, app: &App) -> Result<Action, ClientError> {
         match message {
             ClientMessage::Join { room } => return self.join(&room, app),
-            ClientMessage::Leave { room } => return self.leave(&room).map(Action::Leave),
+            ClientMessage::Leave { room } => return self.leave(&room, app).map(Action::Leave),
             ClientMessage::Session { id } => self.identify(id.as_ref().map(SessionId::as_str), app),
             ClientMessage::Presence { position, name, room } => {
                 if !app.settings().presence(&self.site) {
                     return Err(ClientError::NotEnabled("presence is off for this site"));
                 }
-                self.move_reader(room.as_deref(), position, name)?;
+                self.move_reader(room.as_deref(), position, name, app)?;
             }
             ClientMessage::Message { data, room } => {
                 if !app.settings().messages(&self.site) {
                     return Err(ClientError::NotEnabled("messages are off for this site"));
                 }
-                self.post(room.as_deref(), &data)?;
+                self.post(room.as_deref(), &data, app)?;
             }
             ClientMessage::Ping => return Ok(Action::Pong),
             ClientMessage::Increment | ClientMessage::Decrement => {
-                let room = &self.named_room(None)?.membership.group().room;
+                let room = &self.named_room(None, app)?.membership.group().room;
                 return Ok(Action::Count(Arc::clone(room)));
             }
         }
@@ -104,7 +104,7 @@ impl Session {
     }
 
     fn join(&mut self, name: &str, app: &App) -> Result<Action, ClientError> {
-        let name = self.parse_name(name)?;
+        let name = self.parse_name(name, app)?;
         if *name.of_site() != self.site || !app.settings().counts(&name) {
             return Err(ClientError::NotAllowed);
         }
@@ -121,8 +121,8 @@ impl Session {
         Ok(Action::Enter(joined.with_place(place)))
     }
 
-    fn leave(&mut self, name: &str) -> Result<JoinedRoom, ClientError> {
-        let slot = self.find(&self.parse_name(name)?);
+    fn leave(&mut self, name: &str, app: &App) -> Result<JoinedRoom, ClientError> {
+        let slot = self.find(&self.parse_name(name, app)?);
         slot.and_then(|slot| self.rooms[slot].take()).ok_or(ClientError::NotThere)
     }
 
@@ -147,9 +147,10 @@ impl Session {
         room: Option<&str>,
         position: Position,
         name: Option<ReaderName>,
+        app: &App,
     ) -> Result<(), ClientError> {
         let id = self.id;
-        let JoinedRoom { reader, membership, .. } = self.named_room(room)?;
+        let JoinedRoom { reader, membership, .. } = self.named_room(room, app)?;
         membership.guard().ok_or(ClientError::OnlyLooking)?;
         let group = membership.group();
         let start = || Box::new(ReaderGuard::new(Arc::clone(&group.room), id));
@@ -158,9 +159,9 @@ impl Session {
         Ok(())
     }
 
-    fn post(&mut self, room: Option<&str>, data: &Data) -> Result<(), ClientError> {
+    fn post(&mut self, room: Option<&str>, data: &Data, app: &App) -> Result<(), ClientError> {
         let id = self.id;
-        feeds::post(self.named_room(room)?.membership.group(), id, data)
+        feeds::post(self.named_room(room, app)?.membership.group(), id, data)
     }
 
     /// The slot for one room more.
@@ -197,18 +198,19 @@ impl Session {
     }
 
     /// The room with that name, or the first one if no name is given.
-    fn named_room(&mut self, name: Option<&str>) -> Result<&mut JoinedRoom, ClientError> {
+    fn named_room(&mut self, name: Option<&str>, app: &App) -> Result<&mut JoinedRoom, ClientError> {
         let slot = match name {
-            Some(name) => self.find(&self.parse_name(name)?),
+            Some(name) => self.find(&self.parse_name(name, app)?),
             None => Some(0),
         };
         slot.and_then(|slot| self.rooms.get_mut(slot)?.as_mut()).ok_or(ClientError::NotThere)
     }
 
     /// `example.com/posts/1`, or the page alone: `/posts/1`.
-    fn parse_name(&self, name: &str) -> Result<RoomName, ClientError> {
+    fn parse_name(&self, name: &str, app: &App) -> Result<RoomName, ClientError> {
         let whole = if name.starts_with('/') { &format!("{}{name}", self.site) } else { name };
-        whole.parse().map_err(|_| ClientError::BadRoom)
+        let name = whole.parse().map_err(|_| ClientError::BadRoom)?;
+        app.settings().room(name).map_err(|_| ClientError::BadRoom)
     }
 
     fn find(&self, name: &RoomName) -> Option<usize> {

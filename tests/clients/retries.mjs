@@ -155,6 +155,11 @@ for (const [attributes, url] of [
   [{ page: '2', show: 'site', count: 'visitors' }, 'events/example.com/posts/2?show=site&count=visitors'],
   [{ session: 'a&b', page: '/' }, 'events/example.com/?session=a%26b'],
   [{ session: '' }, 'events/example.com?'],
+  [{ page: 'auto', keys: 'id x', hash: '' }, 'events/example.com/posts/1%3Fx=?'],
+  [{ page: '/show?utm=1&q=a%26b&id=7', keys: 'id q' }, 'events/example.com/show%3Fid=7&q=a%26b?'],
+  [{ page: '/app/#/posts/2?x', hash: '' }, 'events/example.com/app/%23/posts/2%3Fx?'],
+  [{ page: '/app#!/posts/2', hash: '' }, 'events/example.com/app%23!/posts/2?'],
+  [{ page: '/app#top', hash: '' }, 'events/example.com/app?'],
   [{ site: '[::1]:8080' }, 'events/[::1]:8080?'],
   [{ counter: 'https://count.example/below/' }, 'https://count.example/below/events/example.com?'],
 ]) {

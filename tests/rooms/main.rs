@@ -14,4 +14,5 @@ mod pages;
 mod paths;
 mod presence;
 mod reading;
+mod same_pages;
 mod server_names;

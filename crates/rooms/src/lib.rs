@@ -48,8 +48,8 @@ mod visitor_counts;
 pub use guard::CountGuard;
 pub use limits::{LimitReached, Limits};
 pub use name::{
-    NameError, Page, PageError, PageQuery, ReaderName, RoomName, RoomNameError, Site, SiteError,
-    canonical_host, split_port, split_url,
+    NameError, Page, PageError, PageQuery, PageRules, ReaderName, RoomName, RoomNameError, Site, SiteError,
+    canonical_host, path_of_url, split_port, split_url,
 };
 pub use observers::{EntryObserver, Observer};
 pub use position::{Position, PositionError};

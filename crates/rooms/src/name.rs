@@ -5,12 +5,14 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-pub use page::{Page, PageError, PageQuery};
+pub use page::{Page, PageError, PageQuery, path_of_url};
 pub use reader::{NameError, ReaderName};
+pub use rules::PageRules;
 pub use site::{Site, SiteError, canonical_host, split_port, split_url};
 
 mod page;
 mod reader;
+mod rules;
 mod site;
 
 /// The name of a room: a page of a site, or the whole site.

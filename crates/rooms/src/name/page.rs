@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
+use super::rules::PageRules;
+
 /// The longest path of a page, in octets: percent-encoded ones are one each.
 const MAX_OCTETS: usize = 2048;
 
@@ -43,12 +45,22 @@ impl Page {
     /// # Errors
     /// [`PageError`] if it names no page.
     pub fn new(path: &(impl AsRef<[u8]> + ?Sized), query: PageQuery) -> Result<Self, PageError> {
-        let (path, _fragment) = split_at(path.as_ref(), b'#');
+        Self::by(path.as_ref(), query, &PageRules::default())
+    }
+
+    /// The same by a site's own rules.
+    pub(super) fn by(path: &[u8], query: PageQuery, rules: &PageRules) -> Result<Self, PageError> {
+        let (path, fragment) = split_at(path, b'#');
         let (path, rest) = split_at(path, b'?');
         let mut name = resolve_dots(&respell(path, PATH_MARKS)?);
-        if let (PageQuery::Keep, Some(rest)) = (query, rest) {
+        if let Some(route) = rules.route(fragment) {
+            name.push_str("%23");
+            name.push_str(&respell(route, PATH_MARKS)?);
+        }
+        let mut name = rules.path(&name);
+        if let Some(kept) = rest.map(|rest| rules.query(rest, query)).transpose()?.flatten() {
             name.push('?');
-            name.push_str(&respell(rest, QUERY_MARKS)?);
+            name.push_str(&kept);
         }
         if octets(&name) > MAX_OCTETS { Err(PageError::TooLong) } else { Ok(Self(shorten(name).into())) }
     }
@@ -58,11 +70,7 @@ impl Page {
     /// # Errors
     /// [`PageError`] as for [`Page::new`].
     pub fn of_url(url: &(impl AsRef<[u8]> + ?Sized), query: PageQuery) -> Result<Self, PageError> {
-        let url = url.as_ref();
-        let authority = url.windows(3).position(|mark| mark == b"://").map_or(0, |at| at + 3);
-        let rest = &url[authority..];
-        let path = rest.iter().position(|byte| b"/?#".contains(byte)).map_or(&b""[..], |at| &rest[at..]);
-        Self::new(path, query)
+        Self::new(path_of_url(url.as_ref()), query)
     }
 
     /// The name, from its slash on.
@@ -82,6 +90,18 @@ const PATH_MARKS: &[u8] = b"/!$&'()*+,;=:@";
 
 /// And in a query (section 3.4).
 const QUERY_MARKS: &[u8] = b"/?!$&'()*+,;=:@";
+
+/// A URL without its scheme, host and port.
+pub fn path_of_url(url: &[u8]) -> &[u8] {
+    let authority = url.windows(3).position(|mark| mark == b"://").map_or(0, |at| at + 3);
+    let rest = &url[authority..];
+    rest.iter().position(|byte| b"/?#".contains(byte)).map_or(&b""[..], |at| &rest[at..])
+}
+
+/// A query, or a part of one, in the one spelling that names have.
+pub(super) fn respell_query(query: &[u8]) -> Result<String, PageError> {
+    respell(query, QUERY_MARKS)
+}
 
 /// What is before the first `mark`, and what is after it.
 fn split_at(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
