@@ -1,11 +1,14 @@
 //! The three engines: how each is started, and what is known of each.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use thirtyfour::Capabilities;
+
+use crate::Outcome;
 
 /// How soon a new number is painted, and a leaver uncounted.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
@@ -32,6 +35,29 @@ const CHROMIUM_ARGS: [&str; 10] = [
     // As a reader's, without the word Headless.
     "--user-agent=Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36",
 ];
+
+/// A Chromium of its own with one page, to which no driver is attached.
+pub(crate) struct Undriven {
+    browser: Child,
+    _profile: TempDir,
+}
+
+impl Undriven {
+    pub(crate) fn open(url: &str) -> Outcome<Self> {
+        let profile = tempfile::tempdir()?;
+        let mut command = Command::new("chromium");
+        command.args(CHROMIUM_ARGS).arg(format!("--user-data-dir={}", profile.path().display())).arg(url);
+        let browser = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        Ok(Self { browser, _profile: profile })
+    }
+}
+
+impl Drop for Undriven {
+    fn drop(&mut self) {
+        let _ = self.browser.kill();
+        let _ = self.browser.wait();
+    }
+}
 
 impl Engine {
     /// The program that drives the engine, told to listen on `port` of loopback.

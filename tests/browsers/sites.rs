@@ -1,13 +1,14 @@
 //! Another site than the counter's: pages that embed the picture, and one that doesn't.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::Outcome;
@@ -28,17 +29,34 @@ const CANVAS: &str =
 const NO_CONNECTION: &str = "connect-src 'none'";
 const FRAME: &str = r#"<iframe src="COUNTER/embed" width="200" height="30" style="border:0"></iframe>"#;
 
-/// Has the page with the tag prerendered, and says when it has loaded in advance.
+/// Has the page with the picture prerendered, and goes there as soon as it is told to.
 const PRERENDER: &str = r#"<script type="speculationrules">
-{"prerender": [{"source": "list", "urls": ["/1"], "eagerness": "immediate"}]}
+{"prerender": [{"source": "list", "urls": ["/prerendered"], "eagerness": "immediate"}]}
 </script>
-<a id="next" href="/1">next</a>"#;
-const SAY_LOADED: &str = "<script>if (document.prerendering) onload = () => fetch('/loaded')</script>";
+<a id="next" href="/prerendered">next</a>
+<script>fetch('/go').then(() => document.getElementById('next').click())</script>"#;
+/// That page, without the second line of the tag: Chromium prerenders no page with an `<embed>`. It says when it has loaded in
+/// advance, and when it is shown after that.
+const PRERENDERED: &str = r#"<img loading="lazy" src="COUNTER/online.png" width="200" height="30" alt="Users online">
+<script>
+if (document.prerendering) onload = () => fetch('/loaded');
+document.onprerenderingchange = () => fetch('/shown');
+</script>"#;
+
+/// What pages that are prerendered have said, and are told.
+#[derive(Default)]
+struct Prerendering {
+    /// How many have loaded before they were shown.
+    loaded: watch::Sender<usize>,
+    /// How many of these have been shown.
+    shown: watch::Sender<usize>,
+    /// Lets one page go to the one that is prerendered.
+    go: Notify,
+}
 
 pub(crate) struct Site {
     address: SocketAddr,
-    /// How many pages have loaded before they were shown.
-    prerendered: watch::Receiver<usize>,
+    prerendering: Arc<Prerendering>,
     serving: JoinHandle<Outcome>,
 }
 
@@ -47,7 +65,7 @@ impl Site {
     /// - `/visitors/1`, …: pages with the first line of it, for the visitors, each with a link to the next;
     /// - `/framed`: a page with the frame;
     /// - `/canvas`: a page with the picture, whose script may read it;
-    /// - `/prerender`: a page that has `/1` prerendered, and a link to it;
+    /// - `/prerender`: a page that has one with the picture prerendered, and goes there when [`Site::show_prerendered`] says so;
     /// - `/element`: a page with the element, `/forbidden`: one on which that can't connect;
     /// - `/read`: a long page with the tag, and a mark at each tenth (`#at0`, `#at10`, … `#at100`);
     /// - any other: no picture.
@@ -55,14 +73,15 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let counter = counter.url("");
-        let (loaded, prerendered) = watch::channel(0);
+        let prerendering = Arc::new(Prerendering::default());
+        let pages = Arc::clone(&prerendering);
         let serving = tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await?;
-                tokio::spawn(serve(socket, counter.clone(), loaded.clone()));
+                tokio::spawn(serve(socket, counter.clone(), Arc::clone(&pages)));
             }
         });
-        Ok(Self { address, prerendered, serving })
+        Ok(Self { address, prerendering, serving })
     }
 
     /// The counter is at 127.0.0.1: by this name the pages are another site's.
@@ -71,9 +90,19 @@ impl Site {
     }
 
     /// Waits until that many pages have loaded before they were shown.
-    pub(crate) async fn has_prerendered(&mut self, pages: usize) -> Outcome {
-        let loaded = tokio::time::timeout(PATIENCE, self.prerendered.wait_for(|loaded| *loaded == pages));
-        loaded.await.map_err(|_| format!("{pages} pages were not prerendered"))??;
+    pub(crate) async fn has_prerendered(&self, pages: usize) -> Outcome {
+        let mut loaded = self.prerendering.loaded.subscribe();
+        let loaded = tokio::time::timeout(PATIENCE, loaded.wait_for(|loaded| *loaded == pages)).await;
+        loaded.map_err(|_| format!("{pages} pages were not prerendered"))??;
+        Ok(())
+    }
+
+    /// Has one of these pages shown, and waits until it says that it was prerendered.
+    pub(crate) async fn show_prerendered(&self) -> Outcome {
+        self.prerendering.go.notify_one();
+        let mut shown = self.prerendering.shown.subscribe();
+        let shown = tokio::time::timeout(PATIENCE, shown.wait_for(|shown| *shown == 1)).await;
+        shown.map_err(|_| "no page was shown that had been prerendered")??;
         Ok(())
     }
 }
@@ -84,17 +113,18 @@ impl Drop for Site {
     }
 }
 
-async fn serve(socket: TcpStream, counter: String, loaded: watch::Sender<usize>) {
-    let answer = |request: Request<Incoming>| {
+async fn serve(socket: TcpStream, counter: String, prerendering: Arc<Prerendering>) {
+    let answer = async |request: Request<Incoming>| {
         let path = request.uri().path();
         let mut response = Response::builder().header("Content-Type", "text/html; charset=utf-8");
-        if path == "/loaded" {
-            loaded.send_modify(|loaded| *loaded += 1);
+        match path {
+            "/loaded" => prerendering.loaded.send_modify(|loaded| *loaded += 1),
+            "/shown" => prerendering.shown.send_modify(|shown| *shown += 1),
+            "/go" => prerendering.go.notified().await,
+            "/forbidden" => response = response.header("Content-Security-Policy", NO_CONNECTION),
+            _ => {}
         }
-        if path == "/forbidden" {
-            response = response.header("Content-Security-Policy", NO_CONNECTION);
-        }
-        std::future::ready(response.body(page(path).replace("COUNTER", &counter)))
+        response.body(page(path).replace("COUNTER", &counter))
     };
     // A browser that hangs up is no matter.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -107,11 +137,12 @@ fn page(path: &str) -> String {
         "framed" => FRAME.to_owned(),
         "canvas" => CANVAS.to_owned(),
         "prerender" => PRERENDER.to_owned(),
+        "prerendered" => PRERENDERED.to_owned(),
         "element" | "forbidden" => ELEMENT.to_owned(),
         "read" => TAG.replace("online.png", "online.png?page=/read") + marks().as_str(),
         name => match name.strip_prefix("visitors/") {
             Some(number) => numbered(&VISITORS.replace("PAGE", path), "/visitors/", number),
-            None => numbered(&format!("{TAG}{SAY_LOADED}"), "/", name),
+            None => numbered(TAG, "/", name),
         },
     };
     format!(
