@@ -53,6 +53,7 @@ in_every_engine! {
         a_reload_counts_once;
     ending: the_last_picture_stays;
     reading: a_strip_follows_a_scrolling_reader;
+    rooms: each_page_is_in_its_room;
     limits: six_pages_to_a_browser, a_tab_opened_in_the_background;
     scripts: two_windows_see_each_other_come_and_go, a_link_away_and_back_through_the_cache, an_outage_heals,
         the_picture_where_events_are_forbidden, an_element_that_moves, an_application_of_one_page,

@@ -5,4 +5,5 @@ pub(crate) mod ending;
 pub(crate) mod leaving;
 pub(crate) mod limits;
 pub(crate) mod reading;
+pub(crate) mod rooms;
 pub(crate) mod scripts;

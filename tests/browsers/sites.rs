@@ -27,6 +27,10 @@ const CANVAS: &str =
     r#"<img loading="lazy" crossorigin="anonymous" src="COUNTER/online.png" width="200" height="30" alt="">"#;
 /// Pictures and scripts are allowed, but no connection of a script's.
 const NO_CONNECTION: &str = "connect-src 'none'";
+/// For a page that says its path only in the Referer, and one that says only its origin, as browsers do by themselves.
+const TOLD: &str = r#"<img loading="lazy" src="COUNTER/online.png?page=auto" referrerpolicy="no-referrer-when-downgrade" width="200" height="30" alt="Users online">"#;
+const BARE: &str =
+    r#"<img loading="lazy" src="COUNTER/online.png?page=auto" width="200" height="30" alt="Users online">"#;
 const FRAME: &str = r#"<iframe src="COUNTER/embed" width="200" height="30" style="border:0"></iframe>"#;
 
 /// Has the page with the picture prerendered, and goes there as soon as it is told to.
@@ -64,6 +68,7 @@ impl Site {
     /// - `/1`, `/2`, …: pages with the tag, each with a link to the next (`#next`) and to elsewhere (`#away`);
     /// - `/visitors/1`, …: pages with the first line of it, for the visitors, each with a link to the next;
     /// - `/framed`: a page with the frame;
+    /// - `/auto/told`, `/auto/bare`: pages with `page=auto`, with and without a policy for the Referer;
     /// - `/canvas`: a page with the picture, whose script may read it;
     /// - `/prerender`: a page that has one with the picture prerendered, and goes there when [`Site::show_prerendered`] says so;
     /// - `/element`: a page with the element, `/forbidden`: one on which that can't connect;
@@ -135,6 +140,8 @@ async fn serve(socket: TcpStream, counter: String, prerendering: Arc<Prerenderin
 fn page(path: &str) -> String {
     let picture = match path.trim_start_matches('/') {
         "framed" => FRAME.to_owned(),
+        "auto/told" => TOLD.to_owned(),
+        "auto/bare" => BARE.to_owned(),
         "canvas" => CANVAS.to_owned(),
         "prerender" => PRERENDER.to_owned(),
         "prerendered" => PRERENDERED.to_owned(),
