@@ -16,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -123,7 +124,8 @@ async fn exchange<S: Stream, T: Send + 'static>(
     let progress = Arc::new(Progress::default());
     let service = service_fn(|request| {
         progress.request_came();
-        Reply { answer: Some(answer(request, permit)), slot: Arc::clone(&slot) }
+        let is_last = request.headers().contains_key(UPGRADE);
+        Reply { answer: Some(answer(request, permit)), slot: Arc::clone(&slot), is_last }
     });
     let watched = Watched::new(head, stream, Arc::clone(&progress));
     let mut connection = builder().serve_connection(watched, service);
@@ -201,6 +203,9 @@ enum Slot<T> {
 struct Reply<T> {
     answer: Option<Answer<T>>,
     slot: Arc<Mutex<Slot<T>>>,
+    /// The connection ends with the response. A proxy may have made a tunnel of it, for an upgrade: it would pass further
+    /// requests on as the client wrote them, with any address in them.
+    is_last: bool,
 }
 
 impl<T> Future for Reply<T> {
@@ -217,8 +222,11 @@ impl<T> Future for Reply<T> {
         let answer = self.answer.take();
         let mut slot = self.slot.lock();
         match answer {
-            Some(Answer::Respond(response)) => {
+            Some(Answer::Respond(mut response)) => {
                 *slot = Slot::Empty;
+                if self.is_last {
+                    response.headers_mut().append(CONNECTION, HeaderValue::from_static("close"));
+                }
                 return Poll::Ready(Ok(response));
             }
             Some(taken) => *slot = Slot::Taken(taken),

@@ -41,6 +41,22 @@ fn a_head_may_come_in_pieces() {
     }
 }
 
+/// A proxy that has made a tunnel for an upgrade passes the rest on unread: the client would be its own proxy.
+#[test]
+fn a_request_to_upgrade_is_the_last_of_its_connection() {
+    let server = TestServer::quiet(&["--allow", "example.com"]);
+    for path in ["/online.png", "/ws/example.com", "/count/example.com.json", "/ws/other.example", "/nowhere"]
+    {
+        let mut client = Client::connect(server.address);
+        let upgrade = ["Referer: https://example.com/", "Connection: Upgrade", "Upgrade: websocket"];
+        client.send(request(&format!("GET {path} HTTP/1.1"), &upgrade));
+        let status = client.response().status;
+        assert!([200, 302, 400, 403, 404, 426].contains(&status), "{path}: {status}");
+        client.send_anyhow(view_of("example.com"));
+        assert_eq!(client.read_to_end().0, b"", "{path}");
+    }
+}
+
 /// The takeover happens between two requests; the start of a head that arrived with the previous one must not be lost.
 #[test]
 fn a_head_may_arrive_partly_with_the_request_before_it() {
