@@ -5,5 +5,29 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+/// A module with a test for each proxy, in a network of its own, that calls the function of the same name.
+macro_rules! for_each_proxy {
+    ($property:ident) => {
+        for_each_proxy!($property: nginx Nginx, caddy Caddy, haproxy Haproxy, apache Apache, varnish Varnish, lighttpd Lighttpd);
+    };
+    ($property:ident: $($proxy:ident $kind:ident),*) => {
+        mod $property {
+            $(
+                #[test]
+                fn $proxy() {
+                    let test = concat!(module_path!(), "::", stringify!($proxy)).split_once("::").unwrap().1;
+                    let kind = crate::files::Kind::$kind;
+                    crate::network::in_network_of_its_own(test, || super::$property(kind));
+                }
+            )*
+        }
+    };
+}
+
+mod each;
+mod files;
+mod idle;
+mod link;
+mod network;
 mod nginx;
 mod ports;

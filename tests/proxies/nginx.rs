@@ -37,25 +37,9 @@ impl Nginx {
 
     /// With its files in that folder, these lines about where it listens, and this block for the server.
     pub(crate) fn start(folder: tempfile::TempDir, listen: &str, location: &str) -> Self {
-        let path = folder.path().display();
-        let config = format!(
-            "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\n\
-             events {{}}\n\
-             http {{\n\
-               access_log off; proxy_temp_path {path}/p; client_body_temp_path {path}/b; fastcgi_temp_path {path}/f;\n\
-               uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;\n\
-               server {{ {listen} location / {{ {location} }} }}\n\
-             }}\n"
-        );
-        std::fs::write(folder.path().join("conf"), config).unwrap();
-        let nginx =
-            ["/usr/sbin/nginx", "nginx"].into_iter().find(|name| Path::new(name).exists()).unwrap_or("nginx");
-        let child = Command::new(nginx)
-            .args(["-e", "stderr", "-c"])
-            .arg(folder.path().join("conf"))
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("nginx has to be installed for this test");
+        let servers = format!("server {{ {listen} location / {{ {location} }} }}");
+        let child =
+            command(folder.path(), &servers).spawn().expect("nginx has to be installed for this test");
         Self { child, folder }
     }
 
@@ -79,6 +63,26 @@ impl Drop for Nginx {
     }
 }
 
+/// Runs nginx with its files in that folder and these servers.
+pub(crate) fn command(folder: &Path, servers: &str) -> Command {
+    let path = folder.display();
+    let config = format!(
+        "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\n\
+         events {{}}\n\
+         http {{\n\
+           access_log off; proxy_temp_path {path}/p; client_body_temp_path {path}/b; fastcgi_temp_path {path}/f;\n\
+           uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;\n\
+           {servers}\n\
+         }}\n"
+    );
+    std::fs::write(folder.join("conf"), config).unwrap();
+    let nginx =
+        ["/usr/sbin/nginx", "nginx"].into_iter().find(|name| Path::new(name).exists()).unwrap_or("nginx");
+    let mut command = Command::new(nginx);
+    command.args(["-e", "stderr", "-c"]).arg(folder.join("conf")).stdout(Stdio::null());
+    command
+}
+
 /// The lines for nginx on a page of the documents.
 pub(crate) fn block(page: &str) -> String {
     let block = page.split_once("location / {").expect("a block for nginx").1;
@@ -99,6 +103,7 @@ pub(crate) fn read_until(socket: &mut impl Read, wanted: &[u8]) {
 #[test]
 fn the_readme_and_the_book_have_the_same_lines_for_nginx() {
     assert_eq!(block(README), block(include_str!("../../docs/behind-a-proxy.md")));
+    assert_eq!(block(README), block(include_str!("../../docs/proxies/nginx.conf")), "the file to copy");
 }
 
 #[test]

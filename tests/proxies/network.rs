@@ -1,0 +1,50 @@
+//! A network of a test's own, where every port is free.
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+
+/// Two addresses of that network's loopback. A connection to one of them comes from it, too.
+pub(crate) const VISITORS: [Ipv4Addr; 2] = [Ipv4Addr::new(203, 0, 113, 1), Ipv4Addr::new(203, 0, 113, 2)];
+
+/// Set in the process that has such a network.
+const INSIDE: &str = "TEST_HAS_A_NETWORK_OF_ITS_OWN";
+
+/// Runs `body` in a network of its own: in another process, which runs the test of this name again.
+pub(crate) fn in_network_of_its_own(test: &str, body: impl FnOnce()) {
+    if std::env::var_os(INSIDE).is_some() {
+        run("ip", "link set lo up");
+        for visitor in VISITORS {
+            run("ip", &format!("addr add {visitor}/32 dev lo"));
+        }
+        return body();
+    }
+    let inside = Command::new("unshare")
+        .arg("--net")
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .expect("this test needs the program unshare (Debian and Ubuntu: util-linux)");
+    let (said, log) = (String::from_utf8_lossy(&inside.stdout), String::from_utf8_lossy(&inside.stderr));
+    print!("{said}");
+    assert!(inside.status.success(), "in a network of its own, which root may make:\n{said}\n{log}");
+    assert!(said.contains("1 passed"), "there is no test {test}: {said}");
+}
+
+/// A folder with a certificate for count.example, under the names that the files for proxies use.
+pub(crate) fn certificate() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    let files = format!("-keyout {path}/privkey.pem -out {path}/fullchain.pem");
+    run("openssl", &format!("req -x509 -nodes -days 2 -subj /CN=count.example -newkey rsa:2048 {files}"));
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let combined = [read("fullchain.pem"), read("privkey.pem")].concat();
+    std::fs::write(folder.path().join("combined.pem"), combined).unwrap();
+    folder
+}
+
+fn run(program: &str, words: &str) {
+    let run = Command::new(program).args(words.split(' ')).output();
+    let run = run.unwrap_or_else(|error| panic!("this test needs the program {program}: {error}"));
+    assert!(run.status.success(), "{program} {words}: {}", String::from_utf8_lossy(&run.stderr));
+}
