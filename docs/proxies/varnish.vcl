@@ -31,3 +31,8 @@ sub vcl_pipe {
         set bereq.http.Connection = "Upgrade";
     }
 }
+
+# Varnish leaves it to the kernel when to give up a reader whose network has gone: after 15 minutes and more. On this host,
+# for 30 s (it holds for all connections, so it belongs into /etc/sysctl.d):
+#
+#     net.ipv4.tcp_retries2 = 6

@@ -31,3 +31,4 @@ mod link;
 mod network;
 mod nginx;
 mod ports;
+mod vanish;
