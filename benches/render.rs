@@ -64,7 +64,39 @@ fn time_of_largest(criterion: &mut Criterion) {
         group
             .bench_function(BenchmarkId::from_parameter(name), |b| b.iter(|| render(&style, LARGE).encode()));
     }
+    for look in ["plain", "flat", "plastic", "for-the-badge", "social"] {
+        let themes = themes_of_many_scripts();
+        let mut labels = (0..).map(|turn| label_of_many_scripts(turn % Label::MAX_CHARS));
+        group.bench_function(BenchmarkId::new("many scripts", look), |b| {
+            b.iter(|| {
+                let mut builder = StyleBuilder::default();
+                let label = labels.next().expect("there is always another");
+                for (name, value) in [("style", look), ("label", &label), ("scale", "4"), ("peak", "1")] {
+                    assert_eq!(builder.take(name, value), Ok(true));
+                }
+                let style = builder.build(&themes).expect("it is a style of the program's own");
+                Layers::new(&style, LARGE).render(LARGE).encode()
+            })
+        });
+    }
     group.finish();
+}
+
+/// One font for each of several scripts.
+fn themes_of_many_scripts() -> Themes {
+    let mut themes = Themes::default();
+    for name in ["arabic.ttf", "cjk.ttc", "devanagari.ttf", "emoji.ttf", "hebrew.ttf", "thai.ttf"] {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/picture/tests/pictures/fonts");
+        let file = std::fs::read(format!("{folder}/{name}")).expect("a font for tests");
+        themes.add_font(&name[..3], file).expect("it is a font");
+    }
+    themes
+}
+
+/// The longest label, in which each letter needs another font than the one before. No two of them begin alike.
+fn label_of_many_scripts(turn: usize) -> String {
+    let letters = "在ال😀חऑผ线人ن😎מक数न온".chars().cycle();
+    letters.skip(turn).step_by(1 + turn % 3).take(Label::MAX_CHARS).collect()
 }
 
 fn bytes(_: &mut Criterion) {

@@ -144,8 +144,8 @@ mod tests {
         fs::write(&text, "no font").unwrap();
         let refusal = load(None, &[text]).unwrap_err().to_string();
         assert!(refusal.starts_with("font: can't take ") && refusal.contains("text.ttf: "), "{refusal}");
-        File::create(&large).unwrap().set_len(9 << 20).unwrap();
-        assert!(load(None, &[large]).unwrap_err().to_string().contains("it has more than 8192 KiB"));
+        File::create(&large).unwrap().set_len(33 << 20).unwrap();
+        assert!(load(None, &[large]).unwrap_err().to_string().contains("it has more than 32768 KiB"));
     }
 
     const FONT: &str =

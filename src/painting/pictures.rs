@@ -103,12 +103,15 @@ impl Pictures {
         svg(style, value).into()
     }
 
-    /// Logs each character for which the style's font has no glyph, once.
+    /// Logs each character for which no font has a glyph, once.
     fn warn_of_missing_glyphs(&self, style: &Style, value: Value) {
         for c in style.missing_glyphs(value) {
             let mut logged = self.missing.lock();
             if logged.len() < MAX_MISSING_LOGGED && logged.insert(c) {
-                tracing::warn!("no font has a glyph for U+{:04X}: it is painted as a box", u32::from(c));
+                tracing::warn!(
+                    "no font has a glyph for U+{:04X}, so it is painted as a box: add a font that has it with --font FILE",
+                    u32::from(c)
+                );
             }
         }
     }

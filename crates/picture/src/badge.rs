@@ -10,11 +10,11 @@ mod social;
 mod widths;
 
 use crate::drawing::Drawing;
-use crate::font::Typeface;
 use crate::shared::Shared;
 use crate::text::Line;
+use crate::typeface::Typeface;
 use crate::{Rgb, Style, Value};
-use lettering::Lettering;
+use lettering::{Fonts, Lettering};
 
 /// The parameters of a badge.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -53,7 +53,7 @@ const INACTIVE: Rgb = Rgb::hex(0x939393);
 /// A badge is wide enough for this many digits: 9, 10, 99 and 100 give badges of one width.
 const MIN_DIGITS: u32 = 3;
 
-pub(crate) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
+pub(crate) fn draw<'a>(badge: &'a Badge, style: &'a Style, value: Value) -> Drawing<'a> {
     match badge.kind {
         Kind::Flat => flat::draw(badge, style, value),
         Kind::FlatSquare => flat_square::draw(badge, style, value),
@@ -83,8 +83,9 @@ struct Halves<'a> {
 const PADDING: u32 = 5;
 
 impl<'a> Halves<'a> {
-    fn new(badge: &'a Badge, style: &Style, value: Value) -> Self {
-        let lettering = Lettering::normal(badge.font.as_deref());
+    fn new(badge: &'a Badge, style: &'a Style, value: Value) -> Self {
+        let fonts = Fonts::of(badge, style);
+        let lettering = Lettering::normal(fonts);
         let label = style.label.as_str().to_owned();
         let (message, sample) = messages(style, value);
         let label_width = if label.is_empty() { 0 } else { lettering.odd_width(&label) };

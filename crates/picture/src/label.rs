@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use unicode_normalization::UnicodeNormalization;
+
 /// The text beside the number: at most [`Label::MAX_CHARS`] characters, none of them a control character. It may be
 /// empty. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -20,9 +22,12 @@ impl Label {
         if let Some(control) = text.chars().find(|c| c.is_control()) {
             return Err(LabelError::Control(control));
         }
-        match text.chars().nth(Self::MAX_CHARS) {
+        // Letters and marks of their own, as some keyboards and file systems write them, are one character where there is
+        // one: they have its width, and the same URL's style.
+        let composed: String = text.nfc().take(Self::MAX_CHARS + 1).collect();
+        match composed.chars().nth(Self::MAX_CHARS) {
             Some(_) => Err(LabelError::TooLong),
-            None => Ok(Self(text.into())),
+            None => Ok(Self(composed.into())),
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use tiny_skia::{Mask, Pixmap, PremultipliedColorU8};
 
 use crate::drawing::Cell;
+use crate::glyph::Glyph;
 use crate::paint::paint;
-use crate::text::Glyph;
 use crate::{Raster, Style, Value, render};
 
 /// The background, the label and the digits of pictures that have one style and one size. Each is painted when a picture

@@ -23,7 +23,8 @@
 //!    parse them, `themes` finds what was added by name.
 //! 2. `style`: the resulting [`Style`], which can't be wrong once it exists.
 //! 3. `plain`, `badge`, `digits`: the looks. Each measures its texts and makes a drawing.
-//! 4. `drawing`: shapes and lines of text. `text`: positions and coverage of characters; `font`: their metrics.
+//! 4. `drawing`: shapes and lines of text. `text`: positions of glyphs; `shaping`: other scripts than Latin, and other
+//!    fonts where one lacks a glyph; `font`: fonts at a size, `typeface`: their files; `glyph`: coverage of pixels.
 //! 5. `paint`: a drawing to pixels; `layers`: those that were painted before; `palette`: fewer colours. `svg`: a drawing
 //!    to SVG.
 //! 6. `raster`: the finished pixels; `png`: pixels to the bytes of a file.
@@ -46,7 +47,10 @@ mod plain;
 
 mod drawing;
 mod font;
+mod glyph;
+mod shaping;
 mod text;
+mod typeface;
 
 mod layers;
 mod paint;

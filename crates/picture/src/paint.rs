@@ -116,30 +116,31 @@ impl Canvas<'_> {
 
     fn text(&self, pixmap: &mut Pixmap, text: &Text) {
         let size = (pixmap.width(), pixmap.height());
+        let letters = self.letters(text, size);
         if let Some(shadow) = text.shadow {
-            let mut mask = self.letters(text, 1, size);
+            let mut mask = lowered(&letters, self.scale as usize);
             ink(pixmap, &mask, Ink { rgb: shadow, alpha: SHADOW });
             blur(&mut mask, BLUR * self.scale);
             ink(pixmap, &mask, Ink { rgb: shadow, alpha: BLURRED });
         }
-        ink(pixmap, &self.letters(text, 0, size), text.ink.into());
+        ink(pixmap, &letters, text.ink.into());
     }
 
-    /// The coverage of a text that is moved down by `below` units.
-    fn letters(&self, text: &Text, below: u32, size: (u32, u32)) -> Mask {
+    /// The coverage of a text.
+    fn letters(&self, text: &Text, size: (u32, u32)) -> Mask {
         let mut mask = mask(size);
-        self.add_letters(&mut mask, text, below);
+        self.add_letters(&mut mask, text);
         mask
     }
 
     fn letters_of(&self, mask: &mut Mask, part: &Part) {
         if let Part::Text(text) = part {
-            self.add_letters(mask, text, 0);
+            self.add_letters(mask, text);
         }
     }
 
-    fn add_letters(&self, mask: &mut Mask, text: &Text, below: u32) {
-        let baseline = (text.baseline + below) as f32 * self.scale;
+    fn add_letters(&self, mask: &mut Mask, text: &Text) {
+        let baseline = text.baseline as f32 * self.scale;
         let glyphs = self.digits.map(|digits| &digits.glyphs);
         text.line.draw_scaled(mask, baseline as i32, self.scale, glyphs);
     }
@@ -176,6 +177,15 @@ fn ink(pixmap: &mut Pixmap, mask: &Mask, ink: Ink) {
     let Some(columns) = covered_columns(mask, 0) else { return };
     let covered = Rect::from_xywh(columns.start as f32, 0.0, columns.len() as f32, mask.height() as f32);
     pixmap.fill_rect(covered.expect("no side is zero"), &paint, Transform::identity(), Some(mask));
+}
+
+/// The same so many rows further down. Outlines of letters are filled once for both a text and its shadow.
+fn lowered(letters: &Mask, rows: usize) -> Mask {
+    let mut lowered = mask((letters.width(), letters.height()));
+    let from = letters.data();
+    let start = (rows * letters.width() as usize).min(from.len());
+    lowered.data_mut()[start..].copy_from_slice(&from[..from.len() - start]);
+    lowered
 }
 
 /// A Gaussian blur like SVG's feGaussianBlur: along the rows, then along the columns.

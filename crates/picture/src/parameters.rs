@@ -5,12 +5,12 @@ use std::fmt;
 use crate::badge::{self, Badge, Kind};
 use crate::color::ParsedColor;
 use crate::digits::{Digits, Theme};
-use crate::font::Typeface;
 use crate::number::Format;
 use crate::plain::Plain;
 use crate::shared::Shared;
 use crate::style::Look;
-use crate::themes::MAX_NAME;
+use crate::themes::{Fallback, MAX_NAME};
+use crate::typeface::Typeface;
 use crate::{Label, Style, Themes};
 
 /// Collects the parameters of a style from a query or a command line. Different spellings of one look give equal
@@ -107,7 +107,9 @@ impl StyleBuilder {
         // The digits look has no format and no peak.
         let others = !matches!(look, Look::Digits(_));
         let format = if others { self.format } else { Format::default() };
-        let style = Style { look, label, scale: 1, format, peak: self.peak && others };
+        let needs_others = !label.as_str().is_ascii() || self.font.is_some();
+        let fallback = if needs_others { themes.fallback() } else { Fallback::default() };
+        let style = Style { look, label, scale: 1, format, peak: self.peak && others, fallback };
         Ok(style.with_scale(self.scale.unwrap_or(1)))
     }
 

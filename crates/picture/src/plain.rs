@@ -1,9 +1,10 @@
 //! The plain look: "Users online: 42" in green letters on a transparent background.
 
 use crate::drawing::Drawing;
-use crate::font::{Face, Typeface};
+use crate::font::Face;
 use crate::shared::Shared;
 use crate::text::Line;
+use crate::typeface::Typeface;
 use crate::{Label, Rgb, Style, Value};
 
 /// The size in the image tag (width=200 height=30). A picture is never smaller.
@@ -35,8 +36,9 @@ impl Plain {
     /// Green with a contrast of 13 to 1 on black.
     pub(crate) const DARK: Rgb = Rgb([120, 220, 120]);
 
-    fn face(&self) -> Face<'_> {
-        self.font.as_ref().map_or(Face::anton(CAPITALS), |font| Face::with_capitals(font, CAPITALS))
+    fn face<'a>(&'a self, style: &'a Style) -> Face<'a> {
+        let own = self.font.as_ref().map(|font| Face::with_capitals(font, CAPITALS));
+        own.unwrap_or(Face::anton(CAPITALS)).or(style.fallback.added())
     }
 }
 
@@ -46,9 +48,10 @@ impl Default for Plain {
     }
 }
 
-pub(crate) fn draw<'a>(plain: &'a Plain, style: &Style, value: Value) -> Drawing<'a> {
-    let words = Line::at(MARGIN, plain.face()).sharp(&words(&style.label));
-    let number = |value| Line::at(words.end(), plain.face()).number(CELL, &style.message(value));
+pub(crate) fn draw<'a>(plain: &'a Plain, style: &'a Style, value: Value) -> Drawing<'a> {
+    let face = plain.face(style);
+    let words = Line::at(MARGIN, face).sharp(&words(&style.label));
+    let number = |value| Line::at(words.end(), face).number(CELL, &style.message(value));
     let line = number(value);
     let widest = number(Value::largest(MIN_DIGITS));
     let needed = (line.end().max(widest.end()) + MARGIN).ceil() as u32;

@@ -7,6 +7,7 @@ use crate::digits::{self, Digits};
 use crate::drawing::{Drawing, Part};
 use crate::number::Format;
 use crate::plain::{self, Plain};
+use crate::themes::Fallback;
 use crate::{Label, Rgb, Value};
 
 /// The most pixels that a file has because of its scale: the usual picture, 200×30, at scale 4. What is wider, because of
@@ -35,6 +36,7 @@ pub struct Style {
     pub(crate) scale: u8,
     pub(crate) format: Format,
     pub(crate) peak: bool,
+    pub(crate) fallback: Fallback,
 }
 
 /// The family of pictures that a style belongs to, with the parameters that only it has.
@@ -49,7 +51,7 @@ impl Style {
     /// Green letters on a transparent background, 200×30 pixels or wider: "Users online: 42".
     pub fn plain(label: Label) -> Self {
         let look = Look::Plain(Plain::default());
-        Self { look, label, scale: 1, format: Format::default(), peak: false }
+        Self { look, label, scale: 1, format: Format::default(), peak: false, fallback: Fallback::default() }
     }
 
     /// The same at that scale, or at the largest one at which it isn't too large.
@@ -104,13 +106,13 @@ impl Style {
         }
     }
 
-    /// The characters of the label and the message that the style's font has no glyph for, in ascending order. Each is
-    /// painted as the font's box.
+    /// The characters of the label and the message that no font has a glyph for, in ascending order. Each is
+    /// painted as the font's box, and is text in SVG.
     pub fn missing_glyphs(&self, value: Value) -> BTreeSet<char> {
         let mut missing = BTreeSet::new();
         for part in &self.draw(value).parts {
             if let Part::Text(text) = part {
-                missing.extend(text.line.missing_glyphs());
+                missing.extend(text.line.missing().iter().flat_map(|missing| missing.text.chars()));
             }
         }
         missing

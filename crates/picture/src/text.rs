@@ -1,23 +1,52 @@
-//! Lines of text: the position of each character, and its coverage of pixels.
+//! Lines of text: the position of each glyph.
 
-use fontdue::Metrics;
+use skrifa::GlyphId;
 use tiny_skia::Mask;
 
-use crate::font::Face;
+use crate::font::{Face, Source};
+use crate::glyph;
 use crate::layers::Glyphs;
+use crate::shaping::{self, Piece};
+use crate::typeface::{Shaped, Typeface};
 
-/// A line of text: characters and their positions.
+/// A line of text: glyphs and their positions.
 #[derive(Clone)]
 pub(crate) struct Line<'a> {
     face: Face<'a>,
-    glyphs: Vec<(char, f32)>,
+    glyphs: Vec<Placed<'a>>,
+    missing: Vec<Missing>,
     end: f32,
+}
+
+/// A glyph, and how many pixels from the left of the picture it starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Placed<'a> {
+    pub(crate) mark: Mark<'a>,
+    pub(crate) x: f32,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Mark<'a> {
+    /// A character of the line's own font.
+    Char(char),
+    /// A glyph of any font, and the pixels that it is raised by.
+    Glyph(&'a Typeface, GlyphId, f32),
+    /// The line's own box for a character that no font has.
+    Box,
+}
+
+/// Characters that no font has, and the pixels that their boxes take.
+#[derive(Clone)]
+pub(crate) struct Missing {
+    pub(crate) text: String,
+    pub(crate) x: f32,
+    pub(crate) width: f32,
 }
 
 impl<'a> Line<'a> {
     /// An empty line that starts `x` pixels from the left.
     pub(crate) fn at(x: f32, face: Face<'a>) -> Self {
-        Self { face, glyphs: Vec::new(), end: x }
+        Self { face, glyphs: Vec::new(), missing: Vec::new(), end: x }
     }
 
     /// Pixels from the left of the picture to where the next character would start.
@@ -25,14 +54,14 @@ impl<'a> Line<'a> {
         self.end
     }
 
-    /// The font, the characters, and how many pixels from the left of the picture each starts.
-    pub(crate) fn glyphs(&self) -> (Face<'a>, &[(char, f32)]) {
+    /// The font and the glyphs.
+    pub(crate) fn glyphs(&self) -> (Face<'a>, &[Placed<'a>]) {
         (self.face, &self.glyphs)
     }
 
-    /// The characters that the font has no glyph for.
-    pub(crate) fn missing_glyphs(&self) -> impl Iterator<Item = char> {
-        self.glyphs.iter().map(|glyph| glyph.0).filter(|&c| !self.face.has(c))
+    /// The parts of the text that no font has glyphs for, from left to right.
+    pub(crate) fn missing(&self) -> &[Missing] {
+        &self.missing
     }
 
     /// Adds `text` with the spacing of the font, for small letters.
@@ -40,10 +69,14 @@ impl<'a> Line<'a> {
         self.spaced(text, 0.0)
     }
 
-    /// Adds `text` with the spacing of the font and `extra` pixels after each character.
+    /// Adds `text` with the spacing of the font and `extra` pixels after each character. Only characters of the font itself
+    /// are moved apart: in other scripts they may be joined.
     pub(crate) fn spaced(mut self, text: &str, extra: f32) -> Self {
+        if !self.face.is_simple(text) {
+            return self.pieces(text, |line, own| line.spaced(own, extra));
+        }
         for c in text.chars() {
-            self.glyphs.push((c, self.end));
+            self.put(Mark::Char(c), self.end);
             self.end += self.face.advance(c) + extra;
         }
         self
@@ -52,10 +85,15 @@ impl<'a> Line<'a> {
     /// Adds `text` with the ink of each letter starting on a whole pixel, and ends on one. For large letters: stems are
     /// sharp, equal letters have equal pixels, which also compress better, and no gap is off by more than half a pixel.
     pub(crate) fn sharp(mut self, text: &str) -> Self {
+        if !self.face.is_simple(text) {
+            self = self.pieces(text, Self::sharp);
+            self.end = self.end.round();
+            return self;
+        }
         for c in text.chars() {
             let bearing = self.face.bearing(c);
             let start = (self.end + bearing).round() - bearing;
-            self.glyphs.push((c, start));
+            self.put(Mark::Char(c), start);
             self.end = start + self.face.advance(c);
         }
         self.end = self.end.round();
@@ -77,12 +115,57 @@ impl<'a> Line<'a> {
     /// Adds `text` with each character in the middle of a cell of its own, `cell` pixels wide, and sharp.
     pub(crate) fn cells(mut self, cell: f32, text: &str) -> Self {
         for c in text.chars() {
-            let bearing = self.face.bearing(c);
-            let middle = self.end + (cell - self.face.advance(c)) / 2.0;
-            self.glyphs.push((c, (middle + bearing).round() - bearing));
-            self.end += cell;
+            let start = self.end;
+            if self.face.has(c) {
+                let bearing = self.face.bearing(c);
+                let middle = start + (cell - self.face.advance(c)) / 2.0;
+                self.put(Mark::Char(c), (middle + bearing).round() - bearing);
+            } else {
+                let text = c.to_string();
+                self.end += (cell - self.face.width(&text)) / 2.0;
+                self = self.even(&text);
+            }
+            self.end = start + cell;
         }
         self
+    }
+
+    /// Adds a text that isn't simple; `simple` adds the parts of it that are.
+    fn pieces(mut self, text: &str, simple: impl Fn(Self, &str) -> Self) -> Self {
+        for piece in &*shaping::pieces(text, self.face) {
+            self = match piece {
+                Piece::Simple(text) => simple(self, text),
+                Piece::Shaped(source, glyphs) => self.shaped(*source, glyphs),
+                Piece::Missing(text) => self.boxes(text),
+            };
+        }
+        self
+    }
+
+    fn shaped(mut self, source: Source, glyphs: &[Shaped]) -> Self {
+        let (typeface, px) = (self.face.typeface_of(source), self.face.px);
+        for glyph in glyphs {
+            self.put(Mark::Glyph(typeface, glyph.id, glyph.rise * px), self.end + glyph.x * px);
+            self.end += glyph.advance * px;
+        }
+        self
+    }
+
+    /// Adds a box for each character, as wide as a browser's own font will have it where it is known.
+    fn boxes(mut self, text: &str) -> Self {
+        let x = self.end;
+        for c in text.chars() {
+            let own = self.face.advance(c);
+            let width = if shaping::is_wide(c) { self.face.px.max(own) } else { own };
+            self.put(Mark::Box, x.max(self.end + (width - own) / 2.0));
+            self.end += width;
+        }
+        self.missing.push(Missing { text: text.to_owned(), x, width: self.end - x });
+        self
+    }
+
+    fn put(&mut self, mark: Mark<'a>, x: f32) {
+        self.glyphs.push(Placed { mark, x });
     }
 
     /// Adds the coverage of the line to `mask`; its baseline is the top edge of row `baseline`. Parts outside of the
@@ -95,79 +178,21 @@ impl<'a> Line<'a> {
     /// those of this font in this size, or put there.
     pub(crate) fn draw_scaled(&self, mask: &mut Mask, baseline: i32, scale: f32, kept: Option<&Glyphs>) {
         let face = self.face.scaled(scale);
-        for &(c, x) in &self.glyphs {
-            let glyph = || Glyph::rasterize(face, c);
-            match kept.and_then(|kept| kept.slot(c)) {
-                Some(slot) => draw_glyph(slot.get_or_init(glyph), mask, baseline, x * scale),
-                None => draw_glyph(&glyph(), mask, baseline, x * scale),
+        let own = |id| face.typeface.rasterize(id, face.px);
+        for &Placed { mark, x } in &self.glyphs {
+            let x = x * scale;
+            match mark {
+                Mark::Char(c) => match kept.and_then(|kept| kept.slot(c)) {
+                    Some(slot) => slot.get_or_init(|| own(face.glyph(c))).draw(mask, baseline, x),
+                    None => own(face.glyph(c)).draw(mask, baseline, x),
+                },
+                Mark::Glyph(typeface, id, rise) => {
+                    let (x, y) = ((x * 3.0).round() / 3.0, baseline as f32 - (rise * scale).round());
+                    glyph::fill(mask, x, y, |pen| typeface.outline(id, face.px, pen));
+                }
+                Mark::Box => own(GlyphId::NOTDEF).draw(mask, baseline, x),
             }
         }
-    }
-}
-
-/// A character's coverage of pixels, wherever it stands.
-pub(crate) struct Glyph {
-    metrics: Metrics,
-    /// Rows of samples, each a third of a pixel wide.
-    thirds: Vec<u8>,
-}
-
-impl Glyph {
-    fn rasterize(face: Face, c: char) -> Self {
-        // fontdue places glyphs on whole pixels only, too coarse for the spacing of letters. Asked for the three
-        // stripes of an LCD pixel it samples three times as densely, which places them to a third of a pixel.
-        let (metrics, thirds) = face.typeface.font.rasterize_subpixel(c, face.px);
-        Self { metrics, thirds }
-    }
-
-    /// Bytes of memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.thirds.capacity()
-    }
-}
-
-fn draw_glyph(Glyph { metrics, thirds }: &Glyph, mask: &mut Mask, baseline: i32, x: f32) {
-    if metrics.width == 0 {
-        return;
-    }
-    // Its bitmap starts before the ink by the fraction of a pixel counted in thirds, not by three times that.
-    let (ink, inset) = (x + metrics.bounds.xmin, metrics.bounds.xmin.rem_euclid(1.0));
-    let left = (ink * 3.0 - inset).round() as i32;
-    let top = baseline - metrics.ymin - metrics.height as i32;
-    for (row, samples) in thirds.chunks_exact(metrics.width * 3).enumerate() {
-        add_row(mask, left, top + row as i32, samples);
-    }
-}
-
-/// Adds a row of samples, each a third of a pixel wide and starting `left` thirds from the edge, to row `y`.
-fn add_row(mask: &mut Mask, left: i32, y: i32, samples: &[u8]) {
-    let (width, height) = (mask.width() as i32, mask.height() as i32);
-    if !(0..height).contains(&y) {
-        return;
-    }
-    let row = &mut mask.data_mut()[(y * width) as usize..][..width as usize];
-    let (first, last) = (left.div_euclid(3), (left + samples.len() as i32 - 1).div_euclid(3));
-    for x in first.max(0)..=last.min(width - 1) {
-        let third = |i: i32| usize::try_from(x * 3 + i - left).ok().and_then(|i| samples.get(i)).copied();
-        let sum: u16 = (0..3).filter_map(third).map(u16::from).sum();
-        let pixel = &mut row[x as usize];
-        *pixel = pixel.saturating_add(level(sum / 3));
-    }
-}
-
-/// Levels of coverage. More are not visible, and cost bytes: docs/png.md of the repository compares them.
-const LEVELS: u16 = 8;
-/// A sixth of a pixel, of 255: the overshoot of round letters over the baseline, and the most by which a sharp stem
-/// misses its pixel. Without such fringes letters are crisper, and a digit stays in its cell.
-const FRINGE: u16 = 43;
-
-/// Rounds a coverage of 0 to 255 to one of the evenly spaced levels.
-fn level(coverage: u16) -> u8 {
-    let last = LEVELS - 1;
-    match coverage {
-        ..FRINGE => 0,
-        c if c > 255 - FRINGE => 255,
-        c => ((c * last + 127) / 255 * 255 / last) as u8,
     }
 }
 
@@ -185,7 +210,7 @@ mod tests {
     fn ink_is_at_the_position_in_the_line() {
         for (c, x) in [('8', 5.0), ('8', 5.34), ('U', 5.67), ('j', 6.0), ('n', 6.25)] {
             let face = Face::anton(16.0);
-            let (metrics, whole) = face.typeface.font.rasterize(c, face.px);
+            let (metrics, whole) = fontdue(face, c);
             let expected = x + metrics.xmin as f32 + middle(&whole, metrics.width);
             let found = middle(drawn(&c.to_string(), x).data(), 30);
             assert!((found - expected).abs() < 0.25, "{c} at {x}: {found}, not {expected}");
@@ -206,6 +231,12 @@ mod tests {
         assert_eq!(coverage("8", -50.0), 0);
         assert_eq!(coverage("8", 50.0), 0);
         assert!(coverage("8", -5.0) > 0 && coverage("8", -5.0) < coverage("8", 5.0));
+    }
+
+    fn fontdue(face: Face, c: char) -> (fontdue::Metrics, Vec<u8>) {
+        let file: &[u8] = include_bytes!("../fonts/Anton-subset.ttf");
+        let settings = fontdue::FontSettings { scale: 40.0, ..Default::default() };
+        fontdue::Font::from_bytes(file, settings).unwrap().rasterize(c, face.px)
     }
 
     fn coverage(text: &str, x: f32) -> u32 {

@@ -5,14 +5,33 @@ use std::error::Error;
 use std::fmt;
 
 use crate::digits::{CustomDigits, DigitError, Theme};
-use crate::font::Typeface;
+use crate::shaping::Pieces;
 use crate::shared::Shared;
+use crate::typeface::Typeface;
 
 /// The themes of digits and the fonts that a style can name: the built-in themes, and what was added.
 #[derive(Clone, Debug, Default)]
 pub struct Themes {
     digits: BTreeMap<String, Shared<CustomDigits>>,
     fonts: BTreeMap<String, Shared<Typeface>>,
+    fallback: Fallback,
+}
+
+/// The added fonts, if there are any.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Fallback(Option<Shared<AddedFonts>>);
+
+/// Fonts, and the texts that were shaped with them.
+pub(crate) struct AddedFonts {
+    /// In the order in which they are tried for a glyph that a style's own font lacks.
+    pub(crate) fonts: Vec<Shared<Typeface>>,
+    pub(crate) shaped: Pieces,
+}
+
+impl Fallback {
+    pub(crate) fn added(&self) -> Option<&AddedFonts> {
+        self.0.as_deref()
+    }
 }
 
 /// Why digits or a font can't be added.
@@ -47,8 +66,8 @@ impl Themes {
     pub const MAX_FONTS: usize = 8;
     /// Bytes of the largest PNG file of a digit.
     pub const MAX_DIGIT_BYTES: usize = 64 << 10;
-    /// Bytes of the largest font: those of one script are far smaller, and all glyphs are parsed when it is added.
-    pub const MAX_FONT_BYTES: usize = 8 << 20;
+    /// Bytes of the largest font: a collection for all of East Asia has 20 MB. They stay in memory.
+    pub const MAX_FONT_BYTES: usize = 32 << 20;
 
     /// Adds digits, which `theme=NAME` asks for: the PNG files of 0 to 9, each of at most 64 KiB and 64×64 pixels, all
     /// of one height. Replaces digits of the same name, which is taken in lower case.
@@ -68,7 +87,9 @@ impl Themes {
         Ok(())
     }
 
-    /// Adds a font (TrueType or OpenType, at most 8 MiB), which `font=NAME` asks for. The name is taken in lower case.
+    /// Adds a font (TrueType or OpenType, or a collection, of which the first font is taken; at most 32 MiB), which
+    /// `font=NAME` asks for. All pictures take from it the glyphs that their own font lacks, unless a font that was added
+    /// earlier has them. The name is taken in lower case.
     ///
     /// # Errors
     /// When the name is bad or taken, the file is too large or no font, or there are too many fonts.
@@ -77,14 +98,18 @@ impl Themes {
         if file.len() > Self::MAX_FONT_BYTES {
             return Err(ThemeError::FontSize);
         }
-        let typeface = Typeface::parse(file.into()).map_err(ThemeError::Font)?;
+        let typeface = Typeface::added(file).map_err(ThemeError::Font)?;
         if self.fonts.len() == Self::MAX_FONTS {
             return Err(ThemeError::TooManyFonts);
         }
-        match self.fonts.insert(name, Shared::new(typeface)) {
-            None => Ok(()),
-            Some(_) => Err(ThemeError::FontName),
+        let typeface = Shared::new(typeface);
+        if self.fonts.insert(name, typeface.clone()).is_some() {
+            return Err(ThemeError::FontName);
         }
+        let before = self.fallback.added().map_or(&[][..], |added| &added.fonts);
+        let fonts = before.iter().cloned().chain([typeface]).collect();
+        self.fallback = Fallback(Some(Shared::new(AddedFonts { fonts, shaped: Pieces::default() })));
+        Ok(())
     }
 
     pub(crate) fn digits(&self, name: &str) -> Option<Theme> {
@@ -94,6 +119,10 @@ impl Themes {
 
     pub(crate) fn font(&self, name: &str) -> Option<Shared<Typeface>> {
         self.fonts.get(name).cloned()
+    }
+
+    pub(crate) fn fallback(&self) -> Fallback {
+        self.fallback.clone()
     }
 
     /// The names that `theme=` takes.

@@ -7,7 +7,7 @@ use crate::{Style, Value};
 const HEIGHT: u32 = 20;
 const BASELINE: u32 = 14;
 
-pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
+pub(super) fn draw<'a>(badge: &'a Badge, style: &'a Style, value: Value) -> Drawing<'a> {
     let halves = Halves::new(badge, style, value);
     let (left, right) = (halves.left as f32, halves.right as f32);
     let mut drawing = Drawing::new(halves.width(), HEIGHT);

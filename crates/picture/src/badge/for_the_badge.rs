@@ -1,6 +1,6 @@
 //! `style=for-the-badge`: widely spaced capitals, the message bold.
 
-use super::lettering::Lettering;
+use super::lettering::{Fonts, Lettering};
 use super::{Badge, GREY, color, draw_text, messages};
 use crate::drawing::{Drawing, rectangle};
 use crate::{Style, Value};
@@ -10,8 +10,9 @@ const BASELINE: u32 = 18;
 /// Pixels before and after a text.
 const MARGIN: f32 = 12.0;
 
-pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
-    let (thin, bold) = (Lettering::wide(badge.font.as_deref()), Lettering::wide_bold(badge.font.as_deref()));
+pub(super) fn draw<'a>(badge: &'a Badge, style: &'a Style, value: Value) -> Drawing<'a> {
+    let fonts = Fonts::of(badge, style);
+    let (thin, bold) = (Lettering::wide(fonts), Lettering::wide_bold(fonts));
     let label = style.label.as_str().to_uppercase();
     let (message, sample) = messages(style, value);
     let (message, sample) = (message.to_uppercase(), sample.to_uppercase());

@@ -9,7 +9,7 @@ const HEIGHT: u32 = 18;
 const CORNER: f32 = 4.0;
 const BASELINE: u32 = 13;
 
-pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
+pub(super) fn draw<'a>(badge: &'a Badge, style: &'a Style, value: Value) -> Drawing<'a> {
     let halves = Halves::new(badge, style, value);
     let mut drawing = Drawing::new(halves.width(), HEIGHT);
     round(&halves, &mut drawing, CORNER);

@@ -2,7 +2,7 @@
 
 use tiny_skia::Path;
 
-use super::lettering::Lettering;
+use super::lettering::{Fonts, Lettering};
 use super::{Badge, messages};
 use crate::drawing::{Drawing, Fill, Ink, polygon, rectangle, rounded};
 use crate::text::Line;
@@ -20,8 +20,9 @@ const BUTTON: Rgb = Rgb::hex(0xfcfcfc);
 const BUBBLE: Rgb = Rgb::hex(0xfafafa);
 const LETTERS: Rgb = Rgb::hex(0x333333);
 
-pub(super) fn draw<'a>(badge: &'a Badge, style: &Style, value: Value) -> Drawing<'a> {
-    let lettering = Lettering::social(badge.font.as_deref());
+pub(super) fn draw<'a>(badge: &'a Badge, style: &'a Style, value: Value) -> Drawing<'a> {
+    let fonts = Fonts::of(badge, style);
+    let lettering = Lettering::social(fonts);
     let label = capitalised(style.label.as_str());
     let (message, sample) = messages(style, value);
     let label_width = lettering.odd_width(&label) as f32;

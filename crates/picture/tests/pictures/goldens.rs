@@ -10,7 +10,7 @@ use std::{env, fs};
 use bytes::Bytes;
 use onlookers_picture::{Label, Strip, Style, Value, notice, ranking, render};
 
-use crate::style;
+use crate::{languages, style};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures/golden");
 
@@ -109,6 +109,12 @@ fn pictures() -> Vec<(String, Bytes)> {
             let style = style(&format!("{query}&scale={scale}"));
             all.push((format!("{name}@{scale}"), render(&style, value).encode()));
         }
+    }
+    for (name, label) in languages::LABELS {
+        let plain = languages::styled(label, &[]);
+        all.push((format!("language-{name}"), render(&plain, Value::Count(42)).encode()));
+        let badge = languages::styled(label, &[("style", "flat"), ("scale", "2")]);
+        all.push((format!("language-{name}-flat@2"), render(&badge, Value::Count(42)).encode()));
     }
     all.push(("ranking".to_owned(), ranking(PAGES, 8)));
     all.push(("ranking-empty".to_owned(), ranking(&[], 3)));

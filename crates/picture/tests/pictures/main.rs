@@ -5,6 +5,7 @@
 mod badges;
 mod chromium;
 mod goldens;
+mod languages;
 mod layers;
 mod svg;
 mod themes;

@@ -21,7 +21,7 @@ const LOOKS: [&str; 14] = [
     "theme=seven-segment",
     "theme=seven-segment&color=blue&labelColor=fff",
     "theme=pixel",
-    "label=<Größe \"Žluť\"> 在",
+    "label=<Größe \"Žluť\">",
 ];
 
 #[test]
