@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 
 use crate::common::client::{Client, Response};
+use crate::common::parts::png_of;
 use crate::common::request;
 use crate::common::server::TestServer;
+use crate::common::viewer::Viewer;
 
 const FROM_PAGE: [&str; 2] = ["Origin: https://example.com", "Referer: https://example.com/"];
 const FROM_STRANGER: [&str; 2] = ["Origin: https://evil.example", "Referer: https://evil.example/"];
@@ -99,4 +101,20 @@ fn pages_of_the_server_are_for_no_other_page_to_read() {
     let events = ask(server.address, "GET", "/events/example.com", &FROM_PAGE);
     assert_eq!(events.header("access-control-allow-origin"), Some("https://example.com"));
     assert_eq!(events.header("access-control-allow-credentials"), Some("true"));
+}
+
+#[test]
+fn each_part_of_a_picture_that_a_script_may_read_says_so() {
+    let server = server();
+    let mut client = Client::connect(server.address);
+    client.send(request("GET /online.png?u=1 HTTP/1.1", &FROM_PAGE));
+    let mut viewer = Viewer::opened(client);
+    let mut plain = Viewer::join(server.address);
+    let tail = b"\r\n--frame\r\nContent-Type: image/png\r\nAccess-Control-Allow-Origin: *\r\n\r\n";
+    for count in 1..=2 {
+        let frame = viewer.client.take_through(tail);
+        assert_eq!(frame, [&png_of(count)[..], tail].concat(), "{count}");
+    }
+    // The pictures of others are as short as ever.
+    plain.wait_for(2);
 }
