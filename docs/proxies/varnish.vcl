@@ -19,8 +19,8 @@ sub vcl_recv {
         } else {
             set req.http.X-Forwarded-Proto = "http";
         }
-        # Nothing here can be cached. By "pass" the first picture would come with the next one, 5 s later, and the server
-        # would not be told when a page has gone.
+        # Nothing here can be cached. By "pass" the first picture would come with the next one, 5 s later, and a page that
+        # has gone would be counted for 15 s.
         return (pipe);
     }
 }

@@ -26,6 +26,7 @@ macro_rules! for_each_proxy {
 
 mod each;
 mod files;
+mod http2;
 mod idle;
 mod link;
 mod network;
