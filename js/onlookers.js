@@ -162,7 +162,12 @@ export class OnlineCount extends HTMLElement {
 
   // The picture is live, too, and says what is wrong.
   #paint() {
-    this.#picture ??= Object.assign(new Image(200, 30), { src: this.#url('online.png'), alt: 'Users online' });
+    if (document.readyState !== 'complete') {
+      return addEventListener('load', () => this.#heard || this.#paint(), { once: true, signal: this.#life.signal });
+    }
+    // Not by srcset: WebKit would open two streams. And not before the load event: that would wait for the stream.
+    const src = this.#url('online.png') + (globalThis.devicePixelRatio > 1 ? '&scale=2' : '');
+    this.#picture ??= Object.assign(new Image(200, 30), { src, alt: 'Users online' });
     this.replaceChildren(this.#picture);
   }
 

@@ -28,6 +28,7 @@ mod still;
 mod admission;
 mod grant;
 mod numbers;
+mod tag;
 
 mod badge;
 mod count;

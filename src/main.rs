@@ -172,8 +172,8 @@ fn greet(addresses: &[SocketAddr]) {
     if let Some(address) = addresses.first() {
         let _ = write!(
             out,
-            "\nThe tag to copy:\n    <img loading=\"lazy\" src=\"http://{address}/online.png\" width=\"200\" \
-             height=\"30\" alt=\"Users online\">\nThe demo page, live:\n    http://{address}/\n"
+            "\nThe tag to copy:\n    <img loading=\"lazy\" srcset=\"http://{address}/online.png, \
+             http://{address}/online.png?scale=2 2x\" width=\"200\" height=\"30\" alt=\"Users online\">\nThe demo page, live:\n    http://{address}/\n"
         );
     }
     let _ = out.flush();

@@ -7,7 +7,7 @@ use onlookers_picture::{Label, Style, StyleBuilder, Value};
 
 use super::respond::NO_SCRIPTS;
 use super::static_file::KnownTags;
-use super::{Answer, App, Refusal, Request, grant, respond, static_file, still};
+use super::{Answer, App, Refusal, Request, grant, respond, static_file, still, tag};
 
 const PAGE: &str = include_str!("../../demo/index.html");
 
@@ -25,20 +25,21 @@ const SAMPLE: u64 = 1234;
 /// The page. The picture and the tags to copy have the style that the page's own query asks for.
 pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     let (width, height) = style(app, request)?.size(Value::Count(0));
-    let style = request.query()?.style_parameters();
-    // An ampersand in a tag is escaped once; in a tag that is shown as text, twice.
-    let query = |page: &str, ampersand: &str| {
+    let (style, has_scale) = (request.query()?.style_parameters(), request.query()?.has("scale"));
+    let sources = |address: &str, page: &str, ampersand: &str| {
         let both: Vec<_> = [page, &style].into_iter().filter(|part| !part.is_empty()).collect();
-        let query = both.join("&").replace('&', ampersand);
-        if query.is_empty() { query } else { format!("?{query}") }
+        tag::sources(&format!("{address}online.png"), &both.join("&"), has_scale).replace('&', ampersand)
     };
+    // An ampersand in a tag is escaped once; in a tag that is shown as text, twice.
+    let shown = |page: &str| sources("{{address}}/", page, "&amp;amp;");
     let page = PAGE
+        .replace("{{sources}}", &sources("", "", "&amp;"))
+        .replace("{{query}}", &tag::query(&style).replace('&', "&amp;amp;"))
+        .replace("{{shown}}", &shown(""))
+        .replace("{{page}}", &shown("page=/posts/1"))
+        .replace("{{auto}}", &shown("page=auto"))
         .replace("{{address}}", &request.server_address())
-        .replace("{{size}}", &format!("width=\"{width}\" height=\"{height}\""))
-        .replace("{{style}}", &query("", "&amp;"))
-        .replace("{{shown}}", &query("", "&amp;amp;"))
-        .replace("{{page}}", &query("page=/posts/1", "&amp;amp;"))
-        .replace("{{auto}}", &query("page=auto", "&amp;amp;"));
+        .replace("{{size}}", &format!("width=\"{width}\" height=\"{height}\""));
     grant::respond(static_file::page(request, page, NO_SCRIPTS))
 }
 

@@ -11,7 +11,7 @@ use onlookers_rooms::RoomName;
 use super::admission::warn_of_hidden_pages;
 use super::query::Query;
 use super::respond::{self, NO_SCRIPTS};
-use super::{Answer, App, Refusal, Request, grant};
+use super::{Answer, App, Refusal, Request, grant, tag};
 use crate::gate::Claim;
 
 const PAGE: &str = include_str!("../../demo/embed.html");
@@ -42,10 +42,11 @@ fn html(room: &RoomName, query: &Query<'_>, style: &Style) -> String {
     // A site without a name is one whose pages send no Referer, so this page must not send one either.
     let site = room.of_site().as_str();
     let policy = if site.is_empty() { "no-referrer" } else { "same-origin" };
+    let sources = tag::sources("online.png", &query.for_picture(site, room.as_page()), query.has("scale"));
     let (width, height) = style.size(Value::Count(0));
     PAGE.replace("{{seconds}}", &seconds(query.refresh.unwrap_or(REFRESH)).to_string())
         .replace("{{policy}}", policy)
-        .replace("{{query}}", &query.for_picture(site, room.as_page()).replace('&', "&amp;"))
+        .replace("{{sources}}", &sources.replace('&', "&amp;"))
         .replace("{{width}}", &width.to_string())
         .replace("{{height}}", &height.to_string())
 }

@@ -36,7 +36,12 @@ pub(crate) enum Place {
 impl Browser {
     /// Runs a scenario in a browser of its own, and ends the browser however the scenario ended.
     pub(crate) async fn run(engine: Engine, scenario: impl AsyncFnOnce(Self) -> Outcome) {
-        let (_processes, driver) = driver::start(engine).await.expect("a browser and its driver");
+        Self::run_at_scale(1, engine, scenario).await;
+    }
+
+    /// Likewise on a screen with this many pixels to a CSS pixel.
+    pub(crate) async fn run_at_scale(scale: u8, engine: Engine, scenario: impl AsyncFnOnce(Self) -> Outcome) {
+        let (_processes, driver) = driver::start(engine, scale).await.expect("a browser and its driver");
         let outcome = driver.run_and_quit(async |driver| scenario(Self { engine, driver }).await).await;
         outcome.unwrap_or_else(|error| panic!("{engine:?}: {error}"));
     }
@@ -218,6 +223,14 @@ impl Browser {
         Ok(self.driver.execute(script, vec![]).await?.json().clone())
     }
 
+    /// Moves Chromium's window to a screen with this many pixels to a CSS pixel.
+    pub(crate) async fn move_to_screen(&self, page: &Page, scale: u8) -> Outcome {
+        self.switch(page).await?;
+        let screen = json!({ "width": 800, "height": 600, "deviceScaleFactor": scale, "mobile": false });
+        self.driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", screen).await?;
+        Ok(())
+    }
+
     /// What the page shows now.
     pub(crate) async fn sees(&self, page: &Page) -> Outcome<Seen> {
         self.switch(page).await?;
@@ -233,7 +246,10 @@ impl Browser {
         const SCRIPT: &str = "return performance.getEntriesByType('navigation')[0].loadEventEnd > 0";
         let begun = Instant::now();
         while !self.driver.execute(SCRIPT, vec![]).await?.convert::<bool>()? {
-            assert!(begun.elapsed() < PATIENCE, "the load event did not fire");
+            if begun.elapsed() > PATIENCE {
+                let url = self.driver.current_url().await?;
+                return Err(format!("the load event of {url} did not fire").into());
+            }
         }
         Ok(())
     }
@@ -248,11 +264,11 @@ impl Browser {
         Ok((painted.map_or(Seen::Unknown, |pixels| pixels.read()), file))
     }
 
-    /// In the window; where there is a frame, the picture fills it.
+    /// In the window's own pixels; where there is a frame, the picture fills it.
     async fn place_of_picture(&self) -> Outcome<Rectangle> {
-        const SCRIPT: &str = "const e = document.querySelector('img[src*=\"online.png\"], iframe'); \
+        const SCRIPT: &str = "const e = document.querySelector('img[src*=\"online.png\"], img[srcset*=\"online.png\"], iframe'); \
              e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect(); \
-             return [r.left, r.top, r.width, r.height].map(Math.round)";
+             return [r.left, r.top, r.width, r.height].map(side => Math.round(side * devicePixelRatio))";
         Ok(self.driver.execute(SCRIPT, vec![]).await?.convert()?)
     }
 }

@@ -25,14 +25,14 @@ pub(crate) struct Processes {
 }
 
 /// Starts the driver, and a browser with a new profile.
-pub(crate) async fn start(engine: Engine) -> Outcome<(Processes, WebDriver)> {
+pub(crate) async fn start(engine: Engine, scale: u8) -> Outcome<(Processes, WebDriver)> {
     let profile = tempfile::tempdir()?;
     let display = engine.needs_display().then(Display::start).transpose()?;
     let log = Log(profile.path().join("driver.log"));
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let driver = spawn(engine.driver(port, profile.path()), &display, &log.0)?;
+    let driver = spawn(engine.driver(port, profile.path(), scale), &display, &log.0)?;
     listening(port).await?;
-    let capabilities = engine.capabilities(profile.path());
+    let capabilities = engine.capabilities(profile.path(), scale);
     let address = format!("http://127.0.0.1:{port}");
     let session = WebDriver::builder(address, capabilities).request_timeout(PATIENCE).connect().await?;
     session.set_page_load_timeout(PATIENCE / 2).await?;

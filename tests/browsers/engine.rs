@@ -60,8 +60,8 @@ impl Drop for Undriven {
 }
 
 impl Engine {
-    /// The program that drives the engine, told to listen on `port` of loopback.
-    pub(crate) fn driver(self, port: u16, profile: &Path) -> Command {
+    /// The program that drives the engine on a screen with this many pixels to a CSS pixel, told to listen on `port` of loopback.
+    pub(crate) fn driver(self, port: u16, profile: &Path, scale: u8) -> Command {
         let mut command = match self {
             Self::Chromium => Command::new("chromedriver"),
             Self::Firefox => Command::new("geckodriver"),
@@ -75,6 +75,9 @@ impl Engine {
         for variable in ["HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
             command.env(variable, profile);
         }
+        // WebKit's scale; the others have theirs in the capabilities. Firefox's window is counted in the screen's pixels.
+        command.env("GDK_SCALE", scale.to_string());
+        command.env("MOZ_HEADLESS_WIDTH", "1600").env("MOZ_HEADLESS_HEIGHT", "1600");
         command
     }
 
@@ -106,18 +109,23 @@ impl Engine {
     }
 
     /// What a new session asks of the driver.
-    pub(crate) fn capabilities(self, profile: &Path) -> Capabilities {
+    pub(crate) fn capabilities(self, profile: &Path, scale: u8) -> Capabilities {
         let (name, options) = match self {
-            Self::Chromium => ("goog:chromeOptions", chromium(profile)),
-            Self::Firefox => ("moz:firefoxOptions", json!({ "args": ["-headless"] })),
+            Self::Chromium => ("goog:chromeOptions", chromium(profile, scale)),
+            Self::Firefox => ("moz:firefoxOptions", firefox(scale)),
             Self::WebKit => ("webkitgtk:browserOptions", json!({ "args": ["--automation"] })),
         };
         serde_json::Map::from_iter([(name.to_owned(), options)]).into()
     }
 }
 
-fn chromium(profile: &Path) -> Value {
-    let own = format!("--user-data-dir={}", profile.display());
-    let args: Vec<&str> = CHROMIUM_ARGS.into_iter().chain([own.as_str()]).collect();
+fn chromium(profile: &Path, scale: u8) -> Value {
+    let own =
+        [format!("--user-data-dir={}", profile.display()), format!("--force-device-scale-factor={scale}")];
+    let args: Vec<&str> = CHROMIUM_ARGS.into_iter().chain(own.iter().map(String::as_str)).collect();
     json!({ "args": args })
+}
+
+fn firefox(scale: u8) -> Value {
+    json!({ "args": ["-headless"], "prefs": { "layout.css.devPixelsPerPx": scale.to_string() } })
 }

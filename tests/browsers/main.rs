@@ -45,6 +45,27 @@ async fn chromium_has_prerendered_pages_counted_once_shown() {
     Browser::run(Engine::Chromium, scenarios::counting::prerendered_pages_count_once_shown).await;
 }
 
+/// Its driver alone can change the screen under a window.
+#[tokio::test]
+async fn chromium_has_a_window_that_moves_between_screens_counted_once() {
+    Browser::run(Engine::Chromium, scenarios::screens::a_window_moves_between_screens).await;
+}
+
+#[tokio::test]
+async fn chromium_is_sharp_on_a_dense_screen() {
+    Browser::run_at_scale(2, Engine::Chromium, scenarios::screens::each_tag_is_sharp_and_counted_once).await;
+}
+
+#[tokio::test]
+async fn firefox_is_sharp_on_a_dense_screen() {
+    Browser::run_at_scale(2, Engine::Firefox, scenarios::screens::each_tag_is_sharp_and_counted_once).await;
+}
+
+#[tokio::test]
+async fn webkit_is_sharp_on_a_dense_screen() {
+    Browser::run_at_scale(2, Engine::WebKit, scenarios::screens::each_tag_is_sharp_and_counted_once).await;
+}
+
 in_every_engine! {
     counting: every_open_page_shows_the_count, each_new_count_is_shown, a_burst_ends_with_the_right_number,
         pages_left_behind_are_no_visitors, a_script_reads_the_picture;
@@ -55,6 +76,7 @@ in_every_engine! {
     reading: a_strip_follows_a_scrolling_reader;
     rooms: each_page_is_in_its_room;
     limits: six_pages_to_a_browser, a_tab_opened_in_the_background;
+    screens: each_tag_is_sharp_and_counted_once;
     scripts: two_windows_see_each_other_come_and_go, a_link_away_and_back_through_the_cache, an_outage_heals,
         the_picture_where_events_are_forbidden, an_element_that_moves, an_application_of_one_page,
         the_demo_page_of_the_module, two_readers_see_each_other_come_scroll_and_go;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Cursor;
 use std::sync::LazyLock;
 
-use onlookers_picture::{Raster, Style, Value, render};
+use onlookers_picture::{Raster, Style, StyleBuilder, Themes, Value, render};
 
 use crate::Outcome;
 
@@ -14,9 +14,17 @@ const TOLERANCE: u8 = 3;
 /// No scenario gets as far as this.
 const MOST: u64 = 60;
 
+/// At scales 1 and 2. What is painted must be as sharp as what was sent: a picture that the engine has enlarged is none of
+/// them.
 static PICTURES: LazyLock<Vec<(Value, Raster)>> = LazyLock::new(|| {
-    let values = (0..=MOST).map(Value::Count).chain([Value::Ended]);
-    values.map(|value| (value, render(&Style::default(), value))).collect()
+    let values = || (0..=MOST).map(Value::Count).chain([Value::Ended]);
+    let at_scale = |scale| {
+        let mut style = StyleBuilder::default();
+        assert_eq!(style.take("scale", scale), Ok(true));
+        let style = style.build(&Themes::default()).expect("a style");
+        values().map(move |value| (value, render(&style, value)))
+    };
+    at_scale("1").chain(at_scale("2")).collect()
 });
 
 /// What a page shows in the place of the picture.

@@ -6,4 +6,5 @@ pub(crate) mod leaving;
 pub(crate) mod limits;
 pub(crate) mod reading;
 pub(crate) mod rooms;
+pub(crate) mod screens;
 pub(crate) mod scripts;

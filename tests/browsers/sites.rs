@@ -16,7 +16,7 @@ use crate::counter::Counter;
 use crate::driver::PATIENCE;
 
 /// What the README tells people to put on their pages, with the counter's address in place of COUNTER.
-const TAG: &str = r#"<img loading="lazy" src="COUNTER/online.png" width="200" height="30" alt="Users online">
+const TAG: &str = r#"<img loading="lazy" srcset="COUNTER/online.png, COUNTER/online.png?scale=2 2x" width="200" height="30" alt="Users online">
 <embed type="application/x-no-bfcache" width="0" height="0" style="position:absolute;visibility:hidden">"#;
 /// Its first line alone, for the distinct visitors of the site.
 const VISITORS: &str = r#"<img loading="lazy" src="COUNTER/online.png?page=PAGE&amp;show=site&amp;count=visitors" width="200" height="30" alt="Visitors">"#;

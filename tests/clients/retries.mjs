@@ -28,7 +28,7 @@ globalThis.HTMLElement = class {
 globalThis.Image = class {};
 globalThis.CustomEvent ??= class {};
 globalThis.customElements = { define() {} };
-globalThis.document = {};
+globalThis.document = { readyState: 'complete' };
 globalThis.location = new URL('https://example.com/posts/1?x#y');
 const popped = [];
 globalThis.addEventListener = (type, listener) => type === 'popstate' && popped.push(listener);

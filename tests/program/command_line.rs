@@ -35,7 +35,7 @@ fn it_says_where_it_is_and_what_to_copy() {
             "",
             "The tag to copy:",
             &format!(
-                "    <img loading=\"lazy\" src=\"http://{address}/online.png\" width=\"200\" height=\"30\" alt=\"Users online\">"
+                "    <img loading=\"lazy\" srcset=\"http://{address}/online.png, http://{address}/online.png?scale=2 2x\" width=\"200\" height=\"30\" alt=\"Users online\">"
             ),
             "The demo page, live:",
             &format!("    http://{address}/"),

@@ -46,7 +46,7 @@ fn port_and_scheme_are_right(port: u16, address: &str) {
     let door = door(port);
     let host = address.split_once("://").unwrap().1;
     let mut page = Link::ask(VISITORS[0], door, &format!("/ HTTP/1.0\r\nHost: {host}"));
-    read_until(&mut page, format!("src=\"{address}/online.png").as_bytes());
+    read_until(&mut page, format!("srcset=\"{address}/online.png,").as_bytes());
     let picture = format!("/online.png?u=1&peek=1 HTTP/1.0\r\nHost: {host}\r\nReferer: {address}/");
     read_until(&mut Link::ask(VISITORS[0], door, &picture), &png_of(0));
 }

@@ -92,13 +92,13 @@ fn the_demo_page_shows_the_tag_with_the_requested_host() {
     response.assert_safe();
     assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(response.header("content-security-policy").unwrap().contains("default-src 'none'"), "no script");
-    let tag =
-        "&lt;img loading=\"lazy\" src=\"http://counter.example:8080/online.png\" width=\"200\" height=\"30\"";
+    let tag = "&lt;img loading=\"lazy\" srcset=\"http://counter.example:8080/online.png, http://counter.example:8080/online.png?scale=2 2x\" width=\"200\" height=\"30\"";
     assert!(response.text().contains(tag));
-    for query in ["?page=/posts/1\"", "?page=auto\" referrerpolicy=\"no-referrer-when-downgrade\""] {
-        let tag = format!(
-            "&lt;img loading=\"lazy\" src=\"http://counter.example:8080/online.png{query} width=\"200\""
-        );
+    for (query, policy) in
+        [("page=/posts/1", ""), ("page=auto", "referrerpolicy=\"no-referrer-when-downgrade\" ")]
+    {
+        let picture = format!("http://counter.example:8080/online.png?{query}");
+        let tag = format!("srcset=\"{picture}, {picture}&amp;amp;scale=2 2x\" {policy}width=\"200\"");
         assert!(response.text().contains(&tag), "{tag}");
     }
     assert!(response.text().contains("<embed type=\"application/x-no-bfcache\""));
@@ -118,7 +118,11 @@ fn forwarded_hosts_and_schemes_are_read_as_lists_in_any_case() {
     let stranger = TestServer::quiet(&[]);
     let shows = |server: &TestServer, headers: &[&str], address: &str| {
         let page = get(server.address, "/", headers);
-        assert!(page.text().contains(&format!("src=\"{address}/online.png\"")), "{headers:?}");
+        assert!(
+            page.text()
+                .contains(&format!("srcset=\"{address}/online.png, {address}/online.png?scale=2 2x\"")),
+            "{headers:?}"
+        );
     };
     for (host, scheme, address) in [
         ("count.example:8080", "https", "https://count.example:8080"),
@@ -144,7 +148,7 @@ fn the_embed_page_counts_for_the_page_around_it() {
     let page = response.text();
     assert!(page.contains("<embed type=\"application/x-no-bfcache\""));
     assert!(page.contains("<meta http-equiv=\"refresh\" content=\""), "it comes back after an outage");
-    let picture = page.split("src=\"").nth(1).unwrap().split('"').next().unwrap();
+    let picture = page.split("srcset=\"").nth(1).unwrap().split(',').next().unwrap();
     assert_eq!(picture, "online.png?site=example.com%3A8080");
     // The request that this page then makes for the picture.
     let mut client = Client::connect(server.address);
@@ -153,7 +157,7 @@ fn the_embed_page_counts_for_the_page_around_it() {
     assert_eq!(Viewer::opened(client).count(), 1);
     get(server.address, "/embed", &["Referer: https://example.net/"]).assert_says("Not allowed here");
     assert!(
-        get(server.address, "/embed", &[]).text().contains("\"online.png?site=counter.example\""),
+        get(server.address, "/embed", &[]).text().contains("\"online.png?site=counter.example, "),
         "seen by itself"
     );
     for referer in ["https://\"><script>/", "https://example.com\"/", "https://%22%3E/"] {
@@ -168,7 +172,7 @@ fn the_embed_page_names_the_page_around_it() {
     let picture = |referer: &str, query: &str| {
         let referer = format!("Referer: {referer}");
         let answer = get(server.address, &format!("/embed?{query}"), &[&referer, "Sec-Fetch-Dest: iframe"]);
-        answer.text().split("src=\"online.png?").nth(1).unwrap().split('"').next().unwrap().to_owned()
+        answer.text().split("srcset=\"online.png?").nth(1).unwrap().split(',').next().unwrap().to_owned()
     };
     for (referer, query, wanted) in [
         ("https://example.com/a?x", "page=auto", "site=example.com&amp;page=%2Fa"),
@@ -201,7 +205,8 @@ fn a_frame_counts_with_pictures_on_pages_without_a_referer() {
     let server = TestServer::quiet(&[]);
     let frame = get(server.address, "/embed", &["Sec-Fetch-Dest: iframe", "Sec-Fetch-Site: cross-site"]);
     assert!(
-        frame.text().contains("src=\"online.png?site=\"") && frame.text().contains("no-referrer"),
+        frame.text().contains("srcset=\"online.png?site=, online.png?site=&amp;scale=2 2x\"")
+            && frame.text().contains("no-referrer"),
         "{frame:?}"
     );
     let open = |query: &str, site: &str| {
