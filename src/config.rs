@@ -95,7 +95,7 @@ pub struct Config {
     /// The file's settings of single sites, also reloaded.
     #[arg(skip)]
     pub sites: HashMap<Site, SiteSettings>,
-    /// A folder of digit themes for style=digits, each a folder with 0.png to 9.png
+    /// A folder of digit themes for style=digits, each a folder with 0 to 9 as .png, .gif or .webp
     #[arg(long, value_name = "DIR", env = "ONLOOKERS_THEMES")]
     pub themes: Option<PathBuf>,
     /// A font (TrueType or OpenType) that font= can name by its file's name; can be given several times

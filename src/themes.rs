@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use onlookers_picture::{ThemeError, Themes};
+use onlookers_picture::{DigitFiles, ThemeError, Themes};
 
 use crate::config::ConfigError;
 use crate::files;
@@ -19,7 +19,7 @@ pub(crate) struct LoadError {
     cause: Box<dyn Error + Send + Sync>,
 }
 
-/// The digits in the folders of `dir`, `NAME/0.png` to `NAME/9.png`, and the fonts, named as their files without the
+/// The digits in the folders of `dir`, as in `NAME/0.png` to `NAME/9.png`, and the fonts, named as their files without the
 /// extension.
 pub(crate) fn load(dir: Option<&Path>, fonts: &[PathBuf]) -> Result<Themes, ConfigError> {
     let mut themes = Themes::default();
@@ -52,15 +52,27 @@ fn folders(dir: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn add_digits(themes: &mut Themes, folder: &Path) -> Result<(), LoadError> {
-    let path = |digit: u8| folder.join(format!("{digit}.png"));
-    let mut files = [const { Vec::new() }; 10];
-    for (digit, file) in (0..).zip(&mut files) {
-        *file = read(&path(digit), Themes::MAX_DIGIT_BYTES)?;
+    let mut files = DigitFiles::default();
+    for (name, file) in DigitFiles::DIGITS.into_iter().zip(&mut files.digits) {
+        let missing = || at(folder)(format!("it has no {name}.png, {name}.gif or {name}.webp"));
+        *file = read_digit(folder, name)?.ok_or_else(missing)?;
     }
+    files.start = read_digit(folder, DigitFiles::START)?;
+    files.end = read_digit(folder, DigitFiles::END)?;
     themes.add_digits(text(folder.file_name()), &files).map_err(|error| match error {
-        ThemeError::Digit(digit, error) => at(&path(digit))(error),
+        ThemeError::Digit(name, error) => at(&digit_path(folder, name).unwrap_or(folder.into()))(error),
         error => at(folder)(error),
     })
+}
+
+/// The file of that name with the first extension that exists.
+fn digit_path(folder: &Path, name: &str) -> Option<PathBuf> {
+    let paths = ["png", "gif", "webp"].map(|extension| folder.join(format!("{name}.{extension}")));
+    paths.into_iter().find(|path| path.symlink_metadata().is_ok())
+}
+
+fn read_digit(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, LoadError> {
+    digit_path(folder, name).map(|path| read(&path, Themes::MAX_DIGIT_BYTES)).transpose()
 }
 
 fn read(path: &Path, max: usize) -> Result<Vec<u8>, LoadError> {
@@ -107,6 +119,18 @@ mod tests {
     }
 
     #[test]
+    fn digits_may_be_png_gif_or_webp_files() {
+        // The content counts: a picture saved under another extension is what browsers show, too.
+        let dir = theme("mine");
+        for extension in ["gif", "webp"] {
+            let digit = |digit| dir.path().join(format!("mine/{digit}.png"));
+            let other = digit(if extension == "gif" { 3 } else { 4 });
+            fs::rename(&other, other.with_extension(extension)).unwrap();
+        }
+        assert_eq!(load(Some(dir.path()), &[]).unwrap().theme_names().last(), Some(&"mine"));
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_taken_is_refused_by_name() {
         let refusal = |name: &str, spoil: &dyn Fn(&Path)| {
             let dir = theme(name);
@@ -114,11 +138,13 @@ mod tests {
             load(Some(dir.path()), &[]).unwrap_err().to_string()
         };
         let missing = refusal("mine", &|dir| fs::remove_file(dir.join("7.png")).unwrap());
-        assert!(missing.contains("mine/7.png: No such file"), "{missing}");
+        assert!(missing.ends_with("mine: it has no 7.png, 7.gif or 7.webp"), "{missing}");
+        let start = refusal("mine", &|dir| fs::write(dir.join("_start.webp"), "no picture").unwrap());
+        assert!(start.contains("mine/_start.webp: it is no PNG, GIF or WebP file"), "{start}");
         let text = refusal("mine", &|dir| fs::write(dir.join("3.png"), "no picture").unwrap());
-        assert!(text.contains("mine/3.png: it is no PNG file"), "{text}");
-        let long = refusal("mine", &|dir| fs::write(dir.join("2.png"), vec![0; 1 << 20]).unwrap());
-        assert!(long.contains("2.png: it has more than 64 KiB"), "{long}");
+        assert!(text.contains("mine/3.png: it is no PNG, GIF or WebP file"), "{text}");
+        let long = refusal("mine", &|dir| fs::write(dir.join("2.png"), vec![0; 5 << 20]).unwrap());
+        assert!(long.contains("2.png: it has more than 4096 KiB"), "{long}");
         let device = refusal("mine", &|dir| {
             fs::remove_file(dir.join("2.png")).unwrap();
             symlink("/dev/zero", dir.join("2.png")).unwrap();
@@ -151,7 +177,7 @@ mod tests {
     const FONT: &str =
         concat!(env!("CARGO_MANIFEST_DIR"), "/crates/picture/fonts/DejaVuSans-Bold-subset.ttf");
 
-    /// A folder that holds one theme. Any picture of at most 64 pixels is a digit.
+    /// A folder that holds one theme. Any small picture is a digit.
     fn theme(name: &str) -> TempDir {
         let dir = tempdir().unwrap();
         fs::create_dir(dir.path().join(name)).unwrap();

@@ -1,6 +1,7 @@
 //! The digits look: the number alone, as on a mechanical or electronic counter.
 
 mod custom;
+mod decode;
 mod odometer;
 mod pixel;
 mod seven_segment;
@@ -10,7 +11,7 @@ use crate::shared::Shared;
 use crate::{Rgb, Value};
 
 pub(crate) use custom::CustomDigits;
-pub use custom::DigitError;
+pub use decode::{DigitError, DigitFiles};
 
 /// The parameters of the digits look.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

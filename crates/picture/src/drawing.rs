@@ -17,6 +17,8 @@ pub(crate) struct Drawing<'a> {
     pub(crate) common: usize,
     /// Opacity of the whole picture, 0 to 255.
     pub(crate) alpha: u8,
+    /// Whether its colours were chosen so that a file can have all of them.
+    pub(crate) has_few_colors: bool,
 }
 
 pub(crate) enum Part<'a> {
@@ -72,8 +74,11 @@ pub(crate) struct Image<'a> {
     pub(crate) x: u32,
     pub(crate) y: u32,
     pub(crate) width: u32,
-    /// Red, green, blue and alpha, row by row.
-    pub(crate) pixels: &'a [[u8; 4]],
+    pub(crate) height: u32,
+    /// Red, green, blue and alpha.
+    pub(crate) colors: &'a [[u8; 4]],
+    /// The place of each pixel's colour, row by row.
+    pub(crate) pixels: &'a [u8],
     /// The same image as a PNG file.
     pub(crate) file: &'a [u8],
 }
@@ -82,7 +87,7 @@ impl<'a> Drawing<'a> {
     /// An empty drawing. Its size is bounded, because an added font may claim any width.
     pub(crate) fn new(width: u32, height: u32) -> Self {
         let [width, height] = [width, height].map(|side| side.clamp(1, MAX_SIDE));
-        Self { width, height, parts: Vec::new(), common: 0, alpha: 255 }
+        Self { width, height, parts: Vec::new(), common: 0, alpha: 255, has_few_colors: false }
     }
 
     /// States that all parts up to now are the same for all numbers in a picture of this size.

@@ -65,7 +65,7 @@ mod ranking;
 mod strip;
 
 pub use color::Rgb;
-pub use digits::DigitError;
+pub use digits::{DigitError, DigitFiles};
 pub use font::load as load_fonts;
 pub use label::{Label, LabelError};
 pub use layers::Layers;

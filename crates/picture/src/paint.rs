@@ -30,7 +30,9 @@ pub(crate) fn paint(drawing: &Drawing, scale: u8, layers: Option<&Layers>) -> Ra
     let pixmap = painting.compose(layers.map(|layers| &layers.ground), pixmap, Canvas::part);
     let mut raster = Raster::from(pixmap);
     raster.fade(drawing.alpha);
-    palette::reduce(raster.pixels_mut(), scale);
+    if !drawing.has_few_colors {
+        palette::reduce(raster.pixels_mut(), scale);
+    }
     raster
 }
 
@@ -146,12 +148,15 @@ impl Canvas<'_> {
     }
 
     fn image(&self, pixmap: &mut Pixmap, image: &Image) {
-        let height = image.pixels.len() as u32 / image.width.max(1);
-        let Some(mut source) = Pixmap::new(image.width, height) else {
+        let Some(mut source) = Pixmap::new(image.width, image.height) else {
             return;
         };
-        for (to, &[red, green, blue, alpha]) in source.pixels_mut().iter_mut().zip(image.pixels) {
-            *to = tiny_skia::ColorU8::from_rgba(red, green, blue, alpha).premultiply();
+        let premultiply = |&[red, green, blue, alpha]: &[u8; 4]| {
+            tiny_skia::ColorU8::from_rgba(red, green, blue, alpha).premultiply()
+        };
+        let colors: Vec<_> = image.colors.iter().map(premultiply).collect();
+        for (to, &color) in source.pixels_mut().iter_mut().zip(image.pixels) {
+            *to = colors[usize::from(color)];
         }
         // Without interpolation: added digits are often pixel art.
         let place = self.transform().pre_translate(image.x as f32, image.y as f32);

@@ -1,6 +1,7 @@
 //! Reduces the number of colours, for a smaller file.
 
 use std::array::from_fn;
+use std::collections::BTreeMap;
 
 /// Colours that a picture of several layers keeps at scale 1. Each costs three bytes of the file, and its pixels
 /// compress worse. Larger pictures have more steps in their gradients.
@@ -21,6 +22,37 @@ pub(crate) fn reduce(pixels: &mut [[u8; 4]], scale: u8) {
         for run in same {
             pixels[run.start as usize..][..run.len as usize].fill(color);
         }
+    }
+}
+
+/// Colours from which others are chosen: the time that it takes grows with their number.
+const MAX_CANDIDATES: usize = 1 << 14;
+
+/// The same for pictures of any kind. Photographs have so many colours that similar ones are taken for equal first.
+pub(crate) fn reduce_to(pixels: &mut [&mut [u8; 4]], max: usize) {
+    pixels.iter_mut().filter(|pixel| pixel[3] == 0).for_each(|pixel| **pixel = [0; 4]);
+    let count = |pixels: &[&mut [u8; 4]]| {
+        let mut counts = BTreeMap::<[u8; 4], u32>::new();
+        pixels.iter().for_each(|pixel| *counts.entry(**pixel).or_default() += 1);
+        counts
+    };
+    let mut counts = count(pixels);
+    for bits in 1..=5_u8 {
+        if counts.len() <= MAX_CANDIDATES {
+            break;
+        }
+        let coarse = |channel: u8| (u16::from(channel >> bits) * 255 / u16::from(255_u8 >> bits)) as u8;
+        pixels.iter_mut().for_each(|pixel| **pixel = pixel.map(coarse));
+        counts = count(pixels);
+    }
+    if counts.len() <= max {
+        return;
+    }
+    let colors: Vec<([u8; 4], u32)> = counts.into_iter().collect();
+    let nearest = choose_colors(&colors, max);
+    for pixel in pixels {
+        let place = colors.binary_search_by_key(&**pixel, |color| color.0).unwrap_or_default();
+        **pixel = nearest[place];
     }
 }
 

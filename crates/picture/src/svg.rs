@@ -1,5 +1,6 @@
 //! A drawing to SVG.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use base64::Engine;
@@ -21,7 +22,7 @@ pub fn svg(style: &Style, value: Value) -> String {
     let mut svg = format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" aria-label="{title}"><title>{title}</title>"#
     );
-    Writer { drawing: &drawing, to: &mut svg, ids: 0 }.all();
+    Writer { drawing: &drawing, to: &mut svg, ids: 0, images: BTreeMap::new() }.all();
     svg.push_str("</svg>\n");
     svg
 }
@@ -59,6 +60,8 @@ struct Writer<'a> {
     to: &'a mut String,
     /// The last id that was given to an element.
     ids: u32,
+    /// The id of each image, and how far from the left it is, by the address of its file: a digit may be there several times.
+    images: BTreeMap<usize, (u32, u32)>,
 }
 
 impl Writer<'_> {
@@ -144,11 +147,17 @@ impl Writer<'_> {
     }
 
     fn image(&mut self, image: &Image) {
-        let (x, y, width) = (image.x, image.y, image.width);
-        let height = image.pixels.len() as u32 / width.max(1);
+        let Image { x, y, width, height, .. } = *image;
+        let address = image.file.as_ptr().addr();
+        if let Some((id, at)) = self.images.get(&address) {
+            let (id, x) = (*id, i64::from(x) - i64::from(*at));
+            return self.put(format_args!(r##"<use href="#i{id}" x="{x}"/>"##));
+        }
+        let id = self.id();
+        self.images.insert(address, (id, x));
         let file = STANDARD.encode(image.file);
         self.put(format_args!(
-            r#"<image x="{x}" y="{y}" width="{width}" height="{height}" style="image-rendering:pixelated" href="data:image/png;base64,{file}"/>"#
+            r#"<image id="i{id}" x="{x}" y="{y}" width="{width}" height="{height}" style="image-rendering:pixelated" href="data:image/png;base64,{file}"/>"#
         ));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
-use crate::digits::{CustomDigits, DigitError, Theme};
+use crate::digits::{CustomDigits, DigitError, DigitFiles, Theme};
 use crate::shaping::Pieces;
 use crate::shared::Shared;
 use crate::typeface::Typeface;
@@ -44,6 +44,8 @@ pub enum ThemeError {
     BuiltIn,
     /// [`Themes::MAX_DIGITS`] themes of digits were added already.
     TooManyDigits,
+    /// All digits together have more than [`Themes::MAX_DIGIT_PIXELS`].
+    DigitPixels,
     /// [`Themes::MAX_FONTS`] fonts were added already.
     TooManyFonts,
     /// Another font has this name.
@@ -52,8 +54,8 @@ pub enum ThemeError {
     FontSize,
     /// The font can't be parsed; the parser's reason.
     Font(&'static str),
-    /// The file of this digit, 0 to 9, can't be taken.
-    Digit(u8, DigitError),
+    /// The file of this name, of those in [`DigitFiles`], can't be taken.
+    Digit(&'static str, DigitError),
 }
 
 /// Bytes of the longest name.
@@ -61,20 +63,22 @@ pub(crate) const MAX_NAME: usize = 32;
 
 impl Themes {
     /// How many themes of digits can be added.
-    pub const MAX_DIGITS: usize = 32;
+    pub const MAX_DIGITS: usize = 64;
+    /// Pixels of all the digits that are added. Each takes a byte of memory.
+    pub const MAX_DIGIT_PIXELS: usize = 16 << 20;
     /// How many fonts can be added.
     pub const MAX_FONTS: usize = 8;
-    /// Bytes of the largest PNG file of a digit.
-    pub const MAX_DIGIT_BYTES: usize = 64 << 10;
+    /// Bytes of the largest file of a digit: an animation may have many frames, of which the first is taken.
+    pub const MAX_DIGIT_BYTES: usize = 4 << 20;
     /// Bytes of the largest font: a collection for all of East Asia has 20 MB. They stay in memory.
     pub const MAX_FONT_BYTES: usize = 32 << 20;
 
-    /// Adds digits, which `theme=NAME` asks for: the PNG files of 0 to 9, each of at most 64 KiB and 64×64 pixels, all
-    /// of one height. Replaces digits of the same name, which is taken in lower case.
+    /// Adds digits, which `theme=NAME` asks for. Their colours are reduced to 64. Replaces digits of the same name, which is
+    /// taken in lower case.
     ///
     /// # Errors
     /// When the name is bad or a built-in theme's, a file can't be a digit, or there are too many themes.
-    pub fn add_digits(&mut self, name: &str, files: &[Vec<u8>; 10]) -> Result<(), ThemeError> {
+    pub fn add_digits(&mut self, name: &str, files: &DigitFiles) -> Result<(), ThemeError> {
         let name = checked(name)?;
         if self.theme_names().contains(&&*name) && !self.digits.contains_key(&name) {
             return Err(ThemeError::BuiltIn);
@@ -82,7 +86,11 @@ impl Themes {
         if self.digits.len() == Self::MAX_DIGITS {
             return Err(ThemeError::TooManyDigits);
         }
-        let digits = CustomDigits::decode(files).map_err(|(digit, error)| ThemeError::Digit(digit, error))?;
+        let digits = CustomDigits::decode(files).map_err(|(name, error)| ThemeError::Digit(name, error))?;
+        let pixels = self.digits.values().map(|digits| digits.pixels()).sum::<usize>();
+        if pixels + digits.pixels() > Self::MAX_DIGIT_PIXELS {
+            return Err(ThemeError::DigitPixels);
+        }
         self.digits.insert(name, Shared::new(digits));
         Ok(())
     }
@@ -150,11 +158,18 @@ impl fmt::Display for ThemeError {
             Self::Name => write!(f, "its name can have at most {MAX_NAME} letters, digits and hyphens"),
             Self::BuiltIn => f.write_str("a theme of the program's own has this name"),
             Self::TooManyDigits => write!(f, "there are more than {} themes", Themes::MAX_DIGITS),
+            Self::DigitPixels => {
+                write!(
+                    f,
+                    "all themes together have more than {} million pixels",
+                    Themes::MAX_DIGIT_PIXELS >> 20
+                )
+            }
             Self::TooManyFonts => write!(f, "there are more than {} fonts", Themes::MAX_FONTS),
             Self::FontName => f.write_str("another font has this name"),
             Self::FontSize => write!(f, "it has more than {} KiB", Themes::MAX_FONT_BYTES >> 10),
             Self::Font(reason) => f.write_str(reason),
-            Self::Digit(digit, error) => write!(f, "digit {digit}: {error}"),
+            Self::Digit(name, error) => write!(f, "{name}: {error}"),
         }
     }
 }

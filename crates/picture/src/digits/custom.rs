@@ -1,71 +1,89 @@
-//! Digits that are drawn by somebody else: ten PNG files.
+//! Digits that are drawn by somebody else: ten files, and perhaps two more that stand before and after them.
 
-use std::error::Error;
-use std::fmt;
-use std::io::Cursor;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use png::{ColorType, Decoder, Limits, Transformations};
 
 use super::Cell;
+use super::decode::{DigitError, decode};
 use crate::drawing::{Drawing, Image, Part, rectangle};
-use crate::{Raster, Rgb, Themes};
+use crate::{DigitFiles, Raster, Rgb, palette};
 
 /// The colour of the dashes at the end of a stream: a grey that is visible on white and on black.
 pub(super) const DASH: Rgb = Rgb::hex(0x808080);
-/// Pixels of the longest side of a digit.
-const MAX_SIDE: u32 = 64;
 
-/// Ten digits of one height. Each cell of a picture is as wide as the widest digit.
+/// Colours of all ten digits together. docs/decisions/digit-themes.md of the repository has the bytes of other numbers.
+const MAX_COLORS: usize = 64;
+
+/// Ten digits, all in the colours of one palette. Each cell of a picture is as wide as the widest of them, and as high as the highest: no digit moves when
+/// another changes.
 pub(crate) struct CustomDigits {
+    colors: Vec<[u8; 4]>,
     digits: Vec<Digit>,
+    start: Option<Digit>,
+    end: Option<Digit>,
+    /// Of a cell.
     width: u32,
     height: u32,
 }
 
 struct Digit {
-    raster: Raster,
+    width: u32,
+    /// The place of each pixel's colour, row by row.
+    pixels: Vec<u8>,
     /// Encoded again, so that no metadata gets into a picture.
     file: Bytes,
 }
 
-/// Why a file can't be a digit.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DigitError {
-    /// It has more than [`Themes::MAX_DIGIT_BYTES`].
-    File,
-    /// It can't be decoded as PNG.
-    NotPng(Box<dyn Error + Send + Sync>),
-    /// A side has more than 64 pixels.
-    Size,
-    /// Another height than that of the digit 0.
-    Height,
-}
-
 impl CustomDigits {
-    /// Decodes the PNG files of the digits 0 to 9.
+    /// Decodes the files.
     ///
     /// # Errors
-    /// The first digit that can't be taken, and why.
-    pub(crate) fn decode(files: &[Vec<u8>; 10]) -> Result<Self, (u8, DigitError)> {
-        let mut digits: Vec<Digit> = Vec::with_capacity(10);
-        for (digit, file) in (0..).zip(files) {
-            let decoded = Digit::decode(file).map_err(|error| (digit, error))?;
-            if digits.first().is_some_and(|first| first.raster.height() != decoded.raster.height()) {
-                return Err((digit, DigitError::Height));
-            }
-            digits.push(decoded);
+    /// The name of the first that can't be taken, and why.
+    pub(crate) fn decode(files: &DigitFiles) -> Result<Self, (&'static str, DigitError)> {
+        let named = |name, file: &Vec<u8>| decode(file).map_err(|error| (name, error));
+        let digits = DigitFiles::DIGITS.into_iter().zip(&files.digits);
+        let mut rasters: Vec<Raster> =
+            digits.map(|(name, file)| named(name, file)).collect::<Result<_, _>>()?;
+        let width = rasters.iter().map(Raster::width).max().unwrap_or(1);
+        let ends = [(DigitFiles::START, &files.start), (DigitFiles::END, &files.end)];
+        for (name, file) in ends.into_iter().filter_map(|(name, file)| Some((name, file.as_ref()?))) {
+            rasters.push(named(name, file)?);
         }
-        let width = digits.iter().map(|digit| digit.raster.width()).max().unwrap_or(1);
-        let height = digits.first().map_or(1, |digit| digit.raster.height());
-        Ok(Self { digits, width, height })
+        Ok(Self::new(rasters, width, (files.start.is_some(), files.end.is_some())))
+    }
+
+    /// The digits, each at most `width` pixels wide, and after them what stands before and after them, if there is any.
+    fn new(mut rasters: Vec<Raster>, width: u32, (has_start, has_end): (bool, bool)) -> Self {
+        let height = rasters.iter().map(Raster::height).max().unwrap_or(1);
+        let mut pixels: Vec<&mut [u8; 4]> = rasters.iter_mut().flat_map(Raster::pixels_mut).collect();
+        palette::reduce_to(&mut pixels, MAX_COLORS);
+        let used = rasters.iter().flat_map(|raster| raster.pixels().chunk_by(|a, b| a == b));
+        let mut places: BTreeMap<[u8; 4], u8> = used.map(|run| (run[0], 0)).collect();
+        (0..).zip(places.values_mut()).for_each(|(at, place)| *place = at);
+        let mut digits: Vec<_> = rasters.iter().map(|raster| Digit::new(raster, &places)).collect();
+        let end = digits.pop_if(|_| has_end);
+        let start = digits.pop_if(|_| has_start);
+        Self { colors: places.into_keys().collect(), digits, start, end, width, height }
+    }
+
+    /// The pixels of all digits.
+    pub(crate) fn pixels(&self) -> usize {
+        self.digits.iter().chain(&self.start).chain(&self.end).map(|digit| digit.pixels.len()).sum()
     }
 
     pub(super) fn draw(&self, cells: &[Cell]) -> Drawing<'_> {
-        let mut drawing = Drawing::new(self.width * cells.len() as u32, self.height);
+        let width_of = |digit: &Option<Digit>| digit.as_ref().map_or(0, |digit| digit.width);
+        let start = width_of(&self.start);
+        let end = start + self.width * cells.len() as u32;
+        let mut drawing = Drawing::new(end + width_of(&self.end), self.height);
+        drawing.has_few_colors = true;
+        let ends = [(0, &self.start), (end, &self.end)];
+        let images = ends.into_iter().filter_map(|(x, digit)| Some(self.image(x, digit.as_ref()?)));
+        drawing.parts.extend(images);
+        drawing.number_follows();
         for (i, cell) in cells.iter().enumerate() {
-            let left = self.width * i as u32;
+            let left = start + self.width * i as u32;
             let part = match cell {
                 Cell::Digit(digit) => self.digit(left, *digit),
                 Cell::Blank => self.digit(left, 0),
@@ -76,10 +94,17 @@ impl CustomDigits {
         drawing
     }
 
+    /// In the middle of its cell.
     fn digit(&self, left: u32, digit: u8) -> Option<Part<'_>> {
-        let Digit { raster, file } = self.digits.get(usize::from(digit))?;
-        let x = left + (self.width - raster.width()) / 2;
-        Some(Part::Image(Image { x, y: 0, width: raster.width(), pixels: raster.pixels(), file }))
+        let digit = self.digits.get(usize::from(digit))?;
+        Some(self.image(left + (self.width - digit.width) / 2, digit))
+    }
+
+    /// At the bottom.
+    fn image<'a>(&'a self, x: u32, Digit { width, pixels, file }: &'a Digit) -> Part<'a> {
+        let height = pixels.len() as u32 / width;
+        let y = self.height - height;
+        Part::Image(Image { x, y, width: *width, height, colors: &self.colors, pixels, file })
     }
 
     fn dash(&self, left: u32) -> Part<'_> {
@@ -91,54 +116,10 @@ impl CustomDigits {
 }
 
 impl Digit {
-    fn decode(file: &[u8]) -> Result<Self, DigitError> {
-        if file.len() > Themes::MAX_DIGIT_BYTES {
-            return Err(DigitError::File);
-        }
-        let raster = decode(file)?;
-        Ok(Self { file: raster.encode(), raster })
-    }
-}
-
-fn decode(bytes: &[u8]) -> Result<Raster, DigitError> {
-    let not_png = |error: png::DecodingError| DigitError::NotPng(error.into());
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 1 << 20 });
-    decoder.set_transformations(Transformations::EXPAND | Transformations::ALPHA | Transformations::STRIP_16);
-    let mut reader = decoder.read_info().map_err(not_png)?;
-    let (width, height) = reader.info().size();
-    if width.max(height) > MAX_SIDE {
-        return Err(DigitError::Size);
-    }
-    let mut pixels = vec![0; (width * height * 4) as usize];
-    let frame = reader.next_frame(&mut pixels).map_err(not_png)?;
-    Ok(Raster::new(
-        width,
-        match frame.color_type {
-            ColorType::Rgba => pixels.as_chunks().0.to_vec(),
-            // Grey and alpha: two bytes per pixel.
-            _ => pixels[..frame.buffer_size()]
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&[grey, alpha]| [grey, grey, grey, alpha])
-                .collect(),
-        },
-    ))
-}
-
-impl fmt::Display for DigitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File => write!(f, "it has more than {} KiB", Themes::MAX_DIGIT_BYTES >> 10),
-            Self::NotPng(error) => write!(f, "it is no PNG file that can be read: {error}"),
-            Self::Size => write!(f, "a digit has at most {MAX_SIDE} by {MAX_SIDE} pixels"),
-            Self::Height => f.write_str("it is not as high as 0.png"),
-        }
-    }
-}
-
-impl Error for DigitError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        if let Self::NotPng(error) = self { Some(&**error) } else { None }
+    fn new(raster: &Raster, places: &BTreeMap<[u8; 4], u8>) -> Self {
+        let runs = raster.pixels().chunk_by(|a, b| a == b);
+        let places =
+            runs.flat_map(|run| std::iter::repeat_n(places.get(&run[0]).copied().unwrap_or(0), run.len()));
+        Self { width: raster.width(), pixels: places.collect(), file: raster.encode() }
     }
 }

@@ -1,6 +1,6 @@
 //! Digits and fonts that are added to the built-in ones: whole files and broken ones.
 
-use onlookers_picture::{Style, StyleBuilder, ThemeError, Themes, Value, render, svg};
+use onlookers_picture::{DigitFiles, Layers, Style, StyleBuilder, ThemeError, Themes, Value, render, svg};
 
 pub(crate) const FONT: &[u8] = include_bytes!("../../fonts/DejaVuSans-Bold-subset.ttf");
 
@@ -30,28 +30,126 @@ fn added_digits_are_repeated_pixels_at_larger_scales() {
 }
 
 #[test]
+fn digits_of_unequal_heights_stand_at_the_bottom() {
+    let themes = with_digits(|digit| square(2, 3 + u32::from(digit), digit));
+    let raster = render(&style(&themes, &[("theme", "mine")]), Value::Count(1239));
+    assert_eq!((raster.width(), raster.height()), (8, 12));
+    let column = |x: usize| raster.pixels().iter().skip(x).step_by(8).copied().collect::<Vec<_>>();
+    for (x, digit) in [(0, 1), (2, 2), (4, 3), (6, 9)] {
+        let (above, ink) = (vec![[0; 4]; 9 - digit], vec![[digit as u8 * 20, 0, 0, 255]; 3 + digit]);
+        assert_eq!(column(x), [above, ink].concat(), "{digit}");
+    }
+}
+
+#[test]
+fn the_first_frame_of_a_gif_or_webp_file_is_the_digit() {
+    let still = |digit: u8| match digit {
+        1 => webp(2, 2, [20, 0, 0, 255]),
+        2 => animated_webp(webp(2, 2, [40, 0, 0, 255]), webp(2, 2, [0, 0, 0, 255])),
+        3 => gif((2, 2), (0, 0), (2, 2), &[60, 0]),
+        // A frame that covers one pixel of the picture.
+        4 => gif((2, 2), (1, 1), (1, 1), &[80]),
+        digit => square(2, 2, digit),
+    };
+    let raster = render(&style(&with_digits(still), &[("theme", "mine")]), Value::Count(1234));
+    let shade = |digit: u8| [digit * 20, 0, 0, 255];
+    let (top, bottom) = raster.pixels().split_at(8);
+    let three = |digits: [u8; 3]| digits.map(|digit| [shade(digit); 2]).concat();
+    assert_eq!(top, [three([1, 2, 3]), vec![[0; 4]; 2]].concat());
+    assert_eq!(bottom, [three([1, 2, 3]), vec![[0; 4], shade(4)]].concat());
+}
+
+#[test]
+fn pictures_before_and_after_the_number_stay_where_they_are() {
+    let mut files = files(|digit| square(2, 3, digit));
+    (files.start, files.end) = (Some(square(3, 4, 11)), Some(square(1, 2, 12)));
+    let mut themes = Themes::default();
+    themes.add_digits("mine", &files).unwrap();
+    let style = style(&themes, &[("theme", "mine")]);
+    for value in [Value::Count(12), Value::Ended, Value::Count(9_876)] {
+        let raster = render(&style, value);
+        assert_eq!((raster.width(), raster.height()), (3 + 4 * 2 + 1, 4));
+        let (first, last) = (raster.pixels()[0], raster.pixels()[raster.pixels().len() - 1]);
+        assert_eq!((first, last), ([220, 0, 0, 255], [240, 0, 0, 255]), "{value:?}");
+    }
+    assert_eq!(
+        Layers::new(&style, Value::Count(7)).render(Value::Count(9_876)),
+        render(&style, Value::Count(9_876))
+    );
+    let svg = svg(&style, Value::Count(1));
+    assert_eq!((svg.matches("<image").count(), svg.matches("<use").count()), (4, 2), "start, end, 0 and 1");
+}
+
+#[test]
+fn photographs_keep_their_colours_but_for_what_is_hardly_seen() {
+    let photograph = |digit: u8| {
+        let pixel = |i: u32| [(i % 200) as u8, (i / 200) as u8, digit * 20];
+        png(200, 250, &(0..200 * 250).flat_map(pixel).collect::<Vec<u8>>())
+    };
+    let raster = render(&style(&with_digits(photograph), &[("theme", "mine")]), Value::Count(5555));
+    let row = &raster.pixels()[125 * 800..][..200];
+    for (x, pixel) in row.iter().enumerate() {
+        let off = [x as u8, 125, 100].into_iter().zip(*pixel).map(|(a, b)| a.abs_diff(b)).max();
+        assert!(off < Some(50) && pixel[3] == 255, "{x}: {pixel:?}");
+    }
+    let file = raster.encode();
+    assert!(file.len() < 60_000, "{} bytes", file.len());
+    assert_eq!(file[25], 3, "a palette");
+}
+
+#[test]
 fn digits_that_cannot_be_taken_are_refused_with_a_reason() {
     let refusal = |name: &str, digit: usize, file: Vec<u8>| {
         let mut files = files(|digit| square(5, 8, digit));
-        files[digit] = file;
+        files.digits[digit] = file;
         Themes::default().add_digits(name, &files).unwrap_err()
     };
     for (digit, file, reason) in [
-        (3, b"no picture".to_vec(), "digit 3: it is no PNG file"),
-        (3, square(5, 8, 3)[..60].to_vec(), "digit 3: it is no PNG file"),
-        (0, square(65, 8, 0), "digit 0: a digit has at most 64 by 64 pixels"),
-        (9, square(5, 9, 9), "digit 9: it is not as high as 0.png"),
-        (2, vec![0; Themes::MAX_DIGIT_BYTES + 1], "digit 2: it has more than 64 KiB"),
+        (3, b"no picture".to_vec(), "3: it is no PNG, GIF or WebP file"),
+        (3, square(5, 8, 3)[..60].to_vec(), "3: it is no PNG, GIF or WebP file"),
+        (4, b"GIF89a".to_vec(), "4: it is no PNG, GIF or WebP file"),
+        (4, b"RIFF\0\0\0\0WEBPVP8L".to_vec(), "4: it is no PNG, GIF or WebP file"),
+        (0, square(201, 8, 0), "0: a digit has at most 200 by 300 pixels"),
+        (9, square(8, 301, 9), "9: a digit has at most 200 by 300 pixels"),
+        (9, gif((201, 8), (0, 0), (1, 1), &[0]), "9: a digit has at most 200 by 300 pixels"),
+        (9, webp(8, 301, [0; 4]), "9: a digit has at most 200 by 300 pixels"),
+        (2, vec![0; Themes::MAX_DIGIT_BYTES + 1], "2: it has more than 4096 KiB"),
     ] {
         let refusal = refusal("mine", digit, file);
         assert!(refusal.to_string().starts_with(reason), "{refusal}");
         assert!(std::error::Error::source(&refusal).is_some());
     }
+    let large = files(|digit| square(200, 300, digit));
+    let mut themes = Themes::default();
+    let full = (0..Themes::MAX_DIGITS).find_map(|i| themes.add_digits(&format!("t{i}"), &large).err());
+    assert!(matches!(full, Some(ThemeError::DigitPixels)), "{full:?}");
     for name in ["pixel", "dark"] {
         assert!(matches!(refusal(name, 1, square(5, 8, 1)), ThemeError::BuiltIn));
     }
     for name in ["Größe", "", "a/b", &"n".repeat(33)] {
         assert!(matches!(refusal(name, 1, square(5, 8, 1)), ThemeError::Name));
+    }
+}
+
+#[test]
+fn broken_files_of_digits_do_no_harm() {
+    let still = webp(3, 4, [1, 2, 3, 200]);
+    let kinds = [
+        square(3, 4, 5),
+        gif((3, 4), (1, 1), (2, 3), &[9, 8]),
+        animated_webp(webp(2, 2, [9; 4]), webp(2, 2, [8; 4])),
+        still,
+    ];
+    for file in kinds {
+        let taken = |file: &[u8]| Themes::default().add_digits("mine", &files(|_| file.to_vec())).is_ok();
+        assert!(taken(&file));
+        assert!((0..file.len() / 2).all(|cut| !taken(&file[..cut])));
+        let flipped = (0..file.len() * 8).filter(|bit| {
+            let mut file = file.clone();
+            file[bit / 8] ^= 1 << (bit % 8);
+            taken(&file)
+        });
+        assert!(flipped.count() < file.len() * 8, "a bit of the signature, say");
     }
 }
 
@@ -90,18 +188,57 @@ pub(crate) fn with_digits(draw: impl Fn(u8) -> Vec<u8>) -> Themes {
     themes
 }
 
-fn files(draw: impl Fn(u8) -> Vec<u8>) -> [Vec<u8>; 10] {
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(draw)
+fn files(draw: impl Fn(u8) -> Vec<u8>) -> DigitFiles {
+    DigitFiles { digits: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(draw), ..DigitFiles::default() }
 }
 
 /// A PNG file of one red, which is the digit times 20.
 pub(crate) fn square(width: u32, height: u32, digit: u8) -> Vec<u8> {
+    png(width, height, &[digit * 20, 0, 0].repeat((width * height) as usize))
+}
+
+fn png(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
     encoder.set_color(png::ColorType::Rgb);
-    let pixels = [digit * 20, 0, 0].repeat((width * height) as usize);
-    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    encoder.write_header().unwrap().write_image_data(pixels).unwrap();
     file
+}
+
+/// A GIF file with a frame of each red, at that place in the picture.
+fn gif(size: (u16, u16), (left, top): (u16, u16), (width, height): (u16, u16), reds: &[u8]) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut file, size.0, size.1, &[]).unwrap();
+    for &red in reds {
+        let pixels = vec![0; usize::from(width) * usize::from(height)];
+        let palette = Some(vec![red, 0, 0]);
+        let frame =
+            gif::Frame { left, top, width, height, palette, buffer: pixels.into(), ..Default::default() };
+        encoder.write_frame(&frame).unwrap();
+    }
+    drop(encoder);
+    file
+}
+
+/// A WebP file of one colour.
+fn webp(width: u32, height: u32, color: [u8; 4]) -> Vec<u8> {
+    let mut file = Vec::new();
+    let pixels = color.repeat((width * height) as usize);
+    let encoder = image_webp::WebPEncoder::new(&mut file);
+    encoder.encode(&pixels, width, height, image_webp::ColorType::Rgba8).unwrap();
+    file
+}
+
+/// An animation of two pictures of 2×2 pixels, as Google's container specification describes it.
+fn animated_webp(first: Vec<u8>, second: Vec<u8>) -> Vec<u8> {
+    let chunk = |name: &[u8; 4], data: &[u8]| [name, &(data.len() as u32).to_le_bytes()[..], data].concat();
+    // At 0,0, of 2×2 pixels (one less is written), for 100 ms, in place of what was there.
+    let place = [0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 100, 0, 0, 0b10];
+    // Each file is a header of 12 bytes and a chunk.
+    let frame = |file: Vec<u8>| chunk(b"ANMF", &[&place, &file[12..]].concat());
+    let head = chunk(b"VP8X", &[0b0001_0010, 0, 0, 0, 1, 0, 0, 1, 0, 0]);
+    let chunks = [b"WEBP".to_vec(), head, chunk(b"ANIM", &[0; 6]), frame(first), frame(second)].concat();
+    chunk(b"RIFF", &chunks)
 }
 
 fn style(themes: &Themes, parameters: &[(&str, &str)]) -> Style {
