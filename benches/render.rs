@@ -5,7 +5,10 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use onlookers::painting::Pictures;
-use onlookers_picture::{Label, Layers, Style, StyleBuilder, Themes, Value, notice, ranking, render, svg};
+use onlookers_picture::{
+    Appearance, Label, Layers, RankingStyle, Row, Strip, Style, StyleBuilder, Themes, Value, notice, render,
+    svg,
+};
 
 /// As many as one server can hold.
 const LARGE: Value = Value::Peak { now: 999_999, peak: 999_999 };
@@ -157,9 +160,37 @@ fn time(criterion: &mut Criterion) {
     cached.finish();
     criterion.bench_function("SVG of flat", |b| b.iter(|| svg(&style("flat"), next())));
     criterion.bench_function("notice", |b| b.iter(|| notice(black_box("Too many viewers: try again soon"))));
-    let rows: Vec<(&str, u64)> = (0..20).map(|n| ("/posts/2026/some-page.html", n * 7)).collect();
-    criterion.bench_function("ranking of 20 pages", |b| b.iter(|| ranking(black_box(&rows), 20)));
+    bench_rankings(criterion);
 }
+
+/// The longest ones too, at the largest scale that they can have.
+fn bench_rankings(criterion: &mut Criterion) {
+    let page = "/posts/2026/some-page.html";
+    let rows: Vec<Row<'_>> = (0..50).map(|n| Row { page, title: None, count: n * 7 }).collect();
+    let titled: Vec<Row<'_>> = rows.iter().map(|row| Row { title: Some(TITLE), ..*row }).collect();
+    let mut scaled = Appearance::default();
+    scaled.take("scale", "4").expect("4 is a scale");
+    for (name, most, width, appearance, rows) in [
+        ("ranking of 20 pages", 20, 320, Appearance::default(), &rows),
+        ("ranking of 10 pages, scale 4", 10, 320, scaled, &rows),
+        ("ranking of 50 pages, 1000 wide", 50, 1000, Appearance::default(), &rows),
+        ("ranking of 50 titles, 1000 wide", 50, 1000, Appearance::default(), &titled),
+    ] {
+        let style =
+            RankingStyle::new(most, Some(width), appearance, &Themes::default()).expect("the width is fine");
+        criterion.bench_function(name, |b| b.iter(|| style.paint(black_box(rows))));
+    }
+    for (name, width, height, appearance) in
+        [("largest strip", 2000, 100, Appearance::default()), ("strip 500×50, scale 4", 500, 50, scaled)]
+    {
+        let strip = Strip::new(width, height).expect("the size is fine").with(appearance);
+        let heat = strip.heat((0..500).map(|n| n as f32 / 500.0));
+        criterion.bench_function(name, |b| b.iter(|| strip.paint(black_box(&heat))));
+    }
+}
+
+const TITLE: &str = "How many people are looking at this very page right now, and what do they do there all day long, \
+    if they do anything at all, or is it a list of pages that nobody looks at except for the one who made it?";
 
 criterion_group!(benches, bytes, time, time_of_largest);
 criterion_main!(benches);

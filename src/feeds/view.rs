@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use onlookers_picture::{Heat, Strip, Style, Value, ranking};
+use onlookers_picture::{Heat, RankingStyle, Row, Strip, Style, Value};
 use onlookers_rooms::{Counting, Counts, Page, Position, Room};
 
 use crate::painting::Pictures;
@@ -21,10 +21,7 @@ pub enum View {
         style: Style,
     },
     /// A site's pages by viewers.
-    Top {
-        /// How many of them.
-        rows: u8,
-    },
+    Top(RankingStyle),
     /// Where in the page its readers are.
     Reading(Strip),
     /// Both numbers, for scripts.
@@ -48,7 +45,7 @@ impl View {
         match self {
             Self::Count { .. } | Self::Events => Duration::from_millis(100),
             Self::Reading(_) => Duration::from_millis(200),
-            Self::Top { .. } => Duration::from_secs(1),
+            Self::Top(_) => Duration::from_secs(1),
             Self::Readable(view) => view.min_gap(),
         }
     }
@@ -57,7 +54,7 @@ impl View {
     pub(super) fn fingerprint(&self, room: &Room) -> Fingerprint {
         match self {
             Self::Count { counting, style } => fingerprint_of(value(room, *counting, style)),
-            Self::Top { rows } => hash(&room.top(usize::from(*rows))),
+            Self::Top(style) => hash(&room.top(style.rows())),
             Self::Reading(strip) => hash(&heat(*strip, room)),
             Self::Events => fingerprint_of_both(room.counts()),
             Self::Readable(view) => view.fingerprint(room),
@@ -71,7 +68,7 @@ impl View {
                 let value = value(room, *counting, style);
                 Some((fingerprint_of(value), pictures.find_frame(style, value)?))
             }
-            Self::Top { .. } | Self::Reading(_) => None,
+            Self::Top(_) | Self::Reading(_) => None,
             Self::Events => Some(self.frame(room, pictures)),
             Self::Readable(view) => {
                 let (fingerprint, frame) = view.frame_at_hand(room, pictures)?;
@@ -87,10 +84,9 @@ impl View {
                 let value = value(room, *counting, style);
                 (fingerprint_of(value), pictures.frame(style, value))
             }
-            Self::Top { rows } => {
-                let top = room.top(usize::from(*rows));
-                let png = ranking(&rows_of(&top), usize::from(*rows));
-                (hash(&top), multipart::frame(&png))
+            Self::Top(style) => {
+                let top = room.top(style.rows());
+                (hash(&top), multipart::frame(&style.paint(&rows_of(&top))))
             }
             Self::Reading(strip) => {
                 let heat = heat(*strip, room);
@@ -113,7 +109,7 @@ impl View {
     /// The bytes that keep a connection alive which has `frame`, the newest, already.
     pub(super) fn resend<'f>(&self, frame: &'f Bytes) -> &'f Bytes {
         match self {
-            Self::Count { .. } | Self::Top { .. } | Self::Reading(_) | Self::Readable(_) => frame,
+            Self::Count { .. } | Self::Top(_) | Self::Reading(_) | Self::Readable(_) => frame,
             Self::Events => &events::HEARTBEAT,
         }
     }
@@ -122,7 +118,7 @@ impl View {
     pub(super) fn closing(&self, pictures: &Pictures) -> Bytes {
         match self {
             Self::Count { style, .. } => multipart::closing(&pictures.png(style, Value::Ended)),
-            Self::Top { rows } => multipart::closing(&ranking(&[], usize::from(*rows))),
+            Self::Top(style) => multipart::closing(&style.paint(&[])),
             Self::Reading(strip) => multipart::closing(&strip.paint(&strip.heat([]))),
             Self::Events => events::CLOSING,
             Self::Readable(view) => view.closing(pictures),
@@ -167,8 +163,8 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-fn rows_of(top: &[(Page, u64)]) -> Vec<(&str, u64)> {
-    top.iter().map(|(page, count)| (page.as_str(), *count)).collect()
+fn rows_of(top: &[(Page, u64)]) -> Vec<Row<'_>> {
+    top.iter().map(|(page, count)| Row { page: page.as_str(), title: None, count: *count }).collect()
 }
 
 fn heat(strip: Strip, room: &Room) -> Heat {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::iter;
 use std::time::Duration;
 
-use onlookers_picture::{Style, StyleBuilder, StyleError, Themes};
+use onlookers_picture::{Appearance, RankingStyle, Style, StyleBuilder, StyleError, Themes};
 use onlookers_rooms::{Counting, Page, PageQuery, Position, RoomName};
 use percent_encoding::percent_decode_str;
 
@@ -18,7 +18,7 @@ const MAX_LENGTH: usize = 8_000;
 const UNIQUE_LENGTH: usize = "&u=0123456789abcdef".len();
 
 /// The maximum of `rows` and `top`, in pages of a ranking.
-const MAX_ROWS: u8 = 50;
+const MAX_ROWS: u8 = RankingStyle::MAX_ROWS;
 
 /// The parameters of all routes. Unknown parameters are ignored.
 #[derive(Debug, Default, PartialEq)]
@@ -43,7 +43,7 @@ pub(super) struct Query<'a> {
     pub(super) rows: Option<u8>,
     /// `top`: how many pages the ranking sent to a WebSocket lists.
     pub(super) top: Option<u8>,
-    /// `width` and `height` of a strip, in pixels.
+    /// `width` and `height` of a strip, and `width` of a ranking, in pixels.
     pub(super) width: Option<u16>,
     pub(super) height: Option<u16>,
     /// `at`: how far down the page a marking picture is, from 0 to 100.
@@ -127,6 +127,18 @@ impl<'a> Query<'a> {
     /// Whether it has the parameter `name`.
     pub(super) fn has(&self, name: &str) -> bool {
         form_urlencoded::parse(self.raw.as_bytes()).any(|(given, _)| given == name)
+    }
+
+    /// The colours and the scale of a ranking or a strip.
+    ///
+    /// # Errors
+    /// [`QueryError`], if one of them has a bad value.
+    pub(super) fn appearance(&self) -> Result<Appearance, QueryError> {
+        let mut appearance = Appearance::default();
+        for (name, value) in form_urlencoded::parse(self.raw.as_bytes()) {
+            appearance.take(&name, &value)?;
+        }
+        Ok(appearance)
     }
 
     /// The style's parameters, as a query of their own.

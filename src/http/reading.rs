@@ -52,5 +52,6 @@ fn strip(request: &Request<'_>) -> Result<Strip, QueryError> {
     let (query, usual) = (request.query()?, Strip::default());
     let bad = if query.width.is_some() { "width" } else { "height" };
     let (width, height) = (query.width.unwrap_or(usual.width()), query.height.unwrap_or(usual.height()));
-    Strip::new(width, height).map_err(|why| QueryError::new(bad, why))
+    let strip = Strip::new(width, height).map_err(|why| QueryError::new(bad, why))?;
+    Ok(strip.with(query.appearance()?))
 }

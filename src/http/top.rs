@@ -1,6 +1,7 @@
 //! `/top.png` and `/top.json`: the pages of a site by viewers.
 
 use hyper::StatusCode;
+use onlookers_picture::{Appearance, RankingStyle};
 use onlookers_rooms::{Page, RoomName, Site};
 use serde::Serialize;
 
@@ -12,9 +13,6 @@ use super::{Answer, App, Refusal, Request, grant, respond};
 use crate::feeds::View;
 use crate::gate::GateError;
 use crate::settings::Audience;
-
-/// How many pages the picture lists if the URL doesn't say.
-const DEFAULT_ROWS: u8 = 10;
 
 /// How many pages the JSON lists at most.
 const MAX_LISTED: usize = 100;
@@ -38,12 +36,16 @@ pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusa
     if request.settings.ranking(&site) == Audience::Nobody {
         return Err(GateError::NotAllowed(site).into());
     }
+    let view = |rows: Option<u8>, width, appearance| {
+        let rows = rows.unwrap_or(RankingStyle::DEFAULT_ROWS);
+        RankingStyle::new(rows, width, appearance, &app.themes).map(View::Top).map_err(QueryError::from)
+    };
+    let usual = view(None, None, Appearance::default())?;
+    let view = view(query.rows, query.width, query.appearance()?)?;
     if !query.unique {
         return redirect_to_unique(request);
     }
-    let (room, usual) = (RoomName::site(site), View::Top { rows: DEFAULT_ROWS });
-    let view = View::Top { rows: query.rows.unwrap_or(DEFAULT_ROWS) };
-    grant::stream(app, request, None, Shown { room: &room, view, usual })
+    grant::stream(app, request, None, Shown { room: &RoomName::site(site), view, usual })
 }
 
 /// The list as it is now, most viewers first.

@@ -13,6 +13,7 @@ mod names;
 mod pages;
 mod paths;
 mod presence;
+mod ranking;
 mod reading;
 mod same_pages;
 mod server_names;

@@ -1,4 +1,4 @@
-//! Pages of sites, visitors, rankings, limits, and viewers that aren't counted.
+//! Pages of sites, visitors, limits, and viewers that aren't counted.
 
 use std::net::SocketAddr;
 
@@ -156,33 +156,6 @@ fn a_visitor_with_several_tabs_is_one() {
     drop(second);
     pages.wait_for(1);
     visitors.wait_for(1);
-}
-
-#[test]
-fn the_ranking_lists_pages_by_viewers() {
-    let server = TestServer::quiet(&["--trust-proxy", "127.0.0.0/8"]);
-    let empty = serde_json::json!({ "site": "example.com", "pages": [] });
-    assert_eq!(top(server.address, "example.com"), empty);
-    let mut watcher = view(server.address, "peek=1", &[]);
-    let _posts = [(); 2].map(|()| view(server.address, "page=/posts/%C3%A9", &[]));
-    let _front = view(server.address, "page=/", &[]);
-    watcher.wait_for(3);
-    let pages = serde_json::json!([
-        { "page": "/posts/%C3%A9", "count": 2, "visitors": 1 },
-        { "page": "/", "count": 1, "visitors": 1 },
-    ]);
-    assert_eq!(top(server.address, "EXAMPLE.com.")["pages"], pages);
-}
-
-#[test]
-fn the_rankings_picture_is_live() {
-    let server = TestServer::quiet(&[]);
-    let mut client = Client::connect(server.address);
-    client.send(request("GET /top.png?u=1&rows=3 HTTP/1.1", &["Referer: https://example.com/"]));
-    let mut ranking = Viewer::opened(client);
-    assert_eq!(ranking.picture(), onlookers_picture::ranking(&[], 3));
-    let _viewer = view(server.address, "page=/a", &[]);
-    ranking.wait_for_picture(&onlookers_picture::ranking(&[("/a", 1)], 3));
 }
 
 #[test]

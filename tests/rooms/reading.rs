@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use onlookers_picture::Strip;
+use onlookers_picture::{Appearance, Strip};
 
 use crate::common::client::{Client, Response};
 use crate::common::request;
@@ -124,10 +124,18 @@ fn private_and_uncounted_readers_have_no_position() {
 }
 
 #[test]
-fn a_strip_has_the_size_asked_for_and_counts_nobody() {
+fn a_strip_has_the_look_asked_for_and_counts_nobody() {
     let server = server();
     let mut upright = open(server.address, "/reading.png?width=8&height=400&page=/posts/1&u=1", &[PAGE]);
     assert_eq!(upright.picture()[16..24], [0, 0, 0, 8, 0, 0, 1, 144]);
+    let query = "theme=dark&color=red&scale=3";
+    let mut red = open(server.address, &format!("/reading.png?page=/posts/1&{query}&u=1"), &[PAGE]);
+    let mut appearance = Appearance::default();
+    for (name, value) in [("theme", "dark"), ("color", "f00"), ("scale", "3")] {
+        assert_eq!(appearance.take(name, value), Ok(true));
+    }
+    let strip = Strip::default().with(appearance);
+    assert_eq!(red.picture(), strip.paint(&strip.heat([])));
     let count = get(server.address, "/count/example.com/posts/1.txt", &[]);
     assert_eq!(count.body, b"0");
     assert_eq!(get(server.address, "/reading.png?page=/posts/1", &[PAGE]).status, 302);
@@ -142,6 +150,8 @@ fn a_bad_parameter_of_a_mark_or_strip_is_named() {
         ("/mark.png?page=%00&at=1", "The parameter page is bad"),
         ("/reading.png?width=3000&u=1", "The parameter width is bad"),
         ("/reading.png?height=1&u=1", "The parameter height is bad"),
+        ("/reading.png?theme=odometer&u=1", "The parameter theme is bad"),
+        ("/reading.png?scale=0&u=1", "The parameter scale is bad"),
     ] {
         let answer = get(server.address, path, &[PAGE]);
         let said = String::from_utf8(answer.body).unwrap();

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use skrifa::GlyphId;
 
+use crate::shaping;
 use crate::shared::Shared;
 use crate::text::Line;
 use crate::themes::AddedFonts;
@@ -138,6 +139,34 @@ impl Face<'_> {
     /// Pixels from the start of a character to its ink.
     pub(crate) fn bearing(self, c: char) -> f32 {
         self.typeface.ink(self.glyph(c), self.px).0
+    }
+
+    /// Whether any font has a glyph for `c`, or it needs none.
+    pub(crate) fn can_show(self, c: char) -> bool {
+        shaping::is_invisible(c) || self.source(c).is_some()
+    }
+
+    /// Pixels that a character is likely to advance in a text of any script.
+    pub(crate) fn likely_advance(self, c: char) -> f32 {
+        match self.source(c) {
+            _ if shaping::is_invisible(c) => 0.0,
+            Some(source) => {
+                let typeface = self.typeface_of(source);
+                typeface.glyph(c).map_or(0.0, |id| typeface.advance(id, self.px))
+            }
+            None => self.box_width(c),
+        }
+    }
+
+    /// Pixels that a box takes which stands for a character without a glyph: as many as the character would in a browser's
+    /// own font, where that is known.
+    pub(crate) fn box_width(self, c: char) -> f32 {
+        let own = self.advance(c);
+        if shaping::is_wide(c) { self.px.max(own) } else { own }
+    }
+
+    fn source(self, c: char) -> Option<Source> {
+        self.find(|font| font.glyph(c).is_some())
     }
 
     /// Whether the font has a glyph for `c`.

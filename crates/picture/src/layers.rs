@@ -1,5 +1,6 @@
 //! Layers that all pictures of a style have in common: each is painted once, and copied for the next number.
 
+use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 
 use tiny_skia::{Mask, Pixmap, PremultipliedColorU8};
@@ -30,9 +31,8 @@ pub(crate) struct Digits {
     pub(crate) tiles: [OnceLock<Tile>; Cell::KINDS],
 }
 
-/// The digits 0 to 9 of one font in one size.
-#[derive(Default)]
-pub(crate) struct Glyphs([OnceLock<Glyph>; 10]);
+/// The glyphs of a range of characters in one font and one size, from the first on.
+pub(crate) struct Glyphs(char, Box<[OnceLock<Glyph>]>);
 
 /// The pixels of a counter's cell, background and all, in rows from top to bottom.
 pub(crate) struct Tile {
@@ -73,16 +73,28 @@ impl Layers {
 
 impl Digits {
     fn bytes(&self) -> usize {
-        let glyphs = self.glyphs.0.iter().filter_map(OnceLock::get).map(Glyph::bytes);
+        let glyphs = self.glyphs.1.iter().filter_map(OnceLock::get).map(Glyph::bytes);
         let tiles = self.tiles.iter().filter_map(OnceLock::get).map(|tile| size_of_val(&*tile.pixels));
         glyphs.chain(tiles).sum()
     }
 }
 
+impl Default for Glyphs {
+    /// The digits 0 to 9.
+    fn default() -> Self {
+        Self::of('0'..='9')
+    }
+}
+
 impl Glyphs {
-    /// The place of `c`, if it is a digit.
+    /// None are there yet.
+    pub(crate) fn of(characters: RangeInclusive<char>) -> Self {
+        Self(*characters.start(), characters.map(|_| OnceLock::new()).collect())
+    }
+
+    /// The place of `c`, if it is one of them.
     pub(crate) fn slot(&self, c: char) -> Option<&OnceLock<Glyph>> {
-        self.0.get(c.to_digit(10)? as usize)
+        self.1.get(u32::from(c).checked_sub(self.0.into())? as usize)
     }
 }
 

@@ -29,10 +29,12 @@
 //!    to SVG.
 //! 6. `raster`: the finished pixels; `png`: pixels to the bytes of a file.
 //!
-//! `notice`, `ranking` and `strip` paint a sentence, a list and a heat map rather than a number.
+//! `notice`, `ranking` and `strip` paint a sentence, a list and a heat map rather than a number; `appearance` has the colours
+//! and the scale of the last two.
 
 mod parameters;
 
+mod appearance;
 mod color;
 mod label;
 mod number;
@@ -64,6 +66,7 @@ mod notice;
 mod ranking;
 mod strip;
 
+pub use appearance::Appearance;
 pub use color::Rgb;
 pub use digits::{DigitError, DigitFiles};
 pub use font::load as load_fonts;
@@ -71,7 +74,7 @@ pub use label::{Label, LabelError};
 pub use layers::Layers;
 pub use notice::notice;
 pub use parameters::{StyleBuilder, StyleError};
-pub use ranking::ranking;
+pub use ranking::{RankingStyle, Row};
 pub use raster::Raster;
 pub use strip::{Heat, Strip, StripError, clear_pixel};
 pub use style::Style;

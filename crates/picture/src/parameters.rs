@@ -78,7 +78,7 @@ impl StyleBuilder {
             "labelColor" => self.label_color = Some(color("labelColor", value)?),
             "theme" => self.theme = Some(named("theme", value)?),
             "font" => self.font = Some(named("font", value)?),
-            "scale" => self.scale = Some(one_of("scale", value, &[("1", 1), ("2", 2), ("3", 3), ("4", 4)])?),
+            "scale" => self.scale = Some(scale(value)?),
             "format" => self.format = one_of("format", value, &Format::NAMES)?,
             "peak" => self.peak = one_of("peak", value, &[("0", false), ("1", true)])?,
             _ => return Ok(false),
@@ -166,13 +166,21 @@ enum ThemeChoice {
     Digits(Theme),
 }
 
-fn one_of<T: Copy>(parameter: &'static str, value: &str, names: &[(&str, T)]) -> Result<T, StyleError> {
+pub(crate) fn one_of<T: Copy>(
+    parameter: &'static str,
+    value: &str,
+    names: &[(&str, T)],
+) -> Result<T, StyleError> {
     let found = names.iter().find(|(name, _)| *name == value).map(|(_, meaning)| *meaning);
     let list = || names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     found.ok_or_else(|| bad(parameter, format_args!("it can be {}", list())))
 }
 
-fn bad(parameter: &'static str, reason: impl fmt::Display) -> StyleError {
+pub(crate) fn scale(value: &str) -> Result<u8, StyleError> {
+    one_of("scale", value, &[("1", 1), ("2", 2), ("3", 3), ("4", 4)])
+}
+
+pub(crate) fn bad(parameter: &'static str, reason: impl fmt::Display) -> StyleError {
     StyleError { parameter, reason: reason.to_string() }
 }
 
@@ -184,7 +192,7 @@ fn named(parameter: &'static str, value: &str) -> Result<String, StyleError> {
     Err(bad(parameter, format_args!("its name has at most {MAX_NAME} letters")))
 }
 
-fn color(parameter: &'static str, value: &str) -> Result<ParsedColor, StyleError> {
+pub(crate) fn color(parameter: &'static str, value: &str) -> Result<ParsedColor, StyleError> {
     let names = "a colour's name (green, brightgreen, cornflowerblue) or 3 or 6 hex digits without #";
     ParsedColor::parse(value).ok_or_else(|| bad(parameter, format_args!("it can be {names}")))
 }

@@ -6,31 +6,44 @@ use png::{BitDepth, ColorType, DeflateCompression, Encoder, EncodingError, Filte
 use crate::Raster;
 
 /// So many pixels has a badge at scale 2.
-const SMALL: usize = 16 * 1024;
+const SMALL: u32 = 16 * 1024;
 /// Only pictures of large digits have more than so many.
-const LARGE: usize = 100_000;
+const LARGE: u32 = 100_000;
+
+/// Of a palette.
+pub(crate) const MAX_COLORS: usize = 256;
 
 pub(crate) fn encode(raster: &Raster) -> Bytes {
     let mut file = Vec::with_capacity(1024);
     let written = match indexed(raster) {
-        Some((colors, pixels)) => write_indexed(raster, &colors, pixels, &mut file),
+        Some((colors, pixels)) => write_indexed((raster.width(), raster.height()), &colors, pixels, &mut file),
         None => write_rgba(raster, &mut file),
     };
     written.expect("writing to a Vec cannot fail, and a raster is never empty");
     file.into()
 }
 
+/// A file of pixels that are known to have few colours, at most 256, by their places in `colors`; opaque ones are last.
+/// To find the colours takes longer than all the rest where a picture is large.
+pub(crate) fn encode_indexed(width: u32, colors: &[[u8; 4]], indices: Vec<u8>) -> Bytes {
+    let mut file = Vec::with_capacity(1024);
+    let height = indices.len() as u32 / width;
+    write_indexed((width, height), colors, indices, &mut file)
+        .expect("writing to a Vec cannot fail, and a picture is never empty");
+    file.into()
+}
+
 /// Without a filter: letters are few values in repeated runs, which deflate finds by itself and a filter breaks up.
 fn write_indexed(
-    raster: &Raster,
+    size: (u32, u32),
     colors: &[[u8; 4]],
     mut pixels: Vec<u8>,
     file: &mut Vec<u8>,
 ) -> Result<(), EncodingError> {
-    let mut encoder = encoder(raster, file);
+    let mut encoder = encoder(size, file);
     if colors.len() <= 16 {
         encoder.set_depth(BitDepth::Four);
-        pixels = pack(&pixels, raster.width() as usize);
+        pixels = pack(&pixels, size.0 as usize);
     }
     encoder.set_color(ColorType::Indexed);
     encoder.set_palette(colors.iter().flat_map(|c| [c[0], c[1], c[2]]).collect::<Vec<u8>>());
@@ -52,7 +65,7 @@ fn pack(indices: &[u8], width: usize) -> Vec<u8> {
 }
 
 fn write_rgba(raster: &Raster, file: &mut Vec<u8>) -> Result<(), EncodingError> {
-    let mut encoder = encoder(raster, file);
+    let mut encoder = encoder((raster.width(), raster.height()), file);
     encoder.set_color(ColorType::Rgba);
     encoder.set_filter(Filter::Adaptive);
     let mut writer = encoder.write_header()?;
@@ -60,16 +73,16 @@ fn write_rgba(raster: &Raster, file: &mut Vec<u8>) -> Result<(), EncodingError> 
     writer.finish()
 }
 
-fn encoder<'a>(raster: &Raster, file: &'a mut Vec<u8>) -> Encoder<'a, &'a mut Vec<u8>> {
-    let mut encoder = Encoder::new(file, raster.width(), raster.height());
+fn encoder((width, height): (u32, u32), file: &mut Vec<u8>) -> Encoder<'_, &mut Vec<u8>> {
+    let mut encoder = Encoder::new(file, width, height);
     encoder.set_depth(BitDepth::Eight);
-    encoder.set_deflate_compression(DeflateCompression::Level(level(raster)));
+    encoder.set_deflate_compression(DeflateCompression::Level(level(width * height)));
     encoder
 }
 
 /// The larger the picture, the less is searched for repetitions: level 9 takes 20 ms for the largest, and saves little there.
-fn level(raster: &Raster) -> u8 {
-    match raster.pixels().len() {
+fn level(pixels: u32) -> u8 {
+    match pixels {
         pixels if pixels <= SMALL => 9,
         pixels if pixels <= LARGE => 4,
         _ => 2,
@@ -106,7 +119,7 @@ impl Seen {
         let mut slot = (key.wrapping_mul(0x9e37_79b1) >> 22) as usize;
         loop {
             match self.slots[slot] {
-                0 if self.keys.len() == 256 => return None,
+                0 if self.keys.len() == MAX_COLORS => return None,
                 0 => {
                     self.keys.push(key);
                     self.slots[slot] = self.keys.len() as u16;

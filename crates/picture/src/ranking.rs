@@ -1,19 +1,26 @@
 //! A list of pages and their numbers.
 
-use bytes::Bytes;
-use percent_encoding::percent_decode_str;
-use tiny_skia::{Color, Mask, Paint, Pixmap, Rect, Transform};
+use std::collections::BTreeSet;
 
-use crate::Raster;
+use bytes::Bytes;
+use tiny_skia::Mask;
+
+use crate::appearance::PageTheme;
 use crate::font::Face;
+use crate::layers::Glyphs;
+use crate::parameters::bad;
 use crate::text::Line;
+use crate::themes::Fallback;
+use crate::{Appearance, Rgb, StyleError, Themes, png};
+
+mod name;
 
 /// Pixels: enough for a path of about forty characters.
-const WIDTH: u32 = 320;
+const WIDTH: u16 = 320;
 const ROW: u32 = 20;
 const MARGIN: u32 = 8;
-/// The most rows of a picture.
-const MAX_ROWS: usize = 50;
+/// Where names begin.
+const LEFT: f32 = MARGIN as f32;
 const SIZE: f32 = 12.0;
 /// The width of a digit: whole, so that a digit has the same pixels in each position.
 const CELL: f32 = 8.0;
@@ -21,162 +28,261 @@ const CELL: f32 = 8.0;
 const MIN_DIGITS: usize = 4;
 /// Pixels between a name and its number.
 const GAP: f32 = 12.0;
-/// White text on this background has a contrast of 11 to 1 on any page. Every second row is lighter.
-const BACKGROUND: [u8; 3] = [51, 51, 51];
-const STRIPE: [u8; 3] = [64, 64, 64];
-const LETTERS: [u8; 3] = [255, 255, 255];
 const NOBODY: &str = "No page is open right now";
 
-/// A PNG file that lists pages with the number of each, in the order given.
-///
-/// A page is named by its percent-encoded path, which is painted decoded where that is readable. The picture is 320
-/// pixels wide and 20 high for each of `places` (clamped to 1 to 50), with a margin of 8 above and below, so that its
-/// size doesn't depend on the number of `rows`. Takes some milliseconds.
-pub fn ranking(rows: &[(&str, u64)], places: usize) -> Bytes {
-    paint(rows, places.clamp(1, MAX_ROWS)).encode()
+/// The most pixels that a file has because of its scale: twenty pages, 320 pixels wide, at scale 2.
+const MAX_PIXELS: u32 = 550_000;
+
+/// How a list of pages looks. Equal ones give equal pictures.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct RankingStyle {
+    /// The most rows.
+    rows: u8,
+    /// On the page, in pixels.
+    width: u16,
+    /// Pixels of the file per pixel of the page, in each direction.
+    scale: u8,
+    colors: Colors,
+    /// Fonts for titles.
+    fallback: Fallback,
 }
 
-fn paint(rows: &[(&str, u64)], places: usize) -> Raster {
-    let mut pixmap = background(places);
-    let mut letters = Mask::new(pixmap.width(), pixmap.height()).expect("neither side is zero");
-    let face = Face::dejavu(SIZE);
-    if rows.is_empty() {
-        Line::at(MARGIN as f32, face).even(NOBODY).draw(&mut letters, baseline(0));
+impl Default for RankingStyle {
+    /// Ten rows, 320 pixels wide, white on dark grey.
+    fn default() -> Self {
+        Self {
+            rows: Self::DEFAULT_ROWS,
+            width: WIDTH,
+            scale: 1,
+            colors: Colors::DARK,
+            fallback: Fallback::default(),
+        }
     }
-    let digits = rows.iter().take(places).map(|row| digits(row.1)).max().unwrap_or_default().max(MIN_DIGITS);
-    for (place, &(page, number)) in rows.iter().take(places).enumerate() {
-        let left = (WIDTH - MARGIN) as f32 - CELL * digits as f32;
-        let name = cut(&readable(page, face), face, left - GAP - MARGIN as f32);
-        Line::at(MARGIN as f32, face).even(&name).draw(&mut letters, baseline(place));
-        let number = format!("{number:>digits$}");
-        Line::at(left, face).cells(CELL, &number).draw(&mut letters, baseline(place));
-    }
-    fill(&mut pixmap, (0, letters.height()), LETTERS, Some(&letters));
-    pixmap.into()
 }
 
-fn digits(number: u64) -> usize {
-    number.checked_ilog10().unwrap_or_default() as usize + 1
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Colors {
+    background: Rgb,
+    /// Of every second row.
+    stripe: Rgb,
+    letters: Rgb,
 }
 
-fn background(places: usize) -> Pixmap {
-    let height = places as u32 * ROW + 2 * MARGIN;
-    let mut pixmap = Pixmap::new(WIDTH, height).expect("neither side is zero");
-    fill(&mut pixmap, (0, height), BACKGROUND, None);
-    for place in (0..places as u32).step_by(2) {
-        fill(&mut pixmap, (MARGIN + place * ROW, ROW), STRIPE, None);
+impl Colors {
+    /// White text has a contrast of 11 to 1 on this background, whatever the page's.
+    const DARK: Self = Self { background: Rgb([51; 3]), stripe: Rgb([64; 3]), letters: Rgb([255; 3]) };
+    /// Text has a contrast of 16 to 1.
+    const LIGHT: Self = Self { background: Rgb([255; 3]), stripe: Rgb([240; 3]), letters: Rgb([34; 3]) };
+}
+
+/// One page of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row<'a> {
+    /// Its percent-encoded path, which is painted decoded where that is readable.
+    pub page: &'a str,
+    /// Painted in place of the path.
+    pub title: Option<&'a str>,
+    /// How many have it open.
+    pub count: u64,
+}
+
+impl RankingStyle {
+    /// The most rows of any list.
+    pub const MAX_ROWS: u8 = 50;
+    /// How many rows a list has if nothing else is asked for.
+    pub const DEFAULT_ROWS: u8 = 10;
+    /// The fewest pixels of its width on the page.
+    pub const MIN_WIDTH: u16 = 160;
+    /// The most pixels of its width on the page.
+    pub const MAX_WIDTH: u16 = 1000;
+
+    /// At most `rows` pages (clamped to 1 to 50), `width` pixels wide; white on dark grey, unless `appearance` says something
+    /// else. Letters of titles come from the fonts of `themes` where the list's own has none.
+    ///
+    /// # Errors
+    /// When the width is not 160 to 1000.
+    pub fn new(
+        rows: u8,
+        width: Option<u16>,
+        appearance: Appearance,
+        themes: &Themes,
+    ) -> Result<Self, StyleError> {
+        let (width, rows) = (width.unwrap_or(WIDTH), rows.clamp(1, Self::MAX_ROWS));
+        if !(Self::MIN_WIDTH..=Self::MAX_WIDTH).contains(&width) {
+            let (min, max) = (Self::MIN_WIDTH, Self::MAX_WIDTH);
+            return Err(bad("width", format_args!("a list is {min} to {max} pixels wide")));
+        }
+        let mut colors = match appearance.theme {
+            Some(PageTheme::Light) => Colors::LIGHT,
+            Some(PageTheme::Dark) | None => Colors::DARK,
+        };
+        colors.letters = appearance.color.unwrap_or(colors.letters);
+        let scale = appearance.scale_within(MAX_PIXELS, (width.into(), height(rows.into())));
+        Ok(Self { rows, width, scale, colors, fallback: themes.fallback() })
     }
-    pixmap
+
+    /// The most rows.
+    pub fn rows(&self) -> usize {
+        self.rows.into()
+    }
+
+    /// A PNG file that lists `rows` in the order given. It is as high as they are, 20 pixels each and a margin of 8 above and
+    /// below; without any, one row says so. Takes some milliseconds.
+    pub fn paint(&self, rows: &[Row<'_>]) -> Bytes {
+        self.encode(&self.letters(rows))
+    }
+
+    /// The characters of titles for which no font has a glyph. They are painted as boxes.
+    pub fn missing_glyphs(&self, rows: &[Row<'_>]) -> BTreeSet<char> {
+        let titles = self.listed(rows).iter().filter_map(|row| row.title);
+        titles.flat_map(str::chars).filter(|&c| !self.face().can_show(c)).collect()
+    }
+
+    fn listed<'r, 'a>(&self, rows: &'r [Row<'a>]) -> &'r [Row<'a>] {
+        &rows[..rows.len().min(self.rows())]
+    }
+
+    fn face(&self) -> Face<'_> {
+        Face::dejavu(SIZE).or(self.fallback.added())
+    }
+
+    fn letters(&self, rows: &[Row<'_>]) -> Mask {
+        let (rows, scale) = (self.listed(rows), u32::from(self.scale));
+        let size = (u32::from(self.width) * scale, height(rows.len()) * scale);
+        let mut letters = Mask::new(size.0, size.1).expect("neither side is zero");
+        // Most texts have the same few characters.
+        let glyphs = Glyphs::of('!'..='~');
+        for (place, line) in self.lines(rows) {
+            line.draw_scaled(&mut letters, baseline(place) * scale as i32, scale as f32, Some(&glyphs));
+        }
+        letters
+    }
+
+    /// The texts of each place, from the top.
+    fn lines(&self, rows: &[Row<'_>]) -> Vec<(usize, Line<'_>)> {
+        let (face, right) = (self.face(), (u32::from(self.width) - MARGIN) as f32);
+        if rows.is_empty() {
+            return vec![(0, name::title(NOBODY, face, LEFT, right - LEFT))];
+        }
+        let digits = rows.iter().map(|row| digits(row.count)).max().unwrap_or_default().max(MIN_DIGITS);
+        let numbers = right - CELL * digits as f32;
+        let texts = |row: &Row<'_>| {
+            let number = format!("{:>digits$}", row.count);
+            [name::of(row, face, LEFT, numbers - GAP - LEFT), Line::at(numbers, face).cells(CELL, &number)]
+        };
+        rows.iter().enumerate().flat_map(|(place, row)| texts(row).map(|line| (place, line))).collect()
+    }
+
+    /// Letters on their background, as a PNG file.
+    fn encode(&self, letters: &Mask) -> Bytes {
+        let Colors { background, stripe, letters: ink } = self.colors;
+        let (width, scale) = (letters.width() as usize, u32::from(self.scale));
+        let rows = MARGIN..letters.height() / scale - MARGIN;
+        let is_striped =
+            |y: u32| rows.contains(&(y / scale)) && ((y / scale - MARGIN) / ROW).is_multiple_of(2);
+        let (mut colors, mut places) = (Vec::new(), [[None; 128]; 2]);
+        let mut indices = Vec::with_capacity(letters.data().len());
+        for (y, line) in (0..).zip(letters.data().chunks_exact(width)) {
+            let is_striped = is_striped(y);
+            let ground = if is_striped { stripe } else { background };
+            let places = &mut places[usize::from(is_striped)];
+            indices.extend(line.iter().map(|&coverage| {
+                // Two coverages in a row share a place, so that a palette has room for all.
+                *places[usize::from(coverage / 2)].get_or_insert_with(|| {
+                    colors.push(blend(ground, ink, coverage));
+                    (colors.len() - 1) as u8
+                })
+            }));
+        }
+        png::encode_indexed(letters.width(), &colors, indices)
+    }
+}
+
+/// On the page, in pixels.
+fn height(rows: usize) -> u32 {
+    rows.max(1) as u32 * ROW + 2 * MARGIN
 }
 
 fn baseline(place: usize) -> i32 {
     (MARGIN as usize + place * ROW as usize + 14) as i32
 }
 
-fn fill(pixmap: &mut Pixmap, (top, height): (u32, u32), [r, g, b]: [u8; 3], mask: Option<&Mask>) {
-    let mut paint = Paint::default();
-    paint.set_color(Color::from_rgba8(r, g, b, 255));
-    let band = Rect::from_xywh(0.0, top as f32, WIDTH as f32, height as f32);
-    pixmap.fill_rect(
-        band.expect("the sides are small and not negative"),
-        &paint,
-        Transform::identity(),
-        mask,
-    );
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().unwrap_or_default() as usize + 1
 }
 
-/// The path decoded, except for characters that have no glyph, unusual spaces and control characters. A path that is
-/// not UTF-8 stays as it is.
-fn readable(page: &str, face: Face) -> String {
-    let Ok(decoded) = percent_decode_str(page).decode_utf8() else {
-        return page.to_owned();
-    };
-    let mut shown = String::with_capacity(page.len());
-    for c in decoded.chars() {
-        if face.has(c) && (c == ' ' || !c.is_whitespace()) && !c.is_control() && c != SOFT_HYPHEN {
-            shown.push(c);
-        } else {
-            c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| shown.push_str(&format!("%{byte:02X}")));
-        }
-    }
-    shown
-}
-
-const SOFT_HYPHEN: char = '\u{ad}';
-
-/// `text`, or its beginning and end with an ellipsis between them, in at most `max_width` pixels.
-fn cut(text: &str, face: Face, max_width: f32) -> String {
-    if text.len() < 1000 && face.width(text) <= max_width {
-        return text.to_owned();
-    }
-    let (mut head, mut tail) = (String::new(), Vec::new());
-    let mut left = max_width - face.advance('…');
-    let mut chars = text.chars();
-    while let Some(c) = if head.chars().count() > tail.len() { chars.next_back() } else { chars.next() } {
-        left -= face.advance(c);
-        if left < 0.0 {
-            break;
-        }
-        if head.chars().count() > tail.len() { tail.push(c) } else { head.push(c) }
-    }
-    head.push('…');
-    head.extend(tail.iter().rev());
-    head
+/// A pixel that is covered by so much ink, of 255.
+fn blend(Rgb(ground): Rgb, Rgb(ink): Rgb, coverage: u8) -> [u8; 4] {
+    // Rounded as tiny-skia does.
+    let part = |value: u8, weight: u8| (u16::from(value) * u16::from(weight)).div_ceil(256);
+    let mix = |i: usize| (part(ink[i], coverage) + part(ground[i], 255 - coverage)).min(255) as u8;
+    [mix(0), mix(1), mix(2), 255]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rows(count: usize) -> Vec<Row<'static>> {
+        vec![Row { page: "/page", title: None, count: u64::MAX }; count]
+    }
+
+    fn style(rows: u8, width: u16, parameters: &[(&str, &str)]) -> RankingStyle {
+        let mut appearance = Appearance::default();
+        for (name, value) in parameters {
+            assert_eq!(appearance.take(name, value), Ok(true));
+        }
+        RankingStyle::new(rows, Some(width), appearance, &Themes::default()).unwrap()
+    }
+
+    fn size(style: &RankingStyle, count: usize) -> (u32, u32) {
+        let file = style.paint(&rows(count));
+        let side = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().unwrap());
+        (side(16), side(20))
+    }
+
     #[test]
-    fn paths_are_decoded_where_they_stay_readable() {
-        for (path, shown) in [
-            ("/posts/1", "/posts/1"),
-            ("/caf%C3%A9", "/café"),
-            ("/%D0%BA%D1%82%D0%BE", "/кто"),
-            ("/a%20b", "/a b"),
-            ("/%E2%80%AEgnp.exe", "/%E2%80%AEgnp.exe"),
-            ("/a%0Ab%C2%ADc", "/a%0Ab%C2%ADc"),
-            ("/%E6%BC%A2", "/%E6%BC%A2"),
-            ("/%FF", "/%FF"),
-            ("/100%", "/100%"),
-        ] {
-            assert_eq!(readable(path, Face::dejavu(SIZE)), shown);
+    fn a_list_is_as_high_as_its_rows() {
+        let ten = style(10, 320, &[]);
+        assert_eq!([0, 1, 2, 10, 80].map(|count| size(&ten, count).1), [36, 36, 56, 216, 216]);
+        assert_eq!([0, 1, 50, 255].map(|most| size(&style(most, 320, &[]), 80).1), [36, 36, 1016, 1016]);
+        assert_eq!([160, 1000].map(|width| size(&style(10, width, &[]), 1)), [(160, 36), (1000, 36)]);
+        for width in [0, 159, 1001, u16::MAX] {
+            let error = RankingStyle::new(1, Some(width), Appearance::default(), &Themes::default());
+            assert_eq!(error.unwrap_err().parameter, "width");
         }
     }
 
     #[test]
-    fn a_long_name_keeps_its_beginning_and_its_end() {
-        let face = Face::dejavu(SIZE);
-        let name = cut(&format!("/archive/{}/index.html", "long/".repeat(100_000)), face, 200.0);
-        assert!(
-            name.starts_with("/archive/") && name.contains('…') && name.ends_with("index.html"),
-            "{name}"
-        );
-        assert!(face.width(&name) <= 200.0);
-        assert_eq!(cut("/short", face, 200.0), "/short");
+    fn the_scale_does_not_depend_on_the_rows_there_are() {
+        assert_eq!([0, 1, 10].map(|n| size(&style(10, 320, &[("scale", "2")]), n).0), [640; 3]);
+        let most = style(50, 1000, &[("scale", "4")]);
+        assert_eq!([0, 1, 50].map(|n| size(&most, n).0), [1000; 3], "too large for any scale");
     }
 
     #[test]
-    fn the_size_depends_on_the_places_alone() {
-        let many = vec![("/page", u64::MAX); 80];
-        for rows in [&[][..], &many[..3], &many] {
-            assert_eq!((paint(rows, 10).width(), paint(rows, 10).height()), (320, 216));
-        }
-        for (places, rows) in [(0, 1), (1, 1), (50, 50), (usize::MAX, 50)] {
-            let file = ranking(&many, places);
-            assert_eq!(u32::from_be_bytes(file[20..24].try_into().unwrap()), rows * ROW + 2 * MARGIN);
-        }
+    fn two_spellings_of_one_look_are_equal() {
+        let style = |parameters: &[_]| style(10, 320, parameters);
+        assert_eq!(style(&[]), RankingStyle::default());
+        assert_eq!(style(&[("theme", "dark"), ("color", "fff"), ("scale", "1")]), style(&[]));
+        assert_eq!(style(&[("color", "green")]), style(&[("color", "008000")]));
+        let looks: [&[(&str, &str)]; 4] =
+            [&[], &[("theme", "light")], &[("color", "red")], &[("scale", "2")]];
+        let looks: std::collections::HashSet<_> = looks.into_iter().map(style).collect();
+        assert_eq!(looks.len(), 4);
     }
 
     #[test]
     fn a_digit_has_the_same_pixels_in_each_position() {
-        let raster = paint(&[("/", 8888)], 1);
-        let columns = |x: u32| -> Vec<_> {
-            let rows = raster.pixels().chunks_exact(WIDTH as usize);
-            rows.flat_map(|row| row[x as usize..][..CELL as usize].to_vec()).collect()
-        };
-        let last = WIDTH - MARGIN - CELL as u32;
-        assert!((1..4).all(|place| columns(last) == columns(last - place * CELL as u32)));
+        for scale in [1, 2, 4] {
+            let style = style(1, 320, &[("scale", &scale.to_string())]);
+            let letters = style.letters(&[Row { page: "/", title: None, count: 8888 }]);
+            let (width, cell) = (letters.width() as usize, CELL as usize * scale);
+            let columns = |x: usize| -> Vec<_> {
+                letters.data().chunks_exact(width).flat_map(|row| row[x..][..cell].to_vec()).collect()
+            };
+            let last = width - MARGIN as usize * scale - cell;
+            assert!((1..4).all(|place| columns(last) == columns(last - place * cell)), "{scale}");
+        }
     }
 }

@@ -108,7 +108,7 @@ fn parts(text: &str, face: Face) -> Vec<Part> {
 }
 
 /// Each character with the marks that follow it.
-fn clusters(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn clusters(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let extends = |&(_, c): &(usize, char)| c.script() != Script::Inherited && !is_invisible(c);
@@ -150,7 +150,7 @@ fn is_any(script: Script) -> bool {
 }
 
 /// Whether a character is not seen itself: it joins others, selects a variant, or sets the direction.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
 }

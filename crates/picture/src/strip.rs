@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 
-use crate::Raster;
+use crate::appearance::PageTheme;
+use crate::{Appearance, Raster, Rgb, png};
 
 /// Pixels along the strip from one cell to the next: a mark and the gap after it.
 const PITCH: usize = 4;
@@ -13,6 +14,13 @@ const GAP: usize = 1;
 
 /// A grey that is visible on light and on dark pages.
 const TRACK: [u8; 4] = [127, 127, 127, 72];
+
+/// Where it is known what the page is.
+const TRACK_ON_LIGHT: [u8; 4] = [0, 0, 0, 24];
+const TRACK_ON_DARK: [u8; 4] = [255, 255, 255, 40];
+
+/// The most pixels that a file has because of its scale: the largest strip at scale 2.
+const MAX_PIXELS: u32 = 800_000;
 
 /// The colours of marks, from one reader on: each stands for up to twice as many as the one before. They go from badge
 /// services' green to their red.
@@ -25,11 +33,20 @@ const HEAT: [[u8; 4]; 6] = [
     [0xdd, 0x43, 0x43, 255],
 ];
 
-/// The size of a strip. Its longer side runs along the page, from the left or from the top.
+/// The opacities of marks of one colour, likewise.
+const OPACITIES: [u8; 6] = [140, 163, 186, 209, 232, 255];
+
+/// The size of a strip, and how it looks. Its longer side runs along the page, from the left or from the top.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Strip {
+    /// On the page, in pixels.
     width: u16,
     height: u16,
+    /// Pixels of the file per pixel of the page, in each direction.
+    scale: u8,
+    track: [u8; 4],
+    /// Of its marks; from green to red without.
+    color: Option<Rgb>,
 }
 
 /// A size that no strip has.
@@ -58,15 +75,27 @@ impl Strip {
         if longer > Self::MAX_LENGTH || !(Self::MIN_BREADTH..=Self::MAX_BREADTH).contains(&shorter) {
             return Err(StripError);
         }
-        Ok(Self { width, height })
+        Ok(Self { width, height, ..Self::default() })
     }
 
-    /// Width, in pixels.
+    /// The same strip in these colours and at this scale. With a colour of their own, marks are more opaque where there are more
+    /// readers.
+    pub fn with(self, appearance: Appearance) -> Self {
+        let track = match appearance.theme {
+            None => TRACK,
+            Some(PageTheme::Light) => TRACK_ON_LIGHT,
+            Some(PageTheme::Dark) => TRACK_ON_DARK,
+        };
+        let scale = appearance.scale_within(MAX_PIXELS, (self.width.into(), self.height.into()));
+        Self { track, scale, color: appearance.color, ..self }
+    }
+
+    /// Width on the page, in pixels.
     pub fn width(self) -> u16 {
         self.width
     }
 
-    /// Height, in pixels.
+    /// Height on the page, in pixels.
     pub fn height(self) -> u16 {
         self.height
     }
@@ -83,14 +112,24 @@ impl Strip {
 
     /// The strip as a PNG file.
     pub fn paint(self, heat: &Heat) -> Bytes {
-        let along: Vec<_> = (0..self.length()).map(|at| color(heat, at)).collect();
-        let (width, height) = (usize::from(self.width), usize::from(self.height));
+        let scale = usize::from(self.scale);
+        let along: Vec<u8> = (0..self.length() * scale).map(|at| level_at(heat, at / scale)).collect();
+        let (width, height) = (usize::from(self.width) * scale, usize::from(self.height) * scale);
         let pixels = if self.is_horizontal() {
             along.repeat(height)
         } else {
-            along.iter().flat_map(|&color| std::iter::repeat_n(color, width)).collect()
+            along.iter().flat_map(|&level| std::iter::repeat_n(level, width)).collect()
         };
-        Raster::new(u32::from(self.width), pixels).encode()
+        png::encode_indexed(width as u32, &self.colors(), pixels)
+    }
+
+    /// The colour of each level.
+    fn colors(self) -> [[u8; 4]; HEAT.len() + 1] {
+        std::array::from_fn(|level| match (level, self.color) {
+            (0, _) => self.track,
+            (_, None) => HEAT[level - 1],
+            (_, Some(Rgb([red, green, blue]))) => [red, green, blue, OPACITIES[level - 1]],
+        })
     }
 
     fn is_horizontal(self) -> bool {
@@ -105,7 +144,7 @@ impl Strip {
 impl Default for Strip {
     /// 200×12 pixels.
     fn default() -> Self {
-        Self { width: 200, height: 12 }
+        Self { width: 200, height: 12, scale: 1, track: TRACK, color: None }
     }
 }
 
@@ -121,9 +160,9 @@ fn level(readers: u32) -> u8 {
     if readers == 0 { 0 } else { (1 + doublings(readers)).min(HEAT.len() as u8) }
 }
 
-fn color(heat: &Heat, at: usize) -> [u8; 4] {
-    let level = heat.0.get(at / PITCH).map_or(0, |&level| usize::from(level));
-    if level == 0 || at % PITCH >= PITCH - GAP { TRACK } else { HEAT[level - 1] }
+/// The level at a place along the strip; that of the track between two cells.
+fn level_at(heat: &Heat, at: usize) -> u8 {
+    if at % PITCH >= PITCH - GAP { 0 } else { heat.0.get(at / PITCH).copied().unwrap_or_default() }
 }
 
 impl fmt::Display for StripError {
@@ -161,6 +200,33 @@ mod tests {
     fn the_level_grows_with_each_doubling() {
         let levels = [0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33, u32::MAX >> 1].map(level);
         assert_eq!(levels, [0, 1, 2, 3, 3, 4, 4, 5, 5, 6, 6, 6, 6]);
+    }
+
+    #[test]
+    fn a_strip_has_the_colours_and_the_scale_asked_for() {
+        let strip = |width, parameters: &[(&str, &str)]| {
+            let mut appearance = Appearance::default();
+            for (name, value) in parameters {
+                assert_eq!(appearance.take(name, value), Ok(true));
+            }
+            Strip::new(width, 4).unwrap().with(appearance)
+        };
+        assert_eq!(strip(200, &[("scale", "1")]), Strip::new(200, 4).unwrap());
+        let tracks = ["light", "dark"].map(|theme| strip(200, &[("theme", theme)]).track);
+        assert!(tracks[0] != tracks[1] && !tracks.contains(&TRACK));
+        let red = strip(200, &[("color", "f00")]);
+        assert_eq!(red.colors()[..3], [TRACK, [255, 0, 0, 140], [255, 0, 0, 163]]);
+        let scaled = |width, height| {
+            let mut appearance = Appearance::default();
+            assert_eq!(appearance.take("scale", "4"), Ok(true));
+            Strip::new(width, height).unwrap().with(appearance)
+        };
+        for (width, height, size) in [(200, 4, (800, 16)), (4, 200, (16, 800)), (2000, 100, (4000, 200))] {
+            let strip = scaled(width, height);
+            let file = strip.paint(&strip.heat([0.5]));
+            let side = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().unwrap());
+            assert_eq!((side(16), side(20)), size);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::appearance::fitting_scale;
 use crate::badge::{self, Badge, Kind};
 use crate::digits::{self, Digits};
 use crate::drawing::{Drawing, Part};
@@ -59,15 +60,13 @@ impl Style {
         if wanted == 1 {
             return self;
         }
-        let (width, height) = self.size(Value::largest(TYPICAL_DIGITS));
         let max = match &self.look {
             Look::Plain(_) => MAX_PIXELS,
             Look::Badge(badge) if badge.kind == Kind::Plastic => MAX_PIXELS_OF_PLASTIC,
             Look::Badge(badge) if badge.kind.has_blur() => MAX_PIXELS_WITH_BLUR,
             Look::Badge(_) | Look::Digits(_) => MAX_PIXELS_OF_LAYERS,
         };
-        let fits = |scale: &u8| width * height * u32::from(*scale).pow(2) <= max;
-        let scale = (2..=wanted).rev().find(fits).unwrap_or(1);
+        let scale = fitting_scale(wanted, max, self.size(Value::largest(TYPICAL_DIGITS)));
         Self { scale, ..self }
     }
 

@@ -156,7 +156,7 @@ impl<'a> Line<'a> {
         let x = self.end;
         for c in text.chars() {
             let own = self.face.advance(c);
-            let width = if shaping::is_wide(c) { self.face.px.max(own) } else { own };
+            let width = self.face.box_width(c);
             self.put(Mark::Box, x.max(self.end + (width - own) / 2.0));
             self.end += width;
         }
@@ -174,8 +174,8 @@ impl<'a> Line<'a> {
         self.draw_scaled(mask, baseline, 1.0, None);
     }
 
-    /// The same with each letter `scale` times as large, and as far from the left. Digits are taken from `kept`, which has
-    /// those of this font in this size, or put there.
+    /// The same with each letter `scale` times as large, and as far from the left. Characters are taken from `kept`, which has
+    /// some of this font in this size, or put there.
     pub(crate) fn draw_scaled(&self, mask: &mut Mask, baseline: i32, scale: f32, kept: Option<&Glyphs>) {
         let face = self.face.scaled(scale);
         let own = |id| face.typeface.rasterize(id, face.px);

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use bytes::Bytes;
-use onlookers_picture::{Label, Strip, Style, Value, notice, ranking, render};
+use onlookers_picture::{Appearance, Label, RankingStyle, Row, Strip, Style, Themes, Value, notice, render};
 
 use crate::{languages, style};
 
@@ -116,17 +116,55 @@ fn pictures() -> Vec<(String, Bytes)> {
         let badge = languages::styled(label, &[("style", "flat"), ("scale", "2")]);
         all.push((format!("language-{name}-flat@2"), render(&badge, Value::Count(42)).encode()));
     }
-    all.push(("ranking".to_owned(), ranking(PAGES, 8)));
-    all.push(("ranking-empty".to_owned(), ranking(&[], 3)));
-    for (name, width, height, readers) in
-        [("strip", 200, 12, 80), ("strip-upright", 12, 160, 9), ("strip-empty", 200, 12, 0)]
-    {
-        let strip = Strip::new(width, height).unwrap();
+    all.extend(rankings());
+    all.extend(strips());
+    all
+}
+
+fn rankings() -> Vec<(String, Bytes)> {
+    let paths = PAGES.map(|(page, count)| Row { page, title: None, count });
+    let titles = PAGES.iter().zip(TITLES).map(|(&(page, count), title)| Row { page, title, count });
+    let titles: Vec<_> = titles.collect();
+    let (themes, none) = (languages::themes(), Themes::default());
+    let list = |name: &str, rows: &[Row<'_>], width, parameters: &[_], themes| {
+        let style = RankingStyle::new(8, width, appearance(parameters), themes).unwrap();
+        (name.to_owned(), style.paint(rows))
+    };
+    vec![
+        list("ranking", &paths, None, &[], &none),
+        list("ranking-empty", &[], None, &[], &none),
+        list("ranking-light", &paths, None, &[("theme", "light")], &none),
+        list("ranking-narrow", &paths, Some(160), &[("color", "gold")], &none),
+        list("ranking-titles", &titles, None, &[], &themes),
+        list("ranking-titles-light@2", &titles, Some(240), &[("theme", "light"), ("scale", "2")], &themes),
+        list("ranking-boxes", &titles, None, &[], &none),
+    ]
+}
+
+fn strips() -> Vec<(String, Bytes)> {
+    let light = [("theme", "light")];
+    let blue = [("theme", "dark"), ("color", "cornflowerblue"), ("scale", "2")];
+    let strip = |name: &str, width, height, readers: usize, parameters: &[_]| {
+        let strip = Strip::new(width, height).unwrap().with(appearance(parameters));
         // Most are at the beginning.
         let heat = strip.heat((0..readers).map(|reader| (reader as f32 / readers as f32).powi(3)));
-        all.push((name.to_owned(), strip.paint(&heat)));
+        (name.to_owned(), strip.paint(&heat))
+    };
+    vec![
+        strip("strip", 200, 12, 80, &[]),
+        strip("strip-upright", 12, 160, 9, &[]),
+        strip("strip-empty", 200, 12, 0, &[]),
+        strip("strip-light", 200, 12, 80, &light),
+        strip("strip-dark-blue@2", 200, 12, 80, &blue),
+    ]
+}
+
+fn appearance(parameters: &[(&str, &str)]) -> Appearance {
+    let mut appearance = Appearance::default();
+    for (name, value) in parameters {
+        assert_eq!(appearance.take(name, value), Ok(true));
     }
-    all
+    appearance
 }
 
 /// Every style, and what its parameters do to it.
@@ -161,13 +199,23 @@ fn looks() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
-const PAGES: &[(&str, u64)] = &[
+const PAGES: [(&str, u64); 6] = [
     ("/", 1_234),
     ("/posts/2026/how-many-people-are-looking-at-this-very-page-right-now.html", 111),
     ("/caf%C3%A9/men%C3%BA", 42),
     ("/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8", 9),
     ("/%E6%BC%A2%E5%AD%97", 2),
     ("/a%E2%80%AEb", 1),
+];
+
+/// Of the same pages.
+const TITLES: [Option<&str>; 6] = [
+    Some("Hello world"),
+    Some("How many people are looking at this very page right now, and what do they do there?"),
+    Some("在线人数 (cafe)"),
+    Some("المتصلون الآن"),
+    None,
+    Some("ऑनलाइन पाठक 😀"),
 ];
 
 /// Compares pixels, not bytes: a better compression needs no new acceptance.

@@ -27,17 +27,22 @@ const FONTS: [(&str, &[u8]); 7] = [
     ("emoji", include_bytes!("fonts/emoji.ttf")),
 ];
 
-/// With a font for each script, none of which is asked for.
-pub(crate) fn styled(label: &str, parameters: &[(&str, &str)]) -> Style {
+/// A font for each script.
+pub(crate) fn themes() -> Themes {
     let mut themes = Themes::default();
     for (name, file) in FONTS {
         themes.add_font(name, file.to_vec()).unwrap();
     }
+    themes
+}
+
+/// With a font for each script, none of which is asked for.
+pub(crate) fn styled(label: &str, parameters: &[(&str, &str)]) -> Style {
     let mut builder = StyleBuilder::default();
     for (name, value) in [("label", label)].iter().chain(parameters) {
         assert_eq!(builder.take(name, value), Ok(true));
     }
-    builder.build(&themes).unwrap()
+    builder.build(&themes()).unwrap()
 }
 
 #[test]
