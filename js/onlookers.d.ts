@@ -49,7 +49,7 @@ export interface Message {
 /** The pages of the site by viewers. */
 export interface Top {
   type: 'top';
-  pages: { page: string; count: number }[];
+  pages: { page: string; count: number; title?: string }[];
 }
 
 /** Why the server did not do what the page has asked for. */

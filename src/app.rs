@@ -38,6 +38,7 @@ impl App {
 
     /// Puts `settings` into force. Open streams stay open.
     pub(crate) fn replace_settings(&self, settings: Settings) {
+        self.feeds.replace_titles(settings.titles());
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 

@@ -14,7 +14,7 @@
 //! The event loops that have subscribers take it from there ([`Publisher`]).
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -33,6 +33,7 @@ pub use topic::Topic;
 pub use view::View;
 
 use crate::painting::{Painted, Painter, Payer, Pictures};
+use crate::settings::Titles;
 use channel::Context;
 use views::Views;
 
@@ -75,11 +76,10 @@ impl Feeds {
     /// No feeds yet. They take their pictures from `pictures`, have `painter` make those that aren't there, and publish to
     /// `publisher`. Needs a tokio runtime, on which they are driven.
     pub fn new(painter: Arc<Painter>, pictures: Arc<Pictures>, publisher: Arc<dyn Publisher>) -> Self {
-        let (runtime, ended, closings) = (Handle::current(), AtomicBool::new(false), Default::default());
         Self {
             feeds: Registry::new(),
             groups: Registry::new(),
-            context: Arc::new(Context { painter, pictures, publisher, runtime, ended, closings }),
+            context: Arc::new(Context::new(painter, pictures, publisher, Handle::current())),
             views: Views::new(),
             next_feed: AtomicU64::new(0),
             next_viewer: AtomicU64::new(0),
@@ -96,7 +96,7 @@ impl Feeds {
         if let Some(feed) = self.find(room, &view) {
             return (feed, None);
         }
-        let is_at_hand = || view.frame_at_hand(room, &self.context.pictures).is_some();
+        let is_at_hand = || view.frame_at_hand(room, &self.context).is_some();
         let is_refused = self.context.painter.is_busy(opener) && !is_at_hand();
         let permit = if is_refused { None } else { self.views.acquire(room.name(), opener) };
         let Some(permit) = permit else { return self.open(room, usual.clone(), usual, opener) };
@@ -141,6 +141,15 @@ impl Feeds {
             observe(room, &group);
         }
         group
+    }
+
+    /// Puts titles of pages into force. Rankings that are open show them with their next frame, which is due now.
+    pub(crate) fn replace_titles(&self, titles: &Arc<Titles>) {
+        if self.context.titles() != *titles {
+            self.context.replace_titles(Arc::clone(titles));
+            self.feeds.entries().iter().for_each(channel::wake);
+            self.groups.entries().iter().for_each(channel::wake);
+        }
     }
 
     /// An id for a viewer that nobody has had and that says nothing of it: a number, hashed with a key of this process.

@@ -113,6 +113,7 @@ impl Server {
             sites_without_pages: OncePerSite::default(),
             capacity,
         });
+        app.feeds.replace_titles(app.settings().titles());
         loops.start(&app)?;
         Ok(Self { listeners, app, loops: Arc::new(loops), drain: config.drain })
     }

@@ -1,6 +1,7 @@
 //! The settings that may change while the server runs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use clap::Args;
 use ipnet::IpNet;
@@ -11,8 +12,10 @@ use crate::gate::{Gate, Pattern, ServerName};
 use crate::net::address::TrustedProxies;
 pub use crate::net::address::{ClientHeader, ClientHeaderError};
 pub use site::{Audience, PagePattern, PagePatternError, SiteSettings};
+pub(crate) use titles::Titles;
 
 mod site;
+mod titles;
 pub(crate) mod values;
 
 /// The settings that a reload puts into force.
@@ -68,6 +71,7 @@ pub(crate) struct Settings {
     sites: HashMap<Site, SiteSettings>,
     /// Which addresses are the same page, on the sites that say so.
     rules: HashMap<Site, PageRules>,
+    titles: Arc<Titles>,
 }
 
 impl Settings {
@@ -79,9 +83,15 @@ impl Settings {
             server.trust_proxy.clone(),
             server.client_address.clone().unwrap_or_default(),
         );
-        let rules = sites.iter().map(|(site, own)| (site.clone(), own.rules()));
+        let rules = sites.iter().map(|(site, own)| (site.clone(), own.rules.clone()));
         let rules = rules.filter(|(_, rules)| *rules != PageRules::default()).collect();
-        Self { gate, proxies, server, sites, rules }
+        let titles = sites.iter().map(|(site, own)| (site.clone(), own.titles.clone())).collect();
+        Self { gate, proxies, server, sites, rules, titles: Arc::new(titles) }
+    }
+
+    /// What rankings show in place of pages' paths.
+    pub(crate) fn titles(&self) -> &Arc<Titles> {
+        &self.titles
     }
 
     /// Which of a site's addresses are the same page.
@@ -114,7 +124,7 @@ impl Settings {
     /// The text before the numbers of `site`.
     pub(crate) fn label(&self, site: &Site) -> Label {
         let own = self.sites.get(site).and_then(|settings| settings.label.as_ref());
-        own.map_or(&self.server.label, |label| &label.0).clone()
+        own.unwrap_or(&self.server.label).clone()
     }
 
     /// The clients that may see the ranking of a site's pages.
@@ -141,7 +151,7 @@ impl Settings {
     pub(crate) fn counts(&self, room: &RoomName) -> bool {
         let pages = self.sites.get(room.of_site()).and_then(|settings| settings.pages.as_ref());
         match (room.as_page(), pages) {
-            (Some(page), Some(patterns)) => patterns.iter().any(|pattern| pattern.0.matches(page)),
+            (Some(page), Some(patterns)) => patterns.iter().any(|pattern| pattern.matches(page)),
             _ => true,
         }
     }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::Batch;
 use super::pace::Pace;
 use crate::painting::{Painter, Payer, Pictures};
+use crate::settings::Titles;
 
 /// When to try again after a painting that failed.
 const RETRY: Duration = Duration::from_secs(1);
@@ -46,11 +47,34 @@ pub(super) struct Context {
     pub(super) painter: Arc<Painter>,
     pub(super) pictures: Arc<Pictures>,
     pub(super) publisher: Arc<dyn Publisher>,
+    /// Those in force.
+    titles: Mutex<Arc<Titles>>,
     pub(super) runtime: Handle,
     /// Whether the server stops: nothing is published any more.
     pub(super) ended: AtomicBool,
     /// The last frames of streams, once the server stops.
     pub(super) closings: Mutex<HashMap<FeedId, Bytes>>,
+}
+
+impl Context {
+    pub(super) fn new(
+        painter: Arc<Painter>,
+        pictures: Arc<Pictures>,
+        publisher: Arc<dyn Publisher>,
+        runtime: Handle,
+    ) -> Self {
+        let (ended, closings, titles) = (AtomicBool::new(false), Mutex::default(), Mutex::default());
+        Self { painter, pictures, publisher, titles, runtime, ended, closings }
+    }
+
+    /// What rankings show in place of pages' paths.
+    pub(super) fn titles(&self) -> Arc<Titles> {
+        Arc::clone(&self.titles.lock())
+    }
+
+    pub(super) fn replace_titles(&self, titles: Arc<Titles>) {
+        *self.titles.lock() = titles;
+    }
 }
 
 /// One feed's or group's connection to its subscribers.

@@ -76,8 +76,8 @@ impl Feed {
     pub(super) fn begin(&self) -> bool {
         let context = &self.channel.context;
         let made = match context.painter.has_threads() {
-            true => self.view.frame_at_hand(&self.room, &context.pictures),
-            false => Some(self.view.frame(&self.room, &context.pictures)),
+            true => self.view.frame_at_hand(&self.room, context),
+            false => Some(self.view.frame(&self.room, context)),
         };
         // Somebody else may have opened it before, and got an empty frame.
         made.map(|made| self.replace(made)).inspect(|_| self.channel.publish(Update::Newest)).is_some()
@@ -102,7 +102,7 @@ impl Feed {
     /// Paints the room as it is now and publishes that. The feed's own task has this done at its pace.
     pub fn publish(&self) {
         let started = Instant::now();
-        let made = self.view.frame(&self.room, &self.channel.context.pictures);
+        let made = self.view.frame(&self.room, &self.channel.context);
         self.publish_made(made, started);
     }
 
@@ -133,7 +133,8 @@ impl Published for Feed {
 
     /// Not before the first frame, which is painted by itself.
     fn has_changed(&self) -> bool {
-        self.is_painted() && self.view.fingerprint(&self.room) != self.shown.load(Ordering::SeqCst)
+        self.is_painted()
+            && self.view.fingerprint(&self.room, &self.channel.context) != self.shown.load(Ordering::SeqCst)
     }
 
     fn due(&self, now: time::Instant) -> time::Instant {
@@ -145,7 +146,7 @@ impl Published for Feed {
             return Ok(());
         }
         let started = Instant::now();
-        let made = self.view.frame_at_hand(&self.room, &self.channel.context.pictures);
+        let made = self.view.frame_at_hand(&self.room, &self.channel.context);
         let painting = || Painting { payer: Payer::Site(self.room.site().clone()), later: self.is_unusual() };
         let made = made.ok_or_else(painting)?;
         self.publish_made(made, started);

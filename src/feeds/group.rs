@@ -152,7 +152,7 @@ impl Group {
     }
 
     fn frame_now(&self) -> Vec<u8> {
-        frame::text(&self.topic.text(&self.room))
+        frame::text(&self.topic.text(&self.room, &self.channel.context))
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use onlookers_rooms::Room;
 
+use super::channel::Context;
+use crate::settings::Titles;
 use crate::wire::protocol::{self, ServerMessage, TopPage};
 
 /// A part of a room's state that WebSockets can receive.
@@ -32,15 +34,20 @@ impl Topic {
     }
 
     /// The message that has the state of `room` now.
-    pub(super) fn text(self, room: &Room) -> String {
+    pub(super) fn text(self, room: &Room, context: &Context) -> String {
         match self {
             Self::Number => room.counts().tabs.to_string(),
             Self::Counts | Self::CountsAlone => protocol::count(&room.name(), room.counts()),
             Self::Top { rows } => {
-                let top = room.top(usize::from(rows)).into_iter();
-                ServerMessage::Top { pages: top.map(|(page, count)| TopPage { page, count }).collect() }
-                    .to_json()
+                let titles = context.titles();
+                ServerMessage::Top { pages: top(room, usize::from(rows), &titles) }.to_json()
             }
         }
     }
+}
+
+/// The pages of a site with most open tabs, and the titles of those that have one.
+pub(super) fn top<'t>(room: &Room, rows: usize, titles: &'t Titles) -> Vec<TopPage<'t>> {
+    let top = room.top(rows).into_iter();
+    top.map(|(page, count)| TopPage { title: titles.find(room.site(), &page), page, count }).collect()
 }

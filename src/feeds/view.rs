@@ -5,10 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use onlookers_picture::{Heat, RankingStyle, Row, Strip, Style, Value};
-use onlookers_rooms::{Counting, Counts, Page, Position, Room};
+use onlookers_rooms::{Counting, Counts, Position, Room};
 
+use super::channel::Context;
+use super::topic::top;
 use crate::painting::Pictures;
-use crate::wire::{events, multipart, protocol};
+use crate::wire::protocol::{self, TopPage};
+use crate::wire::{events, multipart};
 
 /// One representation of a room; two viewers with the same share a feed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -51,42 +54,43 @@ impl View {
     }
 
     /// The fingerprint of `room` as it is now.
-    pub(super) fn fingerprint(&self, room: &Room) -> Fingerprint {
+    pub(super) fn fingerprint(&self, room: &Room, context: &Context) -> Fingerprint {
         match self {
             Self::Count { counting, style } => fingerprint_of(value(room, *counting, style)),
-            Self::Top(style) => hash(&room.top(style.rows())),
+            Self::Top(style) => hash(&top(room, style.rows(), &context.titles())),
             Self::Reading(strip) => hash(&heat(*strip, room)),
             Self::Events => fingerprint_of_both(room.counts()),
-            Self::Readable(view) => view.fingerprint(room),
+            Self::Readable(view) => view.fingerprint(room, context),
         }
     }
 
     /// The frame of `room` as it is now and its fingerprint, if no painting is needed for it.
-    pub(super) fn frame_at_hand(&self, room: &Room, pictures: &Pictures) -> Option<(Fingerprint, Bytes)> {
+    pub(super) fn frame_at_hand(&self, room: &Room, context: &Context) -> Option<(Fingerprint, Bytes)> {
         match self {
             Self::Count { counting, style } => {
                 let value = value(room, *counting, style);
-                Some((fingerprint_of(value), pictures.find_frame(style, value)?))
+                Some((fingerprint_of(value), context.pictures.find_frame(style, value)?))
             }
             Self::Top(_) | Self::Reading(_) => None,
-            Self::Events => Some(self.frame(room, pictures)),
+            Self::Events => Some(self.frame(room, context)),
             Self::Readable(view) => {
-                let (fingerprint, frame) = view.frame_at_hand(room, pictures)?;
+                let (fingerprint, frame) = view.frame_at_hand(room, context)?;
                 Some((fingerprint, multipart::readable(&frame)))
             }
         }
     }
 
     /// The frame of `room` as it is now, ready for the wire, and its fingerprint. May take milliseconds.
-    pub(super) fn frame(&self, room: &Room, pictures: &Pictures) -> (Fingerprint, Bytes) {
+    pub(super) fn frame(&self, room: &Room, context: &Context) -> (Fingerprint, Bytes) {
         match self {
             Self::Count { counting, style } => {
                 let value = value(room, *counting, style);
-                (fingerprint_of(value), pictures.frame(style, value))
+                (fingerprint_of(value), context.pictures.frame(style, value))
             }
             Self::Top(style) => {
-                let top = room.top(style.rows());
-                (hash(&top), multipart::frame(&style.paint(&rows_of(&top))))
+                let titles = context.titles();
+                let top = top(room, style.rows(), &titles);
+                (hash(&top), multipart::frame(&context.pictures.ranking(style, &rows_of(&top))))
             }
             Self::Reading(strip) => {
                 let heat = heat(*strip, room);
@@ -100,7 +104,7 @@ impl View {
                 )
             }
             Self::Readable(view) => {
-                let (fingerprint, frame) = view.frame(room, pictures);
+                let (fingerprint, frame) = view.frame(room, context);
                 (fingerprint, multipart::readable(&frame))
             }
         }
@@ -163,8 +167,10 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-fn rows_of(top: &[(Page, u64)]) -> Vec<Row<'_>> {
-    top.iter().map(|(page, count)| Row { page: page.as_str(), title: None, count: *count }).collect()
+fn rows_of<'t>(top: &'t [TopPage<'t>]) -> Vec<Row<'t>> {
+    top.iter()
+        .map(|TopPage { page, count, title }| Row { page: page.as_str(), title: *title, count: *count })
+        .collect()
 }
 
 fn heat(strip: Strip, room: &Room) -> Heat {

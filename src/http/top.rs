@@ -20,14 +20,16 @@ const MAX_LISTED: usize = 100;
 #[derive(Serialize)]
 struct Ranking<'a> {
     site: &'a str,
-    pages: Vec<Row>,
+    pages: Vec<Row<'a>>,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct Row<'a> {
     page: String,
     count: u64,
     visitors: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
 }
 
 /// The live picture. Its viewers aren't counted.
@@ -59,7 +61,7 @@ pub(super) fn list(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
     if !is_shown {
         return Err(GateError::NotAllowed(site).into());
     }
-    let pages = rows(app, &site);
+    let pages = rows(app, request, &site);
     grant::respond(respond::json(StatusCode::OK, &Ranking { site: site.as_str(), pages }))
 }
 
@@ -76,12 +78,13 @@ fn listed_site(request: &Request<'_>) -> Result<Site, QueryError> {
     }
 }
 
-fn rows(app: &App, site: &Site) -> Vec<Row> {
+fn rows<'r>(app: &App, request: &'r Request<'_>, site: &Site) -> Vec<Row<'r>> {
     let room = app.rooms.find(&RoomName::site(site.clone()));
     let pages = room.map(|room| room.top(MAX_LISTED)).unwrap_or_default();
     let row = |(page, count): (Page, u64)| {
         let room = app.rooms.find(&RoomName::page(site.clone(), page.clone()));
-        Row { page: page.to_string(), count, visitors: room.map_or(0, |room| room.counts().visitors) }
+        let visitors = room.map_or(0, |room| room.counts().visitors);
+        Row { page: page.to_string(), count, visitors, title: request.settings.titles().find(site, &page) }
     };
     pages.into_iter().map(row).collect()
 }

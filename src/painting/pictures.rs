@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use onlookers_picture::{Layers, Raster, Style, Value, load_fonts, render, svg};
+use onlookers_picture::{Layers, RankingStyle, Raster, Row, Style, Value, load_fonts, render, svg};
 use onlookers_rooms::sync::Mutex;
 
 use super::generations::Generations;
@@ -75,7 +75,7 @@ impl Pictures {
         let mut made = false;
         let frame = slot.get_or_init(|| {
             made = true;
-            self.warn_of_missing_glyphs(style, value);
+            self.warn_of_missing_glyphs(style.missing_glyphs(value));
             multipart::frame(&self.render(style, value).encode())
         });
         if made {
@@ -99,13 +99,19 @@ impl Pictures {
 
     /// The SVG file that shows `value` in `style`; made each time.
     pub fn svg(&self, style: &Style, value: Value) -> Bytes {
-        self.warn_of_missing_glyphs(style, value);
+        self.warn_of_missing_glyphs(style.missing_glyphs(value));
         svg(style, value).into()
     }
 
+    /// The PNG file that lists `rows` in `style`; made each time.
+    pub(crate) fn ranking(&self, style: &RankingStyle, rows: &[Row<'_>]) -> Bytes {
+        self.warn_of_missing_glyphs(style.missing_glyphs(rows));
+        style.paint(rows)
+    }
+
     /// Logs each character for which no font has a glyph, once.
-    fn warn_of_missing_glyphs(&self, style: &Style, value: Value) {
-        for c in style.missing_glyphs(value) {
+    fn warn_of_missing_glyphs(&self, missing: BTreeSet<char>) {
+        for c in missing {
             let mut logged = self.missing.lock();
             if logged.len() < MAX_MISSING_LOGGED && logged.insert(c) {
                 tracing::warn!(

@@ -1,5 +1,6 @@
 //! Settings of a single site: one `[sites."example.com"]` table of the file.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -9,22 +10,47 @@ use serde::de::{self, Deserialize, Deserializer};
 use onlookers_picture::Label;
 use onlookers_rooms::{Page, PageError, PageQuery, PageRules, Site};
 
+use super::titles::{self, PageTitle, TitlesError, TitlesOfSite};
+
 /// The settings of one site.
 #[derive(serde::Deserialize, Clone, Debug, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Table")]
 pub struct SiteSettings {
     /// The text before its numbers, instead of the server's label.
-    pub(super) label: Option<Text<Label>>,
+    pub(super) label: Option<Label>,
     /// The pages that may have a count of their own; all of them if this is missing.
-    pub(super) pages: Option<Vec<Text<PagePattern>>>,
+    pub(super) pages: Option<Vec<PagePattern>>,
     /// The audience of its ranking.
-    #[serde(default)]
     pub(super) ranking: Audience,
     /// Whether its pages receive their readers' positions and names, instead of the server's setting.
     pub(super) presence: Option<bool>,
     /// Whether its pages receive each other's messages, instead of the server's setting.
     pub(super) messages: Option<bool>,
     /// Other sites whose pages are this site's.
+    aliases: Vec<Site>,
+    /// Which of its addresses are the same page.
+    pub(super) rules: PageRules,
+    /// What rankings show in place of its pages' paths.
+    pub(super) titles: TitlesOfSite,
+}
+
+impl SiteSettings {
+    /// Other sites whose pages are this site's.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = &Site> {
+        self.aliases.iter()
+    }
+}
+
+/// The keys of a site's table.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    label: Option<Text<Label>>,
+    pages: Option<Vec<Text<PagePattern>>>,
+    #[serde(default)]
+    ranking: Audience,
+    presence: Option<bool>,
+    messages: Option<bool>,
     #[serde(default)]
     aliases: Vec<Text<Site>>,
     #[serde(default)]
@@ -35,19 +61,35 @@ pub struct SiteSettings {
     page_keys: Vec<String>,
     #[serde(default)]
     hash_routes: bool,
+    #[serde(default)]
+    titles: BTreeMap<String, Text<PageTitle>>,
 }
 
-impl SiteSettings {
-    /// Other sites whose pages are this site's.
-    pub(crate) fn aliases(&self) -> impl Iterator<Item = &Site> {
-        self.aliases.iter().map(|Text(site)| site)
-    }
+impl TryFrom<Table> for SiteSettings {
+    type Error = TitlesError;
 
-    /// Which of its addresses are the same page.
-    pub(super) fn rules(&self) -> PageRules {
-        let Self { drop_slash, hash_routes, .. } = *self;
-        PageRules { drop_slash, hash_routes, index: self.index.clone(), keys: self.page_keys.clone() }
+    fn try_from(table: Table) -> Result<Self, TitlesError> {
+        let Table { ranking, presence, messages, drop_slash, index, page_keys: keys, hash_routes, .. } =
+            table;
+        let rules = PageRules { drop_slash, index, keys, hash_routes };
+        Ok(Self {
+            label: table.label.map(|Text(label)| label),
+            pages: table.pages.map(parsed),
+            ranking,
+            presence,
+            messages,
+            aliases: parsed(table.aliases),
+            titles: titles::by_page(
+                table.titles.into_iter().map(|(path, Text(title))| (path, title)),
+                &rules,
+            )?,
+            rules,
+        })
     }
+}
+
+fn parsed<T>(texts: Vec<Text<T>>) -> Vec<T> {
+    texts.into_iter().map(|Text(parsed)| parsed).collect()
 }
 
 /// The clients that may see something.
@@ -119,7 +161,7 @@ impl Error for PagePatternError {
 
 /// A value that the file writes as a string, parsed with [`FromStr`].
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Text<T>(pub(super) T);
+struct Text<T>(T);
 
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -73,7 +73,7 @@ pub enum ServerMessage<'a> {
     /// Another viewer sends this to everybody in the room.
     Message { room: &'a str, from: ViewerId, data: &'a Data },
     /// The pages of the site with most open tabs, most first.
-    Top { pages: Vec<TopPage> },
+    Top { pages: Vec<TopPage<'a>> },
     /// A message of the page can't be obeyed: the code is for scripts, the reason for people.
     Error { code: &'static str, reason: &'a str },
     /// The answer to [`ClientMessage::Ping`].
@@ -81,13 +81,16 @@ pub enum ServerMessage<'a> {
 }
 
 /// One line of [`ServerMessage::Top`].
-#[derive(Serialize, Debug)]
-pub struct TopPage {
+#[derive(Serialize, Hash, Debug)]
+pub struct TopPage<'a> {
     /// Its path.
     #[serde(serialize_with = "page_as_text")]
     pub page: Page,
     /// Open tabs.
     pub count: u64,
+    /// What people call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<&'a str>,
 }
 
 /// The id by which a page knows its visitor: 1 to 128 bytes.

@@ -16,10 +16,10 @@ use crate::common::request;
 use crate::common::viewer::Viewer;
 
 /// A file of this test's own, gone with it.
-struct TempFile(PathBuf);
+pub(crate) struct TempFile(pub(crate) PathBuf);
 
 impl TempFile {
-    fn new(name: &str, text: &str) -> Self {
+    pub(crate) fn new(name: &str, text: &str) -> Self {
         let path = std::env::temp_dir().join(format!("onlookers-{}-{name}.toml", std::process::id()));
         fs::write(&path, text).unwrap();
         Self(path)
@@ -37,7 +37,7 @@ impl Drop for TempFile {
 }
 
 /// A server with that file, and the lines of its log.
-fn serve(file: &TempFile) -> (Program, Lines<BufReader<ChildStderr>>) {
+pub(crate) fn serve(file: &TempFile) -> (Program, Lines<BufReader<ChildStderr>>) {
     let mut command = onlookers();
     command.args(["--listen", "127.0.0.1:0", "--repaint", "1h", "--config", file.path()]);
     let mut program = Program::spawn_logging(command, Stdio::piped());
@@ -45,7 +45,7 @@ fn serve(file: &TempFile) -> (Program, Lines<BufReader<ChildStderr>>) {
     (program, log)
 }
 
-fn wait_for_line(log: &mut Lines<BufReader<ChildStderr>>, words: &str) {
+pub(crate) fn wait_for_line(log: &mut Lines<BufReader<ChildStderr>>, words: &str) {
     let found = log.map_while(Result::ok).find(|line| line.contains(words));
     assert!(found.is_some(), "the log has no line with {words:?}");
 }
@@ -210,6 +210,17 @@ fn settings_that_cannot_work_are_refused_by_line_and_key() {
         ("font = [\"/dev/zero\"]\n", "line 1", "font: can't take /dev/zero: it is not a file"),
         ("[sites.\"a.example\"]\n[sites.\"A.example\"]\n", "line 2", "sites.\"A.example\": there is a table"),
         ("[sites.\"a.example\"]\npages = [\"https://a.example/\"]\n", "line 2", "write /posts/1 or /posts/*"),
+        ("[sites.\"a.example\"]\ntitles = { \"/a\" = \" \" }\n", "line 2", "a title has 1 to 200 characters"),
+        (
+            "\n[sites.\"a.example\"]\ntitles = { \"a\" = \"A\" }\n",
+            "line 2",
+            "the title of \"a\": a page is a path",
+        ),
+        (
+            "[sites.\"a.example\"]\ndrop_slash = true\ntitles = { \"/a\" = \"A\", \"/a/\" = \"A\" }\n",
+            "line 1",
+            "the page /a has a title already",
+        ),
     ] {
         let file = TempFile::new("unusable", text);
         let checked = onlookers().args(["check", file.path()]).output().unwrap();

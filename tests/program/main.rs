@@ -12,4 +12,5 @@ mod logging;
 mod memory;
 mod reloads;
 mod signals;
+mod titles;
 mod warnings;

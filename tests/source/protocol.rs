@@ -87,7 +87,7 @@ fn server_messages() -> Vec<Value> {
         ServerMessage::Leave { room, id },
         ServerMessage::Presence { room, id, name: Some(&name), position, joined_at: 1, updated_at: 1 },
         ServerMessage::Message { room, from: id, data: &data },
-        ServerMessage::Top { pages: vec![TopPage { page, count: 1 }] },
+        ServerMessage::Top { pages: vec![TopPage { page, count: 1, title: Some("Hello") }] },
         ServerMessage::Error { code: "full", reason: "why" },
         ServerMessage::Pong,
     ]

@@ -16,7 +16,9 @@ pub(crate) const MAX_COLORS: usize = 256;
 pub(crate) fn encode(raster: &Raster) -> Bytes {
     let mut file = Vec::with_capacity(1024);
     let written = match indexed(raster) {
-        Some((colors, pixels)) => write_indexed((raster.width(), raster.height()), &colors, pixels, &mut file),
+        Some((colors, pixels)) => {
+            write_indexed((raster.width(), raster.height()), &colors, pixels, &mut file)
+        }
         None => write_rgba(raster, &mut file),
     };
     written.expect("writing to a Vec cannot fail, and a raster is never empty");
