@@ -66,6 +66,21 @@ fn without_code(line: &str) -> (String, Vec<&str>) {
     (text, code)
 }
 
+/// In WebKit the load event of a page with both waits for the stream (docs/browsers.md).
+#[test]
+fn no_tag_has_src_beside_srcset() {
+    let mut tags = 0;
+    for path in documents().into_iter().chain(files("demo", ".html")) {
+        let text = read(&path).replace("&lt;", "<");
+        for tag in text.split("<img ").skip(1).filter_map(|rest| rest.split('>').next()) {
+            let names = |name: &str| tag.split_whitespace().any(|word| word.starts_with(name));
+            assert!(!(names("src=") && names("srcset=")), "{path}: <img {tag}>");
+            tags += 1;
+        }
+    }
+    assert!(tags > 10, "{tags}");
+}
+
 /// The targets of the links and images in a document, less those to other sites.
 fn links(text: &str) -> Vec<String> {
     let lines: Vec<_> = prose(text).map(|line| without_code(line).0).collect();
