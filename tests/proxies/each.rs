@@ -130,7 +130,7 @@ fn address_scheme_host_and_port_arrive(kind: Kind) {
         // The tags to copy have all but the address.
         let lines = format!("Host: count.example:8080\r\nX-Forwarded-Proto: {other}");
         let mut page = Page::with(VISITORS[0], door, "/", &lines);
-        page.wait_for(format!("src=\"{scheme}://count.example:8080/online.png").as_bytes());
+        page.wait_for(format!("srcset=\"{scheme}://count.example:8080/online.png").as_bytes());
 
         let path = format!("/online.png?u=1&page=/{scheme}");
         let mut pages = vec![];

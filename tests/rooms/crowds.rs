@@ -125,6 +125,26 @@ fn five_hundred_vanished_viewers_are_uncounted_within_30_s() {
     show_all(&mut viewers, 500);
 }
 
+/// Each comes as soon as the one before is seen, which once made the next wait longer, up to 500 ms.
+#[test]
+fn in_a_small_room_no_change_of_a_run_waits_long() {
+    let server = TestServer::quiet(&[]);
+    let mut first = Viewer::join(server.address);
+    first.wait_for(1);
+    let mut others = vec![];
+    let mut took = vec![];
+    for count in 2..=13 {
+        let joined = Instant::now();
+        others.push(Viewer::join(server.address));
+        first.wait_for(count);
+        took.push(joined.elapsed());
+    }
+    println!("{took:?}");
+    // Each has 100 ms. A busy machine may be late, but not with most of them.
+    let late = took.iter().filter(|took| **took > Duration::from_millis(200)).count();
+    assert!(late <= 3, "{took:?}");
+}
+
 /// With nothing to send, TCP keepalive gives up 14 s after the last packet from them. A picture in between (another
 /// viewer has left) restarts these 14 s.
 #[test]
