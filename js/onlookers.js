@@ -181,11 +181,12 @@ export class OnlineCount extends HTMLElement {
     const page = get('page');
     let path = '';
     if (page !== null) {
-      const { pathname, hash, searchParams } = new URL(page === 'auto' ? location : page, location);
-      path = pathname;
-      if (get('hash') !== null && /^#!?\//.test(hash)) path += '%23' + hash.slice(1).replace('?', '%3F');
-      const keys = (get('keys') ?? '').split(' ').filter(key => searchParams.has(key));
-      if (keys[0]) path += '%3F' + keys.map(key => key + '=' + encodeURIComponent(searchParams.get(key))).join('&');
+      const { pathname, hash, search } = new URL(page === 'auto' ? location : page, location);
+      const escape = text => text.slice(1).replace(/[?#]/g, encodeURIComponent);
+      const keys = get('keys')?.split(' ') ?? [];
+      const pairs = escape(search).split('&').filter(pair => keys.includes(pair.split('=')[0]));
+      path = pathname + (pairs[0] ? '%3F' + pairs.join('&') : '');
+      if (get('hash') !== null && /^#!?\//.test(hash)) path += '%23' + escape(hash);
     }
     const query = new URLSearchParams();
     for (const name of ['show', 'count', 'peek', 'top']) if (this.hasAttribute(name)) query.set(name, get(name) || 1);

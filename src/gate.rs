@@ -117,7 +117,7 @@ impl Gate {
             None => Ok(Admission { site: self.canonical(&embedding) }),
             Some(name) => {
                 let site = self.canonical(&name.parse().map_err(GateError::BadSite)?);
-                if site == embedding || self.allows(&site) {
+                if site == self.canonical(&embedding) || self.allows(&site) {
                     Ok(Admission { site })
                 } else {
                     Err(GateError::NotAllowed(site))
@@ -148,15 +148,17 @@ impl Gate {
         self.names.iter().any(|name| name.is(host))
     }
 
-    /// Whether `site` may embed.
+    /// Whether `site` may embed, be it by the name of an alias.
     pub fn allows(&self, site: &Site) -> bool {
-        self.allowed.is_empty() || self.allowed.iter().any(|pattern| pattern.matches(site))
+        let is_listed = |site: &Site| self.allowed.iter().any(|pattern| pattern.matches(site));
+        let mut aliases = self.aliases.iter().filter(|(_, of)| *of == site).map(|(alias, _)| alias);
+        self.allowed.is_empty() || is_listed(site) || aliases.any(is_listed)
     }
 
     /// The only site that may embed, if the list names exactly one.
     pub fn only_site(&self) -> Option<Site> {
         match &self.allowed[..] {
-            [pattern] => pattern.as_site(),
+            [pattern] => pattern.as_site().map(|site| self.canonical(&site)),
             _ => None,
         }
     }
@@ -164,9 +166,10 @@ impl Gate {
     fn check(&self, embedder: Embedder) -> Result<Admission, GateError> {
         let is_allowed =
             self.allowed.is_empty() || self.allowed.iter().any(|pattern| pattern.includes(&embedder));
-        let site = self.canonical(&embedder.site);
-        let is_alias = site != embedder.site;
-        if is_allowed || is_alias && embedder.app.is_none() && self.allows(&site) {
+        // An app's pages are those of no host on the web.
+        let is_on_web = embedder.app.is_none();
+        let site = if is_on_web { self.canonical(&embedder.site) } else { embedder.site.clone() };
+        if is_allowed || is_on_web && site != embedder.site && self.allows(&site) {
             Ok(Admission { site })
         } else {
             Err(GateError::NotAllowed(embedder.site))

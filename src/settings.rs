@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use ipnet::IpNet;
 use onlookers_picture::Label;
-use onlookers_rooms::{PageError, PageRules, RoomName, Site};
+use onlookers_rooms::{PageQuery, PageRules, RoomName, RoomNameError, Site};
 
 use crate::gate::{Gate, Pattern, ServerName};
 use crate::net::address::TrustedProxies;
@@ -104,15 +104,13 @@ impl Settings {
     /// The room that a name stands for: of the site that has it as an alias, and by that site's rules for pages.
     ///
     /// # Errors
-    /// [`PageError`], if it has no page by these rules.
-    pub(crate) fn room(&self, name: RoomName) -> Result<RoomName, PageError> {
-        let site = self.gate.canonical(name.of_site());
-        match name.as_page() {
-            Some(page) => {
-                let page = self.page_rules(&site).apply(page)?;
-                Ok(RoomName::page(site, page))
-            }
+    /// [`RoomNameError`], if it isn't a room's name.
+    pub(crate) fn room_named(&self, name: &str) -> Result<RoomName, RoomNameError> {
+        let (site, path) = RoomName::split(name)?;
+        let site = self.gate.canonical(&site);
+        match path.map(|path| self.page_rules(&site).page(path, PageQuery::Drop)) {
             None => Ok(RoomName::site(site)),
+            Some(page) => Ok(RoomName::page(site, page.map_err(RoomNameError::Page)?)),
         }
     }
 

@@ -234,6 +234,9 @@ mod tests {
                 "b.example is an alias of a.example",
                 "too",
             ),
+            ("[sites.\"a.example\"]\nindex = [\"/index.html\"]", "line 2", "write the name of a file"),
+            ("[sites.\"a.example\"]\npage_keys = [\"id=1\"]", "line 2", "write the name of a parameter"),
+            ("[sites.\"a.example\"]\npage_keys = [\"\"]", "line 2", "write the name of a parameter"),
             ("[sites.\"a.example\"]\naliases = [\"a.example\"]", "an alias of a.example", "too"),
             (
                 "[sites.\"a.example\"]\naliases = [\"c.example\"]\n[sites.\"b.example\"]\naliases = [\"C.example\"]",

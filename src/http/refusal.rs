@@ -32,8 +32,8 @@ const NOT_FOUND: &str = "<!doctype html>\n<title>Not found</title>\n\
     <p>There is nothing here. <a href=\"/\">The counter is there.</a></p>\n";
 
 const HOW_TO_EMBED: &str = "You can't view this image directly.\n\
-    Embed it in a page: <img loading=\"lazy\" src=\"/online.png\" width=\"200\" height=\"30\" alt=\"Users online\">, \
-    with this server's address before /online.png.";
+    Embed it in a page: <img loading=\"lazy\" srcset=\"/online.png, /online.png?scale=2 2x\" width=\"200\" height=\"30\" alt=\"Users online\">, \
+    with this server's address before each /online.png.";
 
 const HOW_TO_PEEK: &str = "These events are for pages, and this request doesn't say from which it comes.\n\
     To look without being counted, add ?peek=1.";

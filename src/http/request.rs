@@ -108,7 +108,7 @@ impl<'r> Request<'r> {
     /// # Errors
     /// [`RoomNameError`], if it isn't a room's name.
     pub(super) fn room_named(&self, name: &str) -> Result<RoomName, RoomNameError> {
-        self.settings.room(name.parse()?).map_err(RoomNameError::Page)
+        self.settings.room_named(name)
     }
 
     /// The room of `site` that `page=` names; the whole site without it.

@@ -1,6 +1,6 @@
 //! Settings of a single site: one `[sites."example.com"]` table of the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -56,9 +56,9 @@ struct Table {
     #[serde(default)]
     drop_slash: bool,
     #[serde(default)]
-    index: Vec<String>,
+    index: Vec<Text<IndexFile>>,
     #[serde(default)]
-    page_keys: Vec<String>,
+    page_keys: Vec<Text<PageKey>>,
     #[serde(default)]
     hash_routes: bool,
     #[serde(default)]
@@ -69,12 +69,15 @@ impl TryFrom<Table> for SiteSettings {
     type Error = TitlesError;
 
     fn try_from(table: Table) -> Result<Self, TitlesError> {
-        let Table { ranking, presence, messages, drop_slash, index, page_keys: keys, hash_routes, .. } =
-            table;
+        let Table { ranking, presence, messages, drop_slash, hash_routes, .. } = table;
+        let index = table.index.into_iter().map(|Text(IndexFile(name))| name).collect();
+        let mut keys: Vec<String> = table.page_keys.into_iter().map(|Text(PageKey(name))| name).collect();
+        let mut seen = HashSet::new();
+        keys.retain(|key| seen.insert(key.clone()));
         let rules = PageRules { drop_slash, index, keys, hash_routes };
         Ok(Self {
             label: table.label.map(|Text(label)| label),
-            pages: table.pages.map(parsed),
+            pages: table.pages.map(|pages| parsed(pages).into_iter().map(|page| page.by(&rules)).collect()),
             ranking,
             presence,
             messages,
@@ -110,13 +113,54 @@ pub enum Audience {
 pub struct PagePattern {
     path: Page,
     below: bool,
+    /// The folder itself of `/posts/*`, where its name has no slash.
+    folder: Option<Page>,
 }
 
 impl PagePattern {
+    /// The same pattern on a site with these rules.
+    fn by(self, rules: &PageRules) -> Self {
+        match rules.page(self.path.as_str(), PageQuery::Keep) {
+            Ok(folder) if self.below => {
+                Self { folder: Some(folder).filter(|folder| *folder != self.path), ..self }
+            }
+            Ok(path) => Self { path, ..self },
+            Err(_) => self,
+        }
+    }
+
     /// Whether the pattern includes `page`.
     pub(super) fn matches(&self, page: &Page) -> bool {
-        let (page, path) = (page.as_str(), self.path.as_str());
-        if self.below { page.starts_with(path) } else { page == path }
+        let is_below = self.below && page.as_str().starts_with(self.path.as_str());
+        is_below || !self.below && *page == self.path || self.folder.as_ref() == Some(page)
+    }
+}
+
+/// The name of a file that stands for its folder, as pages' names spell it.
+struct IndexFile(String);
+
+/// The name of a parameter that selects a page, likewise.
+struct PageKey(String);
+
+impl FromStr for IndexFile {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refusal = "write the name of a file, as index.html";
+        let is_name = !text.is_empty() && !text.contains(['/', '?', '#', '%']) && !matches!(text, "." | "..");
+        let page = Page::new(&format!("/{text}"), PageQuery::Drop).map_err(|_| refusal)?;
+        if is_name { Ok(Self(page.as_str()[1..].to_owned())) } else { Err(refusal) }
+    }
+}
+
+impl FromStr for PageKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refusal = "write the name of a parameter, as id";
+        let is_name = !text.is_empty() && !text.contains(['?', '&', '=', '#', '%', '+']);
+        let page = Page::new(&format!("/?{text}"), PageQuery::Keep).map_err(|_| refusal)?;
+        if is_name { Ok(Self(page.as_str()[2..].to_owned())) } else { Err(refusal) }
     }
 }
 
@@ -137,7 +181,8 @@ impl FromStr for PagePattern {
         if !path.starts_with('/') {
             return Err(PagePatternError::NoPath);
         }
-        Ok(Self { path: Page::new(path, PageQuery::Keep).map_err(PagePatternError::Page)?, below })
+        let path = Page::new(path, PageQuery::Keep).map_err(PagePatternError::Page)?;
+        Ok(Self { path, below, folder: None })
     }
 }
 

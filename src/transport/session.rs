@@ -105,7 +105,7 @@ impl Session {
 
     fn join(&mut self, name: &str, app: &App) -> Result<Action, ClientError> {
         let name = self.parse_name(name, app)?;
-        if *name.of_site() != self.site || !app.settings().counts(&name) {
+        if *name.of_site() != app.settings().gate.canonical(&self.site) || !app.settings().counts(&name) {
             return Err(ClientError::NotAllowed);
         }
         if self.find(&name).is_some() {
@@ -209,8 +209,7 @@ impl Session {
     /// `example.com/posts/1`, or the page alone: `/posts/1`.
     fn parse_name(&self, name: &str, app: &App) -> Result<RoomName, ClientError> {
         let whole = if name.starts_with('/') { &format!("{}{name}", self.site) } else { name };
-        let name = whole.parse().map_err(|_| ClientError::BadRoom)?;
-        app.settings().room(name).map_err(|_| ClientError::BadRoom)
+        app.settings().room_named(whole).map_err(|_| ClientError::BadRoom)
     }
 
     fn find(&self, name: &RoomName) -> Option<usize> {

@@ -47,14 +47,14 @@ fn the_module_is_served_to_any_page_and_cached() {
 }
 
 #[test]
-fn the_module_is_at_most_2_8_kb_compressed() {
+fn the_module_is_at_most_2_9_kb_compressed() {
     let server = TestServer::quiet(&[]);
     let mut gzip =
         Command::new("gzip").arg("-9c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     gzip.stdin.take().unwrap().write_all(&get(server.address, "/onlookers.js", &[]).body).unwrap();
     let compressed = gzip.wait_with_output().unwrap().stdout.len();
     println!("{compressed} bytes");
-    assert!((500..=2850).contains(&compressed), "{compressed} bytes");
+    assert!((500..=2900).contains(&compressed), "{compressed} bytes");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn opening_the_picture_directly_says_how_to_embed_it() {
         assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
         let mut lines = response.text().lines();
         assert_eq!(lines.next(), Some("You can't view this image directly."));
-        assert!(lines.next().unwrap().contains("<img loading=\"lazy\" src=\"/online.png\""));
+        assert!(lines.next().unwrap().contains("<img loading=\"lazy\" srcset=\"/online.png, "));
     }
 }
 

@@ -55,6 +55,20 @@ fn a_page_has_several_addresses() {
 }
 
 #[test]
+fn a_long_name_is_the_same_wherever_it_is_written() {
+    let server = server(&[]);
+    let slug = "%E0%A4%AF".repeat(60);
+    let mut seen = auto(&server, &format!("https://example.com/?p={slug}"));
+    let listened = format!("/events/example.com/%3Fp={slug}");
+    let _listener = Listener::with(server.address, &listened, &["Origin: https://example.com"]);
+    seen.wait_for_picture(&labelled(2));
+    assert_eq!(
+        get(server.address, &format!("/count/example.com/index.html%3Fx&p={slug}.txt"), &[]).text(),
+        "2"
+    );
+}
+
+#[test]
 fn every_url_takes_each_name_of_a_page() {
     let server = server(&["--allow", "example.com"]);
     let mut seen = auto(&server, "https://example.com/?p=1");
@@ -71,6 +85,11 @@ fn every_url_takes_each_name_of_a_page() {
     page.send(r#"{"type":"join","room":"/a/"}"#);
     assert_eq!(page.wait_for_type("update/count")["room"], "example.com/a");
     page.send(r#"{"type":"leave","room":"example.org/a/index.html"}"#);
+    page.send(r#"{"type":"join","room":"/?p=2"}"#);
+    assert_eq!(page.wait_for_type("update/count")["room"], "example.com/?p=2");
+    page.send(r#"{"type":"leave","room":"example.com/?p=2"}"#);
+    page.send(r#"{"type":"ping"}"#);
+    assert_eq!(page.receive()["type"], "pong", "no error before");
     for (url, text) in [
         ("/count/example.com/%3Fp=1.txt", "3"),
         ("/count/www.example.com/index.html%3Fx&p=1.txt", "3"),

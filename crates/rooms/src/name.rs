@@ -13,6 +13,7 @@ pub use site::{Site, SiteError, canonical_host, split_port, split_url};
 mod page;
 mod reader;
 mod rules;
+mod shortened;
 mod site;
 
 /// The name of a room: a page of a site, or the whole site.
@@ -23,6 +24,21 @@ pub struct RoomName {
 }
 
 impl RoomName {
+    /// The site and the path of a room's name; the path is missing if it names a whole site.
+    ///
+    /// # Errors
+    /// [`RoomNameError::Site`], if it begins with no site.
+    pub fn split(name: &str) -> Result<(Site, Option<&str>), RoomNameError> {
+        let (site, path) = name.find('/').map_or((name, None), |at| (&name[..at], Some(&name[at..])));
+        let site =
+            percent_decode_str(site).decode_utf8().map_err(|_| RoomNameError::Site(SiteError::Host))?;
+        let site = match (&*site, path) {
+            ("", Some(_)) => Site::unnamed(),
+            (site, _) => site.parse().map_err(RoomNameError::Site)?,
+        };
+        Ok((site, path))
+    }
+
     /// The room of a whole site: the sum of its pages.
     pub fn site(site: Site) -> Self {
         Self { site, page: None }
@@ -64,14 +80,8 @@ impl FromStr for RoomName {
     type Err = RoomNameError;
 
     fn from_str(name: &str) -> Result<Self, RoomNameError> {
-        let (site, page) = name.find('/').map_or((name, None), |at| (&name[..at], Some(&name[at..])));
-        let site =
-            percent_decode_str(site).decode_utf8().map_err(|_| RoomNameError::Site(SiteError::Host))?;
-        let site = match (&*site, page) {
-            ("", Some(_)) => Site::unnamed(),
-            (site, _) => site.parse().map_err(RoomNameError::Site)?,
-        };
-        match page.map(|path| Page::new(path, PageQuery::Drop)) {
+        let (site, path) = Self::split(name)?;
+        match path.map(|path| Page::new(path, PageQuery::Drop)) {
             None => Ok(Self::site(site)),
             Some(page) => Ok(Self::page(site, page.map_err(RoomNameError::Page)?)),
         }

@@ -1,18 +1,13 @@
 //! Names of pages: parsed once, one spelling for each.
 
 use std::fmt;
-use std::hash::Hasher;
 use std::sync::Arc;
 
-use siphasher::sip::SipHasher13;
-
 use super::rules::PageRules;
+use super::shortened::shorten;
 
 /// The longest path of a page, in octets: percent-encoded ones are one each.
 const MAX_OCTETS: usize = 2048;
-
-/// The longest name that is kept, in bytes. Of a longer one its beginning is kept, with a hash of the whole.
-const MAX_KEPT: usize = 512;
 
 /// A page of a site, by its path: `/`, `/posts/1`. It begins with a slash, holds printable ASCII only, and has one
 /// spelling: percent-encoding only where it must be (RFC 3986, section 6.2.2), in upper case, no `.` and `..` segments.
@@ -52,15 +47,14 @@ impl Page {
     pub(super) fn by(path: &[u8], query: PageQuery, rules: &PageRules) -> Result<Self, PageError> {
         let (path, fragment) = split_at(path, b'#');
         let (path, rest) = split_at(path, b'?');
-        let mut name = resolve_dots(&respell(path, PATH_MARKS)?);
-        if let Some(route) = rules.route(fragment) {
-            name.push_str("%23");
-            name.push_str(&respell(route, PATH_MARKS)?);
-        }
-        let mut name = rules.path(&name);
+        let mut name = rules.path(path)?;
         if let Some(kept) = rest.map(|rest| rules.query(rest, query)).transpose()?.flatten() {
             name.push('?');
             name.push_str(&kept);
+        }
+        if let Some(route) = rules.route(fragment.unwrap_or_default())? {
+            name.push_str("%23");
+            name.push_str(&route);
         }
         if octets(&name) > MAX_OCTETS { Err(PageError::TooLong) } else { Ok(Self(shorten(name).into())) }
     }
@@ -98,9 +92,14 @@ pub fn path_of_url(url: &[u8]) -> &[u8] {
     rest.iter().position(|byte| b"/?#".contains(byte)).map_or(&b""[..], |at| &rest[at..])
 }
 
-/// A query, or a part of one, in the one spelling that names have.
-pub(super) fn respell_query(query: &[u8]) -> Result<String, PageError> {
-    respell(query, QUERY_MARKS)
+/// A path in the one spelling that names have.
+pub(super) fn respell_path(path: &[u8]) -> Result<String, PageError> {
+    Ok(resolve_dots(&respell(path, PATH_MARKS)?))
+}
+
+/// A query, or a part of one, in that spelling; of a part, a question mark is escaped.
+pub(super) fn respell_query(query: &[u8], is_whole: bool) -> Result<String, PageError> {
+    respell(query, if is_whole { QUERY_MARKS } else { PATH_MARKS })
 }
 
 /// What is before the first `mark`, and what is after it.
@@ -138,34 +137,7 @@ fn octets(name: &str) -> usize {
     name.len() - 2 * name.matches('%').count()
 }
 
-/// A name that isn't longer than what is kept. The hash has no key: each server of a site gives a page the same name.
-fn shorten(mut name: String) -> String {
-    if name.len() <= MAX_KEPT {
-        return name;
-    }
-    let mut hasher = SipHasher13::new();
-    hasher.write(name.as_bytes());
-    let end = format!("{ELLIPSIS}{:016x}", hasher.finish());
-    name.truncate(whole_characters(&name, MAX_KEPT - end.len()));
-    name + &end
-}
-
-/// `…`, as names have it.
-const ELLIPSIS: &str = "%E2%80%A6";
-
-/// The longest beginning of a name within `most` bytes that ends between two characters, or at least between two escapes
-/// if it isn't UTF-8.
-fn whole_characters(name: &str, most: usize) -> usize {
-    let name = name.as_bytes();
-    let is_in_escape = |at: usize| name[at - 1] == b'%' || name[at - 2] == b'%';
-    let continues =
-        |at: usize| name[at] == b'%' && hex_pair(&name[at + 1..]).is_some_and(|byte| byte & 0xc0 == 0x80);
-    // Four escapes hold any character.
-    let ends = || (most - 12..=most).rev().filter(|at| !is_in_escape(*at));
-    ends().find(|at| !continues(*at)).or_else(|| ends().next()).unwrap_or(most)
-}
-
-fn hex_pair(bytes: &[u8]) -> Option<u8> {
+pub(super) fn hex_pair(bytes: &[u8]) -> Option<u8> {
     let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     Some((digit(0)? * 16 + digit(1)?) as u8)
 }
@@ -179,6 +151,8 @@ fn resolve_dots(path: &str) -> String {
         match segment {
             "." => {}
             ".." => drop(segments.pop()),
+            // As at the beginning of a path, where slashes are trimmed.
+            "" if segments.is_empty() => {}
             // Two slashes in a row are a segment without a name, except at the end, where it is the trailing slash.
             name => segments.push(name),
         }
@@ -203,6 +177,7 @@ impl std::error::Error for PageError {}
 
 #[cfg(test)]
 mod tests {
+    use super::super::shortened::MAX_KEPT;
     use super::*;
     use proptest::prelude::*;
 
