@@ -9,6 +9,9 @@ use super::client::Client;
 
 /// The bytes between two pictures.
 pub(crate) const BETWEEN: &[u8] = b"\r\n--frame\r\nContent-Type: image/png\r\n\r\n";
+/// The same for a page whose script may read the picture: its request has an Origin.
+pub(crate) const BETWEEN_READABLE: &[u8] =
+    b"\r\n--frame\r\nContent-Type: image/png\r\nAccess-Control-Allow-Origin: *\r\n\r\n";
 
 /// The bytes after the last picture.
 pub(crate) const CLOSING: &[u8] = b"\r\n--frame--\r\n";

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::common::client::{Client, get};
 use crate::common::listener::Listener;
 use crate::common::page::frame;
-use crate::common::parts::{BETWEEN, png_of};
+use crate::common::parts::{BETWEEN_READABLE, png_of};
 use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, request, view_of};
@@ -93,7 +93,7 @@ fn time_to_uncount(server: &TestServer, door: Door, tab: &str, number: usize) ->
     let page = match tab {
         "pictures" => {
             let mut page = Page::open(VISITORS[0], door, &picture);
-            page.wait_for(&[&png_of(2)[..], BETWEEN, &png_of(2)].concat());
+            page.wait_for(&[&png_of(2)[..], BETWEEN_READABLE, &png_of(2)].concat());
             page
         }
         "events" => {

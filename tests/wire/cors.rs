@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::common::client::{Client, Response};
-use crate::common::parts::png_of;
+use crate::common::parts::{BETWEEN_READABLE, png_of};
 use crate::common::request;
 use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
@@ -110,10 +110,9 @@ fn each_part_of_a_picture_that_a_script_may_read_says_so() {
     client.send(request("GET /online.png?u=1 HTTP/1.1", &FROM_PAGE));
     let mut viewer = Viewer::opened(client);
     let mut plain = Viewer::join(server.address);
-    let tail = b"\r\n--frame\r\nContent-Type: image/png\r\nAccess-Control-Allow-Origin: *\r\n\r\n";
     for count in 1..=2 {
-        let frame = viewer.client.take_through(tail);
-        assert_eq!(frame, [&png_of(count)[..], tail].concat(), "{count}");
+        let frame = viewer.client.take_through(BETWEEN_READABLE);
+        assert_eq!(frame, [&png_of(count)[..], BETWEEN_READABLE].concat(), "{count}");
     }
     // The pictures of others are as short as ever.
     plain.wait_for(2);

@@ -36,7 +36,8 @@ pub(crate) async fn each_tag_is_sharp_and_counted_once(browser: Browser) -> Outc
     Ok(())
 }
 
-/// A window that is moved to a screen of another density, and back. Chromium keeps the picture that it has.
+/// A window that is moved to a screen of another density, and back. Chromium takes the sharper picture there, or doesn't; for a
+/// moment it may have two streams, and then one again.
 pub(crate) async fn a_window_moves_between_screens(browser: Browser) -> Outcome {
     let counter = Counter::start(NEVER)?;
     let site = Site::start(&counter).await?;
@@ -50,11 +51,8 @@ pub(crate) async fn a_window_moves_between_screens(browser: Browser) -> Outcome 
     viewer.hears(3, AT_ONCE).await?;
     browser.move_to_screen(&page, 1).await?;
     drop(another);
-    let event = viewer.hears(2, AT_ONCE).await?;
-    browser.shows(&page, Count(2), event + AT_ONCE).await?;
-    // Its first picture may be the one before it was counted itself.
-    let seen: Vec<_> =
-        viewer.all()?.into_iter().skip_while(|seen| *seen == Seen::Picture(Count(1))).collect();
-    assert_eq!(seen, [2, 3, 2].map(|count| Seen::Picture(Count(count))));
+    viewer.hears(2, AT_ONCE).await?;
+    browser.close(page).await?;
+    viewer.hears(1, AT_ONCE).await?;
     Ok(())
 }
