@@ -1,7 +1,7 @@
 //! The sites that may embed the counter: judges what a request says about its origin, and gives an [`Admission`] or a
 //! [`GateError`]. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 
@@ -22,6 +22,8 @@ pub struct Gate {
     names: Vec<ServerName>,
     /// Sites whose pages are another site's.
     aliases: HashMap<Site, Site>,
+    /// The sites of which an alias is allowed.
+    allowed_by_alias: HashSet<Site>,
 }
 
 /// A request's own, unchecked words about where it comes from. A browser's scripts can't change any of them.
@@ -84,7 +86,10 @@ impl Gate {
 
     /// The same gate, to which each key of `aliases` is its value: it is allowed where that is.
     pub fn with_aliases(self, aliases: HashMap<Site, Site>) -> Self {
-        Self { aliases, ..self }
+        let listed =
+            aliases.iter().filter(|(alias, _)| self.includes(&Embedder::on_the_web((*alias).clone())));
+        let allowed_by_alias = listed.map(|(_, site)| site.clone()).collect();
+        Self { aliases, allowed_by_alias, ..self }
     }
 
     /// The site that `site` is, be it by an alias.
@@ -150,9 +155,9 @@ impl Gate {
 
     /// Whether `site` may embed, be it by the name of an alias.
     pub fn allows(&self, site: &Site) -> bool {
-        let is_listed = |site: &Site| self.allowed.iter().any(|pattern| pattern.matches(site));
-        let mut aliases = self.aliases.iter().filter(|(_, of)| *of == site).map(|(alias, _)| alias);
-        self.allowed.is_empty() || is_listed(site) || aliases.any(is_listed)
+        self.allowed.is_empty()
+            || self.allowed.iter().any(|pattern| pattern.matches(site))
+            || self.allowed_by_alias.contains(site)
     }
 
     /// The only site that may embed, if the list names exactly one.
@@ -164,16 +169,19 @@ impl Gate {
     }
 
     fn check(&self, embedder: Embedder) -> Result<Admission, GateError> {
-        let is_allowed =
-            self.allowed.is_empty() || self.allowed.iter().any(|pattern| pattern.includes(&embedder));
         // An app's pages are those of no host on the web.
         let is_on_web = embedder.app.is_none();
         let site = if is_on_web { self.canonical(&embedder.site) } else { embedder.site.clone() };
-        if is_allowed || is_on_web && site != embedder.site && self.allows(&site) {
-            Ok(Admission { site })
-        } else {
-            Err(GateError::NotAllowed(embedder.site))
-        }
+        let is_allowed = self.allowed.is_empty()
+            || self.includes(&embedder)
+            || is_on_web
+                && (self.allowed_by_alias.contains(&site)
+                    || self.includes(&Embedder::on_the_web(site.clone())));
+        if is_allowed { Ok(Admission { site }) } else { Err(GateError::NotAllowed(embedder.site)) }
+    }
+
+    fn includes(&self, embedder: &Embedder) -> bool {
+        self.allowed.iter().any(|pattern| pattern.includes(embedder))
     }
 }
 

@@ -89,7 +89,7 @@ impl Settings {
         Self { gate, proxies, server, sites, rules, titles: Arc::new(titles) }
     }
 
-    /// What rankings show in place of pages' paths.
+    /// The titles that rankings show in place of pages' paths.
     pub(crate) fn titles(&self) -> &Arc<Titles> {
         &self.titles
     }

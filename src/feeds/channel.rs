@@ -47,7 +47,7 @@ pub(super) struct Context {
     pub(super) painter: Arc<Painter>,
     pub(super) pictures: Arc<Pictures>,
     pub(super) publisher: Arc<dyn Publisher>,
-    /// Those in force.
+    /// The titles in force.
     titles: Mutex<Arc<Titles>>,
     pub(super) runtime: Handle,
     /// Whether the server stops: nothing is published any more.
@@ -67,7 +67,7 @@ impl Context {
         Self { painter, pictures, publisher, titles, runtime, ended, closings }
     }
 
-    /// What rankings show in place of pages' paths.
+    /// The titles that rankings show in place of pages' paths.
     pub(super) fn titles(&self) -> Arc<Titles> {
         Arc::clone(&self.titles.lock())
     }

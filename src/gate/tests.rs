@@ -138,6 +138,26 @@ fn a_page_with_another_scheme_is_of_another_origin() {
 }
 
 #[test]
+fn a_site_is_allowed_where_one_of_its_names_is() {
+    let site = |name: &str| name.parse::<Site>().unwrap();
+    let aliases =
+        HashMap::from([(site("www.a.example"), site("a.example")), (site("localhost"), site("a.example"))]);
+    for pattern in ["a.example", "www.a.example"] {
+        let gate = gate(&[pattern, "capacitor://localhost"]).with_aliases(aliases.clone());
+        for referer in ["https://a.example/", "https://www.a.example/"] {
+            assert_eq!(
+                admitted(&gate, &from_page(referer)).as_deref(),
+                Some("a.example"),
+                "{pattern} {referer}"
+            );
+        }
+        assert!(gate.allows(&site("a.example")) && !gate.allows(&site("b.example")));
+        // An app's host is no host on the web.
+        assert_eq!(admitted(&gate, &from_page("capacitor://localhost")).as_deref(), Some("localhost"));
+    }
+}
+
+#[test]
 fn an_app_is_admitted_by_its_scheme() {
     let closed = gate(&["capacitor://localhost", "example.com"]);
     assert_eq!(admitted(&closed, &from_page("capacitor://localhost/x")).as_deref(), Some("localhost"));

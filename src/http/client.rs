@@ -16,7 +16,7 @@ const ENGINE: &[u8] = b" Gecko/";
 /// The engine of WebKit, which Chromium names, too.
 const WEBKIT: &[u8] = b" AppleWebKit/";
 
-/// What proxies add to say that they are there, or for whom they ask.
+/// The headers that proxies add to say that they are there, or for whom they ask.
 const PROXY_HEADERS: [&str; 7] = [
     "via",
     "x-forwarded-for",

@@ -30,7 +30,7 @@ pub struct SiteSettings {
     aliases: Vec<Site>,
     /// Which of its addresses are the same page.
     pub(super) rules: PageRules,
-    /// What rankings show in place of its pages' paths.
+    /// The titles that rankings show in place of its pages' paths.
     pub(super) titles: TitlesOfSite,
 }
 

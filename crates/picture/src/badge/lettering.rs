@@ -25,7 +25,7 @@ pub(super) struct Lettering<'a> {
 pub(super) struct Fonts<'a> {
     /// The one that the badge is to have.
     own: Option<&'a Typeface>,
-    /// Those that have glyphs where it has none.
+    /// The fonts that have glyphs where this one has none.
     fallback: Option<&'a AddedFonts>,
 }
 

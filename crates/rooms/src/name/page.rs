@@ -102,7 +102,7 @@ pub(super) fn respell_query(query: &[u8], is_whole: bool) -> Result<String, Page
     respell(query, if is_whole { QUERY_MARKS } else { PATH_MARKS })
 }
 
-/// What is before the first `mark`, and what is after it.
+/// The text before the first `mark`, and the text after it.
 fn split_at(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
     let at = text.iter().position(|byte| *byte == mark);
     at.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::page::{Page, PageError, PageQuery, respell_path, respell_query};
 
-/// What a site's pages have in common besides one spelling. Without any rule, `/a`, `/a/` and `/a/index.html` are three pages.
+/// The rules of a site for which of its addresses are the same page. Without any rule, `/a`, `/a/` and `/a/index.html` are three pages.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PageRules {
     /// `/a/` is `/a`.
@@ -49,7 +49,7 @@ impl PageRules {
     /// [`PageError`], if that isn't printable.
     pub(super) fn path(&self, path: &[u8]) -> Result<String, PageError> {
         let mut path = respell_path(path)?;
-        // What is left may end in the same way: `/a/index.html/`.
+        // The rest may end in the same way: `/a/index.html/`.
         loop {
             let length = path.len();
             if let Some(file) = self.index.iter().find(|file| path.rsplit('/').next() == Some(file)) {
