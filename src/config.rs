@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
+pub use crate::net::listener::{Listener, ListenerError};
 pub use crate::settings::{
     Audience, ClientHeader, ClientHeaderError, PagePattern, PagePatternError, Reloadable, SiteSettings,
 };
@@ -20,10 +20,12 @@ use crate::settings::{Settings, values};
 use crate::transport::Sends;
 pub use file::File;
 pub use picture::PictureArgs;
+pub use tls::TlsFiles;
 
 mod environment;
 mod file;
 mod picture;
+mod tls;
 
 /// The command line.
 #[derive(Parser, Debug)]
@@ -84,11 +86,14 @@ pub enum Command {
 /// The settings of the server: one field is a flag, an environment variable and a key of the file.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// Where to listen: 127.0.0.1:9192, localhost:9192, or :9192 for all addresses of the machine; can be given several times.
-    /// Port 0 lets the system choose
-    #[arg(long, value_name = "ADDR", env = "ONLOOKERS_LISTEN", value_delimiter = ',', value_parser = values::listen)]
+    /// Where to listen: 127.0.0.1:9192, localhost:9192, or :9192 for all addresses of the machine, and tls:[::]:443 for https;
+    /// can be given several times. Port 0 lets the system choose
+    #[arg(long, value_name = "ADDR", env = "ONLOOKERS_LISTEN", value_delimiter = ',', value_parser = values::trimmed::<Listener>)]
     #[arg(default_value = "127.0.0.1:9192")]
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listener>,
+    /// The files of certificates.
+    #[command(flatten)]
+    pub tls_files: TlsFiles,
     /// The settings that a reload puts into force.
     #[command(flatten)]
     pub reloadable: Reloadable,

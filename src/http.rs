@@ -3,12 +3,11 @@
 //! A [`Request`] is parsed once. Its route answers it, or gives a [`Refusal`], which is logged and rendered here in the
 //! [`Form`] that the route speaks.
 
-use std::net::IpAddr;
-
 use hyper::Method;
 use hyper::http::request::Parts;
 
 use crate::app::App;
+use crate::net::address::Peer;
 use crate::net::connections::ConnectionPermit;
 use crate::transport::Answer;
 use refusal::{Form, Refusal};
@@ -46,8 +45,9 @@ mod websocket;
 type Route = fn(&App, &Request<'_>) -> Result<Answer, Refusal>;
 
 /// Answers a request that came from `peer`, on a connection that its visitor is charged for from now on.
-pub(crate) fn answer(app: &App, parts: &Parts, peer: IpAddr, connection: &ConnectionPermit) -> Answer {
+pub(crate) fn answer(app: &App, parts: &Parts, peer: Peer, connection: &ConnectionPermit) -> Answer {
     let mut request = Request::parse(parts, peer, app.settings());
+    let peer = peer.address;
     request.is_of_client &= !app.main_peer.is(peer.to_canonical());
     connection.charge(request.settings.proxies.client(request.address));
     warn_of_main_peer(app, &request, peer);
@@ -56,7 +56,7 @@ pub(crate) fn answer(app: &App, parts: &Parts, peer: IpAddr, connection: &Connec
 }
 
 /// Says once if most requests come from a peer that the settings don't name as a proxy.
-fn warn_of_main_peer(app: &App, request: &Request<'_>, peer: IpAddr) {
+fn warn_of_main_peer(app: &App, request: &Request<'_>, peer: std::net::IpAddr) {
     if request.settings.proxies.trusts(peer) {
         return;
     }

@@ -1,7 +1,6 @@
 //! The command line; starts the runtime; hands over to the server.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
@@ -130,9 +129,9 @@ async fn run(cli: Cli, signals: Signals) -> Result<(), Failure> {
     if let (Some(file), false) = (&cli.file, cli.has_file_settings) {
         tracing::warn!("there are no settings in {}", file.display());
     }
-    let addresses = server.addresses()?;
+    let urls = server.urls()?;
     // On a thread of its own: standard output may be a pipe that nobody reads.
-    thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&addresses))?;
+    thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&urls))?;
     tokio::spawn(reload_on_hangup(cli, server.control(), signals.reload));
     let mut has_died = false;
     server.run(async { has_died = signals.stop.await.is_err() }).await?;
@@ -164,16 +163,16 @@ async fn reload_on_hangup(mut in_force: Cli, control: Control, mut hangups: mpsc
 
 /// Says where the server is, and what to do with that. Somebody may have closed standard output: that is no reason not
 /// to serve.
-fn greet(addresses: &[SocketAddr]) {
+fn greet(urls: &[String]) {
     let mut out = io::stdout().lock();
-    for address in addresses {
-        let _ = writeln!(out, "onlookers listens on http://{address}/");
+    for url in urls {
+        let _ = writeln!(out, "onlookers listens on {url}");
     }
-    if let Some(address) = addresses.first() {
+    if let Some(url) = urls.first() {
         let _ = write!(
             out,
-            "\nThe tag to copy:\n    <img loading=\"lazy\" srcset=\"http://{address}/online.png, \
-             http://{address}/online.png?scale=2 2x\" width=\"200\" height=\"30\" alt=\"Users online\">\nThe demo page, live:\n    http://{address}/\n"
+            "\nThe tag to copy:\n    <img loading=\"lazy\" srcset=\"{url}online.png, {url}online.png?scale=2 2x\" \
+             width=\"200\" height=\"30\" alt=\"Users online\">\nThe demo page, live:\n    {url}\n"
         );
     }
     let _ = out.flush();

@@ -8,27 +8,28 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use hyper::Request;
 use onlookers_rooms::{Keys, Limits, Rooms};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::config::{Config, ConfigError};
+use crate::certificates::CertificateFiles;
+use crate::config::{Config, ConfigError, Listener};
 use crate::feeds::Feeds;
-use crate::http;
 use crate::logging::once_per_site::OncePerSite;
 use crate::net::capacity::Capacity;
-use crate::net::connections::{ConnectionPermit, Connections, MOST_CLOSING};
+use crate::net::connections::Connections;
 use crate::net::listen;
 use crate::net::main_peer::MainPeer;
-use crate::net::open_files::{self, SpareFile};
+use crate::net::open_files;
 use crate::net::system::{self, SystemLimits};
+use crate::net::tls::Acceptor;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 use crate::themes;
-use crate::transport::{self, Loops, takeover};
+use crate::transport::{self, Loops};
+use accept::{Listening, Service, accept};
 
+mod accept;
 mod limits;
 mod trim;
 
@@ -50,26 +51,33 @@ pub enum Died {
 /// # Errors
 /// [`ConfigError::Setting`].
 pub fn check(config: &Config) -> Result<(), ConfigError> {
+    CertificateFiles::load(&config.tls_files)?;
     themes::load(config.themes.as_deref(), &config.font).map(drop)
 }
 
 /// A server that listens, and hasn't begun to serve.
 pub struct Server {
-    listeners: Vec<TcpListener>,
-    app: Arc<App>,
-    loops: Arc<Loops>,
+    listeners: Vec<Listening>,
+    service: Service,
+    certificates: Option<Arc<CertificateFiles>>,
     drain: Duration,
 }
 
 /// Changes a running server.
 #[derive(Clone)]
-pub struct Control(Arc<App>);
+pub struct Control {
+    app: Arc<App>,
+    certificates: Option<Arc<CertificateFiles>>,
+}
 
 impl Control {
     /// Puts those settings of `config` into force that can change while the server runs: all but where it listens, how it
     /// writes, and how many it holds. Who is in stays in; no stream is dropped.
     pub fn reload(&self, config: &Config) {
-        self.0.replace_settings(settings(config));
+        self.app.replace_settings(settings(config));
+        if let Some(certificates) = &self.certificates {
+            certificates.reload(&config.tls_files);
+        }
     }
 }
 
@@ -81,7 +89,9 @@ impl Server {
     /// `config` names can't be taken.
     pub fn bind(config: &Config) -> io::Result<Self> {
         let files = open_files::raise_limit();
-        let listeners = config.listen.iter().map(|address| bind_one(*address)).collect::<io::Result<_>>()?;
+        let (certificates, acceptor) = tls(config)?.unzip();
+        let listen = config.listen.iter();
+        let listeners = listen.map(|it| bind_one(it, acceptor.as_ref())).collect::<io::Result<_>>()?;
         let loops = Loops::new(transport::Options {
             loops: config.fanout_threads.map_or_else(cores, usize::from),
             resend: config.repaint,
@@ -115,12 +125,13 @@ impl Server {
         });
         app.feeds.replace_titles(app.settings().titles());
         loops.start(&app)?;
-        Ok(Self { listeners, app, loops: Arc::new(loops), drain: config.drain })
+        let service = Service { app, loops: Arc::new(loops) };
+        Ok(Self { listeners, service, certificates, drain: config.drain })
     }
 
     /// A way to change the settings of this server while it runs.
     pub fn control(&self) -> Control {
-        Control(Arc::clone(&self.app))
+        Control { app: Arc::clone(&self.service.app), certificates: self.certificates.clone() }
     }
 
     /// The addresses it listens on, in the order of the configuration.
@@ -128,7 +139,22 @@ impl Server {
     /// # Errors
     /// The system's.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(TcpListener::local_addr).collect()
+        self.listeners.iter().map(|listening| listening.socket.local_addr()).collect()
+    }
+
+    /// The URLs of its pages, as `https://127.0.0.1:9192/`, in the same order.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn urls(&self) -> io::Result<Vec<String>> {
+        let scheme = |listening: &Listening| if listening.tls.is_some() { "https" } else { "http" };
+        let addresses = self.addresses()?;
+        Ok(self
+            .listeners
+            .iter()
+            .zip(addresses)
+            .map(|(it, address)| format!("{}://{address}/", scheme(it)))
+            .collect())
     }
 
     /// Serves until `shutdown` is ready, then ends every stream in order.
@@ -136,11 +162,13 @@ impl Server {
     /// # Errors
     /// [`Died`], if that was the reason to end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
-        let Self { listeners, app, loops, drain } = self;
+        let Self { listeners, service, certificates, drain } = self;
         let mut accepting = JoinSet::new();
-        for listener in listeners {
-            accepting.spawn(accept(listener, Arc::clone(&app), Arc::clone(&loops)));
+        for listening in listeners {
+            accepting.spawn(accept(listening, service.clone()));
         }
+        let watching = certificates.map(|certificates| tokio::spawn(certificates.watch()));
+        let Service { app, loops } = service;
         let done = tokio::select! {
             () = shutdown => Ok(()),
             never = trim::after_bursts(&app.connections) => match never {},
@@ -149,6 +177,7 @@ impl Server {
         tracing::info!("stopping: the open streams get their last picture");
         // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.
         accepting.abort_all();
+        watching.inspect(|watching| watching.abort());
         if let Err(error) = tokio::task::spawn_blocking(move || end(&app, &loops, drain)).await {
             tracing::error!(%error, "the streams were not ended in order");
         }
@@ -181,33 +210,27 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
-    listen::tcp(address)
-        .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {address}: {error}")))
+fn bind_one(listener: &Listener, tls: Option<&Arc<Acceptor>>) -> io::Result<Listening> {
+    let address = listener.address;
+    let socket = listen::tcp(address)
+        .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {address}: {error}")))?;
+    Ok(Listening { socket, tls: tls.filter(|_| listener.tls).cloned() })
 }
 
-/// Accepts for ever. Connections that it spawned go on when it is stopped: a request that is on its way still gets its
-/// response.
-async fn accept(listener: TcpListener, app: Arc<App>, loops: Arc<Loops>) {
-    let mut spare = SpareFile::new();
-    loop {
-        app.connections.wait_for_closing(MOST_CLOSING).await;
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                spare.reopen();
-                let (app, loops, peer) = (Arc::clone(&app), Arc::clone(&loops), peer.ip());
-                let permit = app.connections.open(app.settings().proxies.client(peer));
-                let answer = move |request: Request<_>, permit: &ConnectionPermit| {
-                    http::answer(&app, &request.into_parts().0, peer, permit)
-                };
-                tokio::spawn(takeover::serve(stream, permit, answer, move |taken| loops.admit(taken)));
-            }
-            Err(error) if open_files::are_used_up(&error) && app.connections.close_one() => {
-                app.connections.wait_for_closing(0).await;
-            }
-            Err(error) => spare.handle_accept_error(&listener, &error).await,
-        }
+/// The certificates, if a listener needs them, and what shakes hands with them.
+fn tls(config: &Config) -> io::Result<Option<(Arc<CertificateFiles>, Arc<Acceptor>)>> {
+    let needs_tls = config.listen.iter().any(|listener| listener.tls);
+    let invalid = |error: ConfigError| io::Error::new(io::ErrorKind::InvalidInput, error);
+    if needs_tls && config.tls_files.tls_cert.is_empty() {
+        let missing = "a tls: listener needs a certificate; name one with --tls-cert";
+        return Err(invalid(ConfigError::Setting("listen", missing.into())));
     }
+    if !needs_tls {
+        return Ok(None);
+    }
+    let files = CertificateFiles::load(&config.tls_files).map_err(invalid)?;
+    let acceptor = Acceptor::new(files.certificates()).map_err(io::Error::other)?;
+    Ok(Some((Arc::new(files), Arc::new(acceptor))))
 }
 
 impl fmt::Display for Died {
@@ -236,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn the_server_ends_when_a_thread_of_its_loops_dies() {
         let server = server();
-        server.loops.tell_end_of_one();
+        server.service.loops.tell_end_of_one();
         assert_eq!(server.run(std::future::pending()).await, Err(Died::EventLoop));
     }
 
@@ -246,7 +269,7 @@ mod tests {
         let mut accepting = JoinSet::new();
         accepting.spawn(std::future::pending());
         accepting.spawn(async { panic!("as a fault in accept would") });
-        assert_eq!(death(&mut accepting, &server.loops).await, Died::Accept);
+        assert_eq!(death(&mut accepting, &server.service.loops).await, Died::Accept);
     }
 
     #[tokio::test]

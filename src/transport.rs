@@ -10,7 +10,8 @@
 //! - `event_loop`: one thread: a poll, its connections, and the order of a turn.
 //! - `subscriptions`: the feeds and groups that this loop's connections receive.
 //! - `connection`: a socket, what it speaks, and in `unsent` the rest of one write. `socket` is the seam between bytes and
-//!   the network.
+//!   the network; in `tls` text becomes records, and records text.
+//!   `kept` bounds what connections have in memory for themselves.
 //! - `sender`: many frames to as many sockets, by io_uring where the kernel allows it.
 //! - `cursor`: spreads resends and pings evenly over all connections.
 //! - `websocket`: what is particular to a WebSocket; `session`: the rooms it is in; `allowance`: how much it may send.
@@ -34,12 +35,14 @@ mod connection;
 mod cursor;
 mod event_loop;
 mod inbox;
+mod kept;
 mod loops;
 mod sender;
 mod session;
 mod socket;
 mod subscriptions;
 pub(crate) mod takeover;
+mod tls;
 mod unsent;
 mod websocket;
 

@@ -4,6 +4,7 @@
 //! - [`events`]: a stream of server-sent events.
 //! - [`handshake`], [`frame`]: how a WebSocket opens, and its frames.
 //! - [`protocol`]: every JSON message, in both directions.
+//! - [`record`]: TLS records, into which all of these go on a connection with TLS 1.3.
 //! - [`Opening`]: what goes out before the first frame of any of them.
 
 pub mod events;
@@ -12,5 +13,6 @@ pub mod handshake;
 pub mod multipart;
 mod opening;
 pub mod protocol;
+pub mod record;
 
 pub use opening::Opening;

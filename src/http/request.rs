@@ -12,7 +12,7 @@ use super::client;
 use super::query::{Query, QueryError};
 use super::wishes::Wishes;
 use crate::gate::Claim;
-use crate::net::address::ClientNetwork;
+use crate::net::address::{ClientNetwork, Peer};
 use crate::painting::Payer;
 use crate::settings::Settings;
 use crate::transport::Repaint;
@@ -43,12 +43,17 @@ pub(super) struct Request<'r> {
     agent: &'r [u8],
     /// Whether it came from a client, and not from a network where proxies are.
     pub(super) is_of_client: bool,
+    is_tls: bool,
     query: Result<Query<'r>, QueryError>,
 }
 
 impl<'r> Request<'r> {
     /// Parses a request that came from `peer`. A bad query is an error only for the routes that read it.
-    pub(super) fn parse(parts: &'r Parts, peer: IpAddr, settings: Arc<Settings>) -> Self {
+    pub(super) fn parse(
+        parts: &'r Parts,
+        Peer { address: peer, is_tls }: Peer,
+        settings: Arc<Settings>,
+    ) -> Self {
         let headers = &parts.headers;
         let bytes = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
         let is_forwarded = settings.proxies.trusts(peer);
@@ -71,6 +76,7 @@ impl<'r> Request<'r> {
             wishes: Wishes::of(headers),
             is_of_client: settings.proxies.client(peer).is_some(),
             settings,
+            is_tls,
             agent: bytes(USER_AGENT).unwrap_or_default(),
             raw_query: parts.uri.query().unwrap_or_default(),
             query: Query::parse(parts.uri.query()),
@@ -218,9 +224,11 @@ impl<'r> Request<'r> {
         Payer::client(self.address)
     }
 
-    /// Whether a proxy received the request by https. It changes only texts and cookies, so anybody may claim it.
+    /// Whether the request came by https, to this server or to a proxy. It changes only texts and cookies, so anybody may claim it.
     pub(super) fn is_https(&self) -> bool {
-        first_of_list(self.headers, "x-forwarded-proto").is_some_and(|it| it.eq_ignore_ascii_case(b"https"))
+        self.is_tls
+            || first_of_list(self.headers, "x-forwarded-proto")
+                .is_some_and(|it| it.eq_ignore_ascii_case(b"https"))
     }
 
     /// This server's address as the client wrote it, as in `https://count.example`; empty without a valid `Host`.

@@ -11,6 +11,14 @@ pub(crate) use network::ClientNetwork;
 mod header;
 mod network;
 
+/// The other end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// Whether the connection to this server is encrypted.
+    pub(crate) is_tls: bool,
+}
+
 /// The networks of the proxies that are believed, and the one header in which they name the visitor's address.
 ///
 /// It is one header, because a proxy passes on every other one as the visitor wrote it.

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use crate::wire::frame::MAX_MESSAGE;
+use crate::wire::record::OVERHEAD;
 
 /// How many messages a second a page may send.
 const MAX_MESSAGES: f32 = 20.0;
 
-/// And how many bytes: those messages at their longest, each with its head.
-const MAX_BYTES: f32 = MAX_MESSAGES * (MAX_MESSAGE + 14) as f32;
+/// And how many bytes: those messages at their longest, each with its head and in a TLS record.
+const MAX_BYTES: f32 = MAX_MESSAGES * (MAX_MESSAGE + 14 + OVERHEAD) as f32;
 
 /// Two token buckets: so many messages and bytes at once, and as many again each second.
 pub(super) struct Allowance {
@@ -70,6 +71,8 @@ mod tests {
     fn the_longest_messages_fit() {
         let now = Instant::now();
         let mut allowance = Allowance::new(now);
-        assert!((0..20).all(|_| allowance.bytes(MAX_MESSAGE + 14, now)) && !allowance.bytes(1, now));
+        assert!(
+            (0..20).all(|_| allowance.bytes(MAX_MESSAGE + 14 + OVERHEAD, now)) && !allowance.bytes(1, now)
+        );
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mio::{Registry, Token};
 use onlookers_rooms::CountGuard;
 
-use super::socket::{Gone, Registered, Socket};
+use super::socket::{Gone, Registered, Rest, Socket};
 use super::unsent::Unsent;
 use super::websocket::WebSocket;
 use crate::feeds::FeedId;
@@ -24,12 +24,21 @@ pub(super) struct ConnectionId(u32);
 pub(super) struct Connection {
     pub(super) socket: Socket,
     unsent: Option<Box<Unsent>>,
-    /// Everything was sent that will be.
-    is_finished: bool,
+    end: Ending,
     /// Events that the poll has reported and the loop hasn't attended to.
     pub(super) ready: Ready,
     _permit: Permit,
     pub(super) protocol: Protocol,
+}
+
+/// How far the connection is with its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    /// The record that comes last is sealed.
+    Begun,
+    /// Everything was sent that will be.
+    Finished,
 }
 
 /// A connection with any of these is in the loop's ready list.
@@ -65,17 +74,13 @@ pub(super) struct Stream {
 impl Connection {
     pub(super) fn new(socket: Socket, permit: Permit, protocol: Protocol) -> Self {
         let ready = Ready::default();
-        Self { socket, unsent: None, is_finished: false, ready, _permit: permit, protocol }
+        Self { socket, unsent: None, end: Ending::No, ready, _permit: permit, protocol }
     }
 
     /// Sends the opening and the first frame, in one write.
-    pub(super) fn open(&mut self, opening: &[u8], frame: &[u8], poll: Registered<'_>) -> Result<(), Gone> {
-        let taken = self.socket.write_two(opening, frame)?;
-        if taken == opening.len() + frame.len() {
-            return Ok(());
-        }
-        let rest = Bytes::from([opening, frame].concat()).slice(taken..);
-        self.stall(Unsent::rest(rest), poll)
+    pub(super) fn open(&mut self, opening: &[u8], frame: &Bytes, poll: Registered<'_>) -> Result<(), Gone> {
+        let rest = self.socket.send_two(opening, frame)?;
+        if rest.is_empty() { Ok(()) } else { self.stall(rest, poll) }
     }
 
     /// Sends the newest frame of the subscription in `slot`, or without a slot a reply; at once or after the write before.
@@ -85,8 +90,8 @@ impl Connection {
     pub(super) fn send(&mut self, slot: Option<u8>, bytes: &Bytes, poll: Registered<'_>) -> Result<(), Gone> {
         match (&mut self.unsent, slot) {
             (None, _) => {
-                let taken = self.socket.write(bytes)?;
-                self.sent(slot, bytes, taken, poll)
+                let rest = self.socket.send(bytes)?;
+                self.sent(slot, rest, poll)
             }
             (Some(unsent), Some(slot)) => {
                 unsent.miss(slot);
@@ -96,25 +101,39 @@ impl Connection {
         }
     }
 
+    /// Sends a record that was sealed for it.
+    pub(super) fn send_record(&mut self, record: &[u8], poll: Registered<'_>) -> Result<(), Gone> {
+        let taken = self.socket.write(record)?;
+        self.sent_record(record, taken, poll)
+    }
+
     /// Whether a frame of the subscription in `slot` has to wait for the write before it; then its newest will be sent.
     pub(super) fn has_to_wait(&mut self, slot: u8) -> bool {
         self.unsent.as_mut().map(|unsent| unsent.miss(slot)).is_some()
     }
 
-    /// Notes that the socket has taken so many of `bytes`.
-    pub(super) fn sent(
+    /// Notes what the socket hasn't taken of a text.
+    pub(super) fn sent(&mut self, slot: Option<u8>, rest: Rest, poll: Registered<'_>) -> Result<(), Gone> {
+        match slot {
+            _ if rest.is_empty() => Ok(()),
+            // Nothing is kept of a frame that hasn't begun: when there is room, the newest will do.
+            Some(slot) if rest.begun.is_empty() => self.miss(slot, poll),
+            _ => self.stall(rest, poll),
+        }
+    }
+
+    /// Notes that the socket has taken so many bytes of a record. What is sealed has to be sent, even if none of it was taken.
+    pub(super) fn sent_record(
         &mut self,
-        slot: Option<u8>,
-        bytes: &Bytes,
+        record: &[u8],
         taken: usize,
         poll: Registered<'_>,
     ) -> Result<(), Gone> {
-        match slot {
-            _ if taken == bytes.len() => Ok(()),
-            // Nothing is kept of a frame that hasn't begun: when there is room, the newest will do.
-            Some(slot) if taken == 0 => self.miss(slot, poll),
-            _ => self.stall(Unsent::rest(bytes.slice(taken..)), poll),
+        if taken == record.len() {
+            return Ok(());
         }
+        let begun = Bytes::copy_from_slice(&record[taken..]);
+        self.stall(Rest { begun, text: Bytes::new() }, poll)
     }
 
     /// The update of the subscription in `slot` was dropped: its newest has to be sent.
@@ -133,7 +152,7 @@ impl Connection {
         let Self { socket, unsent, protocol, .. } = self;
         let Some(waiting) = unsent else { return Ok(()) };
         loop {
-            let next = waiting.next(|slot| newest(protocol, slot));
+            let next = waiting.next(|slot| newest(protocol, slot), |text| socket.begin(text))?;
             if next.is_empty() {
                 *unsent = None;
                 return socket.watch_writable(false, poll);
@@ -155,22 +174,51 @@ impl Connection {
         self.unsent.as_ref().is_some_and(|unsent| unsent.is_older_than(time, now))
     }
 
-    /// Sends the end after the last write, if that has gone out. The connection closes when the client has read all.
-    pub(super) fn finish(&mut self) -> Result<(), Gone> {
-        if self.is_stalled() || self.is_finished {
-            return Ok(());
+    /// Since when it has made no progress, if it keeps something. That of the client's own records isn't noted: they take no time.
+    pub(super) fn keeps_since(&self, start: Instant) -> Option<Instant> {
+        if self.socket.has_partial() {
+            Some(start)
+        } else {
+            self.unsent.as_ref().map(|unsent| unsent.since())
         }
-        self.is_finished = true;
-        self.socket.finish()
     }
 
-    /// Ends the connection. Its guards go with it.
-    pub(super) fn close(self, registry: &Registry) {
+    /// Whether the last record is sealed.
+    pub(super) fn is_ending(&self) -> bool {
+        self.end != Ending::No
+    }
+
+    /// Sends the end after the last write, if that has gone out. The connection closes when the client has read all.
+    pub(super) fn finish(&mut self, poll: Registered<'_>) -> Result<(), Gone> {
+        if self.is_stalled() {
+            return Ok(());
+        }
+        if self.end == Ending::No {
+            self.end = Ending::Begun;
+            let record = self.socket.end()?;
+            self.send_record(&record, poll)?;
+        }
+        if self.end == Ending::Begun && !self.is_stalled() {
+            self.end = Ending::Finished;
+            return self.socket.finish();
+        }
+        Ok(())
+    }
+
+    /// Ends the connection, as far as that goes at once. Its guards go with it.
+    pub(super) fn close(mut self, registry: &Registry) {
+        if self.end == Ending::No
+            && !self.is_stalled()
+            && let Ok(record) = self.socket.end()
+        {
+            // The peer may have gone.
+            let _ = self.socket.write(&record);
+        }
         self.socket.close(registry);
     }
 
-    fn stall(&mut self, unsent: Unsent, poll: Registered<'_>) -> Result<(), Gone> {
-        self.unsent = Some(Box::new(unsent));
+    fn stall(&mut self, rest: Rest, poll: Registered<'_>) -> Result<(), Gone> {
+        self.unsent = Some(Box::new(Unsent::rest(rest)));
         self.socket.watch_writable(true, poll)
     }
 }

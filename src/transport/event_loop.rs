@@ -60,6 +60,7 @@ pub(super) struct EventLoop {
     resend: Cursor,
     ping: Cursor,
     write_timeout: Duration,
+    started: Instant,
     /// When updates may be sent again.
     rested: Instant,
     /// Until when the last connections may close, if this is the end.
@@ -93,6 +94,7 @@ impl EventLoop {
             resend: Cursor::new(options.resend / 2, now),
             ping: Cursor::new(options.ping, now),
             write_timeout: options.write_timeout,
+            started: now,
             rested: now,
             end: None,
             now,
@@ -115,6 +117,7 @@ impl EventLoop {
             self.send_again();
             self.send_pings();
             self.attend(app);
+            self.end_keepers();
             self.remove_over();
         }
         Ok(())
@@ -247,6 +250,10 @@ impl EventLoop {
             Protocol::Stream(_) => self.end.is_some(),
             Protocol::WebSocket(socket) => socket.is_closing(),
         };
-        if is_last { connection.finish() } else { Ok(()) }
+        if is_last || connection.is_ending() {
+            connection.finish(Registered { registry: poll.registry(), id })
+        } else {
+            Ok(())
+        }
     }
 }

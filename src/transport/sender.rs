@@ -1,6 +1,7 @@
 //! Many frames into as many sockets: by io_uring where the kernel allows it, by a write each where it doesn't.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsFd;
 
 use bytes::Bytes;
@@ -10,8 +11,9 @@ use slab::Slab;
 
 use super::Sends;
 use super::connection::{Connection, ConnectionId};
-use super::socket::{Gone, Registered, written};
+use super::socket::{Gone, Registered, Rest, written};
 use super::subscriptions::Subscriber;
+use crate::wire::record::MAX_TEXT;
 
 /// How many connections are gone through at a time; what is noted about them stays in the processor's cache.
 const BATCH: usize = 256;
@@ -19,7 +21,11 @@ const BATCH: usize = 256;
 /// A submission costs a tenth more than a write does: it pays from four sends on (docs/io_uring.md).
 const MIN_SENDS: usize = 4;
 
+/// More bytes than this aren't kept for the next batch.
+const MAX_ARENA: usize = 1 << 20;
+
 /// Bytes for a connection.
+#[derive(Clone, Copy)]
 pub(super) struct Delivery<'f> {
     pub(super) to: ConnectionId,
     /// The subscription whose frame it is; none if it is a reply.
@@ -27,11 +33,19 @@ pub(super) struct Delivery<'f> {
     pub(super) bytes: &'f Bytes,
 }
 
+/// A delivery as it goes out: sealed in a record, or as it is.
+struct Outgoing<'f> {
+    delivery: Delivery<'f>,
+    record: Option<Range<usize>>,
+}
+
 /// Sends the frames of an event loop.
 pub(super) struct Sender {
     ring: Option<Ring>,
     /// How many sends it takes to use the ring.
     min_sends: usize,
+    /// The records of a batch.
+    records: Vec<u8>,
 }
 
 impl Sender {
@@ -47,7 +61,7 @@ impl Sender {
                 (Ring::new().inspect_err(|error| tracing::debug!(%error, "no io_uring here")).ok(), MIN_SENDS)
             }
         };
-        Ok(Self { ring, min_sends })
+        Ok(Self { ring, min_sends, records: Vec::new() })
     }
 
     /// Sends each subscriber its frame, if there is one for it, and returns the connections that have gone.
@@ -74,38 +88,86 @@ impl Sender {
         registry: &Registry,
     ) -> Vec<ConnectionId> {
         let mut gone = Vec::new();
-        let (sent, partly) = self.send_by_ring(deliveries, connections);
+        let outgoing = self.seal(deliveries, connections, registry, &mut gone);
+        let (sent, partly) = self.send_by_ring(&outgoing, connections);
         for (number, result) in partly {
-            let Delivery { to: id, slot, bytes } = deliveries[number];
-            let sent = |connection: &mut Connection| {
-                connection.sent(slot, bytes, written(result)?, Registered { registry, id })
+            let Outgoing { delivery: Delivery { to: id, slot, bytes }, record } = &outgoing[number];
+            let poll = Registered { registry, id: *id };
+            let sent = |connection: &mut Connection| match record {
+                Some(record) => connection.sent_record(&self.records[record.clone()], written(result)?, poll),
+                None => connection.sent(*slot, Rest::of_text(bytes, written(result)?), poll),
             };
-            gone.extend(failed(id, connections, sent));
+            gone.extend(failed(*id, connections, sent));
         }
-        for &Delivery { to: id, slot, bytes } in &deliveries[sent..] {
-            let send =
-                |connection: &mut Connection| connection.send(slot, bytes, Registered { registry, id });
-            gone.extend(failed(id, connections, send));
+        for Outgoing { delivery: Delivery { to: id, slot, bytes }, record } in &outgoing[sent..] {
+            let poll = Registered { registry, id: *id };
+            let send = |connection: &mut Connection| match record {
+                Some(record) => connection.send_record(&self.records[record.clone()], poll),
+                None => connection.send(*slot, bytes, poll),
+            };
+            gone.extend(failed(*id, connections, send));
+        }
+        if self.records.capacity() > MAX_ARENA {
+            self.records = Vec::new();
         }
         gone
     }
 
-    /// How many of `deliveries` were carried out, and the result of each of those that were not taken whole.
+    /// Seals what needs it. A text that is longer than a record is sent at once, record by record.
+    fn seal<'f>(
+        &mut self,
+        deliveries: &[Delivery<'f>],
+        connections: &mut Slab<Connection>,
+        registry: &Registry,
+        gone: &mut Vec<ConnectionId>,
+    ) -> Vec<Outgoing<'f>> {
+        self.records.clear();
+        let mut outgoing = Vec::with_capacity(deliveries.len());
+        for &delivery in deliveries {
+            let Delivery { to: id, slot, bytes } = delivery;
+            let connection = &mut connections[id.index()];
+            let start = self.records.len();
+            let sealed = match connection.socket.seals() {
+                false => Ok(Some(None)),
+                true if bytes.len() > MAX_TEXT => {
+                    connection.send(slot, bytes, Registered { registry, id }).map(|()| None)
+                }
+                true => connection
+                    .socket
+                    .seal(bytes, &mut self.records)
+                    .map(|()| Some(Some(start..self.records.len()))),
+            };
+            match sealed {
+                Ok(Some(record)) => outgoing.push(Outgoing { delivery, record }),
+                Ok(None) => {}
+                Err(Gone) => gone.push(id),
+            }
+        }
+        outgoing
+    }
+
+    /// How many of `outgoing` were carried out, and the result of each of those that were not taken whole.
     fn send_by_ring(
         &mut self,
-        deliveries: &[Delivery<'_>],
+        outgoing: &[Outgoing<'_>],
         connections: &Slab<Connection>,
     ) -> (usize, Vec<(usize, io::Result<usize>)>) {
         let (mut sent, mut partly) = (0, Vec::new());
-        let Some(ring) = self.ring.as_mut().filter(|_| deliveries.len() >= self.min_sends) else {
+        let Some(ring) = self.ring.as_mut().filter(|_| outgoing.len() >= self.min_sends) else {
             return (sent, partly);
         };
-        let sends = deliveries
-            .iter()
-            .map(|Delivery { to, bytes, .. }| (connections[to.index()].socket.as_fd(), &bytes[..]));
+        let records = &self.records;
+        let bytes = |outgoing: &'_ Outgoing<'_>| match &outgoing.record {
+            Some(record) => record.len(),
+            None => outgoing.delivery.bytes.len(),
+        };
+        let sends = outgoing.iter().map(|Outgoing { delivery: Delivery { to, bytes, .. }, record }| {
+            let bytes = record.as_ref().map_or(&bytes[..], |record| &records[record.clone()]);
+            (connections[to.index()].socket.as_fd(), bytes)
+        });
         let finished = ring.send_all(sends, |number, result| {
             sent = number + 1;
-            if !matches!(result, Ok(bytes) if bytes == deliveries[number].bytes.len()) {
+            if !matches!(result, Ok(taken) if taken == bytes(&outgoing[number])) {
                 partly.push((number, result));
             }
         });

@@ -1,13 +1,18 @@
 //! The one seam between bytes and the network: what an event loop sends and reads goes through here, except that the
-//! sender gives io_uring the descriptor. A socket that encrypts would do so here.
+//! sender gives io_uring the descriptor. Text is bytes as a protocol has them; on a connection with TLS it goes out in records.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::mem;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use bytes::{Buf, Bytes};
+use mio::unix::SourceFd;
 use mio::{Interest, Registry};
+use rustls::ServerConnection;
 
 use super::connection::ConnectionId;
+use super::tls::Tls;
 
 /// The peer has gone, or has to.
 #[derive(Debug)]
@@ -21,77 +26,208 @@ pub(super) struct Registered<'p> {
 }
 
 /// A connected, non-blocking socket.
-#[derive(Debug)]
-pub(crate) struct Socket(mio::net::TcpStream);
+pub(crate) struct Socket {
+    io: socket2::Socket,
+    /// Boxed, so that a connection without it takes no more memory than it needs.
+    tls: Option<Box<Tls>>,
+}
 
-impl From<TcpStream> for Socket {
-    /// The socket has to be non-blocking.
-    fn from(socket: TcpStream) -> Self {
-        Self(mio::net::TcpStream::from_std(socket))
-    }
+/// The part of a text that hasn't gone out.
+#[derive(Default, Debug)]
+pub(super) struct Rest {
+    /// Bytes that have to be sent next, as they are: some of what they belong to has been sent, or they are sealed.
+    pub(super) begun: Bytes,
+    /// The text after them.
+    pub(super) text: Bytes,
+}
+
+/// How much was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Reading {
+    /// How many bytes came; none if nothing is there.
+    pub(super) bytes: usize,
+    /// Whether there may be more: there was no room for it, or the end has come.
+    pub(super) has_more: bool,
 }
 
 impl Socket {
+    /// The socket has to be non-blocking.
+    pub(super) fn plain(socket: impl Into<OwnedFd>) -> Self {
+        Self { io: socket.into().into(), tls: None }
+    }
+
+    /// A connection whose handshake is over, and of which rustls has nothing to send or to be read. The bytes in `ahead` were read
+    /// from the socket and not given to rustls; the text in them is appended to `unread`.
+    ///
+    /// # Errors
+    /// If the keys can't be taken, or the connection is over.
+    pub(super) fn tls(
+        socket: impl Into<OwnedFd>,
+        connection: ServerConnection,
+        mut ahead: Vec<u8>,
+        unread: &mut Vec<u8>,
+    ) -> io::Result<Self> {
+        let mut tls = Tls::take_over(connection).map_err(io::Error::other)?;
+        let received = tls.receive::<Gone>(&mut ahead, |text| {
+            unread.extend_from_slice(text);
+            Ok(())
+        });
+        match received {
+            Ok(()) if !tls.has_closed() => Ok(Self { io: socket.into().into(), tls: Some(Box::new(tls)) }),
+            _ => Err(ErrorKind::ConnectionAborted.into()),
+        }
+    }
+
     /// Watches for something to read. Not for room to write: a client that keeps up always has that, and each wake-up
     /// costs.
     pub(super) fn register(&mut self, poll: Registered<'_>) -> io::Result<()> {
-        poll.registry.register(&mut self.0, poll.id.token(), Interest::READABLE)
+        poll.registry.register(&mut SourceFd(&self.io.as_raw_fd()), poll.id.token(), Interest::READABLE)
     }
 
     /// Watches for room to write, too, or no longer.
     pub(super) fn watch_writable(&mut self, wanted: bool, poll: Registered<'_>) -> Result<(), Gone> {
         let interest = if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        poll.registry.reregister(&mut self.0, poll.id.token(), interest).map_err(|_| Gone)
+        let mut source = SourceFd(&self.io.as_raw_fd());
+        poll.registry.reregister(&mut source, poll.id.token(), interest).map_err(|_| Gone)
     }
 
-    /// Sends as many of `bytes` as there is room for, and returns their number.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<usize, Gone> {
-        written(self.0.write(bytes))
+    /// Sends as much of `text` as there is room for, and returns the rest.
+    pub(super) fn send(&mut self, text: &Bytes) -> Result<Rest, Gone> {
+        let Some(tls) = &mut self.tls else {
+            let taken = written(self.io.write(text))?;
+            return Ok(Rest::of_text(text, taken));
+        };
+        let (mut text, mut record) = (text.clone(), Vec::new());
+        while !text.is_empty() {
+            record.clear();
+            text.advance(tls.seal(&text, &mut record)?);
+            let taken = written(self.io.write(&record))?;
+            if taken < record.len() {
+                return Ok(Rest { begun: record[taken..].to_vec().into(), text });
+            }
+        }
+        Ok(Rest::default())
     }
 
     /// The same for two pieces in a row.
-    pub(super) fn write_two(&mut self, first: &[u8], second: &[u8]) -> Result<usize, Gone> {
-        written(self.0.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]))
+    pub(super) fn send_two(&mut self, first: &[u8], second: &Bytes) -> Result<Rest, Gone> {
+        if self.tls.is_some() {
+            return self.send(&[first, second].concat().into());
+        }
+        let taken = written(self.io.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]))?;
+        match taken.checked_sub(first.len()) {
+            Some(taken) => Ok(Rest { begun: second.slice(taken..), text: Bytes::new() }),
+            None => Ok(Rest { begun: Bytes::copy_from_slice(&first[taken..]), text: second.clone() }),
+        }
     }
 
-    /// Reads as many bytes as there are and as fit; none if nothing has come.
+    /// Sends bytes that are sealed already, or belong to what was begun.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<usize, Gone> {
+        written(self.io.write(bytes))
+    }
+
+    /// Whether text has to be sealed.
+    pub(super) fn seals(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Seals all of `text`, which fits into a record. The record has to be sent before anything else.
+    pub(super) fn seal(&mut self, text: &[u8], records: &mut Vec<u8>) -> Result<(), Gone> {
+        self.tls.as_mut().map_or(Ok(()), |tls| tls.seal(text, records).map(drop))
+    }
+
+    /// Takes the beginning of `text` as bytes to be sent: all of it, or a record.
+    pub(super) fn begin(&mut self, text: &mut Bytes) -> Result<Bytes, Gone> {
+        let Some(tls) = &mut self.tls else { return Ok(mem::take(text)) };
+        let mut record = Vec::new();
+        text.advance(tls.seal(text, &mut record)?);
+        Ok(record.into())
+    }
+
+    /// Reads what there is and fits into `buffer`, and hands the text on in pieces.
     ///
     /// # Errors
-    /// [`Gone`], also at the end.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Gone> {
-        loop {
-            return match self.0.read(buffer) {
-                Ok(0) => Err(Gone),
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => Err(Gone),
-            };
+    /// [`Gone`], also at the end, or that of `each`.
+    pub(super) fn read<E: From<Gone>>(
+        &mut self,
+        buffer: &mut [u8],
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<Reading, E> {
+        if self.tls.as_ref().is_some_and(|tls| tls.has_closed()) {
+            return Err(Gone.into());
         }
+        let length = loop {
+            match self.io.read(buffer) {
+                Ok(0) => return Err(Gone.into()),
+                Ok(length) => break length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(Reading { bytes: 0, has_more: false });
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(Gone.into()),
+            }
+        };
+        match &mut self.tls {
+            None => each(&buffer[..length])?,
+            Some(tls) => tls.receive(&mut buffer[..length], each)?,
+        }
+        let has_closed = self.tls.as_ref().is_some_and(|tls| tls.has_closed());
+        Ok(Reading { bytes: length, has_more: length == buffer.len() || has_closed })
+    }
+
+    /// The record that comes last, if the connection needs one.
+    pub(super) fn end(&mut self) -> Result<Bytes, Gone> {
+        let mut record = Vec::new();
+        self.tls.as_mut().map_or(Ok(()), |tls| tls.close(&mut record))?;
+        Ok(record.into())
     }
 
     /// Sends the end after everything that was sent; the peer may go on.
     pub(super) fn finish(&mut self) -> Result<(), Gone> {
-        self.0.shutdown(Shutdown::Write).map_err(|_| Gone)
+        self.io.shutdown(Shutdown::Write).map_err(|_| Gone)
+    }
+
+    /// Whether it has to end in order soon.
+    pub(super) fn is_worn_out(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_worn_out())
+    }
+
+    /// Whether something is kept of what its peer has begun to send.
+    pub(super) fn has_partial(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.has_partial())
     }
 
     /// Ends the connection. Another process may hold a duplicate of the socket, which a mere drop would leave connected
     /// and registered with the poll.
-    pub(super) fn close(mut self, registry: &Registry) {
+    pub(super) fn close(self, registry: &Registry) {
         // Each fails only for a socket that the peer has reset.
-        let _ = registry.deregister(&mut self.0);
-        let _ = self.0.shutdown(Shutdown::Both);
+        let _ = registry.deregister(&mut SourceFd(&self.io.as_raw_fd()));
+        let _ = self.io.shutdown(Shutdown::Both);
     }
 
     /// Leaves the poll; the connection stays.
     pub(super) fn release(&mut self, registry: &Registry) -> io::Result<()> {
-        registry.deregister(&mut self.0)
+        registry.deregister(&mut SourceFd(&self.io.as_raw_fd()))
+    }
+}
+
+impl Rest {
+    /// The rest of `text`, none of which needs sealing, when the socket has taken so many bytes of it.
+    pub(super) fn of_text(text: &Bytes, taken: usize) -> Self {
+        match taken {
+            0 => Self { begun: Bytes::new(), text: text.clone() },
+            _ => Self { begun: text.slice(taken..), text: Bytes::new() },
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.begun.is_empty() && self.text.is_empty()
     }
 }
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.io.as_fd()
     }
 }
 

@@ -157,7 +157,7 @@ impl Subscription {
 
 impl Source {
     /// A feed's frame to send now; the last one of a stream if the server stops.
-    fn frame(&self, is_last: bool) -> Bytes {
+    pub(super) fn frame(&self, is_last: bool) -> Bytes {
         match self {
             Self::Feed(feed) if is_last => feed.closing(),
             Self::Feed(feed) => feed.newest(),

@@ -7,7 +7,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,6 +27,7 @@ use tokio::net::TcpStream;
 
 use super::socket::Socket;
 use crate::net::connections::{ConnectionPermit, Phase};
+use crate::net::tls::TlsStream;
 use head::{HEAD_TIMEOUT, Head};
 use watched::{Progress, Watched};
 
@@ -43,16 +44,28 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection that hyper can serve and that can be taken over.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
-    /// Leaves the runtime.
+    /// Leaves the runtime. Text that was read and not given to hyper is appended to `unread`.
     ///
     /// # Errors
-    /// The system's.
-    fn into_socket(self) -> io::Result<Socket>;
+    /// The system's, or that of a connection which can't be taken over.
+    fn into_socket(self, unread: &mut Vec<u8>) -> io::Result<Socket>;
 }
 
 impl Stream for TcpStream {
-    fn into_socket(self) -> io::Result<Socket> {
-        self.into_std().map(Socket::from)
+    fn into_socket(self, _: &mut Vec<u8>) -> io::Result<Socket> {
+        self.into_std().map(Socket::plain)
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn into_socket(self, unread: &mut Vec<u8>) -> io::Result<Socket> {
+        let (records, mut connection) = self.into_inner();
+        match connection.reader().read_to_end(unread) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+        let (stream, ahead) = records.into_parts();
+        Socket::tls(stream.into_std()?, connection, ahead, unread)
     }
 }
 
@@ -154,8 +167,9 @@ async fn exchange<S: Stream, T: Send + 'static>(
     match answer {
         Some(Answer::TakeOver(grant)) => {
             // A copy: the bytes themselves would pin hyper's buffer of 8 KiB, even if there are none.
-            let (socket, unread) = (stream.into_socket().ok()?, parts.read_buf[..].into());
-            Some(Outcome::Taken(Taken { socket, grant, unread }))
+            let mut unread = parts.read_buf.to_vec();
+            let socket = stream.into_socket(&mut unread).inspect_err(log_refusal).ok()?;
+            Some(Outcome::Taken(Taken { socket, grant, unread: unread.into() }))
         }
         Some(Answer::Head(head)) => {
             drop(tokio::spawn(send_head(stream, head)));
@@ -180,6 +194,10 @@ fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD);
     builder
+}
+
+fn log_refusal(error: &io::Error) {
+    tracing::debug!(%error, "a connection can't be taken over");
 }
 
 fn log_end<T>(end: hyper::Result<()>) -> Option<T> {

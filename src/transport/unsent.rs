@@ -5,31 +5,41 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
-use super::socket::Gone;
+use super::kept::Kept;
+use super::socket::{Gone, Rest};
 
 /// How many bytes of replies may wait for a page that sends messages and doesn't read.
 const MAX_REPLIES: usize = 16 * 1024;
 
 pub(super) struct Unsent {
     /// The rest of a write that has begun.
-    rest: Bytes,
+    rest: Rest,
     /// Replies to this page alone, which come after that.
     replies: Vec<u8>,
     /// Subscriptions with an update since, a bit each: their newest will do.
     missed: u64,
     /// When the socket last took something.
     since: Instant,
+    kept: Kept,
 }
 
 impl Unsent {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        Self { rest: Bytes::new(), replies: Vec::new(), missed: 0, since: Instant::now() }
+        Self {
+            rest: Rest::default(),
+            replies: Vec::new(),
+            missed: 0,
+            since: Instant::now(),
+            kept: Kept::default(),
+        }
     }
 
     /// The rest of a write that has begun.
-    pub(super) fn rest(rest: Bytes) -> Self {
-        Self { rest, ..Self::new() }
+    pub(super) fn rest(rest: Rest) -> Self {
+        let mut unsent = Self { rest, ..Self::new() };
+        unsent.count();
+        unsent
     }
 
     /// The subscription in `slot` has an update.
@@ -43,29 +53,50 @@ impl Unsent {
     /// [`Gone`], if too many bytes of them wait.
     pub(super) fn reply(&mut self, bytes: &[u8]) -> Result<(), Gone> {
         self.replies.extend_from_slice(bytes);
+        self.count();
         if self.replies.len() > MAX_REPLIES { Err(Gone) } else { Ok(()) }
     }
 
-    /// The bytes to write next; `newest` makes those of a subscription, which may be over. Empty if there are none left.
-    pub(super) fn next(&mut self, mut newest: impl FnMut(u8) -> Bytes) -> &[u8] {
-        while self.rest.is_empty() {
-            if !self.replies.is_empty() {
-                self.rest = std::mem::take(&mut self.replies).into();
+    /// The bytes to write next. `newest` makes the text of a subscription, which may be over; `begin` takes the beginning of a
+    /// text as bytes to be sent, all of it or a record. Empty if there are none left.
+    ///
+    /// # Errors
+    /// That of `begin`.
+    pub(super) fn next(
+        &mut self,
+        mut newest: impl FnMut(u8) -> Bytes,
+        mut begin: impl FnMut(&mut Bytes) -> Result<Bytes, Gone>,
+    ) -> Result<&[u8], Gone> {
+        while self.rest.begun.is_empty() {
+            if !self.rest.text.is_empty() {
+                self.rest.begun = begin(&mut self.rest.text)?;
+            } else if !self.replies.is_empty() {
+                self.rest.text = std::mem::take(&mut self.replies).into();
             } else if self.missed != 0 {
                 let slot = self.missed.trailing_zeros();
                 self.missed &= !(1 << slot);
-                self.rest = newest(slot as u8);
+                self.rest.text = newest(slot as u8);
             } else {
                 break;
             }
         }
-        &self.rest
+        self.count();
+        Ok(&self.rest.begun)
     }
 
     /// The socket took so many of those bytes.
     pub(super) fn advance(&mut self, bytes: usize) {
-        self.rest.advance(bytes);
+        self.rest.begun.advance(bytes);
         self.since = Instant::now();
+    }
+
+    /// Counts the bytes that may be this connection's own. The rest of a frame isn't, without TLS, but is counted all the same.
+    fn count(&mut self) {
+        self.kept.set(self.rest.begun.len() + self.replies.len());
+    }
+
+    pub(super) fn since(&self) -> Instant {
+        self.since
     }
 
     /// Whether the socket has taken nothing for longer than `time`.
@@ -80,14 +111,15 @@ mod tests {
 
     #[test]
     fn the_rest_goes_first_then_replies_then_the_newest() {
-        let mut unsent = Unsent::rest("rest".into());
+        let mut unsent = Unsent::rest(Rest { begun: "re".into(), text: "st".into() });
         unsent.miss(3);
         unsent.reply(b"one").unwrap();
         unsent.miss(0);
         unsent.reply(b"two").unwrap();
         let mut sent = Vec::new();
         loop {
-            let next = unsent.next(|slot| format!("<{slot}>").into());
+            let newest = |slot| format!("<{slot}>").into();
+            let next = unsent.next(newest, |text| Ok(std::mem::take(text))).unwrap();
             if next.is_empty() {
                 break;
             }

@@ -71,20 +71,23 @@ impl WebSocket {
         newest.into()
     }
 
-    /// Accepts bytes read from the socket.
+    /// Charges the page for bytes that came from it.
     ///
     /// # Errors
-    /// [`End`], if they are more than the page may send.
-    pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), End> {
+    /// [`End`], if they are more than it may send.
+    pub(super) fn charge(&mut self, bytes: usize, now: Instant) -> Result<(), End> {
         if let Some(ignored) = &mut self.ignored {
-            *ignored += bytes.len() as u32;
+            *ignored += bytes as u32;
             return if *ignored > MAX_IGNORED { Err(End::Gone) } else { Ok(()) };
         }
-        if !self.allowance.bytes(bytes.len(), now) {
-            return Err(End::TooFast);
+        if self.allowance.bytes(bytes, now) { Ok(()) } else { Err(End::TooFast) }
+    }
+
+    /// Accepts text that came from the page.
+    pub(super) fn receive(&mut self, text: &[u8]) {
+        if self.ignored.is_none() && !text.is_empty() {
+            self.decoder.get_or_insert_default().feed(text);
         }
-        self.decoder.get_or_insert_default().feed(bytes);
-        Ok(())
     }
 
     /// The next message that has come whole.

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 11] = [
     &["transport"],
     &["http"],
     &["config"],
-    &["themes"],
+    &["certificates", "themes"],
     &["server"],
     &["main"],
 ];

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::super::connection::{Connection, ConnectionId, Protocol, Ready, Stream};
 use super::super::socket::{Gone, Registered, Socket};
 use super::super::subscriptions::{Source, Subscriber};
@@ -44,12 +46,9 @@ impl EventLoop {
         let Protocol::Stream(stream) = &mut connection.protocol else { return Ok(()) };
         stream.ignore(unread)?;
         let Some(subscription) = self.subscriptions.get(stream.feed) else { return Ok(()) };
-        connection.open(
-            &self.buffer,
-            &subscription.frame,
-            Registered { registry: self.poll.registry(), id },
-        )?;
-        if self.end.is_some() { connection.finish() } else { Ok(()) }
+        let poll = Registered { registry: self.poll.registry(), id };
+        connection.open(&self.buffer, &subscription.frame, poll)?;
+        if self.end.is_some() { connection.finish(poll) } else { Ok(()) }
     }
 
     fn admit_websocket(&mut self, socket: Socket, grant: WebSocketGrant, unread: &[u8]) {
@@ -67,14 +66,15 @@ impl EventLoop {
 
     fn open_websocket(&mut self, id: ConnectionId, opening: &[u8], unread: &[u8]) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(()) };
-        connection.open(opening, &[], Registered { registry: self.poll.registry(), id })?;
+        connection.open(opening, &Bytes::new(), Registered { registry: self.poll.registry(), id })?;
         if self.end.is_some() {
             return Err(CloseCode::GoingAway.into());
         }
         if let Protocol::WebSocket(socket) = &mut connection.protocol
             && !unread.is_empty()
         {
-            socket.receive(unread, self.now)?;
+            socket.charge(unread.len(), self.now)?;
+            socket.receive(unread);
             self.list_ready(id, Ready { readable: true, ..Ready::default() });
         }
         Ok(())

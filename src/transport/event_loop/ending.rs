@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::super::connection::{Connection, ConnectionId, Protocol, Ready};
-use super::super::socket::Registered;
+use super::super::kept;
+use super::super::socket::{Gone, Registered};
 use super::EventLoop;
 use crate::feeds::FeedId;
 use crate::wire::frame::CloseCode;
@@ -25,12 +26,47 @@ impl EventLoop {
             let Some(connection) = self.connections.get_mut(id.index()) else { continue };
             match connection.protocol {
                 Protocol::Stream(_) => {
-                    let finished = connection.finish();
+                    let finished = connection.finish(Registered { registry: self.poll.registry(), id });
                     self.note(id, finished);
                 }
                 Protocol::WebSocket(_) => self.over.push((id, CloseCode::GoingAway.into())),
             }
         }
+    }
+
+    /// Ends connections while all keep too many bytes, those first that have made no progress for longest.
+    pub(super) fn end_keepers(&mut self) {
+        let excess = kept::excess();
+        if excess == 0 {
+            return;
+        }
+        let since = |(index, connection): (usize, &Connection)| {
+            Some((connection.keeps_since(self.started)?, ConnectionId::new(index)))
+        };
+        let mut keepers: Vec<_> = self.connections.iter().filter_map(since).collect();
+        keepers.sort_unstable_by_key(|(since, _)| *since);
+        tracing::warn!(
+            "slow clients keep too much memory: those that have read nothing for longest are disconnected"
+        );
+        for (_, id) in keepers {
+            if kept::excess() == 0 {
+                return;
+            }
+            self.remove(id);
+        }
+    }
+
+    /// Ends a stream in order whose keys may seal few more records.
+    pub(super) fn end_worn_out(&mut self, id: ConnectionId) -> Result<(), Gone> {
+        let poll = Registered { registry: self.poll.registry(), id };
+        let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(()) };
+        if let Protocol::Stream(stream) = &connection.protocol
+            && let Some(subscription) = self.subscriptions.get(stream.feed)
+        {
+            connection.send(Some(0), &subscription.source.frame(true), poll)?;
+            connection.finish(poll)?;
+        }
+        Ok(())
     }
 
     /// Removes connections that are over, and WebSockets that have had their time to close.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::connection::{ConnectionId, Protocol, Ready};
+use super::super::connection::{Connection, ConnectionId, Protocol, Ready};
 use super::super::sender::Delivery;
 use super::super::session::Action;
 use super::super::socket::{Gone, Registered};
@@ -67,13 +67,20 @@ impl EventLoop {
                 return Ok(true);
             }
             let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(false) };
-            let Some(bytes) = connection.socket.read(&mut buffer)? else { return Ok(false) };
-            match &mut connection.protocol {
-                Protocol::Stream(stream) => stream.ignore(bytes)?,
-                Protocol::WebSocket(socket) => socket.receive(&buffer[..bytes], self.now)?,
+            let Connection { socket, protocol, .. } = connection;
+            let reading = socket.read(&mut buffer, |text| {
+                if let Protocol::WebSocket(socket) = protocol {
+                    socket.receive(text);
+                }
+                Ok::<_, Gone>(())
+            })?;
+            match protocol {
+                _ if reading.bytes == 0 => return Ok(false),
+                Protocol::Stream(stream) => stream.ignore(reading.bytes)?,
+                Protocol::WebSocket(socket) => socket.charge(reading.bytes, self.now)?,
             }
-            // Less than fits is all there is: what comes later is another event. But the end may come with it.
-            if bytes < READ && !read_closed {
+            // What comes later is another event. But the end may come with it.
+            if !(reading.has_more || read_closed) {
                 return self.on_messages(id, app, deadline);
             }
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::connection::{Connection, ConnectionId, Protocol};
 use super::super::subscriptions::Subscriber;
 use super::EventLoop;
-use crate::wire::frame;
+use crate::wire::frame::{self, CloseCode};
 
 impl EventLoop {
     pub(super) fn periodic_timeout(&self, now: Instant) -> Option<Duration> {
@@ -20,18 +20,25 @@ impl EventLoop {
         if self.end.is_some() || self.connections.len() == self.websockets {
             return;
         }
-        let mut turn = Vec::new();
+        let (mut turn, mut worn_out) = (Vec::new(), Vec::new());
         for place in self.resend.step(self.places, now).into_iter().flatten() {
             let id = ConnectionId::new(place);
             let Some(connection) = self.connections.get_mut(place) else { continue };
             let has_stalled = connection.has_stalled_for(self.write_timeout, now);
             let is_stalled = connection.is_stalled();
+            let is_worn_out = connection.socket.is_worn_out();
             let Protocol::Stream(stream) = &mut connection.protocol else { continue };
             if has_stalled {
                 self.over.push((id, super::End::Gone));
+            } else if is_worn_out && !is_stalled {
+                worn_out.push(id);
             } else if !is_stalled && stream.takes_turn() {
                 turn.push(Subscriber { connection: id, slot: 0 });
             }
+        }
+        for id in worn_out {
+            let ended = self.end_worn_out(id);
+            self.note(id, ended);
         }
         let frame = |connection: &Connection, _| match &connection.protocol {
             Protocol::Stream(stream) => self.subscriptions.get(stream.feed).map(|it| it.resend()),
@@ -48,7 +55,12 @@ impl EventLoop {
         }
         for place in self.ping.step(self.places, self.now).into_iter().flatten() {
             let id = ConnectionId::new(place);
+            let is_worn_out = self.connections.get(place).is_some_and(|it| it.socket.is_worn_out());
             let Some(socket) = self.websocket(id) else { continue };
+            if is_worn_out {
+                self.over.push((id, CloseCode::GoingAway.into()));
+                continue;
+            }
             match socket.is_pinged() {
                 Ok(true) => self.reply(id, frame::ping()),
                 other => self.note(id, other.map(drop)),

@@ -81,7 +81,7 @@ fn admit(event_loop: &mut EventLoop, app: &App, server: TcpStream) -> FeedRef {
     let permit = app.capacity.acquire(ClientNetwork::of(Ipv4Addr::LOCALHOST.into()), None).unwrap();
     let (opening, repaint) = (Opening::Pictures, Repaint::Once);
     let grant = StreamGrant { opening, feed: Arc::clone(&feed), guard, permit, repaint };
-    let taken = Taken { socket: Socket::from(server), grant: Grant::Stream(grant), unread: Box::default() };
+    let taken = Taken { socket: Socket::plain(server), grant: Grant::Stream(grant), unread: Box::default() };
     event_loop.admit(taken);
     feed
 }
@@ -171,6 +171,5 @@ fn read_through(client: &mut TcpStream, last: &[u8], mut turn: impl FnMut()) -> 
 #[test]
 fn a_connection_is_small() {
     let sizes = [size_of::<Connection>(), size_of::<crate::transport::websocket::WebSocket>()];
-    // 16 bytes of the first are what mio checks in debug builds.
     assert!(sizes[0] <= 104 && sizes[1] <= 240, "{sizes:?}");
 }

@@ -1,0 +1,12 @@
+//! TLS up to the point where a connection speaks HTTP: rustls' configuration, handshakes, and the certificates in force.
+
+pub(crate) use acceptor::Acceptor;
+pub(crate) use certificates::{Certificate, CertificateError, Certificates};
+pub(crate) use records::RecordReader;
+
+mod acceptor;
+mod certificates;
+mod records;
+
+/// A connection after its handshake. It has read no further than rustls has got.
+pub(crate) type TlsStream<S> = tokio_rustls::server::TlsStream<RecordReader<S>>;

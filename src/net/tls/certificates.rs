@@ -1,0 +1,223 @@
+//! The certificates in force, chosen by the name that a client asks for.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+
+/// A certificate with its chain and key, and what it says.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificate {
+    key: Arc<CertifiedKey>,
+    /// Names as clients ask for them, in lower case; `*.example.com` stands for the names one level below.
+    names: Vec<String>,
+    not_before: SystemTime,
+    not_after: SystemTime,
+}
+
+/// Why a certificate can't be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum CertificateError {
+    /// There is no certificate in the file, or none that can be read.
+    NoCertificate,
+    /// There is no private key in the file, or none that can be read.
+    NoKey,
+    /// The key belongs to another certificate.
+    Mismatch,
+    /// Until when it was valid, in seconds since 1970.
+    Expired,
+    /// It isn't valid yet.
+    NotYetValid,
+}
+
+/// The certificates in force.
+#[derive(Debug, Default)]
+pub(crate) struct Certificates(RwLock<Arc<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    /// For clients that name nothing, or something unknown.
+    first: Option<Arc<CertifiedKey>>,
+    by_name: HashMap<String, Arc<CertifiedKey>>,
+}
+
+impl Certificate {
+    /// The certificate in a PEM file, followed by its chain, and the key in another; both may be in one file.
+    ///
+    /// # Errors
+    /// [`CertificateError`], except that it may have expired.
+    pub(crate) fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
+            .collect::<Result<_, _>>()
+            .map_err(|_| CertificateError::NoCertificate)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| CertificateError::NoKey)?;
+        Self::new(chain, key)
+    }
+
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, CertificateError> {
+        let leaf = chain.first().ok_or(CertificateError::NoCertificate)?;
+        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| CertificateError::NoCertificate)?;
+        let time = |seconds: i64| UNIX_EPOCH + Duration::from_secs(seconds.max(0).unsigned_abs());
+        let validity = parsed.validity();
+        let (not_before, not_after) =
+            (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
+        let names = names(&parsed);
+        let key =
+            default_provider().key_provider.load_private_key(key).map_err(|_| CertificateError::NoKey)?;
+        let key = CertifiedKey::new(chain, key);
+        key.keys_match().map_err(|_| CertificateError::Mismatch)?;
+        Ok(Self { key: Arc::new(key), names, not_before, not_after })
+    }
+
+    /// Whether it is valid at `now`.
+    ///
+    /// # Errors
+    /// [`CertificateError`], if it isn't.
+    pub(crate) fn check_time(&self, now: SystemTime) -> Result<(), CertificateError> {
+        if now > self.not_after {
+            return Err(CertificateError::Expired);
+        }
+        if now < self.not_before { Err(CertificateError::NotYetValid) } else { Ok(()) }
+    }
+}
+
+/// The names for which a certificate is, in lower case.
+fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(alternative)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    };
+    alternative.value.general_names.iter().filter_map(name).collect()
+}
+
+impl Certificates {
+    /// Puts these into force. The first of them is for clients that name nothing, or something unknown; the first for a name
+    /// is taken.
+    pub(crate) fn replace<'c>(&self, certificates: impl IntoIterator<Item = &'c Certificate>) {
+        let mut table = Table::default();
+        for certificate in certificates {
+            table.first.get_or_insert_with(|| Arc::clone(&certificate.key));
+            for name in &certificate.names {
+                table.by_name.entry(name.clone()).or_insert_with(|| Arc::clone(&certificate.key));
+            }
+        }
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+
+    fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Table {
+    fn find(&self, name: Option<&str>) -> Option<&Arc<CertifiedKey>> {
+        let by_name = name.and_then(|name| {
+            let wildcard = || name.split_once('.').map(|(_, domain)| format!("*.{domain}"));
+            self.by_name.get(name).or_else(|| self.by_name.get(&wildcard()?))
+        });
+        by_name.or(self.first.as_ref())
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    /// rustls gives names in lower case.
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.table().find(hello.server_name()).cloned()
+    }
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoCertificate => "there is no certificate in it that can be read (PEM is expected)",
+            Self::NoKey => {
+                "there is no private key in it that can be read (PEM, without a password, is expected)"
+            }
+            Self::Mismatch => "the private key belongs to another certificate",
+            Self::Expired => "the certificate has expired",
+            Self::NotYetValid => "the certificate isn't valid yet",
+        })
+    }
+}
+
+impl std::error::Error for CertificateError {}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn pem(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+        let mut params =
+            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    }
+
+    fn certificate(names: &[&str]) -> Certificate {
+        let (chain, key) = pem(names, |_| {});
+        Certificate::from_pem(chain.as_bytes(), key.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_found_by_name_by_wildcard_or_as_the_first() {
+        let [first, wild, exact] =
+            [&["a.example"][..], &["*.example.com"], &["one.example.com", "b.example"]].map(certificate);
+        let certificates = Certificates::default();
+        certificates.replace([&first, &wild, &exact]);
+        let table = certificates.table();
+        for (name, wanted) in [
+            (None, &first),
+            (Some("unknown.example"), &first),
+            (Some("two.example.com"), &wild),
+            (Some("deep.two.example.com"), &first),
+            (Some("one.example.com"), &exact),
+            (Some("b.example"), &exact),
+        ] {
+            assert!(Arc::ptr_eq(table.find(name).unwrap(), &wanted.key), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pair_is_said() {
+        let ((chain, key), (other, _)) = (pem(&["a.example"], |_| {}), pem(&["b.example"], |_| {}));
+        let error = |chain: &str, key: &str| {
+            Certificate::from_pem(chain.as_bytes(), key.as_bytes()).map(drop).unwrap_err()
+        };
+        assert_eq!(error("", &key), CertificateError::NoCertificate);
+        assert_eq!(error(&chain[..chain.len() / 2], &key), CertificateError::NoCertificate);
+        assert_eq!(error(&chain, &chain), CertificateError::NoKey);
+        assert_eq!(error(&other, &key), CertificateError::Mismatch);
+        let both = format!("{key}{chain}");
+        assert!(Certificate::from_pem(both.as_bytes(), both.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_is_valid_for_a_time() {
+        let of_years = |from, to| {
+            let (chain, key) = pem(&["a.example"], |params| {
+                params.not_before = date_time_ymd(from, 1, 1);
+                params.not_after = date_time_ymd(to, 1, 1);
+            });
+            let certificate = Certificate::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
+            certificate.check_time(SystemTime::now())
+        };
+        assert_eq!(of_years(2000, 2001), Err(CertificateError::Expired));
+        assert_eq!(of_years(2500, 2501), Err(CertificateError::NotYetValid));
+        assert_eq!(of_years(2000, 2500), Ok(()));
+    }
+}
