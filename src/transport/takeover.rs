@@ -118,6 +118,8 @@ pub(crate) fn serve<S: Stream, T: Send + 'static>(
                 Ok(None) | Err(_) => return,
             }
         }
+        // With TLS, the last record says that nothing is missing. The client may not take it at once; then it hasn't it.
+        let _ = poll_fn(|cx| Poll::Ready(Pin::new(&mut stream).poll_shutdown(cx))).await;
     }
 }
 

@@ -230,3 +230,6 @@ fn receive<E: From<Gone>>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::{DEADLINE, request};
+use rustls::ClientConnection;
+
+use super::{DEADLINE, request, tls};
 
 /// A connection to the server.
 pub(crate) struct Client {
     pub(crate) socket: TcpStream,
+    pub(crate) tls: Option<Box<ClientConnection>>,
     buffer: Vec<u8>,
 }
 
@@ -25,6 +28,8 @@ pub(crate) struct Response {
 pub(crate) enum End {
     Fin,
     Reset,
+    /// The end of the connection, and not of its TLS.
+    Cut,
 }
 
 /// Asks for `path` with `headers`.
@@ -50,7 +55,13 @@ impl Client {
         socket.set_nodelay(true).unwrap();
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         socket.set_write_timeout(Some(DEADLINE)).unwrap();
-        Self { socket, buffer: Vec::new() }
+        let tls = tls::of_all_tests().map(|version| Box::new(tls::client(version)));
+        Self { socket, tls, buffer: Vec::new() }
+    }
+
+    /// Connects, and speaks TLS as `tls` does.
+    pub(crate) fn connect_tls(address: SocketAddr, tls: ClientConnection) -> Self {
+        Self { tls: Some(Box::new(tls)), ..Self::connect(address) }
     }
 
     /// Sends a request and reads its answer.
@@ -61,7 +72,14 @@ impl Client {
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.socket.write_all(bytes.as_ref()).unwrap();
+        self.write(bytes.as_ref()).unwrap();
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => tls::write_all(tls, &mut self.socket, bytes),
+            None => self.socket.write_all(bytes),
+        }
     }
 
     /// Sends pieces of that size, each in a packet of its own.
@@ -75,11 +93,16 @@ impl Client {
 
     /// Sends as much as it can: the server may close the connection meanwhile.
     pub(crate) fn send_anyhow(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = self.socket.write_all(bytes.as_ref());
+        let _ = self.write(bytes.as_ref());
     }
 
     /// Ends the sending side.
-    pub(crate) fn half_close(&self) {
+    pub(crate) fn half_close(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            while tls.is_handshaking() && tls.complete_io(&mut self.socket).is_ok() {}
+            tls.send_close_notify();
+            let _ = tls.write_tls(&mut self.socket);
+        }
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
@@ -144,11 +167,12 @@ impl Client {
     /// Whether nothing comes in that time, after everything that was read.
     pub(crate) fn receives_nothing_for(&mut self, time: Duration) -> bool {
         self.socket.set_read_timeout(Some(time)).unwrap();
-        let peeked = self.socket.peek(&mut [0]);
+        let was_empty = self.buffer.is_empty();
+        let read = self.read_more();
         self.socket.set_read_timeout(Some(DEADLINE)).unwrap();
         let timed_out =
             |error: std::io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-        self.buffer.is_empty() && peeked.is_err_and(timed_out)
+        was_empty && read.is_err_and(timed_out)
     }
 
     /// Everything up to the end of the connection, and how it ended.
@@ -157,7 +181,8 @@ impl Client {
             match self.read_more() {
                 Ok(0) => break End::Fin,
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => break End::Reset,
+                Err(error) if is_reset(&error) => break End::Reset,
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => break End::Cut,
                 Err(error) => panic!("neither bytes nor an end: {error}"),
             }
         };
@@ -174,10 +199,18 @@ impl Client {
 
     fn read_more(&mut self) -> std::io::Result<usize> {
         let mut bytes = [0; 64 * 1024];
-        let some = self.socket.read(&mut bytes)?;
+        let some = match &mut self.tls {
+            Some(tls) => tls::read(tls, &mut self.socket, &mut bytes)?,
+            None => self.socket.read(&mut bytes)?,
+        };
         self.buffer.extend_from_slice(&bytes[..some]);
         Ok(some)
     }
+}
+
+/// With TLS, to read may be to write, too.
+fn is_reset(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
 impl Response {

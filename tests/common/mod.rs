@@ -11,6 +11,7 @@ pub(crate) mod page;
 pub(crate) mod parts;
 pub(crate) mod program;
 pub(crate) mod server;
+pub(crate) mod tls;
 pub(crate) mod viewer;
 
 use std::time::Duration;

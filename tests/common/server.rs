@@ -9,7 +9,7 @@ use onlookers::config::{Cli, Config};
 use onlookers::server::{Control, Server};
 use tokio::sync::oneshot;
 
-use super::log;
+use super::{log, tls};
 
 /// A server that runs until it is stopped or dropped, with a runtime of its own.
 pub(crate) struct TestServer {
@@ -23,8 +23,12 @@ pub(crate) struct TestServer {
 /// this also starts the log of the tests.
 pub(crate) fn config(args: &[&str]) -> Config {
     log::start();
-    let listen = if args.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
-    Cli::try_parse_from([&["onlookers"], listen, args].concat()).unwrap().config
+    let listen = match tls::of_all_tests() {
+        _ if args.contains(&"--listen") => Vec::new(),
+        Some(_) => tls::listen(tls::pair()).to_vec(),
+        None => vec!["--listen", "127.0.0.1:0"],
+    };
+    Cli::try_parse_from([&["onlookers"], &listen[..], args].concat()).unwrap().config
 }
 
 impl TestServer {

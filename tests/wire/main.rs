@@ -19,5 +19,6 @@ mod sessions;
 mod stills;
 mod stream;
 mod takeover;
+mod tls;
 mod viewers;
 mod websocket;

@@ -84,8 +84,9 @@ fn slow_viewers_get_whole_parts_from_either_sender() {
         // The others have no room left by then: the buffers of both sides hold half of that.
         let sent = read(&mut fast, 48 * 1024);
         let _late = Viewer::join(server.address);
-        for client in slow {
-            let read = Viewer::opened(client).wait_for_picture(&picture);
+        let mut slow: Vec<_> = slow.into_iter().map(Viewer::opened).collect();
+        for viewer in &mut slow {
+            let read = viewer.wait_for_picture(&picture);
             assert!(read < sent, "{read} of {sent} pictures: it was not slow");
         }
     }

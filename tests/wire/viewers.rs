@@ -128,8 +128,8 @@ fn an_end_a_reset_and_a_half_close_uncount_a_viewer() {
         drop,
         |viewer| viewer.client.reset(),
         |viewer| {
-            viewer.client.half_close();
             let mut client = viewer.client;
+            client.half_close();
             client.read_to_end();
         },
         // With unread bytes on both sides.

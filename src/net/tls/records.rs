@@ -1,8 +1,8 @@
-//! Gives rustls one record at a time. What it has been given it can't give back, and a connection is taken over from it between
-//! two records.
+//! Gives rustls one whole record at a time. What it has been given it can't give back, and a connection is taken over from it
+//! between two records.
 
 use std::io::{self, IoSlice};
-use std::mem::{self, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,26 +11,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// The bytes of a record's head: the type, a version, and the length of what follows (RFC 8446, section 5.1).
 const HEAD: usize = 5;
 
+/// The longest record, in bytes. What claims to be longer, or is no record, is given to rustls as it comes, which refuses it.
+const LONGEST: usize = HEAD + (1 << 14) + 2048;
+
 /// How many bytes are read at once.
 const READ: usize = 4096;
 
-/// A stream of records that ends each read with a record at the latest.
+/// A stream of records, of which each read gives one, or a part of one that is there whole.
 #[derive(Debug)]
 pub(crate) struct RecordReader<S> {
     stream: S,
-    /// Bytes that were read and not given to rustls; mostly none.
+    /// Bytes that were read and not given to rustls; none after a record, mostly.
     ahead: Vec<u8>,
-    /// The head of the record that is being read.
-    head: [u8; HEAD],
-    /// How many bytes of the head were given.
-    of_head: usize,
-    /// How many bytes after the head weren't.
+    /// How many of them, or of those after them, belong to a record that was given in part.
     remaining: usize,
 }
 
 impl<S> RecordReader<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, ahead: Vec::new(), head: [0; HEAD], of_head: 0, remaining: 0 }
+        Self { stream, ahead: Vec::new(), remaining: 0 }
     }
 
     /// The stream, and what rustls wasn't given.
@@ -38,37 +37,29 @@ impl<S> RecordReader<S> {
         (self.stream, self.ahead)
     }
 
-    /// Gives as many of `bytes` as belong to the record and fit, and returns their number.
-    fn give(&mut self, bytes: &[u8], buffer: &mut ReadBuf<'_>) -> usize {
-        let mut given = 0;
-        while given < bytes.len() && buffer.remaining() > 0 {
-            let rest = &bytes[given..];
-            let some = if self.of_head < HEAD { HEAD - self.of_head } else { self.remaining };
-            let some = some.min(rest.len()).min(buffer.remaining());
-            buffer.put_slice(&rest[..some]);
-            given += some;
-            if self.advance(&rest[..some]) {
-                break;
-            }
+    /// Whether there is a record to give, or the rest of one.
+    fn has_record(&mut self) -> bool {
+        if self.remaining == 0
+            && let Some(head) = self.ahead.first_chunk::<HEAD>()
+        {
+            let length = HEAD + usize::from(u16::from_be_bytes([head[3], head[4]]));
+            let is_record = matches!(head, [20..=24, 3, ..]) && length <= LONGEST;
+            let is_there = self.ahead.len() >= length || !is_record;
+            self.remaining = if is_there { length } else { 0 };
         }
-        given
+        self.remaining > 0 && !self.ahead.is_empty()
     }
 
-    /// Notes bytes that were given, and says whether they are the last of a record.
-    fn advance(&mut self, bytes: &[u8]) -> bool {
-        if self.of_head < HEAD {
-            self.head[self.of_head..][..bytes.len()].copy_from_slice(bytes);
-            self.of_head += bytes.len();
-            if self.of_head < HEAD {
-                return false;
-            }
-            self.remaining = usize::from(u16::from_be_bytes([self.head[3], self.head[4]]));
+    /// Gives as much of the record as fits.
+    fn give(&mut self, buffer: &mut ReadBuf<'_>) {
+        let some = self.remaining.min(self.ahead.len()).min(buffer.remaining());
+        buffer.put_slice(&self.ahead[..some]);
+        self.remaining -= some;
+        if some == self.ahead.len() {
+            self.ahead = Vec::new();
         } else {
-            self.remaining -= bytes.len();
+            self.ahead.drain(..some);
         }
-        let is_whole = self.remaining == 0;
-        self.of_head = if is_whole { 0 } else { HEAD };
-        is_whole
     }
 }
 
@@ -78,19 +69,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for RecordReader<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut ahead = mem::take(&mut self.ahead);
-        if ahead.is_empty() {
+        while !self.has_record() {
             // On the stack, and so not in the future of a task that waits.
             let mut bytes = [const { MaybeUninit::uninit() }; READ];
             let mut bytes = ReadBuf::uninit(&mut bytes);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut bytes))?;
-            let given = self.give(bytes.filled(), buffer);
-            self.ahead = bytes.filled()[given..].to_vec();
-        } else {
-            let given = self.give(&ahead, buffer);
-            ahead.drain(..given);
-            self.ahead = ahead;
+            if bytes.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.ahead.extend_from_slice(bytes.filled());
         }
+        self.give(buffer);
         Poll::Ready(Ok(()))
     }
 }
@@ -135,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_read_ends_with_a_record_at_the_latest() {
+    async fn each_read_gives_one_whole_record() {
         let records = [record(10), record(0), record(9_000), record(1)];
         for piece in [1, 3, 6, 5_000, 100_000] {
             let bytes = records.concat();
@@ -145,10 +134,8 @@ mod tests {
             });
             let mut reader = RecordReader::new(server);
             for wanted in &records {
-                let mut read = Vec::new();
-                while read.len() < wanted.len() {
-                    reader.read_buf(&mut read).await.unwrap();
-                }
+                let mut read = Vec::with_capacity(wanted.len() + 100);
+                reader.read_buf(&mut read).await.unwrap();
                 assert_eq!(read, *wanted, "in pieces of {piece}");
             }
             sending.await.unwrap();
@@ -157,12 +144,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_lost_between_two_records() {
-        let bytes = [record(4), record(2)].concat();
+    async fn nothing_is_lost_between_two_records_nor_within_one() {
+        let bytes = [&record(4)[..], &record(2)[..3]].concat();
         let mut reader = RecordReader::new(&bytes[..]);
         let mut read = Vec::new();
         reader.read_buf(&mut read).await.unwrap();
         assert_eq!(read, record(4));
-        assert_eq!(reader.into_parts().1, record(2));
+        assert_eq!(reader.read_buf(&mut read).await.unwrap(), 0);
+        assert_eq!(reader.into_parts().1, record(2)[..3]);
+    }
+
+    /// Nothing is kept of it, however long it is.
+    #[tokio::test]
+    async fn what_is_no_record_is_given_as_it_comes() {
+        for bytes in [&b"GET / HTTP/1.1\r\n"[..], &[23, 3, 3, 255, 255, 0]] {
+            let mut reader = RecordReader::new(bytes);
+            let mut read = Vec::new();
+            reader.read_buf(&mut read).await.unwrap();
+            assert_eq!(read, bytes);
+        }
     }
 }
