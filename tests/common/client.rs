@@ -189,6 +189,12 @@ impl Client {
         (std::mem::take(&mut self.buffer), end)
     }
 
+    /// What comes up to the end of the connection, or a failure of its TLS.
+    pub(crate) fn read_until_any_end(&mut self) -> Vec<u8> {
+        while self.read_more().is_ok_and(|some| some > 0) {}
+        std::mem::take(&mut self.buffer)
+    }
+
     fn fill(&mut self) {
         match self.read_more() {
             Ok(0) => panic!("the connection ended after {:?}", String::from_utf8_lossy(&self.buffer)),

@@ -59,7 +59,7 @@ impl Program {
         // The demo page's address comes last.
         for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
             greeting.push(line);
-            if greeting.last().is_some_and(|line| line.starts_with("    http://")) {
+            if greeting.last().is_some_and(|line| line.starts_with("    http")) {
                 break;
             }
         }
@@ -93,5 +93,6 @@ impl Drop for Program {
 }
 
 fn address_in(line: &str) -> Option<SocketAddr> {
-    line.strip_prefix("onlookers listens on http://")?.strip_suffix('/')?.parse().ok()
+    let url = line.strip_prefix("onlookers listens on ")?.strip_suffix('/')?;
+    url.split_once("://")?.1.parse().ok()
 }

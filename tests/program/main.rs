@@ -13,4 +13,5 @@ mod memory;
 mod reloads;
 mod signals;
 mod titles;
+mod tls;
 mod warnings;
