@@ -11,4 +11,5 @@ mod agents;
 mod compression;
 mod eventsource;
 mod module;
+mod tls;
 mod websocket;
