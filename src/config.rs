@@ -13,6 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
 pub use crate::net::listener::{Listener, ListenerError};
+pub use crate::net::tls::Alpn;
 pub use crate::settings::{
     Audience, ClientHeader, ClientHeaderError, PagePattern, PagePatternError, Reloadable, SiteSettings,
 };
@@ -94,6 +95,9 @@ pub struct Config {
     /// The files of certificates.
     #[command(flatten)]
     pub tls_files: TlsFiles,
+    /// The protocols that tls: listeners offer
+    #[arg(long, value_enum, env = "ONLOOKERS_ALPN", default_value_t)]
+    pub alpn: Alpn,
     /// The settings that a reload puts into force.
     #[command(flatten)]
     pub reloadable: Reloadable,

@@ -229,7 +229,7 @@ fn tls(config: &Config) -> io::Result<Option<(Arc<CertificateFiles>, Arc<Accepto
         return Ok(None);
     }
     let files = CertificateFiles::load(&config.tls_files).map_err(invalid)?;
-    let acceptor = Acceptor::new(files.certificates()).map_err(io::Error::other)?;
+    let acceptor = Acceptor::new(files.certificates(), config.alpn).map_err(io::Error::other)?;
     Ok(Some((Arc::new(files), Arc::new(acceptor))))
 }
 

@@ -1,6 +1,7 @@
 //! TLS up to the point where a connection speaks HTTP: rustls' configuration, handshakes, and the certificates in force.
 
-pub(crate) use acceptor::Acceptor;
+pub use acceptor::Alpn;
+pub(crate) use acceptor::{Acceptor, Held};
 pub(crate) use certificates::{Certificate, CertificateError, Certificates};
 pub(crate) use records::RecordReader;
 

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::app::App;
 use crate::http;
-use crate::net::address::Peer;
+use crate::net::address::{ClientNetwork, Peer};
 use crate::net::connections::{ConnectionPermit, MOST_CLOSING, Phase};
 use crate::net::open_files::{self, SpareFile};
 use crate::net::tls::{Acceptor, TlsStream};
@@ -76,7 +76,7 @@ impl Service {
     }
 
     async fn serve_tls(self, tls: Arc<Acceptor>, stream: TcpStream, peer: Peer, permit: ConnectionPermit) {
-        if let Some(stream) = shake_hands(&tls, stream, &permit).await {
+        if let Some(stream) = shake_hands(&tls, stream, peer, &permit).await {
             drop(tls);
             // Boxed, so that the task of a handshake hasn't room for it.
             Box::pin(self.serve(stream, peer, permit)).await;
@@ -88,9 +88,11 @@ impl Service {
 async fn shake_hands(
     tls: &Acceptor,
     stream: TcpStream,
+    peer: Peer,
     permit: &ConnectionPermit,
 ) -> Option<TlsStream<TcpStream>> {
-    let mut handshake = Box::pin(timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)));
+    let mut handshake =
+        Box::pin(timeout(HANDSHAKE_TIMEOUT, tls.accept(stream, ClientNetwork::of(peer.address))));
     let done = std::future::poll_fn(|cx| match handshake.as_mut().poll(cx) {
         std::task::Poll::Pending => permit.poll_closed(Phase::Head, cx).map(|()| None),
         done => done.map(Some),

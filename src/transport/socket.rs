@@ -13,6 +13,7 @@ use rustls::ServerConnection;
 
 use super::connection::ConnectionId;
 use super::tls::Tls;
+use crate::net::tls::Held;
 
 /// The peer has gone, or has to.
 #[derive(Debug)]
@@ -57,17 +58,17 @@ impl Socket {
     }
 
     /// A connection whose handshake is over, and of which rustls has nothing to send or to be read. The bytes in `ahead` were read
-    /// from the socket and not given to rustls; the text in them is appended to `unread`.
+    /// from the socket and not given to rustls; the text in them is appended to `unread`. `held` is dropped with the socket.
     ///
     /// # Errors
     /// If the keys can't be taken, or the connection is over.
     pub(super) fn tls(
         socket: impl Into<OwnedFd>,
-        connection: ServerConnection,
+        (connection, held): (ServerConnection, Option<Held>),
         mut ahead: Vec<u8>,
         unread: &mut Vec<u8>,
     ) -> io::Result<Self> {
-        let mut tls = Tls::take_over(connection).map_err(io::Error::other)?;
+        let mut tls = Tls::take_over(connection, held).map_err(io::Error::other)?;
         let received = tls.receive::<Gone>(&mut ahead, |text| {
             unread.extend_from_slice(text);
             Ok(())

@@ -64,8 +64,8 @@ impl Stream for TlsStream<TcpStream> {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
             _ => {}
         }
-        let (stream, ahead) = records.into_parts();
-        Socket::tls(stream.into_std()?, connection, ahead, unread)
+        let (stream, ahead, held) = records.into_parts();
+        Socket::tls(stream.into_std()?, (connection, held), ahead, unread)
     }
 }
 

@@ -8,6 +8,7 @@ use rustls::{ConnectionTrafficSecrets, ExtractedSecrets, ProtocolVersion, Server
 
 use super::kept::Kept;
 use super::socket::Gone;
+use crate::net::tls::Held;
 use crate::wire::record::{self, Cipher, HEAD, Keys, Kind, MAX_TEXT};
 
 /// An alert in TLS: its level and description.
@@ -20,13 +21,18 @@ const USER_CANCELED: u8 = 90;
 /// connections have been looked at.
 const LAST_RECORDS: u64 = 1 << 16;
 
-pub(super) enum Tls {
+pub(super) struct Tls {
+    state: State,
+    _held: Option<Held>,
+}
+
+enum State {
     Keys(Keyed),
     Rustls(Box<ServerConnection>),
 }
 
 /// A connection with TLS 1.3.
-pub(super) struct Keyed {
+struct Keyed {
     sends: Keys,
     receives: Keys,
     /// The beginning of a record of which the rest hasn't come.
@@ -40,21 +46,8 @@ impl Tls {
     ///
     /// # Errors
     /// rustls', if that isn't so.
-    pub(super) fn take_over(connection: ServerConnection) -> Result<Self, rustls::Error> {
-        if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
-            return Ok(Self::Rustls(Box::new(connection)));
-        }
-        let ExtractedSecrets { tx, rx } = connection.dangerous_extract_secrets()?;
-        let unknown = || rustls::Error::General("a cipher that isn't known here".to_owned());
-        let [sends, receives] = [tx, rx].map(|(number, secrets)| keys(&secrets, number));
-        let (sends, receives) = (sends.ok_or_else(unknown)?, receives.ok_or_else(unknown)?);
-        Ok(Self::Keys(Keyed {
-            sends,
-            receives,
-            partial: Vec::new(),
-            kept: Kept::default(),
-            has_closed: false,
-        }))
+    pub(super) fn take_over(connection: ServerConnection, held: Option<Held>) -> Result<Self, rustls::Error> {
+        State::take_over(connection).map(|state| Self { state, _held: held })
     }
 
     /// Appends one record with as much of `text` as fits, and returns how many bytes that is. It must be sent before the next is
@@ -64,9 +57,9 @@ impl Tls {
     /// [`Gone`], if no more may be sealed.
     pub(super) fn seal(&mut self, text: &[u8], records: &mut Vec<u8>) -> Result<usize, Gone> {
         let text = &text[..text.len().min(MAX_TEXT)];
-        match self {
-            Self::Keys(keyed) => keyed.sends.seal(Kind::Data, text, records).map_err(|_| Gone)?,
-            Self::Rustls(connection) => {
+        match &mut self.state {
+            State::Keys(keyed) => keyed.sends.seal(Kind::Data, text, records).map_err(|_| Gone)?,
+            State::Rustls(connection) => {
                 connection.writer().write_all(text).map_err(|_| Gone)?;
                 drain(connection, records)?;
             }
@@ -76,9 +69,9 @@ impl Tls {
 
     /// Appends the record that says that nothing more will come.
     pub(super) fn close(&mut self, records: &mut Vec<u8>) -> Result<(), Gone> {
-        match self {
-            Self::Keys(keyed) => keyed.sends.seal(Kind::Alert, &CLOSE_NOTIFY, records).map_err(|_| Gone),
-            Self::Rustls(connection) => {
+        match &mut self.state {
+            State::Keys(keyed) => keyed.sends.seal(Kind::Alert, &CLOSE_NOTIFY, records).map_err(|_| Gone),
+            State::Rustls(connection) => {
                 connection.send_close_notify();
                 drain(connection, records)
             }
@@ -94,37 +87,56 @@ impl Tls {
         bytes: &mut [u8],
         each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        match self {
-            Self::Keys(keyed) => keyed.receive(bytes, each),
-            Self::Rustls(connection) => receive(connection, bytes, each),
+        match &mut self.state {
+            State::Keys(keyed) => keyed.receive(bytes, each),
+            State::Rustls(connection) => receive(connection, bytes, each),
         }
     }
 
     /// Whether the peer has said that nothing more will come.
     pub(super) fn has_closed(&self) -> bool {
-        match self {
-            Self::Keys(keyed) => keyed.has_closed,
+        match &self.state {
+            State::Keys(keyed) => keyed.has_closed,
             // What it gives after that is the end.
-            Self::Rustls(_) => false,
+            State::Rustls(_) => false,
         }
     }
 
     /// Whether the connection has to end because its keys are nearly used up.
     pub(super) fn is_worn_out(&self) -> bool {
-        match self {
-            Self::Keys(keyed) => keyed.sends.remaining() <= LAST_RECORDS,
+        match &self.state {
+            State::Keys(keyed) => keyed.sends.remaining() <= LAST_RECORDS,
             // rustls refuses to go on by itself, after 2^24 records.
-            Self::Rustls(_) => false,
+            State::Rustls(_) => false,
         }
     }
 
     /// Whether an unfinished record is kept.
     pub(super) fn has_partial(&self) -> bool {
-        match self {
-            Self::Keys(keyed) => keyed.kept.bytes() > 0,
+        match &self.state {
+            State::Keys(keyed) => keyed.kept.bytes() > 0,
             // At most one record, as here.
-            Self::Rustls(_) => false,
+            State::Rustls(_) => false,
         }
+    }
+}
+
+impl State {
+    fn take_over(connection: ServerConnection) -> Result<Self, rustls::Error> {
+        if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return Ok(Self::Rustls(Box::new(connection)));
+        }
+        let ExtractedSecrets { tx, rx } = connection.dangerous_extract_secrets()?;
+        let unknown = || rustls::Error::General("a cipher that isn't known here".to_owned());
+        let [sends, receives] = [tx, rx].map(|(number, secrets)| keys(&secrets, number));
+        let (sends, receives) = (sends.ok_or_else(unknown)?, receives.ok_or_else(unknown)?);
+        Ok(Self::Keys(Keyed {
+            sends,
+            receives,
+            partial: Vec::new(),
+            kept: Kept::default(),
+            has_closed: false,
+        }))
     }
 }
 

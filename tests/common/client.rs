@@ -64,6 +64,13 @@ impl Client {
         Self { tls: Some(Box::new(tls)), ..Self::connect(address) }
     }
 
+    /// Does so before anything is sent.
+    pub(crate) fn shake_hands(&mut self) {
+        while let Some(tls) = self.tls.as_mut().filter(|tls| tls.is_handshaking()) {
+            tls.complete_io(&mut self.socket).unwrap();
+        }
+    }
+
     /// Sends a request and reads its answer.
     pub(crate) fn ask(address: SocketAddr, request: impl AsRef<[u8]>) -> Response {
         let mut client = Self::connect(address);

@@ -72,6 +72,16 @@ pub(crate) fn client(version: Version) -> ClientConnection {
 
 /// The same for another certificate, and another name.
 pub(crate) fn client_that_trusts(pair: &Pair, name: &str, version: Version) -> ClientConnection {
+    client_that_speaks(&["http/1.1"], pair, name, version)
+}
+
+/// The same, offering these protocols.
+pub(crate) fn client_that_speaks(
+    protocols: &[&str],
+    pair: &Pair,
+    name: &str,
+    version: Version,
+) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&pair.chain).unwrap()).unwrap();
     let versions = match version {
@@ -81,7 +91,7 @@ pub(crate) fn client_that_trusts(pair: &Pair, name: &str, version: Version) -> C
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     let builder = builder.with_protocol_versions(&versions).unwrap().with_root_certificates(roots);
     let mut config = builder.with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     config.resumption = Resumption::disabled();
     ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap()
 }

@@ -8,8 +8,8 @@ use crate::common::client::{Client, End};
 use crate::common::page::{self, Page, TEXT, counts};
 use crate::common::server::TestServer;
 use crate::common::tls::{self, Version};
-use crate::common::view_of;
 use crate::common::viewer::Viewer;
+use crate::common::{DEADLINE, view_of};
 
 const VERSIONS: [Version; 2] = [Version::V1_2, Version::V1_3];
 
@@ -89,6 +89,57 @@ fn answers_and_idle_connections_end_in_order() {
         head.send(view_of("example.com").replace("GET", "HEAD"));
         assert_eq!(head.response_to_head().status, 200);
         assert_eq!(head.read_to_end(), (Vec::new(), End::Fin));
+    }
+}
+
+/// A connection of a client that offers these protocols, and the one that was chosen.
+fn negotiate(server: &TestServer, offered: &[&str]) -> (Client, Option<String>) {
+    let connection = tls::client_that_speaks(offered, tls::pair(), "counter.example", Version::V1_3);
+    let mut client = Client::connect_tls(server.address, connection);
+    client.shake_hands();
+    let chosen = client.tls.as_ref().unwrap().alpn_protocol();
+    let chosen = chosen.map(|chosen| String::from_utf8_lossy(chosen).into_owned());
+    (client, chosen)
+}
+
+#[test]
+fn a_client_is_offered_http_2_from_its_fourth_connection_on() {
+    let server = server(&[]);
+    let both = ["h2", "http/1.1"];
+    let mut held = Vec::new();
+    for wanted in ["http/1.1", "http/1.1", "http/1.1", "h2", "h2"] {
+        let (mut client, chosen) = negotiate(&server, &both);
+        assert_eq!(chosen.as_deref(), Some(wanted));
+        if wanted == "http/1.1" {
+            // A connection counts when an event loop has it, too.
+            client.send(view_of("example.com"));
+            held.push(Viewer::opened(client).client);
+        } else {
+            held.push(client);
+        }
+    }
+    assert_eq!(negotiate(&server, &["http/1.1"]).1.as_deref(), Some("http/1.1"));
+    assert_eq!(negotiate(&server, &[]).1, None);
+    // Once the server has noticed that they have gone.
+    held.truncate(1);
+    let started = Instant::now();
+    while negotiate(&server, &both).1.as_deref() != Some("http/1.1") {
+        assert!(started.elapsed() < DEADLINE);
+    }
+}
+
+#[test]
+fn the_protocols_can_be_chosen() {
+    let both = ["h2", "http/1.1"];
+    for (alpn, offered, wanted) in [
+        ("h2", &both[..], "h2"),
+        ("h2", &both[1..], "http/1.1"),
+        ("http/1.1", &both, "http/1.1"),
+        ("auto", &both, "http/1.1"),
+        ("auto", &both[..1], "h2"),
+    ] {
+        let server = server(&["--alpn", alpn]);
+        assert_eq!(negotiate(&server, offered).1.as_deref(), Some(wanted), "{alpn} {offered:?}");
     }
 }
 

@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::acceptor::Held;
+
 /// The bytes of a record's head: the type, a version, and the length of what follows (RFC 8446, section 5.1).
 const HEAD: usize = 5;
 
@@ -25,16 +27,18 @@ pub(crate) struct RecordReader<S> {
     ahead: Vec<u8>,
     /// How many of them, or of those after them, belong to a record that was given in part.
     remaining: usize,
+    held: Option<Held>,
 }
 
 impl<S> RecordReader<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream, ahead: Vec::new(), remaining: 0 }
+    /// The records of `stream`. `held` is dropped with the connection.
+    pub(crate) fn new(stream: S, held: Option<Held>) -> Self {
+        Self { stream, ahead: Vec::new(), remaining: 0, held }
     }
 
-    /// The stream, and what rustls wasn't given.
-    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
-        (self.stream, self.ahead)
+    /// The stream, what rustls wasn't given, and what is to be dropped with the connection.
+    pub(crate) fn into_parts(self) -> (S, Vec<u8>, Option<Held>) {
+        (self.stream, self.ahead, self.held)
     }
 
     /// Whether there is a record to give, or the rest of one.
@@ -132,7 +136,7 @@ mod tests {
             let sending = tokio::spawn(async move {
                 tokio::io::AsyncWriteExt::write_all(&mut client, &bytes).await.unwrap();
             });
-            let mut reader = RecordReader::new(server);
+            let mut reader = RecordReader::new(server, None);
             for wanted in &records {
                 let mut read = Vec::with_capacity(wanted.len() + 100);
                 reader.read_buf(&mut read).await.unwrap();
@@ -146,7 +150,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_lost_between_two_records_nor_within_one() {
         let bytes = [&record(4)[..], &record(2)[..3]].concat();
-        let mut reader = RecordReader::new(&bytes[..]);
+        let mut reader = RecordReader::new(&bytes[..], None);
         let mut read = Vec::new();
         reader.read_buf(&mut read).await.unwrap();
         assert_eq!(read, record(4));
@@ -158,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_record_is_given_as_it_comes() {
         for bytes in [&b"GET / HTTP/1.1\r\n"[..], &[23, 3, 3, 255, 255, 0]] {
-            let mut reader = RecordReader::new(bytes);
+            let mut reader = RecordReader::new(bytes, None);
             let mut read = Vec::new();
             reader.read_buf(&mut read).await.unwrap();
             assert_eq!(read, bytes);

@@ -92,7 +92,7 @@ fn connections() -> impl Iterator<Item = (ClientConnection, Tls)> {
     });
     suites.filter(|(_, suite)| !format!("{suite:?}").contains("_RSA_")).map(|(version, suite)| {
         let (client, server) = shaken_hands(version, suite);
-        (client, Tls::take_over(server).unwrap())
+        (client, Tls::take_over(server, None).unwrap())
     })
 }
 
@@ -151,7 +151,7 @@ fn the_peers_end_is_told_from_more() {
     for (mut client, mut tls) in connections() {
         client.writer().write_all(b"the last").unwrap();
         client.send_close_notify();
-        let is_keyed = matches!(tls, Tls::Keys(_));
+        let is_keyed = matches!(tls.state, State::Keys(_));
         let text = received(&mut tls, &mut sent(&mut client));
         assert_eq!(text.as_deref(), is_keyed.then_some(&b"the last"[..]));
         assert_eq!(tls.has_closed(), is_keyed);
@@ -160,7 +160,7 @@ fn the_peers_end_is_told_from_more() {
 
 #[test]
 fn new_keys_end_a_connection() {
-    for (mut client, mut tls) in connections().filter(|(_, tls)| matches!(tls, Tls::Keys(_))) {
+    for (mut client, mut tls) in connections().filter(|(_, tls)| matches!(tls.state, State::Keys(_))) {
         client.refresh_traffic_keys().unwrap();
         assert_eq!(received(&mut tls, &mut sent(&mut client)), None);
         let mut last = Vec::new();
@@ -172,12 +172,12 @@ fn new_keys_end_a_connection() {
 
 #[test]
 fn what_is_no_record_ends_a_connection() {
-    for (_, mut tls) in connections().filter(|(_, tls)| matches!(tls, Tls::Keys(_))) {
+    for (_, mut tls) in connections().filter(|(_, tls)| matches!(tls.state, State::Keys(_))) {
         for bytes in
             [&b"GET / HTTP/1.1\r\n"[..], &[23, 3, 3, 255, 255, 0], &[20, 3, 3, 0, 1, 1], &[23, 3, 3, 0, 0]]
         {
             assert_eq!(received(&mut tls, &mut bytes.to_vec()), None, "{bytes:?}");
-            let Tls::Keys(keyed) = &mut tls else { continue };
+            let State::Keys(keyed) = &mut tls.state else { continue };
             keyed.partial.clear();
         }
     }
@@ -185,7 +185,7 @@ fn what_is_no_record_ends_a_connection() {
 
 #[test]
 fn an_unfinished_record_is_kept_and_counted() {
-    for (mut client, mut tls) in connections().filter(|(_, tls)| matches!(tls, Tls::Keys(_))) {
+    for (mut client, mut tls) in connections().filter(|(_, tls)| matches!(tls.state, State::Keys(_))) {
         client.writer().write_all(&[1; 100]).unwrap();
         let mut records = sent(&mut client);
         let last = records.len() - 1;
