@@ -115,7 +115,9 @@ impl Engine {
             Self::Firefox => ("moz:firefoxOptions", firefox(scale)),
             Self::WebKit => ("webkitgtk:browserOptions", json!({ "args": ["--automation"] })),
         };
-        serde_json::Map::from_iter([(name.to_owned(), options)]).into()
+        // For the counter's own certificate.
+        let accepts = ("acceptInsecureCerts".to_owned(), Value::Bool(true));
+        serde_json::Map::from_iter([(name.to_owned(), options), accepts]).into()
     }
 }
 

@@ -8,3 +8,4 @@ pub(crate) mod reading;
 pub(crate) mod rooms;
 pub(crate) mod screens;
 pub(crate) mod scripts;
+pub(crate) mod secure;

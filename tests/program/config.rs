@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use crate::common::client::Client;
 use crate::common::program::{Program, onlookers};
 use crate::common::request;
+use crate::common::tls::{self, Pair};
 use crate::common::viewer::Viewer;
 
 /// A file of this test's own, gone with it.
@@ -74,6 +75,11 @@ fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
     let everything = everything.replace("/etc/onlookers/themes", dir.path().to_str().unwrap());
     let fonts = format!("{root}/crates/picture/fonts/DejaVuSans-subset.ttf");
     let everything = everything.replace("/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf", &fonts);
+    let pair =
+        Pair { chain: dir.path().join("count.example.crt"), key: dir.path().join("count.example.key") };
+    tls::write(&pair, &["count.example"]);
+    // The folder of the certificate has no themes in it.
+    let everything = everything.replace("/etc/onlookers/count", &format!("{}/count", dir.path().display()));
     let everything = TempFile::new("everything", &everything);
     File::read(&everything.0).unwrap();
     let checked = onlookers().args(["check", everything.path()]).output().unwrap();
