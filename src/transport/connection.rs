@@ -89,6 +89,8 @@ impl Connection {
     /// [`Gone`], if the client is gone or doesn't read its replies.
     pub(super) fn send(&mut self, slot: Option<u8>, bytes: &Bytes, poll: Registered<'_>) -> Result<(), Gone> {
         match (&mut self.unsent, slot) {
+            // Nothing comes after the end.
+            _ if self.end != Ending::No => Ok(()),
             (None, _) => {
                 let rest = self.socket.send(bytes)?;
                 self.sent(slot, rest, poll)
@@ -107,9 +109,10 @@ impl Connection {
         self.sent_record(record, taken, poll)
     }
 
-    /// Whether a frame of the subscription in `slot` has to wait for the write before it; then its newest will be sent.
+    /// Whether a frame of the subscription in `slot` can't be sent now. It has to wait for the write before it, and then its
+    /// newest will be sent; or the connection has had its last.
     pub(super) fn has_to_wait(&mut self, slot: u8) -> bool {
-        self.unsent.as_mut().map(|unsent| unsent.miss(slot)).is_some()
+        self.is_ending() || self.unsent.as_mut().map(|unsent| unsent.miss(slot)).is_some()
     }
 
     /// Notes what the socket hasn't taken of a text.
@@ -138,7 +141,11 @@ impl Connection {
 
     /// The update of the subscription in `slot` was dropped: its newest has to be sent.
     pub(super) fn miss(&mut self, slot: u8, poll: Registered<'_>) -> Result<(), Gone> {
-        self.unsent.get_or_insert_with(|| Box::new(Unsent::new())).miss(slot);
+        if self.is_ending() {
+            return Ok(());
+        }
+        let seals = self.socket.seals();
+        self.unsent.get_or_insert_with(|| Box::new(Unsent::new(seals))).miss(slot);
         self.socket.watch_writable(true, poll)
     }
 
@@ -218,7 +225,8 @@ impl Connection {
     }
 
     fn stall(&mut self, rest: Rest, poll: Registered<'_>) -> Result<(), Gone> {
-        self.unsent = Some(Box::new(Unsent::rest(rest)));
+        debug_assert!(self.unsent.is_none(), "the rest of a write is lost");
+        self.unsent = Some(Box::new(Unsent::rest(rest, self.socket.seals())));
         self.socket.watch_writable(true, poll)
     }
 }

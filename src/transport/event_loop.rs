@@ -51,7 +51,7 @@ pub(super) struct EventLoop {
     replies: Vec<(ConnectionId, Bytes)>,
     /// Connections that are over.
     over: Vec<(ConnectionId, End)>,
-    /// WebSockets that were sent a close frame, and until when they may close.
+    /// WebSockets that were sent a close frame, and streams that have ended alone, and until when they may close.
     closing: Vec<(ConnectionId, Instant)>,
     /// How many connections are WebSockets.
     websockets: usize,

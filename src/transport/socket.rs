@@ -12,7 +12,7 @@ use mio::{Interest, Registry};
 use rustls::ServerConnection;
 
 use super::connection::ConnectionId;
-use super::tls::Tls;
+use super::tls::{self, Tls};
 use crate::net::tls::Held;
 
 /// The peer has gone, or has to.
@@ -64,17 +64,23 @@ impl Socket {
     /// If the keys can't be taken, or the connection is over.
     pub(super) fn tls(
         socket: impl Into<OwnedFd>,
-        (connection, held): (ServerConnection, Option<Held>),
+        (mut connection, held): (ServerConnection, Option<Held>),
         mut ahead: Vec<u8>,
         unread: &mut Vec<u8>,
     ) -> io::Result<Self> {
+        let io = socket2::Socket::from(socket.into());
+        if let Some(farewell) = tls::farewell(&mut connection) {
+            // The client may not take it at once; then it sees that something is missing.
+            let _ = (&io).write(&farewell);
+            return Err(io::Error::other("the keys of the connection have changed"));
+        }
         let mut tls = Tls::take_over(connection, held).map_err(io::Error::other)?;
         let received = tls.receive::<Gone>(&mut ahead, |text| {
             unread.extend_from_slice(text);
             Ok(())
         });
         match received {
-            Ok(()) if !tls.has_closed() => Ok(Self { io: socket.into().into(), tls: Some(Box::new(tls)) }),
+            Ok(()) if !tls.has_closed() => Ok(Self { io, tls: Some(Box::new(tls)) }),
             _ => Err(ErrorKind::ConnectionAborted.into()),
         }
     }
@@ -191,6 +197,11 @@ impl Socket {
     /// Whether it has to end in order soon.
     pub(super) fn is_worn_out(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_worn_out())
+    }
+
+    #[cfg(test)]
+    pub(super) fn wear_out(&mut self) {
+        self.tls.as_mut().unwrap().wear_out();
     }
 
     /// Whether something is kept of what its peer has begun to send.

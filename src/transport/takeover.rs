@@ -61,8 +61,10 @@ impl Stream for TlsStream<TcpStream> {
     fn into_socket(self, unread: &mut Vec<u8>) -> io::Result<Socket> {
         let (records, mut connection) = self.into_inner();
         match connection.reader().read_to_end(unread) {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-            _ => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+            // The client has said that nothing more will come.
+            Ok(_) => return Err(io::ErrorKind::ConnectionAborted.into()),
         }
         let (stream, ahead, held) = records.into_parts();
         Socket::tls(stream.into_std()?, (connection, held), ahead, unread)
@@ -165,11 +167,11 @@ async fn exchange<S: Stream, T: Send + 'static>(
     })
     .await?;
     let parts = connection.into_parts();
-    let stream = parts.io.into_inner();
+    let (more, stream) = parts.io.into_parts();
     match answer {
         Some(Answer::TakeOver(grant)) => {
             // A copy: the bytes themselves would pin hyper's buffer of 8 KiB, even if there are none.
-            let mut unread = parts.read_buf.to_vec();
+            let mut unread = [&parts.read_buf[..], &more].concat();
             let socket = stream.into_socket(&mut unread).inspect_err(log_refusal).ok()?;
             Some(Outcome::Taken(Taken { socket, grant, unread: unread.into() }))
         }
@@ -177,7 +179,8 @@ async fn exchange<S: Stream, T: Send + 'static>(
             drop(tokio::spawn(send_head(stream, head)));
             None
         }
-        _ => Some(Outcome::Idle(parts.read_buf, stream)),
+        _ if more.is_empty() => Some(Outcome::Idle(parts.read_buf, stream)),
+        _ => Some(Outcome::Idle([&parts.read_buf[..], &more].concat().into(), stream)),
     }
 }
 

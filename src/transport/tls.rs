@@ -6,10 +6,12 @@ use std::io::{ErrorKind, Read, Write};
 
 use rustls::{ConnectionTrafficSecrets, ExtractedSecrets, ProtocolVersion, ServerConnection};
 
-use super::kept::Kept;
 use super::socket::Gone;
 use crate::net::tls::Held;
-use crate::wire::record::{self, Cipher, HEAD, Keys, Kind, MAX_TEXT};
+use crate::wire::record::{Cipher, Keys, Kind, MAX_TEXT};
+use incoming::Incoming;
+
+mod incoming;
 
 /// An alert in TLS: its level and description.
 const CLOSE_NOTIFY: [u8; 2] = [1, 0];
@@ -21,24 +23,26 @@ const USER_CANCELED: u8 = 90;
 /// connections have been looked at.
 const LAST_RECORDS: u64 = 1 << 16;
 
+/// How many records a connection of TLS 1.2 may be sent: rustls refuses more.
+const MOST_RECORDS: u64 = 1 << 24;
+
 pub(super) struct Tls {
     state: State,
+    incoming: Incoming,
+    /// The peer has said that nothing more will come.
+    has_closed: bool,
     _held: Option<Held>,
 }
 
 enum State {
-    Keys(Keyed),
-    Rustls(Box<ServerConnection>),
+    Keys { sends: Keys, receives: Keys },
+    Rustls { connection: Box<ServerConnection>, sent: u64 },
 }
 
-/// A connection with TLS 1.3.
-struct Keyed {
-    sends: Keys,
-    receives: Keys,
-    /// The beginning of a record of which the rest hasn't come.
-    partial: Vec<u8>,
-    kept: Kept,
-    has_closed: bool,
+/// What a record says.
+enum Opened {
+    Nothing,
+    Close,
 }
 
 impl Tls {
@@ -47,7 +51,8 @@ impl Tls {
     /// # Errors
     /// rustls', if that isn't so.
     pub(super) fn take_over(connection: ServerConnection, held: Option<Held>) -> Result<Self, rustls::Error> {
-        State::take_over(connection).map(|state| Self { state, _held: held })
+        let state = State::take_over(connection)?;
+        Ok(Self { state, incoming: Incoming::default(), has_closed: false, _held: held })
     }
 
     /// Appends one record with as much of `text` as fits, and returns how many bytes that is. It must be sent before the next is
@@ -58,10 +63,15 @@ impl Tls {
     pub(super) fn seal(&mut self, text: &[u8], records: &mut Vec<u8>) -> Result<usize, Gone> {
         let text = &text[..text.len().min(MAX_TEXT)];
         match &mut self.state {
-            State::Keys(keyed) => keyed.sends.seal(Kind::Data, text, records).map_err(|_| Gone)?,
-            State::Rustls(connection) => {
+            State::Keys { sends, .. } => sends.seal(Kind::Data, text, records).map_err(|_| Gone)?,
+            State::Rustls { connection, sent } => {
+                let before = records.len();
                 connection.writer().write_all(text).map_err(|_| Gone)?;
                 drain(connection, records)?;
+                *sent += 1;
+                if records.len() == before && !text.is_empty() {
+                    return Err(Gone);
+                }
             }
         }
         Ok(text.len())
@@ -70,8 +80,8 @@ impl Tls {
     /// Appends the record that says that nothing more will come.
     pub(super) fn close(&mut self, records: &mut Vec<u8>) -> Result<(), Gone> {
         match &mut self.state {
-            State::Keys(keyed) => keyed.sends.seal(Kind::Alert, &CLOSE_NOTIFY, records).map_err(|_| Gone),
-            State::Rustls(connection) => {
+            State::Keys { sends, .. } => sends.seal(Kind::Alert, &CLOSE_NOTIFY, records).map_err(|_| Gone),
+            State::Rustls { connection, .. } => {
                 connection.send_close_notify();
                 drain(connection, records)
             }
@@ -85,123 +95,76 @@ impl Tls {
     pub(super) fn receive<E: From<Gone>>(
         &mut self,
         bytes: &mut [u8],
-        each: impl FnMut(&[u8]) -> Result<(), E>,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        match &mut self.state {
-            State::Keys(keyed) => keyed.receive(bytes, each),
-            State::Rustls(connection) => receive(connection, bytes, each),
+        let Self { state, incoming, has_closed, .. } = self;
+        if *has_closed {
+            return Ok(());
         }
+        incoming.cut(bytes, |record| {
+            *has_closed = matches!(state.open(record, &mut each)?, Opened::Close);
+            Ok(*has_closed)
+        })
     }
 
     /// Whether the peer has said that nothing more will come.
     pub(super) fn has_closed(&self) -> bool {
-        match &self.state {
-            State::Keys(keyed) => keyed.has_closed,
-            // What it gives after that is the end.
-            State::Rustls(_) => false,
-        }
+        self.has_closed
     }
 
     /// Whether the connection has to end because its keys are nearly used up.
     pub(super) fn is_worn_out(&self) -> bool {
-        match &self.state {
-            State::Keys(keyed) => keyed.sends.remaining() <= LAST_RECORDS,
-            // rustls refuses to go on by itself, after 2^24 records.
-            State::Rustls(_) => false,
+        let remaining = match &self.state {
+            State::Keys { sends, .. } => sends.remaining(),
+            State::Rustls { sent, .. } => MOST_RECORDS.saturating_sub(*sent),
+        };
+        remaining <= LAST_RECORDS
+    }
+
+    /// As if as many records had been sealed as may be before the end.
+    #[cfg(test)]
+    pub(super) fn wear_out(&mut self) {
+        match &mut self.state {
+            // Of which the client knows nothing: their number stays.
+            State::Keys { sends, .. } => sends.limit_to(sends.number() + LAST_RECORDS),
+            State::Rustls { sent, .. } => *sent = MOST_RECORDS - LAST_RECORDS,
         }
     }
 
     /// Whether an unfinished record is kept.
     pub(super) fn has_partial(&self) -> bool {
-        match &self.state {
-            State::Keys(keyed) => keyed.kept.bytes() > 0,
-            // At most one record, as here.
-            State::Rustls(_) => false,
-        }
+        !self.incoming.is_empty()
     }
 }
 
 impl State {
     fn take_over(connection: ServerConnection) -> Result<Self, rustls::Error> {
         if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
-            return Ok(Self::Rustls(Box::new(connection)));
+            return Ok(Self::Rustls { connection: Box::new(connection), sent: 0 });
         }
         let ExtractedSecrets { tx, rx } = connection.dangerous_extract_secrets()?;
         let unknown = || rustls::Error::General("a cipher that isn't known here".to_owned());
         let [sends, receives] = [tx, rx].map(|(number, secrets)| keys(&secrets, number));
-        let (sends, receives) = (sends.ok_or_else(unknown)?, receives.ok_or_else(unknown)?);
-        Ok(Self::Keys(Keyed {
-            sends,
-            receives,
-            partial: Vec::new(),
-            kept: Kept::default(),
-            has_closed: false,
-        }))
-    }
-}
-
-impl Keyed {
-    fn receive<E: From<Gone>>(
-        &mut self,
-        mut bytes: &mut [u8],
-        mut each: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        while !(bytes.is_empty() || self.has_closed) {
-            if self.partial.is_empty()
-                && let Some(length) = whole_record(bytes)?
-            {
-                let (record, rest) = bytes.split_at_mut(length);
-                self.open(record, &mut each)?;
-                bytes = rest;
-                continue;
-            }
-            let missing = self.missing(bytes.len())?;
-            let (more, rest) = bytes.split_at_mut(missing);
-            self.partial.extend_from_slice(more);
-            bytes = rest;
-            if whole_record(&self.partial)? == Some(self.partial.len()) {
-                let mut record = std::mem::take(&mut self.partial);
-                self.open(&mut record, &mut each)?;
-            }
-        }
-        if self.partial.len() != self.kept.bytes() {
-            self.kept.set(self.partial.len());
-        }
-        Ok(())
-    }
-
-    /// How many of `there` more bytes belong to the record that has begun, as far as its length is known.
-    fn missing(&self, there: usize) -> Result<usize, Gone> {
-        let wanted = match self.partial.first_chunk::<HEAD>() {
-            Some(head) => HEAD + record::sealed_length(head).map_err(|_| Gone)?,
-            None => HEAD,
-        };
-        Ok(there.min(wanted - self.partial.len()))
+        Ok(Self::Keys { sends: sends.ok_or_else(unknown)?, receives: receives.ok_or_else(unknown)? })
     }
 
     fn open<E: From<Gone>>(
         &mut self,
         record: &mut [u8],
         each: &mut impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        match self.receives.open(record).map_err(|_| Gone)? {
-            (Kind::Data, text) => each(text),
-            (Kind::Alert, alert) if alert == CLOSE_NOTIFY => {
-                self.has_closed = true;
-                Ok(())
-            }
-            (Kind::Alert, [_, USER_CANCELED]) => Ok(()),
+    ) -> Result<Opened, E> {
+        let receives = match self {
+            Self::Keys { receives, .. } => receives,
+            Self::Rustls { connection, .. } => return open(connection, record, each),
+        };
+        match receives.open(record).map_err(|_| Gone)? {
+            (Kind::Data, text) => each(text).map(|()| Opened::Nothing),
+            (Kind::Alert, alert) if alert == CLOSE_NOTIFY => Ok(Opened::Close),
+            (Kind::Alert, [_, USER_CANCELED]) => Ok(Opened::Nothing),
             // A change of keys among them: those here can't follow it.
             (Kind::Alert | Kind::Handshake, _) => Err(Gone.into()),
         }
     }
-}
-
-/// The length of the record that `bytes` begin with, if all of it is there.
-fn whole_record(bytes: &[u8]) -> Result<Option<usize>, Gone> {
-    let Some(head) = bytes.first_chunk::<HEAD>() else { return Ok(None) };
-    let length = HEAD + record::sealed_length(head).map_err(|_| Gone)?;
-    Ok((bytes.len() >= length).then_some(length))
 }
 
 fn keys(secrets: &ConnectionTrafficSecrets, number: u64) -> Option<Keys> {
@@ -222,26 +185,40 @@ fn drain(connection: &mut ServerConnection, records: &mut Vec<u8>) -> Result<(),
     Ok(())
 }
 
-fn receive<E: From<Gone>>(
+/// Has rustls open a record.
+fn open<E: From<Gone>>(
     connection: &mut ServerConnection,
-    bytes: &[u8],
-    mut each: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let (mut bytes, mut text) = (bytes, [0; 4096]);
-    while !bytes.is_empty() {
-        connection.read_tls(&mut bytes).map_err(|_| Gone)?;
+    mut record: &[u8],
+    each: &mut impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Opened, E> {
+    let mut text = [0; 4096];
+    while !record.is_empty() {
+        connection.read_tls(&mut record).map_err(|_| Gone)?;
         connection.process_new_packets().map_err(|_| Gone)?;
         loop {
             match connection.reader().read(&mut text) {
-                Ok(0) => return Err(Gone.into()),
+                Ok(0) => return Ok(Opened::Close),
                 Ok(length) => each(&text[..length])?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => return Err(Gone.into()),
             }
         }
     }
-    Ok(())
+    Ok(Opened::Nothing)
+}
+
+/// The end of a connection that can't be taken over, because its peer was to be told of new keys before: that, and the record
+/// that says that nothing more will come. None if there is nothing of that kind.
+pub(super) fn farewell(connection: &mut ServerConnection) -> Option<Vec<u8>> {
+    // rustls says it before the next text.
+    let _ = connection.writer().write(&[]);
+    connection.wants_write().then(|| {
+        connection.send_close_notify();
+        let mut records = Vec::new();
+        let _ = drain(connection, &mut records);
+        records
+    })
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -20,24 +20,21 @@ pub(super) struct Unsent {
     missed: u64,
     /// When the socket last took something.
     since: Instant,
+    /// Whether it is this connection's alone, as what is sealed for it.
+    is_own: bool,
     kept: Kept,
 }
 
 impl Unsent {
-    /// Nothing yet.
-    pub(super) fn new() -> Self {
-        Self {
-            rest: Rest::default(),
-            replies: Vec::new(),
-            missed: 0,
-            since: Instant::now(),
-            kept: Kept::default(),
-        }
+    /// Nothing yet, of a connection that seals what it sends, or doesn't.
+    pub(super) fn new(seals: bool) -> Self {
+        let (rest, replies, kept) = (Rest::default(), Vec::new(), Kept::default());
+        Self { rest, replies, missed: 0, since: Instant::now(), is_own: seals, kept }
     }
 
     /// The rest of a write that has begun.
-    pub(super) fn rest(rest: Rest) -> Self {
-        let mut unsent = Self { rest, ..Self::new() };
+    pub(super) fn rest(rest: Rest, seals: bool) -> Self {
+        let mut unsent = Self { rest, ..Self::new(seals) };
         unsent.count();
         unsent
     }
@@ -90,9 +87,10 @@ impl Unsent {
         self.since = Instant::now();
     }
 
-    /// Counts the bytes that may be this connection's own. The rest of a frame isn't, without TLS, but is counted all the same.
+    /// Counts the bytes that are this connection's own; those of frames are shared, as long as they aren't sealed.
     fn count(&mut self) {
-        self.kept.set(self.rest.begun.len() + self.replies.len());
+        let own = if self.is_own { self.rest.begun.len() + self.rest.text.len() } else { 0 };
+        self.kept.set(own + self.replies.len());
     }
 
     pub(super) fn since(&self) -> Instant {
@@ -111,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_rest_goes_first_then_replies_then_the_newest() {
-        let mut unsent = Unsent::rest(Rest { begun: "re".into(), text: "st".into() });
+        let mut unsent = Unsent::rest(Rest { begun: "re".into(), text: "st".into() }, true);
         unsent.miss(3);
         unsent.reply(b"one").unwrap();
         unsent.miss(0);
@@ -131,7 +129,7 @@ mod tests {
 
     #[test]
     fn replies_are_bounded() {
-        let mut unsent = Unsent::new();
+        let mut unsent = Unsent::new(false);
         assert!((0..16).all(|_| unsent.reply(&[0; 1024]).is_ok()));
         assert!(unsent.reply(b"x").is_err());
     }

@@ -57,6 +57,8 @@ pub struct Keys {
     key: [u8; 32],
     iv: [u8; 12],
     number: u64,
+    /// The number of the last record that may be sealed, and one.
+    limit: u64,
 }
 
 /// A record that can't be sealed or opened.
@@ -76,14 +78,24 @@ impl Keys {
         if key.len() != cipher.algorithm().key_len() {
             return None;
         }
-        let mut keys = Self { cipher, key: [0; 32], iv, number };
+        let mut keys = Self { cipher, key: [0; 32], iv, number, limit: cipher.most_records() };
         keys.key[..key.len()].copy_from_slice(key);
         Some(keys)
     }
 
     /// How many more records the keys may seal (RFC 8446, section 5.5: with AES-GCM 2^24.5, of which rustls allows 2^24).
     pub fn remaining(&self) -> u64 {
-        self.cipher.most_records().saturating_sub(self.number)
+        self.limit.saturating_sub(self.number)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    #[cfg(test)]
+    pub(crate) fn limit_to(&mut self, limit: u64) {
+        self.limit = limit;
     }
 
     /// Appends a record with `text` to `records`. A record must be sent once it is sealed, and before the next.

@@ -156,6 +156,31 @@ fn new_keys_end_a_stream_in_order() {
     assert_eq!(viewer.client.read_to_end().1, End::Fin);
 }
 
+/// The client has to be told of the server's new keys; an event loop couldn't.
+#[test]
+fn new_keys_before_a_request_end_the_connection_in_order() {
+    let server = server(&[]);
+    let mut client = connect(&server, Version::V1_3);
+    client.shake_hands();
+    client.tls.as_mut().unwrap().refresh_traffic_keys().unwrap();
+    client.send(view_of("example.com"));
+    assert_eq!(client.read_to_end(), (Vec::new(), End::Fin));
+    join(&server, Version::V1_3).wait_for(1);
+}
+
+/// Requests that are answered are served with new keys: rustls has the connection then.
+#[test]
+fn other_requests_are_answered_with_new_keys() {
+    let server = server(&[]);
+    let mut client = connect(&server, Version::V1_3);
+    for _ in 0..3 {
+        client.shake_hands();
+        client.tls.as_mut().unwrap().refresh_traffic_keys().unwrap();
+        client.send("GET /count/example.com.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.response().status, 200);
+    }
+}
+
 #[test]
 fn bytes_that_are_no_record_end_a_connection() {
     let server = server(&[]);

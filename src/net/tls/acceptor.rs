@@ -70,7 +70,9 @@ impl Acceptor {
         let records = RecordReader::new(stream, self.clients.acquire(client));
         let hello = LazyConfigAcceptor::new(HelloReader::default(), records).await?;
         let config = if self.offers_http2(&hello.client_hello(), others) { &self.http2 } else { &self.http1 };
-        hello.into_stream(Arc::clone(config)).await
+        let mut stream = hello.into_stream(Arc::clone(config)).await?;
+        stream.get_mut().0.allow_any();
+        Ok(stream)
     }
 
     fn offers_http2(&self, hello: &ClientHello<'_>, others: usize) -> bool {

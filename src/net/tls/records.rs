@@ -16,6 +16,9 @@ const HEAD: usize = 5;
 /// The longest record, in bytes. What claims to be longer, or is no record, is given to rustls as it comes, which refuses it.
 const LONGEST: usize = HEAD + (1 << 14) + 2048;
 
+/// How many bytes a client may send for a handshake. Those of browsers have two thousand, with keys that withstand quantum computers.
+const MAX_HANDSHAKE: usize = 16 * 1024;
+
 /// How many bytes are read at once.
 const READ: usize = 4096;
 
@@ -27,13 +30,20 @@ pub(crate) struct RecordReader<S> {
     ahead: Vec<u8>,
     /// How many of them, or of those after them, belong to a record that was given in part.
     remaining: usize,
+    /// How many more bytes rustls is given.
+    allowed: usize,
     held: Option<Held>,
 }
 
 impl<S> RecordReader<S> {
     /// The records of `stream`. `held` is dropped with the connection.
     pub(crate) fn new(stream: S, held: Option<Held>) -> Self {
-        Self { stream, ahead: Vec::new(), remaining: 0, held }
+        Self { stream, ahead: Vec::new(), remaining: 0, allowed: MAX_HANDSHAKE, held }
+    }
+
+    /// The handshake is over: any number of bytes may come from now on.
+    pub(crate) fn allow_any(&mut self) {
+        self.allowed = usize::MAX;
     }
 
     /// The stream, what rustls wasn't given, and what is to be dropped with the connection.
@@ -56,7 +66,8 @@ impl<S> RecordReader<S> {
 
     /// Gives as much of the record as fits.
     fn give(&mut self, buffer: &mut ReadBuf<'_>) {
-        let some = self.remaining.min(self.ahead.len()).min(buffer.remaining());
+        let some = self.remaining.min(self.ahead.len()).min(buffer.remaining()).min(self.allowed);
+        self.allowed -= some;
         buffer.put_slice(&self.ahead[..some]);
         self.remaining -= some;
         if some == self.ahead.len() {
@@ -82,6 +93,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for RecordReader<S> {
                 return Poll::Ready(Ok(()));
             }
             self.ahead.extend_from_slice(bytes.filled());
+        }
+        if self.allowed == 0 {
+            return Poll::Ready(Err(io::Error::other("a handshake is too long")));
         }
         self.give(buffer);
         Poll::Ready(Ok(()))

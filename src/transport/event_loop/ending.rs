@@ -36,8 +36,7 @@ impl EventLoop {
 
     /// Ends connections while all keep too many bytes, those first that have made no progress for longest.
     pub(super) fn end_keepers(&mut self) {
-        let excess = kept::excess();
-        if excess == 0 {
+        if !kept::is_exceeded() {
             return;
         }
         let since = |(index, connection): (usize, &Connection)| {
@@ -49,7 +48,7 @@ impl EventLoop {
             "slow clients keep too much memory: those that have read nothing for longest are disconnected"
         );
         for (_, id) in keepers {
-            if kept::excess() == 0 {
+            if !kept::is_nearly_exceeded() {
                 return;
             }
             self.remove(id);
@@ -65,6 +64,7 @@ impl EventLoop {
         {
             connection.send(Some(0), &subscription.source.frame(true), poll)?;
             connection.finish(poll)?;
+            self.closing.push((id, Instant::now() + CLOSE_TIMEOUT));
         }
         Ok(())
     }
@@ -125,10 +125,10 @@ impl EventLoop {
             Protocol::WebSocket(socket) => {
                 self.websockets -= 1;
                 socket.session.rooms().for_each(|(_, room)| self.unsubscribe(room.feed(), room.place));
-                if socket.is_closing() {
-                    self.closing.retain(|(closing, _)| *closing != id);
-                }
             }
+        }
+        if !self.closing.is_empty() {
+            self.closing.retain(|(closing, _)| *closing != id);
         }
         if connection.ready != Ready::default() {
             self.ready.retain(|ready| *ready != id);

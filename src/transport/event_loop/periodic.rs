@@ -26,7 +26,7 @@ impl EventLoop {
             let Some(connection) = self.connections.get_mut(place) else { continue };
             let has_stalled = connection.has_stalled_for(self.write_timeout, now);
             let is_stalled = connection.is_stalled();
-            let is_worn_out = connection.socket.is_worn_out();
+            let is_worn_out = connection.socket.is_worn_out() && !connection.is_ending();
             let Protocol::Stream(stream) = &mut connection.protocol else { continue };
             if has_stalled {
                 self.over.push((id, super::End::Gone));

@@ -17,6 +17,7 @@ use crate::net::connections::{ConnectionLimits, Connections};
 use crate::net::main_peer::MainPeer;
 use crate::painting::{Painter, Payer, Pictures};
 use crate::transport::socket::Socket;
+use crate::transport::tls::tests::shaken_hands_of_each;
 use crate::transport::{Repaint, Sends, StreamGrant};
 use crate::wire::{Opening, multipart};
 
@@ -74,6 +75,10 @@ fn style() -> Style {
 
 /// Has the loop send a stream to `server`.
 fn admit(event_loop: &mut EventLoop, app: &App, server: TcpStream) -> FeedRef {
+    admit_socket(event_loop, app, Socket::plain(server))
+}
+
+fn admit_socket(event_loop: &mut EventLoop, app: &App, socket: Socket) -> FeedRef {
     let view = View::Count { counting: Counting::Tabs, style: style() };
     let guard = Some(app.rooms.join(&room(), None).unwrap());
     let opener = Payer::client(Ipv4Addr::LOCALHOST.into());
@@ -81,7 +86,7 @@ fn admit(event_loop: &mut EventLoop, app: &App, server: TcpStream) -> FeedRef {
     let permit = app.capacity.acquire(ClientNetwork::of(Ipv4Addr::LOCALHOST.into()), None).unwrap();
     let (opening, repaint) = (Opening::Pictures, Repaint::Once);
     let grant = StreamGrant { opening, feed: Arc::clone(&feed), guard, permit, repaint };
-    let taken = Taken { socket: Socket::plain(server), grant: Grant::Stream(grant), unread: Box::default() };
+    let taken = Taken { socket, grant: Grant::Stream(grant), unread: Box::default() };
     event_loop.admit(taken);
     feed
 }
@@ -150,6 +155,41 @@ async fn a_stalled_stream_goes_on_in_another_loop() {
     let opening = frames.len();
     assert!(opening < 1200, "{opening} bytes are no whole frame");
     assert!(app.rooms.totals().tabs == tabs && !to.connections[only_id(&to).index()].is_stalled());
+}
+
+/// Its keys may seal few more records. It gets its last picture, and nothing comes after the end.
+#[tokio::test]
+async fn a_worn_out_connection_ends_in_order() {
+    for (mut peer, connection_end) in shaken_hands_of_each() {
+        let (app, mut event_loop) = (app(), event_loop(0));
+        let (mut client, server) = connection();
+        SockRef::from(&server).set_send_buffer_size(1 << 20).unwrap();
+        let mut socket = Socket::tls(server, (connection_end, None), Vec::new(), &mut Vec::new()).unwrap();
+        socket.wear_out();
+        let feed = admit_socket(&mut event_loop, &app, socket);
+        let id = only_id(&event_loop);
+        event_loop.now += Duration::from_secs(3600);
+        event_loop.send_again();
+        let _another = app.rooms.join(&room(), None).unwrap();
+        feed.publish();
+        event_loop.send_update(feed.channel().id());
+        event_loop.now += Duration::from_secs(3600);
+        event_loop.send_again();
+        assert!(event_loop.over.is_empty() && event_loop.closing.len() == 1);
+        let (mut records, mut text) = (Vec::new(), Vec::new());
+        client.read_to_end(&mut records).unwrap();
+        let mut records = &records[..];
+        while !records.is_empty() {
+            peer.read_tls(&mut records).unwrap();
+            let state = peer.process_new_packets().unwrap();
+            assert!(!state.peer_has_closed() || records.is_empty(), "something comes after the end");
+            let _ = peer.reader().read_to_end(&mut text);
+        }
+        assert!(text.ends_with(b"\r\n--frame--\r\n"));
+        event_loop.closing[0].1 = Instant::now();
+        event_loop.remove_over();
+        assert!(event_loop.connections.get(id.index()).is_none() && event_loop.closing.is_empty());
+    }
 }
 
 /// Reads until `last` and the next part's head have come; `turn` makes the server go on.

@@ -48,8 +48,9 @@ impl<S: Stream> Watched<S> {
         Self { unread, io: TokioIo::new(stream), has_written: false, progress }
     }
 
-    pub(super) fn into_inner(self) -> S {
-        self.io.into_inner()
+    /// What hyper hasn't read of the bytes that were read before, and the stream.
+    pub(super) fn into_parts(self) -> (Bytes, S) {
+        (self.unread, self.io.into_inner())
     }
 
     fn io(&mut self) -> Pin<&mut TokioIo<S>> {
