@@ -127,8 +127,8 @@ pub struct Config {
     /// How many different pages of one site; a page more gets 503
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_PAGES_PER_SITE", default_value = "10000")]
     pub max_pages_per_site: NonZeroUsize,
-    /// How many threads write pictures, 1 to 64 [default: one a core]
-    #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=64))]
+    /// How many threads write pictures, 1 to 63 [default: one a core]
+    #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub fanout_threads: Option<u8>,
     /// How long the open streams may take to end on SIGTERM or SIGINT (0s to 60s). Last pictures are painted for half of that
     /// time; the remaining streams end with the picture that they show
@@ -296,7 +296,7 @@ mod tests {
             ["--max-viewers", "0"],
             ["--max-sites", "0"],
             ["--max-pages-per-site", "some"],
-            ["--fanout-threads", "65"],
+            ["--fanout-threads", "64"],
             ["--nonsense", "1"],
         ] {
             assert_eq!(parse(&args).unwrap_err().exit_code(), 2, "{args:?}");

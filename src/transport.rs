@@ -14,6 +14,7 @@
 //!   `kept` bounds what connections have in memory for themselves.
 //! - `sender`: many frames to as many sockets, by io_uring where the kernel allows it.
 //! - `cursor`: spreads resends and pings evenly over all connections.
+//! - `http2`: a connection of many streams stays with hyper. A stream is a `body` over the same feed, and `bodies` wakes them.
 //! - `websocket`: what is particular to a WebSocket; `session`: the rooms it is in; `allowance`: how much it may send.
 
 use std::time::Duration;
@@ -31,9 +32,12 @@ pub(crate) use session::Session;
 pub(crate) use websocket::Format;
 
 mod allowance;
+mod bodies;
+mod body;
 mod connection;
 mod cursor;
 mod event_loop;
+mod http2;
 mod inbox;
 mod kept;
 mod loops;

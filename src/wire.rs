@@ -5,11 +5,12 @@
 //! - [`handshake`], [`frame`]: how a WebSocket opens, and its frames.
 //! - [`protocol`]: every JSON message, in both directions.
 //! - [`record`]: TLS records, into which all of these go on a connection with TLS 1.3.
-//! - [`Opening`]: what goes out before the first frame of any of them.
+//! - [`Opening`]: what goes out before the first frame of a stream; `head` has its response in both versions of HTTP.
 
 pub mod events;
 pub mod frame;
 pub mod handshake;
+mod head;
 pub mod multipart;
 mod opening;
 pub mod protocol;

@@ -7,8 +7,8 @@ use super::respond::{self, Body};
 use super::{App, Refusal, Request};
 use crate::feeds::{Topic, View};
 use crate::transport::{Answer, Format, Grant, Session, StreamGrant, WebSocketGrant};
+use crate::wire::Opening;
 use crate::wire::handshake::Key;
-use crate::wire::{Opening, events, multipart};
 
 /// A room, as a stream is to show it.
 pub(super) struct Shown<'n> {
@@ -29,8 +29,11 @@ pub(super) fn stream(
     Shown { room: shown, view, usual }: Shown<'_>,
 ) -> Result<Answer, Refusal> {
     let is_events = view == View::Events;
+    // A copy of the Origin holds nothing of the request itself in memory.
+    let origin = || request.origin.map(Box::from);
+    let opening = || if is_events { Opening::Events { origin: origin() } } else { Opening::Pictures };
     if request.method == Method::HEAD {
-        return Ok(Answer::Head(if is_events { events::head(request.origin) } else { multipart::head() }));
+        return Ok(Answer::Head(opening()));
     }
     let client = request.client();
     let permit = app.capacity.acquire(client, counted_in.and_then(|room| app.page_of(room, client)))?;
@@ -45,10 +48,7 @@ pub(super) fn stream(
     let form = |view| if is_readable { View::Readable(Box::new(view)) } else { view };
     let (view, usual) = (form(view), form(usual));
     let (feed, painting) = app.feeds.open(&app.rooms.open(shown), view, &usual, &request.payer());
-    // A copy of the Origin holds nothing of the request itself in memory.
-    let origin = request.origin.map(Box::from);
-    let opening = if is_events { Opening::Events { origin } } else { Opening::Pictures };
-    let grant = StreamGrant { opening, feed, guard, permit, repaint: request.repaint(is_events) };
+    let grant = StreamGrant { opening: opening(), feed, guard, permit, repaint: request.repaint(is_events) };
     let Some(painting) = painting else { return Ok(Answer::TakeOver(Grant::Stream(grant))) };
     Ok(Answer::Later(Box::pin(async move {
         match painting.await {

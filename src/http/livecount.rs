@@ -14,8 +14,10 @@ use crate::transport::Format;
 
 pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
     // livecount's framework answers 400, too, to a request that opens no WebSocket.
-    let key = key(request)
-        .map_err(|_| Refusal::Malformed("This is a WebSocket: open it by livecount's script."))?;
+    let key = key(request).map_err(|refusal| match refusal {
+        Refusal::Version(_) => refusal,
+        _ => Refusal::Malformed("This is a WebSocket: open it by livecount's script."),
+    })?;
     let url =
         page_url(request).ok_or(Refusal::Malformed("The parameter l is missing: l= and the page's URL."))?;
     let room =

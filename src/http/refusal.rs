@@ -57,6 +57,8 @@ pub(super) enum Refusal {
     Method,
     /// Not a request that opens a WebSocket; the sentence says what is missing.
     NoUpgrade(&'static str),
+    /// Not with this version of HTTP; the sentence says with which.
+    Version(&'static str),
     /// There are too many viewers.
     Capacity(CapacityError),
     /// There are too many sites or pages.
@@ -141,6 +143,7 @@ impl Refusal {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
+            Self::Version(_) => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Capacity(_) | Self::Rooms(_) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -171,7 +174,7 @@ impl Refusal {
             Self::Rooms(LimitReached::Pages) => "Too many pages",
             Self::Busy(_) => "Too much to paint",
             Self::Malformed(_) | Self::ForeignForm => "Bad request",
-            Self::NotFound | Self::Method | Self::NoUpgrade(_) => "Not found",
+            Self::NotFound | Self::Method | Self::NoUpgrade(_) | Self::Version(_) => "Not found",
         }
         .to_owned()
     }
@@ -183,7 +186,7 @@ impl Refusal {
             (Self::Name(error), Form::WebSocket) => {
                 return format!("This is not the name of a room: {error}.");
             }
-            (Self::Malformed(sentence) | Self::NoUpgrade(sentence), _) => sentence,
+            (Self::Malformed(sentence) | Self::NoUpgrade(sentence) | Self::Version(sentence), _) => sentence,
             (Self::Gate(GateError::BadSite(_)), _) => "The parameter site is not a site's name.",
             (Self::Gate(_), Form::Picture) => HOW_TO_EMBED,
             (Self::Gate(_), Form::Json) => "This ranking is not shown to you.",
@@ -218,7 +221,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::Query(_) => "a bad query",
             Self::Name(_) => "not the name of a room",
-            Self::Malformed(sentence) | Self::NoUpgrade(sentence) => sentence,
+            Self::Malformed(sentence) | Self::NoUpgrade(sentence) | Self::Version(sentence) => sentence,
             Self::Gate(_) => "not admitted",
             Self::ForeignForm => "a form of another site",
             Self::NotFound => "not found",

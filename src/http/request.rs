@@ -65,7 +65,7 @@ impl<'r> Request<'r> {
             headers,
             claim: Claim {
                 referer: bytes(REFERER),
-                host: forwarded_host.or_else(|| bytes(HOST)),
+                host: forwarded_host.or_else(|| authority(parts)).or_else(|| bytes(HOST)),
                 destination: bytes(HeaderName::from_static("sec-fetch-dest")),
                 same_origin: headers.get("sec-fetch-site").map(|site| site == "same-origin"),
                 opaque: headers.get(ORIGIN).is_some_and(|origin| origin == OPAQUE),
@@ -237,6 +237,12 @@ impl<'r> Request<'r> {
         let scheme = if self.is_https() { "https" } else { "http" };
         host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
     }
+}
+
+/// What HTTP/2 has instead of `Host`.
+fn authority(parts: &Parts) -> Option<&[u8]> {
+    let authority = parts.uri.authority().filter(|_| parts.version == Version::HTTP_2)?;
+    Some(authority.as_str().as_bytes())
 }
 
 /// The first item of a header to which each proxy may append: as the first of the proxies saw it, which the browser talks to.

@@ -40,6 +40,10 @@ pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
 /// [`Refusal`], if the request doesn't open one.
 pub(super) fn key(request: &Request<'_>) -> Result<Key, Refusal> {
     let headers = request.headers;
+    if request.version == Version::HTTP_2 {
+        // Its `Upgrade` and `Connection` would be malformed (RFC 9113, section 8.2.2), and RFC 8441 isn't offered.
+        return Err(Refusal::Version("WebSockets are opened with HTTP/1.1 here, not with HTTP/2."));
+    }
     if !(has_token(headers, UPGRADE, "websocket") && has_token(headers, CONNECTION, "upgrade")) {
         return Err(Refusal::NoUpgrade("This is a WebSocket: open it by a script."));
     }

@@ -60,6 +60,8 @@ pub(crate) struct ConnectionPermit {
     is_charged: AtomicBool,
     /// Whether it may be among those that wait.
     is_waiting: AtomicBool,
+    /// Whether it carries the requests of several clients at a time: then its peer alone is charged.
+    is_shared: bool,
     /// Whether the connection goes on, as a viewer's.
     is_viewer: bool,
 }
@@ -81,7 +83,15 @@ impl Connections {
         drop(state);
         wake(closed);
         let [is_charged, is_waiting] = [AtomicBool::new(false), AtomicBool::new(false)];
-        ConnectionPermit { connections: Arc::clone(self), id, peer, is_charged, is_waiting, is_viewer: false }
+        ConnectionPermit {
+            connections: Arc::clone(self),
+            id,
+            peer,
+            is_charged,
+            is_waiting,
+            is_shared: false,
+            is_viewer: false,
+        }
     }
 
     /// Closes a connection that waits, if there is one.
@@ -173,8 +183,30 @@ impl ConnectionPermit {
         self.is_viewer = true;
     }
 
+    /// The same for a connection that carries the requests of several clients at a time, as a proxy's with HTTP/2 does. No
+    /// answer charges it to one of them: it would be closed if that client had too many. In total it counts twice, as it takes
+    /// more memory than others.
+    pub(crate) fn shared(mut self) -> Self {
+        self.is_shared = true;
+        let allowed = self.connections.allowed(self.peer);
+        let mut state = self.connections.state.lock();
+        state.share(self.id);
+        let closed = state.close_excess(self.peer, allowed);
+        drop(state);
+        wake(closed);
+        self
+    }
+
+    /// Whether its peer is a client, and not in a network that many may share.
+    pub(crate) fn is_of_client(&self) -> bool {
+        self.peer.is_some()
+    }
+
     /// Charges `client` for the connection, for as long as an answer takes.
     pub(crate) fn charge(&self, client: Option<ClientNetwork>) {
+        if self.is_shared {
+            return;
+        }
         let is_others = client != self.peer;
         if !(self.is_charged.swap(is_others, Ordering::Relaxed) || is_others) {
             return;

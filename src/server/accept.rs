@@ -14,8 +14,7 @@ use crate::net::address::{ClientNetwork, Peer};
 use crate::net::connections::{ConnectionPermit, MOST_CLOSING, Phase};
 use crate::net::open_files::{self, SpareFile};
 use crate::net::tls::{Acceptor, TlsStream};
-use crate::transport::takeover::{self, Taken};
-use crate::transport::{Answer, Grant, Loops};
+use crate::transport::{Answer, Loops, takeover};
 
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,7 +71,7 @@ impl Service {
         let answer = move |request: Request<Incoming>, permit: &ConnectionPermit| -> Answer {
             http::answer(&app, &request.into_parts().0, peer, permit)
         };
-        takeover::serve(stream, permit, answer, move |taken: Taken<Grant>| loops.admit(taken))
+        takeover::serve(stream, permit, answer, loops)
     }
 
     async fn serve_tls(self, tls: Arc<Acceptor>, stream: TcpStream, peer: Peer, permit: ConnectionPermit) {

@@ -1,6 +1,7 @@
 //! Commands for one event loop. A wake-up serves any number of them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use mio::Waker;
 use onlookers_rooms::sync::Mutex;
 
 use super::Grant;
+use super::bodies::{self, Bodies};
 use super::takeover::Taken;
 use crate::feeds::{FeedId, Publisher, Update};
 
@@ -29,8 +31,11 @@ pub(super) struct Inbox {
     is_awake: AtomicBool,
 }
 
-/// The inboxes of all event loops.
-pub(super) struct Inboxes(pub(super) Vec<Inbox>);
+/// The inboxes of all event loops, and the bodies of HTTP/2, which have none.
+pub(super) struct Inboxes {
+    pub(super) loops: Vec<Inbox>,
+    pub(super) bodies: Arc<Bodies>,
+}
 
 impl Inbox {
     pub(super) fn new(waker: Waker) -> Self {
@@ -71,7 +76,10 @@ impl Drop for CloseOnDrop<'_> {
 
 impl Publisher for Inboxes {
     fn publish(&self, loops: u64, feed: FeedId, update: Update) {
-        for (number, inbox) in self.0.iter().enumerate() {
+        if loops & (1 << bodies::NUMBER) != 0 {
+            self.bodies.publish(feed);
+        }
+        for (number, inbox) in self.loops.iter().enumerate() {
             if loops & (1 << number) != 0 {
                 inbox.add(|commands| commands.published.push((feed, update.clone())));
             }

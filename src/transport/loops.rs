@@ -4,26 +4,27 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use onlookers_rooms::sync::Mutex;
 use tokio::sync::Notify;
 
 use super::Grant;
+use super::bodies::{self, Bodies};
 use super::event_loop::EventLoop;
 use super::inbox::{CloseOnDrop, Inboxes};
 use super::takeover::Taken;
 use crate::app::App;
 use crate::feeds::Publisher;
 
-/// As many as a feed has bits for.
-const MAX_LOOPS: usize = 64;
+/// As many as a feed has bits for, less one for the bodies of HTTP/2.
+const MAX_LOOPS: usize = bodies::NUMBER as usize;
 
 /// How event loops work.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How many there are, 1 to 64.
+    /// How many there are, 1 to 63.
     pub loops: usize,
     /// In what time each viewer gets its frame once more when nothing changes.
     pub resend: Duration,
@@ -79,7 +80,8 @@ impl Loops {
             idle.push(event_loop);
             inboxes.push(inbox);
         }
-        let (inboxes, next, idle) = (Arc::new(Inboxes(inboxes)), AtomicUsize::new(0), Mutex::new(idle));
+        let inboxes = Inboxes { loops: inboxes, bodies: Arc::new(Bodies::new(&options)) };
+        let (inboxes, next, idle) = (Arc::new(inboxes), AtomicUsize::new(0), Mutex::new(idle));
         Ok(Self { inboxes, next, idle, threads: Mutex::default(), ended: Arc::default() })
     }
 
@@ -88,7 +90,7 @@ impl Loops {
         Arc::clone(&self.inboxes) as Arc<dyn Publisher>
     }
 
-    /// Starts the threads; `app` is what messages of pages are obeyed with.
+    /// Starts the threads, and the task that wakes the bodies of HTTP/2; needs a tokio runtime. `app` is what messages of pages are obeyed with.
     ///
     /// # Errors
     /// The system's, if it has no thread to give.
@@ -99,7 +101,7 @@ impl Loops {
             let ended = NotifyOnDrop(Arc::clone(&self.ended));
             let run = move || {
                 let _ended = ended;
-                let inbox = CloseOnDrop(&inboxes.0[number]);
+                let inbox = CloseOnDrop(&inboxes.loops[number]);
                 if let Err(error) = event_loop.run(inbox.0, &app) {
                     tracing::error!(%error, "an event loop can't poll");
                 }
@@ -107,13 +109,23 @@ impl Loops {
             let thread = std::thread::Builder::new().name(format!("loop-{number}")).spawn(run)?;
             self.threads.lock().push(thread);
         }
+        let (ended, bodies) = (NotifyOnDrop(Arc::clone(&self.ended)), Arc::clone(self.bodies()));
+        tokio::spawn(async move {
+            let _ended = ended;
+            bodies.drive().await;
+        });
         Ok(())
     }
 
     /// Takes a connection in; the loops take turns.
     pub(crate) fn admit(&self, taken: Taken<Grant>) {
-        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.0.len();
-        self.inboxes.0[number].add(|commands| commands.admitted.push_back(taken));
+        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.loops.len();
+        self.inboxes.loops[number].add(|commands| commands.admitted.push_back(taken));
+    }
+
+    /// The bodies of HTTP/2 streams.
+    pub(super) fn bodies(&self) -> &Arc<Bodies> {
+        &self.inboxes.bodies
     }
 
     /// Waits until a thread has ended, which none does unless it is told to, or dies.
@@ -124,6 +136,7 @@ impl Loops {
     /// Ends every connection in order and waits until all have closed, `within` at most. Blocks. The feeds have to have
     /// ended before: streams get the frame that they have then.
     pub(crate) fn end(&self, within: Duration) {
+        let deadline = Instant::now() + within;
         self.tell_end(within);
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
@@ -131,16 +144,18 @@ impl Loops {
                 tracing::error!("an event loop has panicked");
             }
         }
+        self.bodies().wait_for_end(deadline.saturating_duration_since(Instant::now()));
     }
 
     fn tell_end(&self, within: Duration) {
-        self.inboxes.0.iter().for_each(|inbox| inbox.add(|commands| commands.end = Some(within)));
+        self.inboxes.loops.iter().for_each(|inbox| inbox.add(|commands| commands.end = Some(within)));
+        self.bodies().tell_end();
     }
 
     /// Ends the thread of one loop, as its death would.
     #[cfg(test)]
     pub(crate) fn tell_end_of_one(&self) {
-        self.inboxes.0[0].add(|commands| commands.end = Some(Duration::ZERO));
+        self.inboxes.loops[0].add(|commands| commands.end = Some(Duration::ZERO));
     }
 }
 

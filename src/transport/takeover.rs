@@ -26,8 +26,10 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::socket::Socket;
+use super::{Grant, Loops, http2};
 use crate::net::connections::{ConnectionPermit, Phase};
 use crate::net::tls::TlsStream;
+use crate::wire::Opening;
 use head::{HEAD_TIMEOUT, Head};
 use watched::{Progress, Watched};
 
@@ -35,7 +37,7 @@ mod head;
 mod watched;
 
 /// The longest request head, in bytes; hyper answers a longer one with 431.
-const MAX_HEAD: usize = 16 * 1024;
+pub(super) const MAX_HEAD: usize = 16 * 1024;
 
 /// How long hyper may have a connection, from the head of a request to the last byte of its response. A browser on the
 /// slowest line has loaded the largest page by then; a client that reads a byte a second would hold an open file for good
@@ -77,8 +79,8 @@ pub(crate) enum Answer<T> {
     Respond(Response<Full<Bytes>>),
     /// One of the others, once this is ready.
     Later(Pin<Box<dyn Future<Output = Self> + Send>>),
-    /// These bytes go out, and the connection ends: the head of a stream, for HEAD.
-    Head(Bytes),
+    /// The head of a stream goes out, for HEAD. With HTTP/1.1 the connection ends then.
+    Head(Opening),
     /// The connection is taken over, for this.
     TakeOver(T),
 }
@@ -92,29 +94,34 @@ pub(crate) struct Taken<T> {
     pub(crate) unread: Box<[u8]>,
 }
 
-/// Serves the requests of a connection until it ends or one of them takes it over, and then calls `take`. It ends when there
-/// are too many connections and `permit` says so.
+/// Serves the requests of a connection until it ends or one of them takes it over, and then gives it to one of `loops`. It
+/// ends when there are too many connections and `permit` says so. A connection that speaks HTTP/2 from its first byte stays
+/// with hyper.
 ///
 /// A task for each connection of a burst is in memory at once, so its size matters: an async function would keep its
 /// arguments twice, and with `take` no other future needs to be around this one.
-pub(crate) fn serve<S: Stream, T: Send + 'static>(
+pub(crate) fn serve<S: Stream>(
     mut stream: S,
     permit: ConnectionPermit,
-    answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<T> + Send + Sync,
-    take: impl FnOnce(Taken<T>) + Send,
+    answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<Grant> + Send + Sync,
+    loops: Arc<Loops>,
 ) -> impl Future<Output = ()> + Send {
     let mut head = Head::default();
     async move {
+        let mut is_first = true;
         while let Some(bytes) = head::read(&mut stream, &mut head, &permit).await {
             if !permit.begin_answer() {
                 return;
+            }
+            if std::mem::take(&mut is_first) && http2::begins(&bytes) {
+                return Box::pin(http2::serve(bytes, stream, permit, &answer, loops.bodies())).await;
             }
             // Boxed, so that what hyper needs is gone with it.
             let exchange = Box::pin(exchange((bytes, stream), &permit, &answer));
             match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
                 Ok(Some(Outcome::Taken(taken))) => {
                     permit.become_viewer();
-                    return take(taken);
+                    return loops.admit(taken);
                 }
                 Ok(Some(Outcome::Idle(rest, idle))) => (head, stream) = (Head::begun(&rest), idle),
                 Ok(None) | Err(_) => return,
@@ -185,7 +192,9 @@ async fn exchange<S: Stream, T: Send + 'static>(
 }
 
 /// Sends the head that a stream would have, to the byte, and ends the connection.
-async fn send_head(mut stream: impl Stream, head: Bytes) {
+async fn send_head(mut stream: impl Stream, opening: Opening) {
+    let mut head = Vec::new();
+    opening.write_head(&mut head);
     let sent = async {
         stream.write_all(&head).await?;
         stream.shutdown().await
@@ -270,6 +279,7 @@ mod tests {
     use super::*;
     use crate::net::capacity::{Capacity, CapacityLimits};
     use crate::net::connections::{ConnectionLimits, Connections};
+    use crate::transport::{Options, Sends};
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_nothing_loses_its_connection() {
@@ -278,13 +288,16 @@ mod tests {
         client.write_all(b"GET / HTTP/1.1\r\nHost: counter.example\r\n\r\n").unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let more_than_sockets_hold = Bytes::from(vec![0; 16 << 20]);
-        let answer =
-            |_, _: &_| Answer::<()>::Respond(Response::new(Full::new(more_than_sockets_hold.clone())));
+        let answer = |_, _: &_| Answer::Respond(Response::new(Full::new(more_than_sockets_hold.clone())));
+        let hour = Duration::from_secs(3600);
+        let options =
+            Options { loops: 1, resend: hour, write_timeout: hour, ping: hour, sends: Sends::Write };
+        let loops = Loops::new(options).unwrap();
         let started = tokio::time::Instant::now();
         let capacity = CapacityLimits { total: 1, places_per_client: None, pages_per_client: 1 };
         let limits = ConnectionLimits { total: 1, others: 1, per_client: 1 };
         let permit = Connections::new(Capacity::new(capacity), limits).open(None);
-        serve(stream, permit, answer, |_| panic!("no request asked for a takeover")).await;
+        serve(stream, permit, answer, Arc::new(loops)).await;
         assert!(started.elapsed() >= EXCHANGE_TIMEOUT);
     }
 }

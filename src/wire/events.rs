@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// The response's head, except for which pages may read it. Without a Content-Length and chunking, the end of the
+use super::head::{Fields, STATUS};
+
+/// The response's head, except for which pages may read it. With HTTP/1.1, without a Content-Length and chunking, the end of the
 /// connection ends the response. A proxy or middleware that compresses would hold events back until it has enough of them, and must
 /// not (`no-transform`; RFC 9111, section 5.2.2.6). Browsers look at the type alone: unlike a multipart stream, this one needs no padding.
-const HEAD: &str = "HTTP/1.1 200 OK\r\n\
-    Content-Type: text/event-stream\r\n\
-    Cache-Control: no-store, no-transform\r\n\
-    X-Content-Type-Options: nosniff\r\n\
-    X-Accel-Buffering: no\r\n\
-    Connection: close\r\n\
-    vary: Origin\r\n";
+const FIELDS: Fields = &[
+    ("Content-Type", "text/event-stream"),
+    ("Cache-Control", "no-store, no-transform"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Accel-Buffering", "no"),
+    ("Connection", "close"),
+    ("vary", "Origin"),
+];
 
 /// A client waits for a random time between these two before it reconnects: an outage isn't followed by everybody at once.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
@@ -25,30 +28,33 @@ pub static HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
 /// The last line of a stream, for people who read it. Clients reconnect when it has ended.
 pub const CLOSING: Bytes = Bytes::from_static(b": the server stops\n\n");
 
-/// The response's head alone, for HEAD.
-pub fn head(origin: Option<&[u8]>) -> Bytes {
-    let mut head = Vec::new();
-    write_head(&mut head, origin);
-    head.into()
+/// The fields of the response's head, which let pages of `origin` read the stream (Fetch Living Standard, CORS protocol): those
+/// pages alone, with the cookie that keeps a site's owner from being counted; never `*`.
+pub(super) fn fields(origin: Option<&[u8]>) -> impl Iterator<Item = (&'static str, &[u8])> {
+    let readable = origin.into_iter().flat_map(|origin| {
+        [
+            ("access-control-allow-origin", origin),
+            ("access-control-allow-credentials", b"true"),
+            ("access-control-expose-headers", b"Retry-After"),
+        ]
+    });
+    FIELDS.iter().map(|(name, value)| (*name, value.as_bytes())).chain(readable)
 }
 
-/// Appends the response's head, which lets pages of `origin` read the stream (Fetch Living Standard, CORS protocol): those
-/// pages alone, with the cookie that keeps a site's owner from being counted; never `*`.
-fn write_head(buffer: &mut Vec<u8>, origin: Option<&[u8]>) {
-    buffer.extend_from_slice(HEAD.as_bytes());
-    if let Some(origin) = origin {
-        buffer.extend_from_slice(b"access-control-allow-origin: ");
-        buffer.extend_from_slice(origin);
-        buffer.extend_from_slice(
-            b"\r\naccess-control-allow-credentials: true\r\naccess-control-expose-headers: Retry-After\r\n",
-        );
+/// Appends the response's head, as HTTP/1.1 has it.
+pub(super) fn write_head(buffer: &mut Vec<u8>, origin: Option<&[u8]>) {
+    buffer.extend_from_slice(STATUS.as_bytes());
+    for (name, value) in fields(origin) {
+        buffer.extend_from_slice(name.as_bytes());
+        buffer.extend_from_slice(b": ");
+        buffer.extend_from_slice(value);
+        buffer.extend_from_slice(b"\r\n");
     }
     buffer.extend_from_slice(b"\r\n");
 }
 
-/// Appends what goes out before the first event.
-pub(super) fn write_opening(buffer: &mut Vec<u8>, origin: Option<&[u8]>) {
-    write_head(buffer, origin);
+/// Appends what follows the head before the first event.
+pub(super) fn write_start(buffer: &mut Vec<u8>) {
     let (least, most) = RETRY;
     let spread = RandomState::new().hash_one(()) % (most - least).as_millis() as u64;
     buffer.extend_from_slice(format!("retry: {}\n\n", least.as_millis() as u64 + spread).as_bytes());
@@ -64,21 +70,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_opening_is_the_head_and_when_to_reconnect() {
-        let mut opening = Vec::new();
-        write_opening(&mut opening, Some(b"https://a.example"));
-        let opening = String::from_utf8(opening).unwrap();
-        let (head, retry) = opening.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains("\r\naccess-control-allow-origin: https://a.example\r\n"), "{head}");
-        let time: u64 = retry.strip_prefix("retry: ").unwrap().trim_end().parse().unwrap();
-        assert!((2000..6000).contains(&time) && retry.ends_with("\n\n"), "{retry}");
+    fn a_stream_begins_with_when_to_reconnect() {
+        let mut start = Vec::new();
+        write_start(&mut start);
+        let start = String::from_utf8(start).unwrap();
+        let time: u64 = start.strip_prefix("retry: ").unwrap().trim_end().parse().unwrap();
+        assert!((2000..6000).contains(&time) && start.ends_with("\n\n"), "{start}");
     }
 
     #[test]
-    fn a_head_without_an_origin_lets_no_page_read() {
-        let mut head = Vec::new();
-        write_head(&mut head, None);
-        assert_eq!(head, [HEAD.as_bytes(), b"\r\n"].concat());
+    fn a_head_lets_the_pages_of_its_origin_read() {
+        let (mut none, mut one) = (Vec::new(), Vec::new());
+        write_head(&mut none, None);
+        write_head(&mut one, Some(b"https://a.example"));
+        let (none, one) = (String::from_utf8(none).unwrap(), String::from_utf8(one).unwrap());
+        assert!(none.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"), "{none}");
+        assert!(none.ends_with("\r\nConnection: close\r\nvary: Origin\r\n\r\n"), "{none}");
+        let readable = one.strip_prefix(none.trim_end()).unwrap();
+        assert!(readable.starts_with("\r\naccess-control-allow-origin: https://a.example\r\n"), "{one}");
     }
 
     #[test]

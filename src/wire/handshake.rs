@@ -23,7 +23,7 @@ impl Key {
     }
 
     /// Appends the response that accepts it.
-    pub(super) fn write_accept(&self, buffer: &mut Vec<u8>) {
+    pub fn write_accept(&self, buffer: &mut Vec<u8>) {
         let mut hash = Sha1::from(self.0);
         hash.update(GUID);
         let accept = BASE64_STANDARD.encode(hash.digest().bytes());

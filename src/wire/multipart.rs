@@ -5,6 +5,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::head::response;
+
 /// The head of the next part. No Content-Length: it helps no engine, and the next part's isn't known yet.
 const PART_HEAD: &[u8] = b"--frame\r\nContent-Type: image/png\r\n\r\n";
 
@@ -21,28 +23,30 @@ const READABLE_TAIL: usize = b"\r\n".len() + READABLE_PART_HEAD.len();
 /// Ends the last part, so that WebKit keeps its picture.
 const END: &[u8] = b"\r\n--frame--\r\n";
 
-/// The head of the response and that of the first part: what goes out before the first picture.
-///
-/// The part's head is padded: WebKit waits for 512 bytes before it sniffs their type. Without a Content-Length and
-/// chunking, the end of the connection ends the response, for HTTP/1.0 clients too. `no-transform` keeps proxies from
-/// compressing the stream, and so from holding pictures back.
-pub(super) const OPENING: &[u8] = b"HTTP/1.1 200 OK\r\n\
-    Content-Type: multipart/x-mixed-replace; boundary=frame\r\n\
-    Cache-Control: no-store, no-transform\r\n\
-    X-Content-Type-Options: nosniff\r\n\
-    X-Accel-Buffering: no\r\n\
-    Cross-Origin-Resource-Policy: cross-origin\r\n\
-    Access-Control-Allow-Origin: *\r\n\
-    Connection: close\r\n\
-    \r\n\
-    --frame\r\nContent-Type: image/png\r\nX-Pad: \
+response! {
+    /// The head of the response and that of the first part: what goes out before the first picture.
+    ///
+    /// The part's head is padded: WebKit waits for 512 bytes before it sniffs their type. With HTTP/1.1, without a
+    /// Content-Length and chunking, the end of the connection ends the response, for HTTP/1.0 clients too. `no-transform`
+    /// keeps proxies from compressing the stream, and so from holding pictures back.
+    OPENING, FIELDS = {
+        "Content-Type": "multipart/x-mixed-replace; boundary=frame",
+        "Cache-Control": "no-store, no-transform",
+        "X-Content-Type-Options": "nosniff",
+        "X-Accel-Buffering": "no",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Access-Control-Allow-Origin": "*",
+        "Connection": "close",
+    }
+    "--frame\r\nContent-Type: image/png\r\nX-Pad: \
     ............................................................................................................\
     ............................................................................................................\
     ............................................................................................................\
     ............................................................................................................\
     ............................................................................................................\
     ............................\r\n\
-    Access-Control-Allow-Origin: *\r\n\r\n";
+    Access-Control-Allow-Origin: *\r\n\r\n"
+}
 
 /// Where the response's head ends in [`OPENING`], in bytes.
 const HEAD_END: usize = head_end(OPENING);
@@ -55,10 +59,11 @@ const fn head_end(opening: &[u8]) -> usize {
     at
 }
 
-/// The response's head alone, for HEAD.
-pub fn head() -> Bytes {
-    Bytes::from_static(&OPENING[..HEAD_END])
-}
+/// The response's head alone, as HTTP/1.1 has it.
+pub(super) const HEAD: &[u8] = OPENING.split_at(HEAD_END).0;
+
+/// What follows the head before the first picture.
+pub(super) const START: &[u8] = OPENING.split_at(HEAD_END).1;
 
 /// A frame: the PNG file, the delimiter, and the next part's head.
 pub fn frame(png: &[u8]) -> Bytes {
@@ -96,14 +101,14 @@ mod tests {
 
     #[test]
     fn the_first_part_is_long_enough_for_webkit_to_sniff() {
-        assert!(OPENING.len() - HEAD_END >= 512);
-        assert!(head().ends_with(b"Connection: close\r\n\r\n"));
+        assert!(START.len() >= 512);
+        assert!(HEAD.ends_with(b"Connection: close\r\n\r\n"));
     }
 
     #[test]
     fn each_part_of_a_readable_picture_says_so() {
         let frame = readable(&frame(b"one"));
-        let stream = [&OPENING[HEAD_END..], &frame, &closing_of(&frame)].concat();
+        let stream = [START, &frame, &closing_of(&frame)].concat();
         let text = String::from_utf8(stream).unwrap();
         let parts: Vec<_> = text.split("--frame").collect();
         assert!(
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_made_of_whole_parts() {
-        let stream = [&OPENING[HEAD_END..], &frame(b"one"), &frame(b"two"), &closing(b"three")].concat();
+        let stream = [START, &frame(b"one"), &frame(b"two"), &closing(b"three")].concat();
         let text = String::from_utf8(stream).unwrap();
         let mut parts = text.split("--frame");
         assert_eq!(parts.next(), Some(""));

@@ -4,6 +4,7 @@
 
 pub(crate) mod client;
 pub(crate) mod crowd;
+pub(crate) mod h2;
 pub(crate) mod listener;
 pub(crate) mod log;
 pub(crate) mod net;

@@ -93,7 +93,7 @@ fn wrong_usage_exits_2_with_a_sentence() {
         (&["--allow", "*"], "write example.com"),
         (&["--max-viewers", "0"], "'0' for '--max-viewers"),
         (&["--max-viewers", "-1"], "-1"),
-        (&["--fanout-threads", "65"], "65 is not in 1..=64"),
+        (&["--fanout-threads", "64"], "64 is not in 1..=63"),
         (&["--label", "a\tb"], "U+0009"),
         (&["--label", &long], "at most 64 characters"),
         (&["picture", "--count", "42"], "--output"),

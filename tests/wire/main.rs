@@ -7,8 +7,10 @@ mod common;
 
 mod cors;
 mod events;
+mod floods;
 mod frames;
 mod hostile;
+mod http2;
 mod painting;
 mod peek;
 mod repaint;

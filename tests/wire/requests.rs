@@ -159,7 +159,6 @@ fn bytes_that_are_not_http_end_the_connection() {
         b"\x00\x00\x00\x00\r\n\r\n",
         b"GET /online.png\r\n\r\n",
         b"GET / HTTP/3.7\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost\r\n\r\n",
         b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",

@@ -45,6 +45,8 @@ pub(super) struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) open: BTreeMap<Id, Open>,
+    /// How many of them several clients share.
+    pub(super) shared: usize,
     /// How many of them each client has.
     pub(super) clients: BTreeMap<ClientNetwork, usize>,
     /// Connections that wait for something, and so can be closed.
@@ -66,6 +68,7 @@ pub(super) struct State {
 #[derive(Debug, Default)]
 pub(super) struct Open {
     pub(super) client: Option<ClientNetwork>,
+    is_shared: bool,
     pub(super) waiting: Option<Waiting>,
 }
 
@@ -96,6 +99,12 @@ impl State {
         Some(waiting.waker)
     }
 
+    /// Lets several clients share a connection.
+    pub(super) fn share(&mut self, id: Id) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        self.shared += usize::from(!mem::replace(&mut open.is_shared, true));
+    }
+
     /// Makes `client` the one that a connection is charged to.
     pub(super) fn charge(&mut self, id: Id, client: Option<ClientNetwork>) {
         let Some(open) = self.open.get_mut(&id) else { return };
@@ -122,7 +131,7 @@ impl State {
         let of_client =
             client.filter(|client| self.clients.get(client).is_some_and(|held| *held > allowed.of_client));
         let own = of_client.and_then(|client| self.close_one_of(client));
-        let oldest = if self.open.len() > allowed.total { self.close_one() } else { None };
+        let oldest = if self.open.len() + self.shared > allowed.total { self.close_one() } else { None };
         [own, oldest]
     }
 
@@ -163,7 +172,8 @@ impl State {
     }
 
     pub(super) fn remove(&mut self, id: Id) -> Option<Waker> {
-        let Open { client, waiting, .. } = self.open.remove(&id)?;
+        let Open { client, is_shared, waiting } = self.open.remove(&id)?;
+        self.shared -= usize::from(is_shared);
         self.move_turn(id, client, waiting.as_ref().map(|waiting| waiting.turn), None);
         self.release(client);
         waiting.map(|waiting| waiting.waker)

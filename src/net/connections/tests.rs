@@ -99,3 +99,18 @@ fn nothing_is_left_of_connections_that_have_gone() {
     assert!(open.is_empty() && clients.is_empty() && waiting.is_empty() && waiting_of.is_empty());
     assert_eq!(*closing, 0);
 }
+
+#[test]
+fn a_shared_connection_is_charged_to_its_peer_and_counts_twice() {
+    let connections = connections(3, 1);
+    let shared = connections.open(None).shared();
+    assert!(!is_closed(&shared, Phase::Idle) && shared.begin_answer());
+    (0..9).for_each(|_| shared.charge(client(1)));
+    let other = connections.open(client(1));
+    assert!(!is_closed(&other, Phase::Idle) && !is_closed(&shared, Phase::Answer));
+    // That is three, and one more is one too many.
+    let newest = connections.open(client(2));
+    assert!(is_closed(&other, Phase::Idle) && !is_closed(&newest, Phase::Idle));
+    drop((shared, other, newest));
+    assert_eq!(connections.state.lock().shared, 0);
+}

@@ -58,7 +58,7 @@ impl EventLoop {
         let states = memberships.into_iter().filter_map(|membership| self.enter(id, membership));
         let states: Vec<_> = states.map(|(_, state)| state).collect();
         let mut opening = Vec::new();
-        Opening::WebSocket(key).write(&mut opening);
+        key.write_accept(&mut opening);
         opening.extend(states.into_iter().rev().flatten());
         let opened = self.open_websocket(id, &opening, unread);
         self.note(id, opened);

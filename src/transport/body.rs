@@ -1,0 +1,141 @@
+//! The body of a response over HTTP/2: whole, or a feed's frames for as long as its reader wants them.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http_body_util::Full;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use onlookers_rooms::CountGuard;
+
+use super::bodies::Bodies;
+use super::http2::Exchange;
+use super::http2::due;
+use crate::feeds::FeedRef;
+use crate::net::capacity::Permit;
+use crate::wire::Opening;
+
+/// The body of a response.
+pub(super) enum Body {
+    Whole(Full<Bytes>),
+    Live(Live),
+}
+
+/// A feed's frames. Dropping it leaves the room. The permit is dropped before the guard: a client that is told of somebody's
+/// leave finds the permit free.
+pub(super) struct Live {
+    pub(super) exchange: Arc<Exchange>,
+    pub(super) feed: FeedRef,
+    /// Its place in the registry.
+    pub(super) place: u32,
+    /// Until it has gone out.
+    pub(super) opening: Option<Opening>,
+    pub(super) has_ended: bool,
+    pub(super) bodies: Arc<Bodies>,
+    pub(super) _permit: Permit,
+    pub(super) _guard: Option<CountGuard>,
+}
+
+/// Some bytes of a body, and how its exchange learns that they have gone into the connection: when this is dropped.
+pub(super) struct Chunk {
+    bytes: Bytes,
+    exchange: Option<Arc<Exchange>>,
+}
+
+impl Body {
+    pub(super) fn empty() -> Self {
+        Self::Whole(Full::default())
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Chunk;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Chunk>, Infallible>>> {
+        let frame = match self.get_mut() {
+            Self::Whole(body) => {
+                let frame = Pin::new(body).poll_frame(cx);
+                let chunk = |bytes| Chunk { bytes, exchange: None };
+                return frame.map_ok(|frame| frame.map_data(chunk));
+            }
+            Self::Live(live) if live.has_ended => return Poll::Ready(None),
+            Self::Live(live) => live.next(),
+        };
+        // The task's waker is the exchange's, which has it already.
+        frame.map_or(Poll::Pending, |chunk| Poll::Ready(Some(Ok(Frame::data(chunk)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Live(live) => live.has_ended,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Live(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Live {
+    /// What is to be sent now, if anything is and the frame before has gone.
+    fn next(&mut self) -> Option<Chunk> {
+        let due = self.exchange.take_due();
+        let opening = self.opening.take();
+        if due.is_none() && opening.is_none() {
+            return None;
+        }
+        let due = due.unwrap_or_default();
+        self.has_ended = due & due::LAST != 0;
+        let frame = if self.has_ended { self.feed.closing() } else { self.feed.newest() };
+        let bytes = match opening {
+            Some(opening) => {
+                let mut bytes = Vec::new();
+                opening.write_start(&mut bytes);
+                bytes.extend_from_slice(&frame);
+                bytes.into()
+            }
+            None if due & (due::LAST | due::NEWEST) == 0 => self.feed.resend(&frame).clone(),
+            None => frame,
+        };
+        self.exchange.frame_begins();
+        Some(Chunk { bytes, exchange: Some(Arc::clone(&self.exchange)) })
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.bodies.close(self.place);
+    }
+}
+
+impl Buf for Chunk {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, some: usize) {
+        self.bytes.advance(some);
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        if let Some(exchange) = &self.exchange {
+            exchange.frame_has_gone();
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A request and its response: as a connection, the registry of bodies and the body itself see it.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::time::Duration;
+
+use atomic_waker::AtomicWaker;
+use onlookers_rooms::sync::Arc;
+use tokio::time::Instant;
+
+use super::session::Session;
+
+/// How long a response that isn't a stream may take. A browser on the slowest line has loaded the largest page by then.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// It is a stream of frames.
+const LIVE: u8 = 1;
+/// A frame is on its way, and hasn't gone into the connection.
+const BUSY: u8 = 2;
+/// Its end is wanted at once.
+const CUT: u8 = 4;
+
+/// Why a body has something to send.
+pub(crate) mod due {
+    /// Its feed has a newer frame.
+    pub(crate) const NEWEST: u8 = 8;
+    /// It is its turn to get its frame once more.
+    pub(crate) const AGAIN: u8 = 16;
+    /// The server stops.
+    pub(crate) const LAST: u8 = 32;
+    /// Any of them.
+    pub(super) const ANY: u8 = NEWEST | AGAIN | LAST;
+}
+
+/// A request and its response.
+pub(crate) struct Exchange {
+    session: Arc<Session>,
+    pub(super) waker: AtomicWaker,
+    flags: AtomicU8,
+    /// When it began, or its frame on the way was given to hyper; in milliseconds of [`now`].
+    since: AtomicU32,
+}
+
+impl Exchange {
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        Self { session, waker: AtomicWaker::new(), flags: AtomicU8::new(0), since: AtomicU32::new(now()) }
+    }
+
+    /// From now on it is a viewer's stream.
+    pub(crate) fn become_live(&self) {
+        self.flags.fetch_or(LIVE, Ordering::SeqCst);
+        self.session.add_viewer();
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.flags.load(Ordering::SeqCst) & LIVE != 0
+    }
+
+    /// Wakes the body, which finds what is due; at once, or when the frame before has gone.
+    pub(crate) fn wake(&self, due: u8) {
+        if self.flags.fetch_or(due, Ordering::SeqCst) & (BUSY | due) == 0 {
+            self.waker.wake();
+        }
+    }
+
+    /// What is due, for a body that sends it now; none while a frame is on its way.
+    pub(crate) fn take_due(&self) -> Option<u8> {
+        if self.is_busy() {
+            return None;
+        }
+        let due = self.flags.fetch_and(!due::ANY, Ordering::SeqCst) & due::ANY;
+        (due != 0).then_some(due)
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.flags.load(Ordering::SeqCst) & BUSY != 0
+    }
+
+    /// A frame is given to hyper.
+    pub(crate) fn frame_begins(&self) {
+        self.since.store(now(), Ordering::Relaxed);
+        self.flags.fetch_or(BUSY, Ordering::SeqCst);
+    }
+
+    /// The frame has gone into the connection.
+    pub(crate) fn frame_has_gone(&self) {
+        if self.flags.fetch_and(!BUSY, Ordering::SeqCst) & due::ANY != 0 {
+            self.waker.wake();
+        }
+    }
+
+    /// Ends it if nothing has gone out for too long.
+    pub(super) fn cut_if_stalled(&self, write_timeout: Duration) {
+        let flags = self.flags.load(Ordering::SeqCst);
+        let limit = match flags & LIVE {
+            0 => EXCHANGE_TIMEOUT,
+            _ if flags & BUSY == 0 => return,
+            _ => write_timeout,
+        };
+        let waited = now().wrapping_sub(self.since.load(Ordering::Relaxed));
+        if Duration::from_millis(waited.into()) > limit && flags & CUT == 0 {
+            self.flags.fetch_or(CUT, Ordering::SeqCst);
+            self.waker.wake();
+        }
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.flags.load(Ordering::SeqCst) & CUT != 0
+    }
+}
+
+/// The time since the process first asked, in milliseconds; it begins anew after 49 days.
+fn now() -> u32 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_millis() as u32
+}
