@@ -10,6 +10,7 @@ mod npm;
 mod agents;
 mod compression;
 mod eventsource;
+mod http2;
 mod module;
 mod tls;
 mod websocket;

@@ -9,6 +9,7 @@ use onlookers::painting::Pictures;
 use onlookers_picture::{StyleBuilder, Themes, Value};
 
 use crate::common::client::{Client, get};
+use crate::common::h2;
 use crate::common::program::Program;
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, request};
@@ -55,6 +56,37 @@ fn memory_is_given_back_when_a_burst_has_gone() {
     drop(viewer);
 }
 
+/// Of the program's own memory; the kernel takes more for each connection, not for each stream.
+#[test]
+fn an_http2_connection_takes_45_kib_and_each_further_stream_3() {
+    const CONNECTIONS: u32 = 400;
+    const STREAMS: u32 = 40;
+    let program = Program::start(&["--repaint", "1h"]);
+    let mut watcher = Viewer::join(program.address);
+    watcher.wait_for(1);
+    let own = || anonymous_of(program.id());
+    let before = own();
+    let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Client::connect(program.address)).collect();
+    for client in &mut clients {
+        client.send([h2::preface(), h2::view(1, h2::END_HEADERS | h2::END_STREAM)].concat());
+    }
+    watcher.wait_for(1 + u64::from(CONNECTIONS));
+    let one = own();
+    let few = &mut clients[..40];
+    for number in 1..STREAMS {
+        for client in &mut *few {
+            client.send(h2::view(2 * number + 1, h2::END_HEADERS | h2::END_STREAM));
+        }
+    }
+    let further = 40 * u64::from(STREAMS - 1);
+    watcher.wait_for(1 + u64::from(CONNECTIONS) + further);
+    let all = own();
+    let connection = one.saturating_sub(before) as f64 / f64::from(CONNECTIONS);
+    let stream = all.saturating_sub(one) as f64 / further as f64;
+    println!("{connection:.1} KiB for a connection with one stream, {stream:.1} KiB for each further one");
+    assert!(connection < 45.0 && stream < 3.0, "{connection:.1} KiB, {stream:.1} KiB");
+}
+
 fn ask(pictures: &Pictures, random: &mut Random, styles: u32) {
     let themes = Themes::default();
     for _ in 0..styles {
@@ -86,6 +118,13 @@ fn resident_of(process: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// What a process has of memory that is in no file, in KiB.
+fn anonymous_of(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().trim().parse().unwrap()
 }
 
 /// Numbers that look random and are the same in each run (splitmix64).

@@ -74,6 +74,16 @@ impl Kind {
         })
     }
 
+    /// The file with HTTP/2 to the server.
+    fn over_http2(self) -> String {
+        let (from, to) = match self {
+            Self::Caddy => ("reverse_proxy 127.0.0.1:9192", "reverse_proxy h2c://127.0.0.1:9192"),
+            Self::Haproxy => ("127.0.0.1:9192", "127.0.0.1:9192 proto h2\n    http-reuse always"),
+            _ => panic!("{self:?} speaks HTTP/1.1 to servers"),
+        };
+        self.file().replacen(from, to, 1)
+    }
+
     /// Runs it with its files in that folder.
     fn command(self, folder: &Path, file: &str, more: &[&str]) -> Command {
         let path = folder.display();
@@ -116,6 +126,11 @@ impl Proxy {
     /// With the file as it is. The server has to run.
     pub(crate) fn start(kind: Kind) -> Self {
         Self::with(kind, kind.file(), &[])
+    }
+
+    /// Speaking HTTP/2 to the server.
+    pub(crate) fn over_http2(kind: Kind) -> Self {
+        Self::with(kind, &kind.over_http2(), &[])
     }
 
     /// With its timeout lowered to 6 s.

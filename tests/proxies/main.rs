@@ -32,4 +32,5 @@ mod link;
 mod network;
 mod nginx;
 mod ports;
+mod upstream;
 mod vanish;
