@@ -149,7 +149,11 @@ async fn reload_on_hangup(mut in_force: Cli, control: Control, mut hangups: mpsc
         let Ok((again, before)) = read else { return };
         in_force = match again {
             Ok(again) => {
-                control.reload(&again.config);
+                // Certificates are read from files, too.
+                let (control, config) = (control.clone(), again.config.clone());
+                if spawn_blocking(move || control.reload(&config)).await.is_err() {
+                    return;
+                }
                 tracing::info!("the configuration was read again");
                 again
             }

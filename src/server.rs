@@ -51,6 +51,7 @@ pub enum Died {
 /// # Errors
 /// [`ConfigError::Setting`].
 pub fn check(config: &Config) -> Result<(), ConfigError> {
+    check_listeners(config)?;
     CertificateFiles::load(&config.tls_files)?;
     themes::load(config.themes.as_deref(), &config.font).map(drop)
 }
@@ -219,18 +220,28 @@ fn bind_one(listener: &Listener, tls: Option<&Arc<Acceptor>>) -> io::Result<List
 
 /// The certificates, if a listener needs them, and what shakes hands with them.
 fn tls(config: &Config) -> io::Result<Option<(Arc<CertificateFiles>, Arc<Acceptor>)>> {
-    let needs_tls = config.listen.iter().any(|listener| listener.tls);
     let invalid = |error: ConfigError| io::Error::new(io::ErrorKind::InvalidInput, error);
-    if needs_tls && config.tls_files.tls_cert.is_empty() {
-        let missing = "a tls: listener needs a certificate; name one with --tls-cert";
-        return Err(invalid(ConfigError::Setting("listen", missing.into())));
-    }
-    if !needs_tls {
+    check_listeners(config).map_err(invalid)?;
+    if !needs_tls(config) {
         return Ok(None);
     }
     let files = CertificateFiles::load(&config.tls_files).map_err(invalid)?;
     let acceptor = Acceptor::new(files.certificates(), config.alpn).map_err(io::Error::other)?;
     Ok(Some((Arc::new(files), Arc::new(acceptor))))
+}
+
+fn needs_tls(config: &Config) -> bool {
+    config.listen.iter().any(|listener| listener.tls)
+}
+
+/// # Errors
+/// [`ConfigError::Setting`], if a listener needs a certificate and none is named.
+fn check_listeners(config: &Config) -> Result<(), ConfigError> {
+    if needs_tls(config) && config.tls_files.tls_cert.is_empty() {
+        let missing = "a tls: listener needs a certificate; name one with --tls-cert";
+        return Err(ConfigError::Setting("listen", missing.into()));
+    }
+    Ok(())
 }
 
 impl fmt::Display for Died {

@@ -109,6 +109,56 @@ fn a_pair_that_cannot_be_used_leaves_the_one_before_in_force() {
     assert!(serves(&program, &a, "a.example"));
 }
 
+/// The new name has no certificate before, and its pair can't be used: the old one is better than none.
+#[test]
+fn a_reload_never_leaves_the_server_without_certificates() {
+    let (dir, a, b) = two_pairs();
+    let file = dir.path().join("onlookers.toml");
+    let write = |pair: &Pair| {
+        let text = format!("tls_cert = [{:?}]\ntls_key = [{:?}]\n", pair.chain, pair.key);
+        fs::write(&file, text).unwrap();
+    };
+    write(&a);
+    let (program, mut log) = start(&["--config", file.to_str().unwrap()]);
+    let wrong = pair_in(dir.path(), "wrong");
+    tls::write(&wrong, &["wrong.example"]);
+    fs::copy(&b.key, &wrong.key).unwrap();
+    write(&wrong);
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "wrong.key: the private key belongs to another certificate");
+    assert!(serves(&program, &a, "a.example"));
+    fs::write(&file, "repaint = \"5s\"\n").unwrap();
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "the certificates stay as they were: the configuration names none");
+    wait_for_line(&mut log, "the configuration was read again");
+    assert!(serves(&program, &a, "a.example"));
+    write(&b);
+    program.signal(Signal::HUP);
+    wait_for_line(&mut log, "the configuration was read again");
+    assert!(serves(&program, &b, "b.example"));
+}
+
+/// As certbot leaves them: the old folder beside the new one.
+#[test]
+fn a_valid_certificate_comes_before_an_expired_one_for_its_name() {
+    let dir = tempdir().unwrap();
+    let [old, new] = ["a", "b"].map(|name| {
+        let folder = dir.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        Pair { chain: folder.join("fullchain.pem"), key: folder.join("privkey.pem") }
+    });
+    tls::write(&new, &["a.example"]);
+    let (mut params, key) =
+        (CertificateParams::new(["a.example".to_owned()]).unwrap(), KeyPair::generate().unwrap());
+    (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
+    fs::write(&old.chain, params.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(&old.key, key.serialize_pem()).unwrap();
+    let (program, _log) = start(&["--tls-cert", dir.path().to_str().unwrap()]);
+    assert!(serves(&program, &new, "a.example"));
+    let (program, _log) = start(&["--tls-cert", dir.path().join("b").to_str().unwrap()]);
+    assert!(serves(&program, &new, "a.example"));
+}
+
 #[test]
 fn what_cannot_work_is_refused_at_the_start() {
     let (_dir, a, b) = two_pairs();

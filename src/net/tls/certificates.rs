@@ -80,6 +80,11 @@ impl Certificate {
         Ok(Self { key: Arc::new(key), names, not_before, not_after })
     }
 
+    /// Whether `other` is for all of its names.
+    pub(crate) fn is_replaced_by(&self, other: &Self) -> bool {
+        self.names.iter().all(|name| other.names.contains(name))
+    }
+
     /// Whether it is valid at `now`.
     ///
     /// # Errors
@@ -104,10 +109,12 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 
 impl Certificates {
     /// Puts these into force. The first of them is for clients that name nothing, or something unknown; the first for a name
-    /// is taken.
+    /// is taken. Those that are valid now come before the others.
     pub(crate) fn replace<'c>(&self, certificates: impl IntoIterator<Item = &'c Certificate>) {
-        let mut table = Table::default();
-        for certificate in certificates {
+        let (mut table, now) = (Table::default(), SystemTime::now());
+        let (valid, others): (Vec<_>, Vec<_>) =
+            certificates.into_iter().partition(|certificate| certificate.check_time(now).is_ok());
+        for certificate in valid.into_iter().chain(others) {
             table.first.get_or_insert_with(|| Arc::clone(&certificate.key));
             for name in &certificate.names {
                 table.by_name.entry(name.clone()).or_insert_with(|| Arc::clone(&certificate.key));
@@ -145,7 +152,9 @@ impl fmt::Display for CertificateError {
             Self::NoKey => {
                 "there is no private key in it that can be read (PEM, without a password, is expected)"
             }
-            Self::Mismatch => "the private key belongs to another certificate",
+            Self::Mismatch => {
+                "the private key belongs to another certificate, or the chain doesn't begin with the server's own"
+            }
             Self::Expired => "the certificate has expired",
             Self::NotYetValid => "the certificate isn't valid yet",
         })
