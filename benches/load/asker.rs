@@ -5,10 +5,12 @@ use super::{
     stream::{EVENTS, Marks, PICTURES},
 };
 use mio::net::TcpStream;
+use rustls::ClientConfig;
 use socket2::{Domain, Socket, Type};
 use std::{
     io::Write,
     net::{self, Ipv4Addr, SocketAddr},
+    sync::Arc,
 };
 
 /// Source addresses, so that neither ports nor a limit per address run out.
@@ -39,6 +41,7 @@ pub(crate) struct Asker {
     pub(crate) marks: &'static Marks,
     /// Ask for the bare picture first and be redirected, as browsers do.
     pub(crate) browser: bool,
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
 impl Asker {
@@ -63,7 +66,7 @@ impl Asker {
 
     fn new(address: SocketAddr, path: &str, headers: &'static str, marks: &'static Marks) -> Self {
         let (path, site) = (path.into(), "example.com".into());
-        Self { address, path, site, page: None, headers, has_origin: false, marks, browser: false }
+        Self { address, path, site, page: None, headers, has_origin: false, marks, browser: false, tls: None }
     }
 
     /// The same for a page of another site than example.com, or for the site itself if `page` is empty.

@@ -5,12 +5,13 @@ use super::{
     asker::Asker,
     pictures::{Id, Pictures},
     stream::{Progress, Stream},
+    tls::Session,
 };
 use memchr::memmem;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use slab::Slab;
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     thread,
     time::{Duration, Instant},
 };
@@ -40,10 +41,13 @@ pub(crate) struct Tally {
 
 struct Viewer {
     socket: TcpStream,
+    tls: Option<Session>,
     asked: bool,
     stream: Stream,
     frames: u64,
     picture: Option<Id>,
+    /// When it got a picture last, while that is wanted.
+    last: Option<Instant>,
 }
 
 /// All viewers of one server.
@@ -60,6 +64,8 @@ pub(crate) struct Crowd {
     serial: usize,
     /// When viewers got another picture than they had, if that is wanted.
     pub(crate) arrivals: Option<Vec<Instant>>,
+    /// The longest that a viewer had to wait from one picture to the next, if that is wanted.
+    pub(crate) longest_gap: Option<Duration>,
     /// Viewers that the server has put out or refused, which is an error unless `may_lose`.
     pub(crate) lost: usize,
     /// The reasons of the first of them.
@@ -85,6 +91,7 @@ impl Crowd {
             waiting: 0,
             serial: 0,
             arrivals: None,
+            longest_gap: None,
             lost: 0,
             why_lost: Vec::new(),
             may_lose: false,
@@ -117,10 +124,12 @@ impl Crowd {
     pub(crate) fn join(&mut self) -> Outcome<usize> {
         self.serial += 1;
         let mut socket = self.asker.connect(self.serial)?;
+        let tls = self.asker.tls.as_ref().map(Session::new).transpose()?;
         let entry = self.viewers.vacant_entry();
         let (key, interest) = (entry.key(), Interest::READABLE | Interest::WRITABLE);
         self.poll.registry().register(&mut socket, Token(key), interest)?;
-        entry.insert(Viewer { socket, asked: false, stream: Stream::default(), frames: 0, picture: None });
+        let stream = Stream::default();
+        entry.insert(Viewer { socket, tls, asked: false, stream, frames: 0, picture: None, last: None });
         self.waiting += 1;
         Ok(key)
     }
@@ -201,9 +210,9 @@ impl Crowd {
     /// A read that doesn't fill the buffer has emptied the socket (epoll(7)), which saves the read that says so.
     fn read(&mut self, key: usize) -> Outcome<()> {
         while let Some(viewer) = self.viewers.get_mut(key) {
-            match viewer.socket.read(&mut self.buffer) {
-                Ok(0) => return self.lose(key, "the server ended a stream"),
-                Ok(n) => self.receive(key, n)?,
+            match viewer.read(&mut self.buffer) {
+                Ok(None) => return self.lose(key, "the server ended a stream"),
+                Ok(Some(n)) => self.receive(key, n)?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return self.lose(key, &format!("a stream broke: {error}")),
             }
@@ -222,7 +231,7 @@ impl Crowd {
     }
 
     fn receive(&mut self, key: usize, bytes: usize) -> Outcome<()> {
-        let Self { viewers, pictures, tally, waiting, buffer, asker, arrivals, .. } = self;
+        let Self { viewers, pictures, tally, waiting, buffer, asker, arrivals, longest_gap, .. } = self;
         let viewer = &mut viewers[key];
         tally.bytes += bytes as u64;
         // A repaint is a frame that the server has paid for: a picture is counted below as any other, this one is no event.
@@ -235,14 +244,18 @@ impl Crowd {
             }
             *waiting -= usize::from(viewer.picture.is_none());
             viewer.picture = Some(id);
+            if let Some(longest) = longest_gap {
+                let now = Instant::now();
+                *longest = viewer.last.replace(now).map_or(*longest, |last| (now - last).max(*longest));
+            }
             viewer.frames += 1;
             tally.frames += 1;
         });
         let done = match progress {
             Progress::GoOn if asker.is_websocket() && memmem::find(&buffer[..bytes], PING).is_some() => {
-                viewer.socket.write_all(PONG).map_err(|error| format!("a pong can't be sent: {error}").into())
+                viewer.send(PONG)
             }
-            Progress::GoOn => Ok(()),
+            Progress::GoOn => viewer.settle(),
             Progress::Redirect(path) => viewer.ask(asker, &path),
             Progress::Refused(status) => Err(format!("a viewer was refused: {status}").into()),
         };
@@ -252,10 +265,35 @@ impl Crowd {
 
 impl Viewer {
     fn ask(&mut self, asker: &Asker, path: &str) -> Outcome<()> {
-        let request = asker.request(path);
-        let sent =
-            self.socket.write(request.as_bytes()).map_err(|error| format!("no connection: {error}"))?;
-        self.asked = sent == request.len();
-        if self.asked { Ok(()) } else { Err("a request didn't fit into an empty socket".into()) }
+        self.send(asker.request(path).as_bytes())?;
+        self.asked = true;
+        Ok(())
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Outcome<()> {
+        match &mut self.tls {
+            Some(session) => session.send(bytes, &mut self.socket),
+            None => match self.socket.write(bytes) {
+                Ok(sent) if sent == bytes.len() => Ok(()),
+                Ok(_) => Err("a request didn't fit into an empty socket".into()),
+                Err(error) => Err(format!("no connection: {error}").into()),
+            },
+        }
+    }
+
+    /// How many bytes are in `buffer` now, or the end.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        match &mut self.tls {
+            Some(session) => session.read(buffer, &mut self.socket),
+            None => Ok(Some(self.socket.read(buffer)?).filter(|&bytes| bytes > 0)),
+        }
+    }
+
+    /// The answer has begun, so the viewer has said all.
+    fn settle(&mut self) -> Outcome<()> {
+        if self.stream.in_body() && self.tls.as_ref().is_some_and(|session| !session.is_settled()) {
+            self.tls = self.tls.take().map(Session::settle).transpose()?;
+        }
+        Ok(())
     }
 }

@@ -6,15 +6,19 @@
 pub(crate) mod account;
 pub(crate) mod asker;
 pub(crate) mod attack;
+pub(crate) mod certificate;
 pub(crate) mod changes;
 pub(crate) mod crowd;
 pub(crate) mod guard;
 pub(crate) mod heavy;
 pub(crate) mod options;
 pub(crate) mod pictures;
+pub(crate) mod records;
 pub(crate) mod samples;
 pub(crate) mod server;
 pub(crate) mod stream;
+pub(crate) mod tickets;
+pub(crate) mod tls;
 pub(crate) mod turns;
 
 use std::{env, error::Error, process::ExitCode};

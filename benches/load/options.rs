@@ -1,6 +1,6 @@
 //! The options that the benches share.
 
-use super::Outcome;
+use super::{Outcome, certificate::Files};
 use clap::{Args, ValueEnum};
 use std::{
     path::{Path, PathBuf},
@@ -87,8 +87,11 @@ impl Run {
 
     /// The command line of a server that prints its address, with these flags and those of the command line.
     pub(crate) fn command(&self, program: &Path, flags: &[&str]) -> Outcome<Vec<String>> {
-        let program = program.to_str().ok_or("the path of onlookers is not UTF-8")?;
-        let own = [program, "--listen", "127.0.0.1:0"].into_iter().chain(flags.iter().copied());
+        self.command_on("127.0.0.1:0", program, flags)
+    }
+
+    fn command_on(&self, listener: &str, program: &Path, flags: &[&str]) -> Outcome<Vec<String>> {
+        let own = [text(program)?, "--listen", listener].into_iter().chain(flags.iter().copied());
         Ok(own.chain(self.flags.split_whitespace()).map(String::from).collect())
     }
 }
@@ -110,10 +113,24 @@ impl Options {
 
     /// The command line of a server of that build, which prints its address.
     pub(crate) fn command(&self, build: Build) -> Outcome<Vec<String>> {
-        let program = match build {
-            Build::Current => &self.run.onlookers,
-            Build::Against => self.against.as_ref().ok_or("there is no --against")?,
-        };
-        self.run.command(program, &[])
+        self.run.command(self.program(build)?, &[])
     }
+
+    /// The same, over TLS alone.
+    pub(crate) fn command_with_tls(&self, build: Build, files: &Files) -> Outcome<Vec<String>> {
+        let (certificate, key) = (text(&files.certificate)?, text(&files.key)?);
+        let flags = ["--tls-cert", certificate, "--tls-key", key];
+        self.run.command_on("tls:127.0.0.1:0", self.program(build)?, &flags)
+    }
+
+    pub(crate) fn program(&self, build: Build) -> Outcome<&Path> {
+        match build {
+            Build::Current => Ok(&self.run.onlookers),
+            Build::Against => Ok(self.against.as_ref().ok_or("there is no --against")?),
+        }
+    }
+}
+
+fn text(path: &Path) -> Outcome<&str> {
+    path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
 }

@@ -112,7 +112,7 @@ fn greet(lines: &Receiver<String>, known: Option<SocketAddr>) -> Outcome<(Accoun
 }
 
 fn address(line: &str) -> Option<SocketAddr> {
-    let rest = line.split_once("http://127.0.0.1:")?.1;
+    let rest = line.split_once("://127.0.0.1:")?.1;
     let port = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
     Some(SocketAddr::from(([127, 0, 0, 1], port)))
 }
