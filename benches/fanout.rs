@@ -12,10 +12,14 @@
 //! - `onlookers`: the program as users run it;
 //! - `events` (with `--servers onlookers,events`): its server-sent events, beside its pictures;
 //! - `websocket` (with `--servers onlookers,websocket`): the same counts as messages of WebSockets;
-//! - `nchan`: nginx with Nchan as a multipart publisher, where both are installed (fanout/nchan.rs).
+//! - `nchan`: nginx with Nchan as a multipart publisher, where both are installed (fanout/nchan.rs);
+//! - `onlookers+tls`, `nchan+tls` (with `--tls`): pictures over TLS 1.3, with a certificate of the bench's own.
 //!
 //! `--against BINARY` adds servers of another build of onlookers, and prints whether the current build keeps what is
 //! allowed (fanout/criteria.rs).
+//!
+//! `--tls` also has all viewers join one server at once (fanout/rush.rs), and prints what is asked of TLS
+//! (fanout/tls_criteria.rs) beside rustls' handshakes alone (fanout/handshakes.rs).
 //!
 //! `--churn MINUTES` is the other mode: as many viewers as the file limit allows come and go at random, and at the
 //! end each of them has to hold the right picture.
@@ -32,6 +36,8 @@ mod deaf;
 mod figure;
 #[path = "fanout/floor.rs"]
 mod floor;
+#[path = "fanout/handshakes.rs"]
+mod handshakes;
 #[path = "load/mod.rs"]
 mod load;
 #[path = "fanout/nchan.rs"]
@@ -42,8 +48,12 @@ mod plot;
 mod report;
 #[path = "fanout/rounds.rs"]
 mod rounds;
+#[path = "fanout/rush.rs"]
+mod rush;
 #[path = "fanout/server.rs"]
 mod server;
+#[path = "fanout/tls_criteria.rs"]
+mod tls_criteria;
 #[path = "fanout/work.rs"]
 mod work;
 
@@ -61,9 +71,14 @@ fn main() -> ExitCode {
         match &args.role {
             Some(Role::Floor { frame_bytes }) => floor::serve(*frame_bytes),
             Some(Role::Work { kind, build, viewers, frame_bytes }) => {
-                let played = Launch::new(&args, *build, *frame_bytes)
-                    .and_then(|launch| work::play(&launch, *kind, *viewers, &args));
+                let launch = Launch::new(&args, *build, *frame_bytes);
+                let played = work::play(&launch, *kind, *viewers, &args);
                 played.map_err(|error| format!("{kind}: {error}").into())
+            }
+            Some(Role::Rush { kind, build, viewers }) => {
+                let launch = Launch::new(&args, *build, rounds::FRAME_BYTES);
+                let played = rush::play(&launch, *kind, *viewers, &args);
+                played.map_err(|error| format!("{kind}, all at once: {error}").into())
             }
             None => measure(&args),
         }
@@ -73,12 +88,14 @@ fn main() -> ExitCode {
 fn measure(args: &Args) -> Outcome<()> {
     args.options.run.say_if_quick();
     if let Some(minutes) = args.churn {
-        let launch = Launch::new(args, Build::Current, rounds::FRAME_BYTES)?;
+        let launch = Launch::new(args, Build::Current, rounds::FRAME_BYTES);
         return churn::run(&launch, args, minutes);
     }
     account::require_files(args.most_viewers())?;
+    let times = if args.options.run.quick { 50 } else { 2000 };
+    let handshake = args.tls.then(|| handshakes::measure(times, args.resume)).transpose()?;
     let samples = rounds::play(args)?;
-    report::print(&samples, args);
+    report::print(&samples, args, handshake.as_ref());
     match &args.plot {
         Some(path) => plot::write(path, &samples),
         None => Ok(()),

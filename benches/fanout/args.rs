@@ -4,7 +4,7 @@ use crate::{
     load::options::{Build, Options},
     server::Kind,
 };
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, builder::ArgPredicate};
 use std::{path::PathBuf, time::Duration};
 
 /// CPU, memory and time that each delivered frame and each viewer cost, as ratios to a bare write loop.
@@ -15,8 +15,21 @@ pub(crate) struct Args {
     pub(crate) viewers: Vec<usize>,
 
     /// Which servers get the work.
-    #[arg(long, value_delimiter = ',', default_value = "onlookers,floor,nchan")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "onlookers,floor,nchan",
+        default_value_if("tls", ArgPredicate::IsPresent, "onlookers,onlookers+tls,floor,nchan+tls")
+    )]
     pub(crate) servers: Vec<Kind>,
+
+    /// TLS 1.3 beside plaintext: other servers by default, and what joins at once cost and hold up.
+    #[arg(long)]
+    pub(crate) tls: bool,
+
+    /// Viewers over TLS take up earlier sessions, instead of a full handshake each.
+    #[arg(long)]
+    pub(crate) resume: bool,
 
     /// How long the idle viewers of onlookers are watched; two of its repaints by default.
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
@@ -47,6 +60,9 @@ pub(crate) enum Role {
     /// Do the work on one server, in turn with the other servers' processes like this one.
     #[command(hide = true)]
     Work { kind: Kind, build: Build, viewers: usize, frame_bytes: usize },
+    /// Have all viewers join one server at once.
+    #[command(hide = true)]
+    Rush { kind: Kind, build: Build, viewers: usize },
     /// Be the write loop.
     #[command(hide = true)]
     Floor { frame_bytes: usize },

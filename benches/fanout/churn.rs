@@ -51,7 +51,7 @@ pub(crate) fn run(launch: &Launch, args: &Args, minutes: f64) -> Outcome<()> {
 struct Churn<'a> {
     crowd: Crowd,
     random: Random,
-    launch: &'a Launch,
+    launch: &'a Launch<'a>,
     changes: usize,
 }
 

@@ -25,7 +25,7 @@ const FAST: Duration = Duration::from_millis(110);
 pub(crate) fn compare(mut work: Work, viewers: usize) -> Outcome<()> {
     let times = work.args.options.changes.div_ceil(5);
     match work.server.kind {
-        Kind::Nchan | Kind::Events | Kind::Websocket => Ok(()),
+        Kind::OnlookersTls | Kind::Nchan | Kind::NchanTls | Kind::Events | Kind::Websocket => Ok(()),
         Kind::Floor => {
             tell(&work.changes_in_turn(times)?);
             Ok(())

@@ -22,8 +22,19 @@ pub(crate) const BYTES: &str = "bytes a frame";
 pub(crate) const LOAD: &str = "load generator, µs a frame";
 pub(crate) const LOAD_JOIN: &str = "… and µs a join";
 
+/// With `--tls` (fanout/rush.rs): on a server that has nothing else to do, until each of all has its first picture.
+pub(crate) const RUSH_TIME: &str = "all join at once, s";
+/// The longest of all changes, and of the viewers whose change it is the slowest.
+pub(crate) const RUSH_LEAVE: &str = "… 100 others hear of a leave within, ms";
+pub(crate) const PEACE_LEAVE: &str = "…… in peace, of a leave, ms";
+/// With that join's own way in.
+pub(crate) const RUSH_JOIN: &str = "… 100 others hear of a join within, ms";
+pub(crate) const PEACE_JOIN: &str = "…… in peace, of a join, ms";
+/// Of those that have joined already: their feed's pace, and this process's own delay, are in it.
+pub(crate) const RUSH_GAP: &str = "… longest wait between two frames, ms";
+
 /// In the order of the table.
-pub(crate) const ALL: [&str; 16] = [
+pub(crate) const ALL: [&str; 22] = [
     FRAME,
     MEMORY,
     MEMORY_ALL,
@@ -40,6 +51,12 @@ pub(crate) const ALL: [&str; 16] = [
     BYTES,
     LOAD,
     LOAD_JOIN,
+    RUSH_TIME,
+    RUSH_LEAVE,
+    PEACE_LEAVE,
+    RUSH_JOIN,
+    PEACE_JOIN,
+    RUSH_GAP,
 ];
 
 pub(crate) fn without_unit(name: &str) -> &str {

@@ -18,10 +18,12 @@ const LINE: f64 = 16.0;
 
 /// The page may be light or dark, so each colour comes twice; labels stand at the lines, no legend is needed.
 const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1f2328}.floor{--c:#59636e}.onlookers{--c:#1a7f37}\
-    .nchan{--c:#bc4c00}.events{--c:#0969da}path{fill:none;stroke:var(--c);stroke-width:2}circle{fill:var(--c)}.name{fill:var(--c)}\
+    .nchan{--c:#bc4c00}.events{--c:#0969da}\
+    .onlookers\\+tls{--c:#8250df}.nchan\\+tls{--c:#cf222e}path{fill:none;stroke:var(--c);stroke-width:2}circle{fill:var(--c)}.name{fill:var(--c)}\
     .grid{stroke:#d1d9e0;stroke-width:1}.tick{font-size:11px}\
     @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.floor{--c:#9198a1}.onlookers{--c:#3fb950}\
-    .nchan{--c:#f0883e}.events{--c:#4493f8}.grid{stroke:#3d444d}.name{fill:var(--c)}}";
+    .nchan{--c:#f0883e}.events{--c:#4493f8}\
+    .onlookers\\+tls{--c:#a371f7}.nchan\\+tls{--c:#f85149}.grid{stroke:#3d444d}.name{fill:var(--c)}}";
 
 struct Panel {
     figure: &'static str,

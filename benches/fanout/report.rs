@@ -3,15 +3,17 @@
 use crate::{
     args::Args,
     criteria, figure,
+    handshakes::Handshake,
     load::{
         options::Build,
         samples::{Sample, ratios, row, summary, values},
     },
     server::{Kind, Subject},
+    tls_criteria,
 };
 
 /// Everything, for each number of viewers.
-pub(crate) fn print(samples: &[Sample<Subject>], args: &Args) {
+pub(crate) fn print(samples: &[Sample<Subject>], args: &Args, handshake: Option<&Handshake>) {
     if let Some(binary) = &args.options.against {
         println!("\n(against) is {}", binary.display());
     }
@@ -21,6 +23,9 @@ pub(crate) fn print(samples: &[Sample<Subject>], args: &Args) {
         print_all(&of_size);
         if args.options.against.is_some() {
             criteria::print(&of_size);
+        }
+        if let Some(handshake) = handshake {
+            tls_criteria::print(&of_size, viewers, handshake);
         }
     }
 }
@@ -35,6 +40,7 @@ fn print_all(samples: &[&Sample<Subject>]) {
     for (name, kind) in [
         (figure::FRAME, Kind::Floor),
         (figure::FRAME, Kind::Nchan),
+        (figure::FRAME, Kind::NchanTls),
         (figure::DEAF, Kind::Floor),
         (figure::FRAME, Kind::Onlookers),
         (figure::MEMORY, Kind::Onlookers),
@@ -44,7 +50,9 @@ fn print_all(samples: &[&Sample<Subject>]) {
         let base = Subject { kind, build: Build::Current };
         // Pictures are the base of the other representations.
         let wanted = kind != Kind::Onlookers
-            || subjects.iter().any(|other| matches!(other.kind, Kind::Events | Kind::Websocket));
+            || subjects
+                .iter()
+                .any(|other| matches!(other.kind, Kind::OnlookersTls | Kind::Events | Kind::Websocket));
         if wanted && subjects.contains(&base) {
             let title = format!("{}: of {base}", figure::without_unit(name));
             row(&title, subjects.iter().map(|&subject| summary(&ratios(samples, name, subject, base))));

@@ -6,10 +6,10 @@ use crate::{
     figure,
     load::{
         options::Build,
-        samples::Sample,
+        samples::{Figures, Sample},
         turns::{self, Player},
     },
-    nchan,
+    nchan, rush,
     server::{Kind, Subject},
 };
 
@@ -22,7 +22,12 @@ pub(crate) fn play(args: &Args) -> Outcome<Vec<Sample<Subject>>> {
     for &viewers in &args.viewers {
         for number in 0..args.options.rounds {
             println!("{viewers} viewers, round {} of {}", number + 1, args.options.rounds);
-            samples.extend(round(&subjects, viewers, number, &mut frame_bytes)?);
+            let rushes = rushes(args, &subjects, viewers)?;
+            let mut of_round = round(&subjects, viewers, number, &mut frame_bytes)?;
+            for (sample, figures) in of_round.iter_mut().zip(rushes) {
+                sample.figures.extend(figures);
+            }
+            samples.append(&mut of_round);
             subjects.reverse();
         }
     }
@@ -32,16 +37,29 @@ pub(crate) fn play(args: &Args) -> Outcome<Vec<Sample<Subject>>> {
 /// Both builds of onlookers stand side by side, so that they join one after the other.
 fn subjects(args: &Args) -> Vec<Subject> {
     let mut kinds = args.servers.clone();
-    if kinds.contains(&Kind::Nchan) && nchan::module().is_none() {
+    if kinds.iter().any(|kind| kind.is_nchan()) && nchan::module().is_none() {
         println!("nchan is LEFT OUT: no nginx with Nchan here (Debian: nginx, libnginx-mod-nchan)");
-        kinds.retain(|&kind| kind != Kind::Nchan);
+        kinds.retain(|kind| !kind.is_nchan());
     }
     let builds = |kind| match kind {
-        Kind::Floor | Kind::Nchan => vec![Build::Current],
-        Kind::Onlookers | Kind::Events | Kind::Websocket => args.options.builds(),
+        Kind::Floor | Kind::Nchan | Kind::NchanTls => vec![Build::Current],
+        _ => args.options.builds(),
     };
     let subjects = |kind| builds(kind).into_iter().map(move |build| Subject { kind, build });
     kinds.into_iter().flat_map(subjects).collect()
+}
+
+/// One after the other, before there are any other viewers: nothing for a subject that has no part in it.
+fn rushes(args: &Args, subjects: &[Subject], viewers: usize) -> Outcome<Vec<Figures>> {
+    let rush = |&Subject { kind, build }: &Subject| {
+        if !args.tls || !rush::includes(kind) {
+            return Ok(Figures::new());
+        }
+        let role = ["rush", &kind.to_string(), build.name(), &viewers.to_string()].map(String::from);
+        let mut player = Player::start(Subject { kind, build }.to_string(), &role)?;
+        Ok(std::mem::take(&mut player.figures))
+    };
+    subjects.iter().map(rush).collect()
 }
 
 /// `frame_bytes` becomes what onlookers sends, for the servers that come after it and for later rounds.

@@ -5,18 +5,21 @@ use crate::{
     args::Args,
     load::{
         asker::Asker,
+        certificate,
         options::Build,
         pictures,
         server::{self, own_path},
         stream::MESSAGES,
+        tls,
     },
     nchan,
 };
 use clap::ValueEnum;
+use rustls::ClientConfig;
 use std::{
     fmt::{self, Display, Formatter},
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    sync::Arc,
 };
 
 /// A way to serve counts.
@@ -24,9 +27,13 @@ use std::{
 pub(crate) enum Kind {
     Floor,
     Onlookers,
+    #[value(name = "onlookers+tls")]
+    OnlookersTls,
     Events,
     Websocket,
     Nchan,
+    #[value(name = "nchan+tls")]
+    NchanTls,
 }
 
 /// A server under test.
@@ -38,8 +45,23 @@ pub(crate) struct Subject {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Floor, Self::Onlookers, Self::Events, Self::Websocket, Self::Nchan];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Floor,
+        Self::Onlookers,
+        Self::OnlookersTls,
+        Self::Events,
+        Self::Websocket,
+        Self::Nchan,
+        Self::NchanTls,
+    ];
+
+    pub(crate) fn is_nchan(self) -> bool {
+        matches!(self, Self::Nchan | Self::NchanTls)
+    }
+
+    fn has_tls(self) -> bool {
+        matches!(self, Self::OnlookersTls | Self::NchanTls)
+    }
 }
 
 impl Subject {
@@ -54,9 +76,11 @@ impl Display for Kind {
         f.pad(match self {
             Self::Floor => "floor",
             Self::Onlookers => "onlookers",
+            Self::OnlookersTls => "onlookers+tls",
             Self::Events => "events",
             Self::Websocket => "websocket",
             Self::Nchan => "nchan",
+            Self::NchanTls => "nchan+tls",
         })
     }
 }
@@ -71,19 +95,16 @@ impl Display for Subject {
 }
 
 /// How servers are started.
-pub(crate) struct Launch {
-    onlookers: Vec<String>,
+pub(crate) struct Launch<'a> {
+    args: &'a Args,
     build: Build,
-    nchan: Option<PathBuf>,
     /// The length of frames from servers that don't paint their own.
     frame_bytes: usize,
-    browser: bool,
 }
 
-impl Launch {
-    pub(crate) fn new(args: &Args, build: Build, frame_bytes: usize) -> Outcome<Self> {
-        let (onlookers, nchan) = (args.options.command(build)?, nchan::module());
-        Ok(Self { onlookers, build, nchan, frame_bytes, browser: args.browser })
+impl<'a> Launch<'a> {
+    pub(crate) fn new(args: &'a Args, build: Build, frame_bytes: usize) -> Self {
+        Self { args, build, frame_bytes }
     }
 
     /// A picture for servers that don't paint their own.
@@ -93,16 +114,22 @@ impl Launch {
 
     /// The picture that onlookers ought to show for `count`.
     pub(crate) fn right_picture(&self, count: usize) -> Outcome<Vec<u8>> {
-        server::right_picture(self.onlookers[0].as_ref(), count)
+        server::right_picture(self.args.options.program(self.build)?, count)
     }
 
-    fn command(&self, kind: Kind, port: u16) -> Outcome<Vec<String>> {
-        match (kind, &self.nchan) {
+    fn command(&self, kind: Kind, name: &str, ports: [u16; 2]) -> Outcome<Vec<String>> {
+        let directory = server::directory().join(name);
+        let certificate = kind.has_tls().then(|| certificate::Files::write(&directory)).transpose()?;
+        match (kind, certificate) {
             (Kind::Floor, _) => Ok(vec![own_path()?, "floor".into(), self.frame_bytes.to_string()]),
-            (Kind::Onlookers | Kind::Events | Kind::Websocket, _) => Ok(self.onlookers.clone()),
-            (Kind::Nchan, Some(module)) => nchan::command(module, port),
-            (Kind::Nchan, None) => Err("Nchan isn't installed".into()),
+            (Kind::Nchan | Kind::NchanTls, files) => nchan::command(&directory, ports, files),
+            (_, None) => self.args.options.command(self.build),
+            (_, Some(files)) => self.args.options.command_with_tls(self.build, &files),
         }
+    }
+
+    fn tls(&self, kind: Kind) -> Outcome<Option<Arc<ClientConfig>>> {
+        kind.has_tls().then(|| tls::client(self.args.resume)).transpose()
     }
 }
 
@@ -111,36 +138,41 @@ pub(crate) struct Server {
     pub(crate) process: server::Server,
     pub(crate) kind: Kind,
     browser: bool,
+    tls: Option<Arc<ClientConfig>>,
+    /// Where a server that can't count is told.
+    publisher: SocketAddr,
 }
 
 impl Server {
     pub(crate) fn start(launch: &Launch, kind: Kind) -> Outcome<Self> {
-        let (port, name) = (nchan::free_port()?, Subject { kind, build: launch.build }.to_string());
-        let known = (kind == Kind::Nchan).then_some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let process = server::Server::start(&launch.command(kind, port)?, &format!("fanout-{name}"), known)?;
-        if kind == Kind::Nchan {
-            nchan::first(process.address, &launch.picture(1))?;
+        let name = format!("fanout-{}", Subject { kind, build: launch.build });
+        let ports = nchan::free_ports()?;
+        let [known, publisher] = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let command = launch.command(kind, &name, ports)?;
+        let process = server::Server::start(&command, &name, kind.is_nchan().then_some(known))?;
+        if kind.is_nchan() {
+            nchan::first(publisher, &launch.picture(1))?;
         }
-        Ok(Self { process, kind, browser: launch.browser })
+        Ok(Self { process, kind, browser: launch.args.browser, tls: launch.tls(kind)?, publisher })
     }
 
     /// How viewers ask this server.
     pub(crate) fn asker(&self) -> Asker {
         let address = self.process.address;
-        match self.kind {
-            Kind::Onlookers => Asker { browser: self.browser, ..Asker::picture(address) },
+        let asker = match self.kind {
+            Kind::Onlookers | Kind::OnlookersTls => {
+                Asker { browser: self.browser, ..Asker::picture(address) }
+            }
             Kind::Floor => Asker::picture(address),
             Kind::Events => Asker::events(address),
             Kind::Websocket => Asker::websocket(address, &MESSAGES),
-            Kind::Nchan => Asker::multipart(address),
-        }
+            Kind::Nchan | Kind::NchanTls => Asker::multipart(address),
+        };
+        Asker { tls: self.tls.clone(), ..asker }
     }
 
     /// Tells a server that can't count how many there are now.
     pub(crate) fn tell(&self, launch: &Launch, count: usize) -> Outcome<()> {
-        match self.kind {
-            Kind::Nchan => nchan::publish(self.process.address, &launch.picture(count)),
-            Kind::Floor | Kind::Onlookers | Kind::Events | Kind::Websocket => Ok(()),
-        }
+        if self.kind.is_nchan() { nchan::publish(self.publisher, &launch.picture(count)) } else { Ok(()) }
     }
 }

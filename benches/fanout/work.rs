@@ -38,8 +38,8 @@ pub(crate) fn play(launch: &Launch, kind: Kind, viewers: usize, args: &Args) -> 
     tell(figure::LOAD, price.load);
     tell(figure::BYTES, price.bytes);
     join.tell(price.frame);
-    // Without the floor there is nothing to compare it with.
-    if args.servers.contains(&Kind::Floor) {
+    // Without the floor there is nothing to compare it with, and `--tls` asks for other things.
+    if args.servers.contains(&Kind::Floor) && !args.tls {
         deaf::compare(work, viewers)?;
     }
     turns::over();
@@ -48,7 +48,7 @@ pub(crate) fn play(launch: &Launch, kind: Kind, viewers: usize, args: &Args) -> 
 
 /// A server with its viewers.
 pub(crate) struct Work<'a> {
-    pub(crate) launch: &'a Launch,
+    pub(crate) launch: &'a Launch<'a>,
     pub(crate) server: Server,
     pub(crate) crowd: Crowd,
     pub(crate) args: &'a Args,
@@ -57,7 +57,12 @@ pub(crate) struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// A new server, with its first viewer: that one brings what is made once, and isn't measured.
-    pub(crate) fn start(launch: &'a Launch, kind: Kind, args: &'a Args, turns: &'a Turns) -> Outcome<Self> {
+    pub(crate) fn start(
+        launch: &'a Launch<'a>,
+        kind: Kind,
+        args: &'a Args,
+        turns: &'a Turns,
+    ) -> Outcome<Self> {
         let server = Server::start(launch, kind)?;
         let mut crowd = Crowd::new(server.asker(), args.options.at_once)?;
         crowd.fill(1)?;
@@ -84,7 +89,7 @@ impl<'a> Work<'a> {
 
     /// Only onlookers repaints.
     fn idle(&mut self) -> Outcome<()> {
-        if matches!(self.server.kind, Kind::Onlookers | Kind::Events) {
+        if matches!(self.server.kind, Kind::Onlookers | Kind::OnlookersTls | Kind::Events) {
             let meter = Meter::start(self)?;
             self.crowd.read_until(Instant::now() + self.args.idle)?;
             let cpu = meter.read(self)?.cpu;
