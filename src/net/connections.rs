@@ -62,6 +62,8 @@ pub(crate) struct ConnectionPermit {
     is_waiting: AtomicBool,
     /// Whether it carries the requests of several clients at a time: then its peer alone is charged.
     is_shared: bool,
+    /// Whether its handshake has taken memory that is free when the connection goes, or goes on as a viewer's.
+    has_shaken_hands: bool,
     /// Whether the connection goes on, as a viewer's.
     is_viewer: bool,
 }
@@ -90,6 +92,7 @@ impl Connections {
             is_charged,
             is_waiting,
             is_shared: false,
+            has_shaken_hands: false,
             is_viewer: false,
         }
     }
@@ -108,7 +111,7 @@ impl Connections {
         }
     }
 
-    /// Whether `many` connections have ended, or a quarter as many have gone since there were most of them, viewers included.
+    /// Whether `many` connections have ended or left their handshakes behind, or a quarter as many have gone since there were most of them, viewers included.
     /// They are counted anew then.
     pub(crate) fn have_gone(&self, many: usize) -> bool {
         let mut state = self.state.lock();
@@ -178,6 +181,11 @@ impl ConnectionPermit {
         is_open
     }
 
+    /// The connection has gone through a TLS handshake, of which a viewer's connection keeps next to nothing.
+    pub(crate) fn shook_hands(&mut self) {
+        self.has_shaken_hands = true;
+    }
+
     /// An event loop takes the connection over; it counts as a viewer from now on.
     pub(crate) fn become_viewer(mut self) {
         self.is_viewer = true;
@@ -232,7 +240,7 @@ impl Drop for ConnectionPermit {
             state.closing -= 1;
         }
         let closed = state.remove(self.id);
-        state.gone += usize::from(!self.is_viewer);
+        state.gone += usize::from(!self.is_viewer || self.has_shaken_hands);
         drop(state);
         drop(closed);
     }

@@ -74,9 +74,16 @@ impl Service {
         takeover::serve(stream, permit, answer, loops)
     }
 
-    async fn serve_tls(self, tls: Arc<Acceptor>, stream: TcpStream, peer: Peer, permit: ConnectionPermit) {
+    async fn serve_tls(
+        self,
+        tls: Arc<Acceptor>,
+        stream: TcpStream,
+        peer: Peer,
+        mut permit: ConnectionPermit,
+    ) {
         if let Some(stream) = shake_hands(&tls, stream, peer, &permit).await {
             drop(tls);
+            permit.shook_hands();
             // Boxed, so that the task of a handshake hasn't room for it.
             Box::pin(self.serve(stream, peer, permit)).await;
         }

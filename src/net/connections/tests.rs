@@ -101,6 +101,21 @@ fn nothing_is_left_of_connections_that_have_gone() {
 }
 
 #[test]
+fn viewers_that_have_shaken_hands_leave_memory_behind() {
+    for (shakes_hands, wanted) in [(false, false), (true, true)] {
+        let connections = connections(20, 1);
+        for number in 0..10 {
+            let mut permit = connections.open(client(number));
+            if shakes_hands {
+                permit.shook_hands();
+            }
+            permit.become_viewer();
+        }
+        assert_eq!(connections.have_gone(10), wanted);
+    }
+}
+
+#[test]
 fn a_shared_connection_is_charged_to_its_peer_and_counts_twice() {
     let connections = connections(3, 1);
     let shared = connections.open(None).shared();
