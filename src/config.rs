@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
+pub use crate::doctor::DoctorArgs;
 pub use crate::net::listener::{Listener, ListenerError};
 pub use crate::net::tls::Alpn;
 pub use crate::settings::{
@@ -67,6 +68,7 @@ Examples:
   onlookers --listen 0.0.0.0:9192 --label 'Readers'
   onlookers --config onlookers.toml             what can be set for single sites, too
   onlookers picture --count 42 -o online.png    write one picture to a file
+  onlookers doctor https://count.example/       is anything in between holding it back?
 
 Every flag can be given as an environment variable, where lists are separated by commas, and as a key of the file.
 Flags beat environment beats file.
@@ -77,6 +79,8 @@ Exit codes: 0 after an orderly stop (SIGINT, SIGTERM), 2 for bad usage or a bad 
 pub enum Command {
     /// Write one picture to a file
     Picture(PictureArgs),
+    /// Look at a counter, or a page that shows one, and say what proxies in between do to it
+    Doctor(DoctorArgs),
     /// Check an onlookers.toml without starting anything
     Check {
         /// The file

@@ -14,6 +14,7 @@ use refusal::{Form, Refusal};
 use request::Request;
 
 mod client;
+mod diagnosis;
 mod query;
 mod request;
 mod wishes;
@@ -52,7 +53,10 @@ pub(crate) fn answer(app: &App, parts: &Parts, peer: Peer, connection: &Connecti
     connection.charge(request.settings.proxies.client(request.address));
     warn_of_main_peer(app, &request, peer);
     let (form, route) = route(&request);
-    route(app, &request).unwrap_or_else(|refusal| Answer::Respond(refusal.render(form, &request)))
+    match route(app, &request).unwrap_or_else(|refusal| Answer::Respond(refusal.render(form, &request))) {
+        Answer::Respond(response) => Answer::Respond(diagnosis::describe(response, &request)),
+        other => other,
+    }
 }
 
 /// Says once if most requests come from a peer that the settings don't name as a proxy.

@@ -21,6 +21,7 @@
 //! - `app`: the state that all of them share; `settings`: the part of it that a reload replaces.
 //! - [`feeds`]: what is sent of a room, made once for everybody who receives it.
 //! - [`painting`]: the threads that paint, and the pictures they have made.
+//! - [`doctor`]: looks at a counter from outside, through whatever is in between.
 //! - [`wire`]: the bytes of streams, events and WebSocket messages.
 //! - [`gate`]: the sites that may embed; `files`: reads those that a configuration names; `net`: listening sockets, addresses, and how many viewers may be in;
 //!   [`logging`]: lines on standard error, without waiting; [`signals`]: those that the program obeys.
@@ -41,6 +42,7 @@ pub mod transport;
 mod app;
 mod settings;
 
+pub mod doctor;
 pub mod feeds;
 pub mod painting;
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use onlookers::config::{Cli, Command, ConfigError, File, PictureArgs};
+use onlookers::config::{Cli, Command, ConfigError, DoctorArgs, File, PictureArgs};
+use onlookers::doctor;
 use onlookers::logging::{self, Log};
 use onlookers::painting::Pictures;
 use onlookers::server::{self, Control, Died, Server};
@@ -83,7 +84,16 @@ fn run_command(command: &Command, signals: Signals) -> Result<(), Failure> {
     });
     match command {
         Command::Picture(args) => Ok(picture(args)?),
+        Command::Doctor(args) => examine(args),
         Command::Check { file } => check(file),
+    }
+}
+
+fn examine(args: &DoctorArgs) -> Result<(), Failure> {
+    match doctor::run(args, io::stdout())? {
+        0 => Ok(()),
+        1 => Err(Failure { code: 1, sentence: "there is a fault".to_owned() }),
+        faults => Err(Failure { code: 1, sentence: format!("there are {faults} faults") }),
     }
 }
 

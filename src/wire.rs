@@ -5,8 +5,10 @@
 //! - [`handshake`], [`frame`]: how a WebSocket opens, and its frames.
 //! - [`protocol`]: every JSON message, in both directions.
 //! - [`record`]: TLS records, into which all of these go on a connection with TLS 1.3.
+//! - [`diagnosis`]: a request as it arrived, told to `onlookers doctor`.
 //! - [`Opening`]: what goes out before the first frame of a stream; `head` has its response in both versions of HTTP.
 
+pub mod diagnosis;
 pub mod events;
 pub mod frame;
 pub mod handshake;

@@ -41,9 +41,11 @@ pub(super) struct Request<'r> {
     /// The query as it came; nothing if it is missing.
     pub(super) raw_query: &'r str,
     agent: &'r [u8],
+    /// Whether it came from a proxy that is trusted.
+    pub(super) is_by_trusted: bool,
     /// Whether it came from a client, and not from a network where proxies are.
     pub(super) is_of_client: bool,
-    is_tls: bool,
+    pub(super) is_tls: bool,
     query: Result<Query<'r>, QueryError>,
 }
 
@@ -74,6 +76,7 @@ impl<'r> Request<'r> {
             origin: bytes(ORIGIN),
             address: settings.proxies.visitor(peer, headers),
             wishes: Wishes::of(headers),
+            is_by_trusted: is_forwarded,
             is_of_client: settings.proxies.client(peer).is_some(),
             settings,
             is_tls,

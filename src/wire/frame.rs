@@ -4,6 +4,8 @@
 //! (docs/decisions has the figures). Here nothing is kept between messages, and one frame is written to all. The tests
 //! compare it with tokio-websockets, Python's websockets and npm's ws.
 
+pub mod client;
+
 /// The longest message, in bytes; all of its fragments together.
 pub const MAX_MESSAGE: usize = 4 * 1024;
 

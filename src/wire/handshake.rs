@@ -22,11 +22,28 @@ impl Key {
         (bytes.len() == 16).then_some(Self(key))
     }
 
-    /// Appends the response that accepts it.
-    pub fn write_accept(&self, buffer: &mut Vec<u8>) {
+    /// A key of these bytes, as a client sends it.
+    pub fn of_bytes(bytes: [u8; 16]) -> Self {
+        let mut key = [0; KEY];
+        key.copy_from_slice(BASE64_STANDARD.encode(bytes).as_bytes());
+        Self(key)
+    }
+
+    /// The key as the header has it.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What accepts it.
+    pub fn accept(&self) -> String {
         let mut hash = Sha1::from(self.0);
         hash.update(GUID);
-        let accept = BASE64_STANDARD.encode(hash.digest().bytes());
+        BASE64_STANDARD.encode(hash.digest().bytes())
+    }
+
+    /// Appends the response that accepts it.
+    pub fn write_accept(&self, buffer: &mut Vec<u8>) {
+        let accept = self.accept();
         let head = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"

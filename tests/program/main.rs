@@ -7,6 +7,7 @@ mod common;
 
 mod command_line;
 mod config;
+mod doctor;
 mod drain;
 mod logging;
 mod memory;

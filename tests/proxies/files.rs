@@ -1,6 +1,6 @@
 //! The files for proxies in `docs/proxies`, as they are, and the programs that run them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 pub(crate) struct Proxy {
     child: Child,
     kind: Kind,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// A server as the files expect it.
@@ -139,14 +139,24 @@ impl Proxy {
         Self::with(kind, &kind.impatient(), more)
     }
 
-    fn with(kind: Kind, file: &str, more: &[&str]) -> Self {
+    /// The certificate by which it is to be trusted.
+    pub(crate) fn trusted_certificate(&self) -> PathBuf {
+        let file = match self.kind {
+            Kind::Caddy => "caddy/pki/authorities/local/root.crt",
+            _ => "fullchain.pem",
+        };
+        self.folder.path().join(file)
+    }
+
+    /// With another file in place of the one that users copy.
+    pub(crate) fn with(kind: Kind, file: &str, more: &[&str]) -> Self {
         let folder = certificate();
         let file = file.replace("/etc/ssl/count.example", &folder.path().display().to_string());
         let mut command = kind.command(folder.path(), &file, more);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let child =
             child.unwrap_or_else(|error| panic!("{kind:?} has to be installed for this test: {error}"));
-        let proxy = Self { child, kind, _folder: folder };
+        let proxy = Self { child, kind, folder };
         kind.doors().into_iter().for_each(wait_until_open);
         proxy
     }

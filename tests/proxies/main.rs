@@ -24,6 +24,7 @@ macro_rules! for_each_proxy {
     };
 }
 
+mod doctor;
 mod each;
 mod files;
 mod http2;

@@ -6,6 +6,7 @@
 mod common;
 
 mod cors;
+mod diagnosis;
 mod events;
 mod floods;
 mod frames;
