@@ -15,6 +15,8 @@ use std::{
 
 #[path = "attack/attacker.rs"]
 mod attacker;
+#[path = "attack/http2.rs"]
+mod http2;
 #[path = "attack/messages.rs"]
 mod messages;
 #[path = "attack/pictures.rs"]
@@ -48,7 +50,7 @@ const fn kind(
 }
 
 /// All of them, with their rests in milliseconds.
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 18] = [
     kind("pipelined heavy stills", 8, 0, pictures::stills),
     kind("streams in styles of their own", 4, 5, pictures::styles),
     kind("streams that nobody reads", 2, 20, pictures::unread),
@@ -63,6 +65,10 @@ const KINDS: [Kind; 14] = [
     kind("short WebSockets with a position", 4, 1, websockets::positions),
     kind("WebSockets with garbage", 2, 1, websockets::garbage),
     kind("loud senders of messages", 4, 50, messages::loud),
+    kind("HTTP/2 streams, reset at once", 2, 1, http2::resets),
+    kind("endless heads of HTTP/2", 2, 1, http2::continuations),
+    kind("settings of HTTP/2", 2, 1, http2::settings),
+    kind("pings of HTTP/2", 2, 1, http2::pings),
 ];
 
 /// Attacks with the kinds in whose name `only` is, until the bench ends it, and prints then how much of it succeeded.
