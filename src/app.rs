@@ -9,6 +9,7 @@ use crate::feeds::{Feeds, Membership, Topic};
 use crate::logging::once_per_site::OncePerSite;
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::Capacity;
+use crate::net::challenges::Challenges;
 use crate::net::connections::Connections;
 use crate::net::main_peer::MainPeer;
 use crate::painting::{Painter, Pictures};
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) themes: Themes,
     pub(crate) capacity: Arc<Capacity>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) challenges: Arc<Challenges>,
     pub(crate) main_peer: MainPeer,
     /// The sites of which the log says that `page=auto` finds no page there.
     pub(crate) sites_without_pages: OncePerSite,

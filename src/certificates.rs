@@ -66,12 +66,12 @@ struct State {
 type Stamps = BTreeMap<PathBuf, Option<(u64, i64, i64, u64)>>;
 
 impl CertificateFiles {
-    /// Reads the files.
+    /// Reads the files, and puts what is in them into force.
     ///
     /// # Errors
     /// [`ConfigError::Setting`], if one can't be used. A certificate that isn't valid now is used all the same if there is no other for
     /// its name, and the log says so.
-    pub(crate) fn load(files: &TlsFiles) -> Result<Self, ConfigError> {
+    pub(crate) fn load(files: &TlsFiles, certificates: Arc<Certificates>) -> Result<Self, ConfigError> {
         let setting = |error: LoadError| ConfigError::Setting("tls-cert", error.into());
         let (mut in_force, pairs) = (BTreeMap::new(), pairs(files).map_err(setting)?);
         let stamps = stamps(&pairs);
@@ -82,14 +82,9 @@ impl CertificateFiles {
             }
             in_force.insert(pair, certificate);
         }
-        let certificates = Arc::new(Certificates::default());
         let state = State { files: files.clone(), in_force, stamps, again: None };
         certificates.replace(state.in_order());
         Ok(Self { certificates, state: Mutex::new(state) })
-    }
-
-    pub(crate) fn certificates(&self) -> &Arc<Certificates> {
-        &self.certificates
     }
 
     /// Reads `files` from now on. A pair that can't be used is reported, and the certificates before stay in force for its names.
@@ -137,6 +132,8 @@ impl CertificateFiles {
     fn read_again(&self, state: &mut State, files: &TlsFiles) {
         let pairs = match pairs(files) {
             Ok(pairs) if !pairs.is_empty() => pairs,
+            // The server has other certificates than those of files.
+            Ok(_) if state.in_force.is_empty() => return,
             Ok(_) => {
                 tracing::error!("the certificates stay as they were: the configuration names none");
                 return;

@@ -20,10 +20,12 @@ pub use crate::settings::{
 };
 use crate::settings::{Settings, values};
 use crate::transport::Sends;
+pub use acme::{Acme, AcmeName, AcmeNameError, DirectoryUrl, DirectoryUrlError, Email, EmailError};
 pub use file::File;
 pub use picture::PictureArgs;
 pub use tls::TlsFiles;
 
+mod acme;
 mod environment;
 mod file;
 mod picture;
@@ -102,6 +104,9 @@ pub struct Config {
     /// The protocols that tls: listeners offer
     #[arg(long, value_enum, env = "ONLOOKERS_ALPN", default_value_t)]
     pub alpn: Alpn,
+    /// Certificates that are ordered.
+    #[command(flatten)]
+    pub acme: Acme,
     /// The settings that a reload puts into force.
     #[command(flatten)]
     pub reloadable: Reloadable,

@@ -8,6 +8,7 @@ use hyper::http::request::Parts;
 
 use crate::app::App;
 use crate::net::address::Peer;
+use crate::net::challenges;
 use crate::net::connections::ConnectionPermit;
 use crate::transport::Answer;
 use refusal::{Form, Refusal};
@@ -31,6 +32,7 @@ mod numbers;
 mod tag;
 
 mod badge;
+mod challenge;
 mod count;
 mod demo;
 mod embed;
@@ -110,6 +112,7 @@ fn reading_route(request: &Request<'_>) -> (Form, Route) {
         "/live" => (Form::Text, live::page),
         "/live.js" => (Form::Text, live::script),
         "/livecount/ws" => (Form::WebSocket, livecount::open),
+        path if path.starts_with(challenges::PATH) => (Form::Text, challenge::answer),
         path => match request.directory() {
             "/badge/" if path.ends_with(".json") => (Form::Shield, badge::shield),
             "/badge/" => (Form::Still, badge::picture),

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! - [`config`]: flags, environment and file become one [`Config`](config::Config), parsed once; `themes` reads the digits
-//!   and fonts that it names, `certificates` the certificates.
+//!   and fonts that it names, `certificates` the certificates, which `acme` orders.
 //! - [`server`]: accepts connections, hands them over, and drains them at the end.
 //! - `http`: the routes. A request is parsed once, judged, and answered, refused, or granted a stream or a WebSocket.
 //! - [`transport`]: one event loop per core owns every socket that was taken over from hyper.
@@ -30,6 +30,8 @@
 //! one system call. Each module imports only from lower layers; `ARCHITECTURE.md` has the threads, the locks, a
 //! glossary, and where to add things.
 
+#[cfg(feature = "acme")]
+mod acme;
 mod certificates;
 pub mod config;
 pub mod server;

@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod capacity;
+pub(crate) mod challenges;
 pub(crate) mod connections;
 pub(crate) mod listen;
 pub(crate) mod listener;

@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use onlookers_rooms::{Keys, Limits, Rooms};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::app::App;
@@ -28,9 +29,11 @@ use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops};
 use accept::{Listening, Service, accept};
+use tls::Tls;
 
 mod accept;
 mod limits;
+mod tls;
 mod trim;
 
 /// How many bytes of encoded pictures are kept.
@@ -51,8 +54,7 @@ pub enum Died {
 /// # Errors
 /// [`ConfigError::Setting`].
 pub fn check(config: &Config) -> Result<(), ConfigError> {
-    check_listeners(config)?;
-    CertificateFiles::load(&config.tls_files)?;
+    Tls::check(config)?;
     themes::load(config.themes.as_deref(), &config.font).map(drop)
 }
 
@@ -60,7 +62,7 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
 pub struct Server {
     listeners: Vec<Listening>,
     service: Service,
-    certificates: Option<Arc<CertificateFiles>>,
+    tls: Option<Tls>,
     drain: Duration,
 }
 
@@ -69,6 +71,8 @@ pub struct Server {
 pub struct Control {
     app: Arc<App>,
     certificates: Option<Arc<CertificateFiles>>,
+    /// Has failed orders of certificates tried again.
+    orders: Option<Arc<Notify>>,
 }
 
 impl Control {
@@ -78,6 +82,9 @@ impl Control {
         self.app.replace_settings(settings(config));
         if let Some(certificates) = &self.certificates {
             certificates.reload(&config.tls_files);
+        }
+        if let Some(orders) = &self.orders {
+            orders.notify_one();
         }
     }
 }
@@ -90,7 +97,14 @@ impl Server {
     /// `config` names can't be taken.
     pub fn bind(config: &Config) -> io::Result<Self> {
         let files = open_files::raise_limit();
-        let (certificates, acceptor) = tls(config)?.unzip();
+        let invalid = |error: ConfigError| io::Error::new(io::ErrorKind::InvalidInput, error);
+        let tls = Tls::load(config).map_err(invalid)?;
+        let acceptor = tls
+            .as_ref()
+            .map(|tls| tls.acceptor(config.alpn))
+            .transpose()
+            .map_err(io::Error::other)?
+            .map(Arc::new);
         let listen = config.listen.iter();
         let listeners = listen.map(|it| bind_one(it, acceptor.as_ref())).collect::<io::Result<_>>()?;
         let loops = Loops::new(transport::Options {
@@ -120,6 +134,7 @@ impl Server {
             themes: themes::load(config.themes.as_deref(), &config.font)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             connections: Connections::new(Arc::clone(&capacity), connections),
+            challenges: tls.as_ref().map(|tls| Arc::clone(&tls.challenges)).unwrap_or_default(),
             main_peer: MainPeer::default(),
             sites_without_pages: OncePerSite::default(),
             capacity,
@@ -127,12 +142,17 @@ impl Server {
         app.feeds.replace_titles(app.settings().titles());
         loops.start(&app)?;
         let service = Service { app, loops: Arc::new(loops) };
-        Ok(Self { listeners, service, certificates, drain: config.drain })
+        Ok(Self { listeners, service, tls, drain: config.drain })
     }
 
     /// A way to change the settings of this server while it runs.
     pub fn control(&self) -> Control {
-        Control { app: Arc::clone(&self.service.app), certificates: self.certificates.clone() }
+        let tls = self.tls.as_ref();
+        Control {
+            app: Arc::clone(&self.service.app),
+            certificates: tls.map(|tls| Arc::clone(&tls.files)),
+            orders: tls.and_then(Tls::orders),
+        }
     }
 
     /// The addresses it listens on, in the order of the configuration.
@@ -163,12 +183,13 @@ impl Server {
     /// # Errors
     /// [`Died`], if that was the reason to end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
-        let Self { listeners, service, certificates, drain } = self;
+        let Self { listeners, service, tls, drain } = self;
         let mut accepting = JoinSet::new();
         for listening in listeners {
             accepting.spawn(accept(listening, service.clone()));
         }
-        let watching = certificates.map(|certificates| tokio::spawn(certificates.watch()));
+        // Dropped at the end, and so ended.
+        let _renewing = tls.map(Tls::renew);
         let Service { app, loops } = service;
         let done = tokio::select! {
             () = shutdown => Ok(()),
@@ -178,7 +199,6 @@ impl Server {
         tracing::info!("stopping: the open streams get their last picture");
         // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.
         accepting.abort_all();
-        watching.inspect(|watching| watching.abort());
         if let Err(error) = tokio::task::spawn_blocking(move || end(&app, &loops, drain)).await {
             tracing::error!(%error, "the streams were not ended in order");
         }
@@ -216,32 +236,6 @@ fn bind_one(listener: &Listener, tls: Option<&Arc<Acceptor>>) -> io::Result<List
     let socket = listen::tcp(address)
         .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {address}: {error}")))?;
     Ok(Listening { socket, tls: tls.filter(|_| listener.tls).cloned() })
-}
-
-/// The certificates, if a listener needs them, and what shakes hands with them.
-fn tls(config: &Config) -> io::Result<Option<(Arc<CertificateFiles>, Arc<Acceptor>)>> {
-    let invalid = |error: ConfigError| io::Error::new(io::ErrorKind::InvalidInput, error);
-    check_listeners(config).map_err(invalid)?;
-    if !needs_tls(config) {
-        return Ok(None);
-    }
-    let files = CertificateFiles::load(&config.tls_files).map_err(invalid)?;
-    let acceptor = Acceptor::new(files.certificates(), config.alpn).map_err(io::Error::other)?;
-    Ok(Some((Arc::new(files), Arc::new(acceptor))))
-}
-
-fn needs_tls(config: &Config) -> bool {
-    config.listen.iter().any(|listener| listener.tls)
-}
-
-/// # Errors
-/// [`ConfigError::Setting`], if a listener needs a certificate and none is named.
-fn check_listeners(config: &Config) -> Result<(), ConfigError> {
-    if needs_tls(config) && config.tls_files.tls_cert.is_empty() {
-        let missing = "a tls: listener needs a certificate; name one with --tls-cert";
-        return Err(ConfigError::Setting("listen", missing.into()));
-    }
-    Ok(())
 }
 
 impl fmt::Display for Died {

@@ -80,6 +80,7 @@ fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
     tls::write(&pair, &["count.example"]);
     // The folder of the certificate has no themes in it.
     let everything = everything.replace("/etc/onlookers/count", &format!("{}/count", dir.path().display()));
+    let everything = everything.replace("/etc/onlookers/ca.pem", pair.chain.to_str().unwrap());
     let everything = TempFile::new("everything", &everything);
     File::read(&everything.0).unwrap();
     let checked = onlookers().args(["check", everything.path()]).output().unwrap();

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 11] = [
     &["transport"],
     &["http"],
     &["config"],
-    &["certificates", "themes"],
+    &["acme", "certificates", "themes"],
     &["server"],
     &["main"],
 ];

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use rustls::crypto::ring::{Ticketer, default_provider};
-use rustls::server::{Acceptor as HelloReader, ClientHello, NoServerSessionStorage};
+use rustls::server::{Acceptor as HelloReader, ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::{Certificates, RecordReader, TlsStream};
 use crate::net::address::ClientNetwork;
+use crate::net::challenges::{self, Challenges};
 use crate::net::quota::{Quota, QuotaPermit};
 
 const HTTP_1: &[u8] = b"http/1.1";
@@ -40,6 +41,8 @@ pub enum Alpn {
 pub(crate) struct Acceptor {
     http1: Arc<ServerConfig>,
     http2: Arc<ServerConfig>,
+    /// For a certificate authority that looks whether a name leads here. It is refused unless a challenge is pending.
+    challenge: Arc<ServerConfig>,
     alpn: Alpn,
     /// The connections of each client, from accept to their end.
     clients: Arc<Quota<ClientNetwork>>,
@@ -51,17 +54,24 @@ pub(crate) type Held = QuotaPermit<ClientNetwork>;
 impl Acceptor {
     /// # Errors
     /// rustls', if there is no randomness to be had.
-    pub(crate) fn new(certificates: &Arc<Certificates>, alpn: Alpn) -> Result<Self, Error> {
-        let http1 = config(certificates)?;
+    pub(crate) fn new(
+        certificates: Arc<Certificates>,
+        challenges: Arc<Challenges>,
+        alpn: Alpn,
+    ) -> Result<Self, Error> {
+        let http1 = config(certificates, HTTP_1)?;
         let mut http2 = http1.clone();
         http2.alpn_protocols.insert(0, HTTP_2.to_vec());
-        Ok(Self { http1: Arc::new(http1), http2: Arc::new(http2), alpn, clients: Quota::new(usize::MAX) })
+        let mut challenge = config(challenges, challenges::PROTOCOL)?;
+        challenge.send_tls13_tickets = 0;
+        let [http1, http2, challenge] = [http1, http2, challenge].map(Arc::new);
+        Ok(Self { http1, http2, challenge, alpn, clients: Quota::new(usize::MAX) })
     }
 
     /// A connection of `client` after its handshake.
     ///
     /// # Errors
-    /// The stream's, or rustls', if its peer does anything else.
+    /// The stream's, or rustls', if its peer does anything else; also if it was there for a challenge alone.
     pub(crate) async fn accept<S>(&self, stream: S, client: ClientNetwork) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -69,6 +79,10 @@ impl Acceptor {
         let others = self.clients.times_held(&client);
         let records = RecordReader::new(stream, self.clients.acquire(client));
         let hello = LazyConfigAcceptor::new(HelloReader::default(), records).await?;
+        if speaks(&hello.client_hello(), challenges::PROTOCOL) {
+            hello.into_stream(Arc::clone(&self.challenge)).await?.shutdown().await?;
+            return Err(io::Error::other("it was a certificate authority, and its challenge was answered"));
+        }
         let config = if self.offers_http2(&hello.client_hello(), others) { &self.http2 } else { &self.http1 };
         let mut stream = hello.into_stream(Arc::clone(config)).await?;
         stream.get_mut().0.allow_any();
@@ -76,24 +90,27 @@ impl Acceptor {
     }
 
     fn offers_http2(&self, hello: &ClientHello<'_>, others: usize) -> bool {
-        let speaks = |protocol| hello.alpn().is_some_and(|mut offered| offered.any(|it| it == protocol));
         match self.alpn {
             Alpn::Http1 => false,
             Alpn::H2 => true,
-            Alpn::Auto => others >= MOST_HTTP_1 || speaks(HTTP_2) && !speaks(HTTP_1),
+            Alpn::Auto => others >= MOST_HTTP_1 || speaks(hello, HTTP_2) && !speaks(hello, HTTP_1),
         }
     }
 }
 
+fn speaks(hello: &ClientHello<'_>, protocol: &[u8]) -> bool {
+    hello.alpn().is_some_and(|mut offered| offered.any(|it| it == protocol))
+}
+
 /// TLS 1.2 and 1.3, without data before the handshake is over (`max_early_data_size` is 0), and with sessions kept by clients.
-fn config(certificates: &Arc<Certificates>) -> Result<ServerConfig, Error> {
+fn config(certificates: Arc<dyn ResolvesServerCert>, protocol: &[u8]) -> Result<ServerConfig, Error> {
     let mut provider = default_provider();
     // The cheapest first, of which none is weak, whatever a client would rather have: AES with 128 bits.
     provider.cipher_suites.sort_by_key(|suite| !format!("{:?}", suite.suite()).contains("AES_128"));
     let builder = ServerConfig::builder_with_provider(Arc::new(provider));
     let builder = builder.with_protocol_versions(&[&TLS13, &TLS12])?.with_no_client_auth();
-    let mut config = builder.with_cert_resolver(Arc::clone(certificates) as _);
-    config.alpn_protocols = vec![HTTP_1.to_vec()];
+    let mut config = builder.with_cert_resolver(certificates);
+    config.alpn_protocols = vec![protocol.to_vec()];
     config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = Ticketer::new()?;

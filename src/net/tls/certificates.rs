@@ -38,15 +38,22 @@ pub(crate) enum CertificateError {
     NotYetValid,
 }
 
-/// The certificates in force.
+/// The certificates in force: those of files, and those that were ordered from an authority.
 #[derive(Debug, Default)]
-pub(crate) struct Certificates(RwLock<Arc<Table>>);
+pub(crate) struct Certificates(RwLock<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
+    of_files: Arc<Chosen>,
+    ordered: Arc<Chosen>,
+}
+
+#[derive(Debug, Default)]
+struct Chosen {
     /// For clients that name nothing, or something unknown.
     first: Option<Arc<CertifiedKey>>,
-    by_name: HashMap<String, Arc<CertifiedKey>>,
+    /// None for a name whose certificate isn't there yet.
+    by_name: HashMap<String, Option<Arc<CertifiedKey>>>,
 }
 
 impl Certificate {
@@ -85,6 +92,24 @@ impl Certificate {
         self.names.iter().all(|name| other.names.contains(name))
     }
 
+    /// From when to when it is valid.
+    #[cfg(feature = "acme")]
+    pub(crate) fn validity(&self) -> std::ops::Range<SystemTime> {
+        self.not_before..self.not_after
+    }
+
+    /// Whether it is for `name`, in lower case.
+    #[cfg(feature = "acme")]
+    pub(crate) fn is_for(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+
+    /// It with its chain and key.
+    #[cfg(feature = "acme")]
+    pub(crate) fn certified_key(&self) -> &Arc<CertifiedKey> {
+        &self.key
+    }
+
     /// Whether it is valid at `now`.
     ///
     /// # Errors
@@ -108,40 +133,59 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 }
 
 impl Certificates {
-    /// Puts these into force. The first of them is for clients that name nothing, or something unknown; the first for a name
+    /// Puts these of files into force. The first of them is for clients that name nothing, or something unknown; the first for a name
     /// is taken. Those that are valid now come before the others.
     pub(crate) fn replace<'c>(&self, certificates: impl IntoIterator<Item = &'c Certificate>) {
-        let (mut table, now) = (Table::default(), SystemTime::now());
+        let (mut chosen, now) = (Chosen::default(), SystemTime::now());
         let (valid, others): (Vec<_>, Vec<_>) =
             certificates.into_iter().partition(|certificate| certificate.check_time(now).is_ok());
         for certificate in valid.into_iter().chain(others) {
-            table.first.get_or_insert_with(|| Arc::clone(&certificate.key));
+            chosen.first.get_or_insert_with(|| Arc::clone(&certificate.key));
             for name in &certificate.names {
-                table.by_name.entry(name.clone()).or_insert_with(|| Arc::clone(&certificate.key));
+                chosen.by_name.entry(name.clone()).or_insert_with(|| Some(Arc::clone(&certificate.key)));
             }
         }
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).of_files = Arc::new(chosen);
     }
 
-    fn table(&self) -> Arc<Table> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    /// Puts those that were ordered into force, each for one name. A client that asks for a name without one gets none, not that
+    /// of another name.
+    #[cfg(feature = "acme")]
+    pub(crate) fn replace_ordered<'c>(
+        &self,
+        certificates: impl IntoIterator<Item = (&'c str, Option<&'c Certificate>)>,
+    ) {
+        let mut chosen = Chosen::default();
+        for (name, certificate) in certificates {
+            let key = certificate.map(|certificate| Arc::clone(&certificate.key));
+            chosen.first = chosen.first.or_else(|| key.clone());
+            chosen.by_name.insert(name.to_owned(), key);
+        }
+        self.0.write().unwrap_or_else(PoisonError::into_inner).ordered = Arc::new(chosen);
     }
-}
 
-impl Table {
-    fn find(&self, name: Option<&str>) -> Option<&Arc<CertifiedKey>> {
-        let by_name = name.and_then(|name| {
-            let wildcard = || name.split_once('.').map(|(_, domain)| format!("*.{domain}"));
-            self.by_name.get(name).or_else(|| self.by_name.get(&wildcard()?))
-        });
-        by_name.or(self.first.as_ref())
+    /// The one for a client that asks for `name`, in lower case. Files come first.
+    fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        let [of_files, ordered] = {
+            let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            [&table.of_files, &table.ordered].map(Arc::clone)
+        };
+        let exact = |chosen: &Chosen| chosen.by_name.get(name?).cloned();
+        let of_domain = || {
+            let (_, domain) = name?.split_once('.')?;
+            of_files.by_name.get(&format!("*.{domain}")).cloned()
+        };
+        let by_name = exact(&of_files).or_else(|| exact(&ordered));
+        let is_awaited = matches!(by_name, Some(None));
+        let first = || of_files.first.clone().or_else(|| ordered.first.clone()).filter(|_| !is_awaited);
+        by_name.flatten().or_else(|| of_domain().flatten()).or_else(first)
     }
 }
 
 impl ResolvesServerCert for Certificates {
     /// rustls gives names in lower case.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.table().find(hello.server_name()).cloned()
+        self.find(hello.server_name())
     }
 }
 
@@ -188,7 +232,6 @@ mod tests {
             [&["a.example"][..], &["*.example.com"], &["one.example.com", "b.example"]].map(certificate);
         let certificates = Certificates::default();
         certificates.replace([&first, &wild, &exact]);
-        let table = certificates.table();
         for (name, wanted) in [
             (None, &first),
             (Some("unknown.example"), &first),
@@ -197,8 +240,30 @@ mod tests {
             (Some("one.example.com"), &exact),
             (Some("b.example"), &exact),
         ] {
-            assert!(Arc::ptr_eq(table.find(name).unwrap(), &wanted.key), "{name:?}");
+            assert!(Arc::ptr_eq(&certificates.find(name).unwrap(), &wanted.key), "{name:?}");
         }
+    }
+
+    #[cfg(feature = "acme")]
+    #[test]
+    fn a_name_that_waits_for_its_certificate_gets_no_other() {
+        let [files, wild, ordered] =
+            [&["a.example"][..], &["*.example.com"], &["b.example"]].map(certificate);
+        let certificates = Certificates::default();
+        let orders = [("b.example", Some(&ordered)), ("c.example", None), ("d.example.com", None)];
+        certificates.replace_ordered(orders);
+        let is = |name: Option<&str>, wanted: Option<&Certificate>| {
+            let found = certificates.find(name).map(|key| Arc::as_ptr(&key));
+            assert_eq!(found, wanted.map(|wanted| Arc::as_ptr(&wanted.key)), "{name:?}");
+        };
+        is(None, Some(&ordered));
+        is(Some("unknown.example"), Some(&ordered));
+        certificates.replace([&files, &wild]);
+        is(None, Some(&files));
+        is(Some("b.example"), Some(&ordered));
+        is(Some("c.example"), None);
+        is(Some("d.example.com"), Some(&wild));
+        is(Some("e.example.com"), Some(&wild));
     }
 
     #[test]

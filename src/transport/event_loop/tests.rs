@@ -39,6 +39,7 @@ fn app() -> App {
         pictures,
         themes: Themes::default(),
         connections: Connections::new(Arc::clone(&capacity), limits),
+        challenges: Arc::default(),
         main_peer: MainPeer::default(),
         sites_without_pages: OncePerSite::default(),
         capacity,

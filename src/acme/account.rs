@@ -1,0 +1,80 @@
+//! The account at the certificate authority.
+
+use instant_acme::{Account, AccountCredentials, NewAccount};
+use serde::{Deserialize, Serialize};
+
+use super::client::Client;
+use super::error::Error;
+use super::in_background;
+use super::store::Store;
+use crate::config::{DirectoryUrl, Email};
+
+/// The account as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    email: Option<String>,
+    credentials: AccountCredentials,
+}
+
+/// The account that was kept; none if there is none that can be used.
+///
+/// # Errors
+/// The folder's or the authority's.
+pub(super) async fn kept(
+    store: &Store,
+    client: &Client,
+    email: Option<&Email>,
+) -> Result<Option<Account>, Error> {
+    let read = store.clone();
+    let Some(bytes) = in_background(move || read.account()).await? else { return Ok(None) };
+    let Kept { email: known, credentials } = match serde_json::from_slice(&bytes) {
+        Ok(kept) => kept,
+        Err(error) => {
+            tracing::error!("{}: the account can't be read: {error}", store.path().display());
+            return Ok(None);
+        }
+    };
+    // It has no copy that could be written later.
+    let again = serde_json::from_slice(&bytes).map(|kept: Kept| kept.credentials);
+    let account = Account::builder_with_http(Box::new(client.clone())).from_credentials(credentials).await?;
+    let wanted = email.map(|email| email.as_str().to_owned());
+    if let (true, Ok(credentials)) = (known != wanted, again) {
+        let contact = contact(email);
+        account.update_contacts(&contact.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        keep(store, &Kept { email: wanted, credentials }).await?;
+    }
+    Ok(Some(account))
+}
+
+/// A new account, which is kept.
+///
+/// # Errors
+/// The folder's or the authority's.
+pub(super) async fn new(
+    store: &Store,
+    client: &Client,
+    email: Option<&Email>,
+    directory: &DirectoryUrl,
+) -> Result<Account, Error> {
+    let contact = contact(email);
+    let new = NewAccount {
+        contact: &contact.iter().map(String::as_str).collect::<Vec<_>>(),
+        // The server doesn't start without --acme-agree.
+        terms_of_service_agreed: true,
+        only_return_existing: false,
+    };
+    let builder = Account::builder_with_http(Box::new(client.clone()));
+    let (account, credentials) = builder.create(&new, directory.to_string(), None).await?;
+    keep(store, &Kept { email: email.map(|email| email.as_str().to_owned()), credentials }).await?;
+    Ok(account)
+}
+
+fn contact(email: Option<&Email>) -> Option<String> {
+    email.map(|email| format!("mailto:{}", email.as_str()))
+}
+
+async fn keep(store: &Store, kept: &Kept) -> Result<(), Error> {
+    let bytes = serde_json::to_vec(kept).map_err(|error| Error::Crypto(error.into()))?;
+    let store = store.clone();
+    Ok(in_background(move || store.keep_account(&bytes)).await?)
+}

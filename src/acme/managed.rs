@@ -1,0 +1,124 @@
+//! One name: its certificate, and when the next thing is to be done about it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use instant_acme::{CertificateIdentifier, RenewalInfo};
+use rustls::pki_types::CertificateDer;
+
+use super::error::Error;
+use super::schedule;
+use super::store::Store;
+use crate::config::AcmeName;
+use crate::net::tls::Certificate;
+
+/// How long an authority that doesn't say when to renew isn't asked again.
+const UNTIL_ASKING: Duration = Duration::from_hours(6);
+
+/// A name, and the certificate for it.
+pub(super) struct Managed {
+    pub(super) name: AcmeName,
+    pub(super) certificate: Option<Certificate>,
+    /// How many attempts have failed since one succeeded.
+    pub(super) failures: u32,
+    /// When to renew, by the clock on the wall, which may be set; that of a missing certificate is over.
+    due: SystemTime,
+    /// Before this there is no further order, whatever the clock on the wall says.
+    gate: Instant,
+    /// When to ask the authority when to renew.
+    ask: Instant,
+}
+
+impl Managed {
+    pub(super) fn new(name: AcmeName) -> Self {
+        let now = Instant::now();
+        Self { name, certificate: None, failures: 0, due: SystemTime::UNIX_EPOCH, gate: now, ask: now }
+    }
+
+    /// Makes `certificate` the one for this name.
+    pub(super) fn take(&mut self, certificate: Certificate, now: Instant) {
+        self.due = schedule::two_thirds(&certificate.validity(), random());
+        self.failures = 0;
+        (self.gate, self.ask) = (now, now);
+        self.certificate = Some(certificate);
+    }
+
+    /// Whether `certificate` is another one and lasts longer.
+    pub(super) fn is_older_than(&self, certificate: &Certificate) -> bool {
+        let end = |certificate: &Certificate| certificate.validity().end;
+        certificate.check_time(SystemTime::now()).is_ok()
+            && self.certificate.as_ref().is_none_or(|own| end(own) < end(certificate))
+    }
+
+    /// How long until the next order.
+    pub(super) fn until_order(&self, (time, now): (SystemTime, Instant)) -> Duration {
+        let until_due = self.due.duration_since(time).unwrap_or_default();
+        until_due.max(self.gate.saturating_duration_since(now))
+    }
+
+    /// How long until the authority is asked when to renew.
+    pub(super) fn until_asking(&self, now: Instant) -> Duration {
+        self.certificate.as_ref().map_or(Duration::MAX, |_| self.ask.saturating_duration_since(now))
+    }
+
+    /// After an order that succeeded.
+    pub(super) fn rest(&mut self, now: Instant) {
+        let validity = self.certificate.as_ref().map(Certificate::validity);
+        self.gate = validity.map_or(now, |validity| now + schedule::least_pause(&validity));
+    }
+
+    /// No order before then.
+    pub(super) fn wait(&mut self, until: Instant) {
+        self.gate = until;
+    }
+
+    /// After an order that failed; gives the time until the next one.
+    pub(super) fn fail(&mut self, first: Duration, asked: Option<Duration>, now: Instant) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let pause = schedule::backoff(first, self.failures, random(), asked);
+        self.gate = now + pause;
+        pause
+    }
+
+    /// Does as the authority says, and tells whether it has said something.
+    pub(super) fn obey(&mut self, said: Option<(RenewalInfo, Duration)>, now: Instant) -> bool {
+        self.ask = now + said.as_ref().map_or(UNTIL_ASKING, |(_, again)| schedule::until_asking(*again));
+        let window = said.map(|(info, _)| info.suggested_window);
+        let window = window.map(|window| SystemTime::from(window.start)..SystemTime::from(window.end));
+        let validity = self.certificate.as_ref().map(Certificate::validity);
+        let due = window.zip(validity);
+        let due = due.and_then(|(window, validity)| schedule::within(&window, &validity, random()));
+        self.due = due.unwrap_or(self.due);
+        due.is_some()
+    }
+
+    /// By what the authority knows the certificate (RFC 9773, section 4.1).
+    pub(super) fn identifier(&self) -> Option<CertificateIdentifier<'static>> {
+        let leaf: &CertificateDer<'_> = self.certificate.as_ref()?.certified_key().end_entity_cert().ok()?;
+        CertificateIdentifier::try_from(leaf).ok().map(CertificateIdentifier::into_owned)
+    }
+
+    /// Until when the certificate is valid, and when it will be renewed, for the log.
+    pub(super) fn plan(&self) -> String {
+        let end = self.certificate.as_ref().map_or(SystemTime::UNIX_EPOCH, |own| own.validity().end);
+        let [end, due] = [end, self.due].map(humantime::format_rfc3339_seconds);
+        format!("it is valid until {end} and renewed at {due}")
+    }
+}
+
+/// The certificate for a name that is in the folder.
+///
+/// # Errors
+/// The folder's, and what is wrong with the certificate; but it may have expired.
+pub(super) fn look(store: &Store, name: &AcmeName) -> Result<Option<Certificate>, Error> {
+    let Some(pem) = store.certificate(name.as_str())? else { return Ok(None) };
+    let certificate = Certificate::from_pem(&pem, &pem)?;
+    if certificate.is_for(name.as_str()) { Ok(Some(certificate)) } else { Err(Error::OtherName) }
+}
+
+/// From 0 to 1.
+fn random() -> f64 {
+    let mut bytes = [0; 4];
+    // Without randomness, there is no TLS either.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)
+}

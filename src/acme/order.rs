@@ -1,0 +1,124 @@
+//! One order: the authority looks whether the name leads here, and gives a certificate.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use instant_acme::{
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, KeyAuthorization,
+    NewOrder, Order, OrderStatus, RetryPolicy,
+};
+use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
+
+use super::error::Error;
+use crate::config::AcmeName;
+use crate::net::challenges::{Challenges, Pending};
+use crate::net::tls::Certificate;
+
+/// How long the authority may take to look, and then to make the certificate.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How the authority looks whether a name leads here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Challenge {
+    /// At port 443 (RFC 8737).
+    Tls,
+    /// At port 80 (RFC 8555, section 8.3).
+    Http,
+}
+
+/// Orders a certificate, and gives it with its chain and a new key, in PEM. `replaces` is the one before.
+///
+/// # Errors
+/// [`Error`], most of them the authority's.
+pub(super) async fn certificate(
+    account: &Account,
+    name: &AcmeName,
+    replaces: Option<CertificateIdentifier<'_>>,
+    challenge: Challenge,
+    challenges: &Arc<Challenges>,
+) -> Result<String, Error> {
+    let mut order = open(account, name, replaces).await?;
+    // They are answered until this function has ended, however it does.
+    let _pending = begin(&mut order, name, challenge, challenges).await?;
+    let patience = RetryPolicy::new().timeout(PATIENCE);
+    let ready = order.poll_ready(&patience).await;
+    if !matches!(ready, Ok(OrderStatus::Ready)) {
+        return Err(reason(&mut order).await.or(ready.err().map(Error::from)).unwrap_or(Error::NotConvinced));
+    }
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new([name.as_str().to_owned()])?;
+    params.distinguished_name = DistinguishedName::new();
+    order.finalize_csr(params.serialize_request(&key)?.der()).await?;
+    let chain = order.poll_certificate(&patience).await?;
+    Ok(key.serialize_pem() + &chain)
+}
+
+/// Authorities may know nothing of the certificate that is replaced, or have had it replaced already.
+async fn open(
+    account: &Account,
+    name: &AcmeName,
+    replaces: Option<CertificateIdentifier<'_>>,
+) -> Result<Order, Error> {
+    let identifiers = [Identifier::Dns(name.as_str().to_owned())];
+    if let Some(replaces) = replaces {
+        match account.new_order(&NewOrder::new(&identifiers).replaces(replaces)).await {
+            Ok(order) => return Ok(order),
+            Err(error) => tracing::debug!(%error, "an order that replaces a certificate failed"),
+        }
+    }
+    Ok(account.new_order(&NewOrder::new(&identifiers)).await?)
+}
+
+/// Asks the authority to look, wherever it hasn't yet.
+async fn begin(
+    order: &mut Order,
+    name: &AcmeName,
+    kind: Challenge,
+    challenges: &Arc<Challenges>,
+) -> Result<Vec<Pending>, Error> {
+    let mut pending = Vec::new();
+    let mut authorizations = order.authorizations();
+    while let Some(authorization) = authorizations.next().await {
+        let mut authorization = authorization?;
+        match authorization.status {
+            AuthorizationStatus::Pending => {}
+            AuthorizationStatus::Valid => continue,
+            _ => return Err(Error::NotConvinced),
+        }
+        let (wanted, wanted_name) = match kind {
+            Challenge::Tls => (ChallengeType::TlsAlpn01, "tls-alpn-01"),
+            Challenge::Http => (ChallengeType::Http01, "http-01"),
+        };
+        let mut challenge = authorization.challenge(wanted).ok_or(Error::NoChallenge(wanted_name))?;
+        let proof = challenge.key_authorization();
+        pending.push(match kind {
+            Challenge::Tls => challenges
+                .over_tls(name.as_str(), Arc::clone(proof_certificate(name, &proof)?.certified_key())),
+            Challenge::Http => challenges.over_http(&challenge.token, proof.as_str()),
+        });
+        challenge.set_ready().await?;
+    }
+    Ok(pending)
+}
+
+/// A certificate that proves who has the account (RFC 8737, section 3).
+fn proof_certificate(name: &AcmeName, proof: &KeyAuthorization) -> Result<Certificate, Error> {
+    let mut params = CertificateParams::new([name.as_str().to_owned()])?;
+    params.custom_extensions = vec![CustomExtension::new_acme_identifier(proof.digest().as_ref())];
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    Ok(Certificate::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes())?)
+}
+
+/// What the authority says of the challenge that failed. The order itself may say nothing of it.
+async fn reason(order: &mut Order) -> Option<Error> {
+    let mut authorizations = order.authorizations();
+    while let Some(authorization) = authorizations.next().await {
+        let mut authorization = authorization.ok()?;
+        let state = authorization.refresh().await.ok()?;
+        if let Some(problem) = state.challenges.iter().find_map(|challenge| challenge.error.clone()) {
+            return Some(Error::Authority(instant_acme::Error::Api(problem)));
+        }
+    }
+    None
+}

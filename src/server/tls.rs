@@ -1,0 +1,127 @@
+//! What tls: listeners need: certificates, and what shakes hands with them.
+
+use std::sync::Arc;
+
+use rustls::Error;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+#[cfg(feature = "acme")]
+use crate::acme::{Acme, Challenge};
+use crate::certificates::CertificateFiles;
+use crate::config::{Alpn, Config, ConfigError};
+use crate::net::challenges::Challenges;
+use crate::net::tls::{Acceptor, Certificates};
+
+/// The sources of certificates.
+pub(super) struct Tls {
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) files: Arc<CertificateFiles>,
+    #[cfg(feature = "acme")]
+    pub(super) acme: Option<Acme>,
+    pub(super) challenges: Arc<Challenges>,
+}
+
+/// The ports at which authorities look.
+#[cfg(feature = "acme")]
+const TLS_PORT: u16 = 443;
+#[cfg(feature = "acme")]
+const HTTP_PORT: u16 = 80;
+
+impl Tls {
+    /// Reads the files, to see whether they are fine.
+    ///
+    /// # Errors
+    /// [`ConfigError`], if one isn't, or one is missing.
+    pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+        needs_tls(config)?;
+        #[cfg(feature = "acme")]
+        if !config.acme.names.is_empty() {
+            Acme::check(&config.acme)?;
+        }
+        CertificateFiles::load(&config.tls_files, Arc::default()).map(drop)
+    }
+
+    /// None if no listener needs it.
+    ///
+    /// # Errors
+    /// [`ConfigError`], if a certificate is missing or can't be read.
+    pub(super) fn load(config: &Config) -> Result<Option<Self>, ConfigError> {
+        if !needs_tls(config)? {
+            return Ok(None);
+        }
+        let (certificates, challenges) = (Arc::<Certificates>::default(), Arc::<Challenges>::default());
+        Ok(Some(Self {
+            files: Arc::new(CertificateFiles::load(&config.tls_files, Arc::clone(&certificates))?),
+            #[cfg(feature = "acme")]
+            acme: match config.acme.names.is_empty() {
+                true => None,
+                false => {
+                    let (certificates, challenges) = (Arc::clone(&certificates), Arc::clone(&challenges));
+                    Some(Acme::load(&config.acme, kinds(config), certificates, challenges)?)
+                }
+            },
+            certificates,
+            challenges,
+        }))
+    }
+
+    /// Has failed orders tried again when it is notified.
+    #[cfg_attr(not(feature = "acme"), expect(clippy::unused_self, reason = "nothing is ordered"))]
+    pub(super) fn orders(&self) -> Option<Arc<Notify>> {
+        #[cfg(feature = "acme")]
+        return self.acme.as_ref().map(Acme::hurry);
+        #[cfg(not(feature = "acme"))]
+        None
+    }
+
+    /// Keeps the certificates up to date, until the result is dropped.
+    pub(super) fn renew(self) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.files.watch());
+        #[cfg(feature = "acme")]
+        self.acme.map(|acme| tasks.spawn(acme.run()));
+        tasks
+    }
+
+    /// # Errors
+    /// rustls', if there is no randomness to be had.
+    pub(super) fn acceptor(&self, alpn: Alpn) -> Result<Acceptor, Error> {
+        Acceptor::new(Arc::clone(&self.certificates), Arc::clone(&self.challenges), alpn)
+    }
+}
+
+/// Whether a listener needs TLS, and there can be a certificate for it.
+///
+/// # Errors
+/// [`ConfigError::Setting`], if not; also if certificates are ordered that no listener needs.
+fn needs_tls(config: &Config) -> Result<bool, ConfigError> {
+    let needs_tls = config.listen.iter().any(|listener| listener.tls);
+    let refuse = |key, sentence: &str| Err(ConfigError::Setting(key, sentence.into()));
+    if let Err((key, sentence)) = config.acme.check() {
+        return refuse(key, &sentence);
+    }
+    if !needs_tls && !config.acme.names.is_empty() {
+        return refuse(
+            "acme",
+            "certificates are for tls: listeners, and there is none; add --listen tls:[::]:443",
+        );
+    }
+    if needs_tls && config.tls_files.tls_cert.is_empty() && config.acme.names.is_empty() {
+        let missing =
+            "a tls: listener needs a certificate; name a file with --tls-cert, or a host with --acme";
+        return refuse("listen", missing);
+    }
+    Ok(needs_tls)
+}
+
+/// How an authority can look whether a name leads here. A port may be another one to the outside; then TLS is tried.
+#[cfg(feature = "acme")]
+fn kinds(config: &Config) -> Vec<Challenge> {
+    let has = |port, tls| config.listen.iter().any(|it| it.tls == tls && it.address.port() == port);
+    match (has(TLS_PORT, true), has(HTTP_PORT, false)) {
+        (true, true) => vec![Challenge::Tls, Challenge::Http],
+        (false, true) => vec![Challenge::Http, Challenge::Tls],
+        (_, false) => vec![Challenge::Tls],
+    }
+}
