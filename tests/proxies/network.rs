@@ -21,7 +21,7 @@ pub(crate) fn in_network_of_its_own(test: &str, body: impl FnOnce()) {
     let inside = Command::new("unshare")
         .arg("--net")
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", test, "--nocapture", "--include-ignored"])
         .env(INSIDE, "1")
         .output()
         .expect("this test needs the program unshare (Debian and Ubuntu: util-linux)");

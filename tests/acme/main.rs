@@ -1,0 +1,18 @@
+//! Automatic certificates: from Debian's pebble, in a network of each test's own, and from authorities that do as they shouldn't.
+
+#![cfg(feature = "acme")]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[allow(dead_code, reason = "what the proxies' tests use")]
+#[path = "../proxies/network.rs"]
+mod network;
+
+mod authority;
+mod faults;
+mod orders;
+mod pebble;
+mod renewal;
+mod secure;
+mod usage;
