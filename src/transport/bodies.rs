@@ -180,7 +180,9 @@ impl Bodies {
             let mut state = self.state.lock();
             let State { feeds, bodies, .. } = &mut *state;
             let Some(readers) = feeds.get_mut(&id) else { return Duration::ZERO };
-            readers.is_due = false;
+            if next == usize::MAX {
+                readers.is_due = false;
+            }
             // From the last to the first: if one is removed meanwhile, the last takes its place, which was woken.
             let end = next.min(readers.places.len());
             next = end.saturating_sub(AT_ONCE);
@@ -201,10 +203,12 @@ impl Bodies {
     /// Wakes the bodies whose turn it is to get their frame once more.
     fn wake_again(&self, cursor: &mut Cursor) {
         let mut state = self.state.lock();
+        // At the end, too: its next turn would be due for ever.
+        let turn = cursor.step(places(&state), Instant::now());
         if state.has_ended {
             return;
         }
-        for place in cursor.step(places(&state), Instant::now()).into_iter().flatten() {
+        for place in turn.into_iter().flatten() {
             let Some(reader) = state.bodies.get_mut(place) else { continue };
             if reader.takes_turn() && !reader.exchange.is_busy() {
                 reader.exchange.wake(due::AGAIN);
@@ -234,9 +238,9 @@ impl Bodies {
     }
 
     pub(super) fn add_session(&self, session: &Arc<Session>) -> usize {
-        let has_ended = self.state.lock().has_ended;
         let place = self.sessions().insert(Arc::clone(session));
-        if has_ended {
+        // After it: if the end comes in between, it is told of it twice.
+        if self.state.lock().has_ended {
             session.end_in_order();
         }
         place

@@ -19,8 +19,16 @@ use crate::wire::Opening;
 
 /// The body of a response.
 pub(super) enum Body {
-    Whole(Full<Bytes>),
+    Whole(Whole),
     Live(Live),
+}
+
+/// A body that is there. It ends when it has gone into the connection, so that its exchange isn't over before.
+pub(super) struct Whole {
+    body: Full<Bytes>,
+    /// None of a body without bytes.
+    exchange: Option<Arc<Exchange>>,
+    is_sent: bool,
 }
 
 /// A feed's frames. Dropping it leaves the room. The permit is dropped before the guard: a client that is told of somebody's
@@ -46,7 +54,12 @@ pub(super) struct Chunk {
 
 impl Body {
     pub(super) fn empty() -> Self {
-        Self::Whole(Full::default())
+        Self::Whole(Whole { body: Full::default(), exchange: None, is_sent: false })
+    }
+
+    pub(super) fn whole(body: Full<Bytes>, exchange: Arc<Exchange>) -> Self {
+        let exchange = (!body.is_end_stream()).then_some(exchange);
+        Self::Whole(Whole { body, exchange, is_sent: false })
     }
 }
 
@@ -58,31 +71,47 @@ impl HttpBody for Body {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Chunk>, Infallible>>> {
-        let frame = match self.get_mut() {
-            Self::Whole(body) => {
-                let frame = Pin::new(body).poll_frame(cx);
-                let chunk = |bytes| Chunk { bytes, exchange: None };
-                return frame.map_ok(|frame| frame.map_data(chunk));
-            }
-            Self::Live(live) if live.has_ended => return Poll::Ready(None),
-            Self::Live(live) => live.next(),
-        };
         // The task's waker is the exchange's, which has it already.
-        frame.map_or(Poll::Pending, |chunk| Poll::Ready(Some(Ok(Frame::data(chunk)))))
+        match self.get_mut() {
+            Self::Whole(whole) => whole.poll_frame(cx),
+            Self::Live(live) if live.has_ended => end_of(&live.exchange),
+            Self::Live(live) => match live.next() {
+                Some(chunk) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
+                None => Poll::Pending,
+            },
+        }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(body) => body.is_end_stream(),
-            Self::Live(live) => live.has_ended,
+            Self::Whole(whole) => whole.exchange.is_none() && whole.body.is_end_stream(),
+            Self::Live(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body) => body.size_hint(),
+            Self::Whole(whole) => whole.body.size_hint(),
             Self::Live(_) => SizeHint::default(),
         }
+    }
+}
+
+/// The end of a body, once its last frame has gone.
+fn end_of(exchange: &Exchange) -> Poll<Option<Result<Frame<Chunk>, Infallible>>> {
+    if exchange.waits_until_gone() { Poll::Pending } else { Poll::Ready(None) }
+}
+
+impl Whole {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Infallible>>> {
+        let Some(exchange) = &self.exchange else { return Poll::Ready(None) };
+        if self.is_sent {
+            return end_of(exchange);
+        }
+        self.is_sent = true;
+        exchange.frame_begins();
+        let chunk = |bytes| Chunk { bytes, exchange: Some(Arc::clone(exchange)) };
+        Pin::new(&mut self.body).poll_frame(cx).map_ok(|frame| frame.map_data(chunk))
     }
 }
 
@@ -129,6 +158,9 @@ impl Buf for Chunk {
 
     fn advance(&mut self, some: usize) {
         self.bytes.advance(some);
+        if let Some(exchange) = &self.exchange {
+            exchange.frame_goes();
+        }
     }
 }
 

@@ -59,8 +59,15 @@ pub(super) const MAX_STREAMS: u32 = 100;
 /// How many bytes a client may send before they are read, as is the default: its requests have no bodies that matter.
 const WINDOW: u32 = 65_535;
 
-/// How many streams may be reset that hyper hasn't seen yet, or for errors of the client's, before the connection ends.
+/// How many streams that their client has reset may wait for hyper, before the connection ends.
 const MAX_RESETS: usize = 20;
+
+/// How many requests of a connection may be malformed, or too many at a time, before it ends. They are counted for as long as it
+/// is open.
+const MAX_ERRORS: usize = 1000;
+
+/// How many times as many a proxy's may have: what one of its visitors sends must not end the streams of all others.
+const PROXY: usize = 100;
 
 /// Whether a connection that begins with these bytes, up to the end of a line at least, speaks HTTP/2 without having said so
 /// in a TLS handshake.
@@ -83,11 +90,13 @@ pub(super) async fn serve<S>(
     let session = &open.session;
     let service = service_fn(|request: Request<Incoming>| {
         let is_head = *request.method() == Method::HEAD;
-        let exchange = session.begin();
-        respond(answer(request, &permit), is_head, exchange, Arc::clone(bodies))
+        // With each request it begins to wait anew, if it waits.
+        permit.begin_answer();
+        let answer = answer(request, &permit);
+        respond(answer, is_head, session.begin(), Arc::clone(bodies))
     });
     let io = TokioIo::new(Io::new(unread, stream, permit.is_of_client()));
-    let mut http = pin!(builder(Arc::clone(session)).serve_connection(io, service));
+    let mut http = pin!(builder(Arc::clone(session), permit.is_of_client()).serve_connection(io, service));
     let mut course = Course::Open;
     let mut timer = pin!(sleep(IDLE_TIMEOUT));
     let end = poll_fn(|cx| {
@@ -113,8 +122,8 @@ pub(super) async fn serve<S>(
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Course {
     Open,
-    /// It has no stream, since the timer was set.
-    Idle,
+    /// It has no stream, since the timer was set; so many have begun before.
+    Idle(u32),
     /// It was told that it gets no more streams.
     Closing,
 }
@@ -149,37 +158,43 @@ impl Course {
             timer.as_mut().reset(Instant::now() + CLOSE_TIMEOUT);
             return Poll::Ready(Step::GoAway);
         }
+        let begun = session.begun();
+        match self {
+            Self::Idle(before) if *before != begun => *self = Self::Open,
+            Self::Idle(_) if !is_idle => *self = Self::Open,
+            _ => {}
+        }
         match self {
             Self::Open if is_idle => {
-                *self = Self::Idle;
+                *self = Self::Idle(begun);
                 timer.as_mut().reset(Instant::now() + IDLE_TIMEOUT);
                 timer.poll(cx).map(|()| Step::Drop)
             }
             Self::Open => Poll::Pending,
-            Self::Idle if !is_idle => {
-                *self = Self::Open;
-                Poll::Pending
-            }
-            Self::Idle => timer.as_mut().poll(cx).map(|()| {
+            Self::Idle(_) => timer.as_mut().poll(cx).map(|()| {
                 *self = Self::Closing;
                 timer.reset(Instant::now() + CLOSE_TIMEOUT);
                 Step::GoAway
             }),
             // Only a stream that came before its client had heard of the end keeps it from that.
-            Self::Closing if !is_idle => Poll::Pending,
+            Self::Closing if !is_idle => {
+                timer.reset(Instant::now() + CLOSE_TIMEOUT);
+                Poll::Pending
+            }
             Self::Closing => timer.poll(cx).map(|()| Step::Drop),
         }
     }
 }
 
-fn builder(session: Arc<Session>) -> http2::Builder<session::Streams> {
+fn builder(session: Arc<Session>, is_of_client: bool) -> http2::Builder<session::Streams> {
+    let times = if is_of_client { 1 } else { PROXY };
     let mut builder = http2::Builder::new(session::Streams(session));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEAD as u32)
-        .max_pending_accept_reset_streams(MAX_RESETS)
-        .max_local_error_reset_streams(MAX_RESETS)
+        .max_pending_accept_reset_streams(MAX_RESETS * times)
+        .max_local_error_reset_streams(MAX_ERRORS * times)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         // A stream has the next frame taken only when the one before has gone out, so that a slow reader gets the newest.
@@ -199,7 +214,7 @@ async fn respond(
     loop {
         answer = match answer {
             Answer::Later(later) => later.await,
-            Answer::Respond(response) => return Ok(whole(response, is_head)),
+            Answer::Respond(response) => return Ok(whole(response, is_head, exchange)),
             Answer::Head(opening) => return Ok(response(&opening, Body::empty())),
             Answer::TakeOver(Grant::Stream(grant)) => {
                 let mut response = response(&grant.opening, Body::empty());
@@ -217,16 +232,18 @@ async fn respond(
 }
 
 /// A response that isn't a stream.
-fn whole(mut response: Response<Full<Bytes>>, is_head: bool) -> Response<Body> {
+fn whole(mut response: Response<Full<Bytes>>, is_head: bool, exchange: Arc<Exchange>) -> Response<Body> {
     for name in [CONNECTION, UPGRADE] {
         response.headers_mut().remove(name);
     }
     if !is_head {
-        return response.map(Body::Whole);
+        return response.map(|body| Body::whole(body, exchange));
     }
-    // hyper would send it.
+    // hyper would send it. An answer that has no body to a GET either has no length of one.
     let length = response.body().size_hint().exact().unwrap_or_default();
-    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    if length > 0 {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
     response.map(|_| Body::empty())
 }
 

@@ -164,7 +164,7 @@ fn what_cannot_work_is_refused_at_the_start() {
     let (_dir, a, b) = two_pairs();
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     for (args, reason) in [
-        (vec![], "a tls: listener needs a certificate; name one with --tls-cert"),
+        (vec![], "a tls: listener needs a certificate; name a file with --tls-cert, or a host with --acme"),
         (vec!["--tls-cert", "/nowhere.crt"], "/nowhere.crt: No such file"),
         (vec!["--tls-cert", &path(&a.chain)], "there is no private key in it"),
         (vec!["--tls-cert", &path(&a.chain), "--tls-key", &path(&b.key)], "belongs to another certificate"),

@@ -6,6 +6,7 @@ use crate::common::client::Client;
 use crate::common::h2::{
     CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS, frame, preface, view,
 };
+use crate::common::parts::png_of;
 use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 
@@ -51,4 +52,23 @@ fn floods_of_settings_leave_other_viewers_untouched() {
 #[test]
 fn floods_of_pings_leave_other_viewers_untouched() {
     flood(|number| frame(PING, 0, 0, &u64::from(number).to_be_bytes()));
+}
+
+/// A proxy passes on what its visitors send. hyper counts malformed requests for as long as the connection is open.
+#[test]
+fn malformed_requests_beside_a_stream_leave_it_open() {
+    let server = TestServer::quiet(&[]);
+    let mut client = Client::connect(server.address);
+    client.send([preface(), view(1, END_HEADERS | END_STREAM)].concat());
+    let mut watcher = Viewer::join(server.address);
+    watcher.wait_for(2);
+    for number in 1..100 {
+        // `GET` of http://a with a path that is none: ` <`.
+        let head = b"\x82\x86\x41\x01a\x44\x02 <";
+        client.send(frame(HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, head));
+    }
+    let _third = Viewer::join(server.address);
+    watcher.wait_for(3);
+    // The stream is there still, and has the newest picture.
+    client.take_through(&png_of(3));
 }

@@ -19,6 +19,8 @@ const LIVE: u8 = 1;
 const BUSY: u8 = 2;
 /// Its end is wanted at once.
 const CUT: u8 = 4;
+/// Its body waits for the last of its frames to go.
+const WAITS: u8 = 64;
 
 /// Why a body has something to send.
 pub(crate) mod due {
@@ -82,9 +84,20 @@ impl Exchange {
         self.flags.fetch_or(BUSY, Ordering::SeqCst);
     }
 
+    /// Some of the frame has gone.
+    pub(crate) fn frame_goes(&self) {
+        self.since.store(now(), Ordering::Relaxed);
+    }
+
+    /// Whether a frame is on its way, and the body is woken when it has gone.
+    pub(crate) fn waits_until_gone(&self) -> bool {
+        self.flags.fetch_or(WAITS, Ordering::SeqCst);
+        self.is_busy()
+    }
+
     /// The frame has gone into the connection.
     pub(crate) fn frame_has_gone(&self) {
-        if self.flags.fetch_and(!BUSY, Ordering::SeqCst) & due::ANY != 0 {
+        if self.flags.fetch_and(!BUSY, Ordering::SeqCst) & (due::ANY | WAITS) != 0 {
             self.waker.wake();
         }
     }

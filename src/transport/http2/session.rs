@@ -20,6 +20,8 @@ pub(crate) struct Session {
     /// Wakes the connection's task.
     pub(super) waker: AtomicWaker,
     viewers: AtomicU32,
+    /// How many exchanges have begun.
+    begun: AtomicU32,
     is_ending: AtomicBool,
     exchanges: Mutex<Exchanges>,
     write_timeout: Duration,
@@ -37,6 +39,7 @@ impl Session {
         Self {
             waker: AtomicWaker::new(),
             viewers: AtomicU32::new(0),
+            begun: AtomicU32::new(0),
             is_ending: AtomicBool::new(false),
             exchanges: Mutex::default(),
             write_timeout,
@@ -46,6 +49,7 @@ impl Session {
     /// A request has come.
     pub(super) fn begin(self: &Arc<Self>) -> Arc<Exchange> {
         let exchange = Arc::new(Exchange::new(Arc::clone(self)));
+        self.begun.fetch_add(1, Ordering::Relaxed);
         let mut exchanges = self.exchanges.lock();
         let place = exchanges.open.insert(Arc::clone(&exchange));
         exchanges.begun = Some(place);
@@ -72,6 +76,10 @@ impl Session {
         if is_empty || was_last_viewer {
             self.waker.wake();
         }
+    }
+
+    pub(super) fn begun(&self) -> u32 {
+        self.begun.load(Ordering::Relaxed)
     }
 
     pub(super) fn add_viewer(&self) {
@@ -121,6 +129,9 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.bodies.remove_session(self.place);
+        // One whose task never came would hold the session, which holds it.
+        let exchanges = std::mem::take(&mut *self.session.exchanges.lock());
+        drop(exchanges);
     }
 }
 
