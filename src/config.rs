@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
 pub use crate::doctor::DoctorArgs;
-pub use crate::net::listener::{Listener, ListenerError};
+pub use crate::net::listener::{Group, Listener, ListenerError, Place, SocketFile, Speaks};
 pub use crate::net::tls::Alpn;
 pub use crate::settings::{
     Audience, ClientHeader, ClientHeaderError, PagePattern, PagePatternError, Reloadable, SiteSettings,
@@ -94,7 +94,9 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct Config {
     /// Where to listen: 127.0.0.1:9192, localhost:9192, or :9192 for all addresses of the machine, and tls:[::]:443 for https;
-    /// can be given several times. Port 0 lets the system choose
+    /// can be given several times. Port 0 lets the system choose. Other places: unix:/PATH (also
+    /// unix:/PATH?mode=0660&group=www-data), systemd or fd:NAME for sockets that systemd has opened, and passed:/PATH for
+    /// connections that another program passes
     #[arg(long, value_name = "ADDR", env = "ONLOOKERS_LISTEN", value_delimiter = ',', value_parser = values::trimmed::<Listener>)]
     #[arg(default_value = "127.0.0.1:9192")]
     pub listen: Vec<Listener>,

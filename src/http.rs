@@ -50,8 +50,7 @@ type Route = fn(&App, &Request<'_>) -> Result<Answer, Refusal>;
 /// Answers a request that came from `peer`, on a connection that its visitor is charged for from now on.
 pub(crate) fn answer(app: &App, parts: &Parts, peer: Peer, connection: &ConnectionPermit) -> Answer {
     let mut request = Request::parse(parts, peer, app.settings());
-    let peer = peer.address;
-    request.is_of_client &= !app.main_peer.is(peer.to_canonical());
+    request.is_of_client &= !app.main_peer.is(peer.address.to_canonical());
     connection.charge(request.settings.proxies.client(request.address));
     warn_of_main_peer(app, &request, peer);
     let (form, route) = route(&request);
@@ -62,11 +61,11 @@ pub(crate) fn answer(app: &App, parts: &Parts, peer: Peer, connection: &Connecti
 }
 
 /// Says once if most requests come from a peer that the settings don't name as a proxy.
-fn warn_of_main_peer(app: &App, request: &Request<'_>, peer: std::net::IpAddr) {
+fn warn_of_main_peer(app: &App, request: &Request<'_>, peer: Peer) {
     if request.settings.proxies.trusts(peer) {
         return;
     }
-    if let Some(peer) = app.main_peer.count(peer.to_canonical()) {
+    if let Some(peer) = app.main_peer.count(peer.address.to_canonical()) {
         tracing::warn!(
             "most requests come from {peer}: if that is a proxy, name it with --trust-proxy {peer}/{}, or all of \
              its visitors are one client",

@@ -9,5 +9,6 @@ pub(crate) mod listener;
 pub(crate) mod main_peer;
 pub(crate) mod open_files;
 pub(crate) mod quota;
+pub(crate) mod stream;
 pub(crate) mod system;
 pub(crate) mod tls;

@@ -14,25 +14,24 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::certificates::CertificateFiles;
-use crate::config::{Config, ConfigError, Listener};
+use crate::config::{Config, ConfigError};
 use crate::feeds::Feeds;
 use crate::logging::once_per_site::OncePerSite;
 use crate::net::capacity::Capacity;
 use crate::net::connections::Connections;
-use crate::net::listen;
 use crate::net::main_peer::MainPeer;
 use crate::net::open_files;
 use crate::net::system::{self, SystemLimits};
-use crate::net::tls::Acceptor;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops};
-use accept::{Listening, Service, accept};
+use accept::{Listening, Protocol, Service, accept};
 use tls::Tls;
 
 mod accept;
 mod limits;
+mod listeners;
 mod tls;
 mod trim;
 
@@ -105,8 +104,7 @@ impl Server {
             .transpose()
             .map_err(io::Error::other)?
             .map(Arc::new);
-        let listen = config.listen.iter();
-        let listeners = listen.map(|it| bind_one(it, acceptor.as_ref())).collect::<io::Result<_>>()?;
+        let sockets = listeners::bind(config)?;
         let loops = Loops::new(transport::Options {
             loops: config.fanout_threads.map_or_else(cores, usize::from),
             resend: config.repaint,
@@ -141,6 +139,7 @@ impl Server {
         });
         app.feeds.replace_titles(app.settings().titles());
         loops.start(&app)?;
+        let listeners = listeners::speak(sockets, acceptor);
         let service = Service { app, loops: Arc::new(loops) };
         Ok(Self { listeners, service, tls, drain: config.drain })
     }
@@ -155,27 +154,21 @@ impl Server {
         }
     }
 
-    /// The addresses it listens on, in the order of the configuration.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(|listening| listening.socket.local_addr()).collect()
+    /// The addresses of its TCP sockets, in the order of the configuration.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listening| listening.socket.address()).collect()
     }
 
-    /// The URLs of its pages, as `https://127.0.0.1:9192/`, in the same order.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn urls(&self) -> io::Result<Vec<String>> {
-        let scheme = |listening: &Listening| if listening.tls.is_some() { "https" } else { "http" };
-        let addresses = self.addresses()?;
-        Ok(self
-            .listeners
-            .iter()
-            .zip(addresses)
-            .map(|(it, address)| format!("{}://{address}/", scheme(it)))
-            .collect())
+    /// Where it listens, in the same order: the URLs of its pages, as `https://127.0.0.1:9192/`; other places as the configuration
+    /// has them.
+    pub fn places(&self) -> Vec<String> {
+        let place = |Listening { socket, protocol }: &Listening| match (protocol, socket.address()) {
+            (Protocol::Http, Some(address)) => format!("http://{address}/"),
+            (Protocol::Tls(_), Some(address)) => format!("https://{address}/"),
+            (Protocol::Http, None) => socket.to_string(),
+            (Protocol::Tls(_), None) => format!("tls:{socket}"),
+        };
+        self.listeners.iter().map(place).collect()
     }
 
     /// Serves until `shutdown` is ready, then ends every stream in order.
@@ -229,13 +222,6 @@ fn settings(config: &Config) -> Settings {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn bind_one(listener: &Listener, tls: Option<&Arc<Acceptor>>) -> io::Result<Listening> {
-    let address = listener.address;
-    let socket = listen::tcp(address)
-        .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {address}: {error}")))?;
-    Ok(Listening { socket, tls: tls.filter(|_| listener.tls).cloned() })
 }
 
 impl fmt::Display for Died {

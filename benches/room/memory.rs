@@ -61,7 +61,7 @@ pub(crate) fn print_served() {
     let config = Cli::parse_from(["onlookers", "--listen", "127.0.0.1:0", "--repaint", "1h"]).config;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let server = runtime.block_on(async { Server::bind(&config).expect("a server") });
-    let address = server.addresses().expect("an address")[0];
+    let address = server.addresses()[0];
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = runtime.spawn(server.run(async { drop(stopped.await) }));
     // Once before, for what a server keeps of its busiest time.

@@ -51,11 +51,7 @@ pub(super) struct Request<'r> {
 
 impl<'r> Request<'r> {
     /// Parses a request that came from `peer`. A bad query is an error only for the routes that read it.
-    pub(super) fn parse(
-        parts: &'r Parts,
-        Peer { address: peer, is_tls }: Peer,
-        settings: Arc<Settings>,
-    ) -> Self {
+    pub(super) fn parse(parts: &'r Parts, peer: Peer, settings: Arc<Settings>) -> Self {
         let headers = &parts.headers;
         let bytes = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
         let is_forwarded = settings.proxies.trusts(peer);
@@ -77,9 +73,9 @@ impl<'r> Request<'r> {
             address: settings.proxies.visitor(peer, headers),
             wishes: Wishes::of(headers),
             is_by_trusted: is_forwarded,
-            is_of_client: settings.proxies.client(peer).is_some(),
+            is_of_client: settings.proxies.client(peer.address).is_some(),
             settings,
-            is_tls,
+            is_tls: peer.is_tls,
             agent: bytes(USER_AGENT).unwrap_or_default(),
             raw_query: parts.uri.query().unwrap_or_default(),
             query: Query::parse(parts.uri.query()),

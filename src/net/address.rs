@@ -1,6 +1,6 @@
 //! A visitor's address: the socket's peer, or what trusted proxies say in one header; and the network that stands for a client.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use hyper::HeaderMap;
 use ipnet::IpNet;
@@ -14,9 +14,25 @@ mod network;
 /// The other end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Peer {
+    /// Its address; the loopback's, if it is local.
     pub(crate) address: IpAddr,
+    /// Whether it is a program on this machine that may open the file of a Unix socket. It is believed as a proxy is: by the
+    /// mode and the group of the file.
+    pub(crate) is_local: bool,
     /// Whether the connection to this server is encrypted.
     pub(crate) is_tls: bool,
+}
+
+impl Peer {
+    /// The one at `address`, without encryption.
+    pub(crate) fn at(address: IpAddr) -> Self {
+        Self { address, is_local: false, is_tls: false }
+    }
+
+    /// A program on this machine, without encryption.
+    pub(crate) fn local() -> Self {
+        Self { address: Ipv4Addr::LOCALHOST.into(), is_local: true, is_tls: false }
+    }
 }
 
 /// The networks of the proxies that are believed, and the one header in which they name the visitor's address.
@@ -38,14 +54,16 @@ impl TrustedProxies {
     /// Each proxy appends the address of its client, so a list is read from its right end, past trusted addresses, to the
     /// first address that isn't trusted. Anybody may have written what stands to the left of it, and to the left of an
     /// entry that is no address. So a header that can't be read leaves the address of the proxy.
-    pub(crate) fn visitor(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let mut visitor = peer.to_canonical();
+    pub(crate) fn visitor(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
+        let mut visitor = peer.address.to_canonical();
         let mut hops = self.header.hops(headers);
-        while self.trusts(visitor) {
+        let mut is_trusted = self.trusts(peer);
+        while is_trusted {
             match hops.next() {
                 Some(Some(hop)) => visitor = hop,
                 Some(None) | None => break,
             }
+            is_trusted = self.names(visitor);
         }
         visitor
     }
@@ -53,11 +71,16 @@ impl TrustedProxies {
     /// The client at `address`; none if it is a proxy, or in a private network and so probably one: many clients may share it.
     pub(crate) fn client(&self, address: IpAddr) -> Option<ClientNetwork> {
         let client = ClientNetwork::of(address);
-        (client.is_public() && !self.trusts(address)).then_some(client)
+        (client.is_public() && !self.names(address)).then_some(client)
     }
 
-    /// Whether a peer at `address` is one of these proxies.
-    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether `peer` is one of these proxies, or a local one.
+    pub(crate) fn trusts(&self, peer: Peer) -> bool {
+        peer.is_local || self.names(peer.address)
+    }
+
+    /// Whether there is one of these proxies at `address`.
+    fn names(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(&address))
     }
@@ -81,7 +104,7 @@ mod tests {
         for (name, value) in headers {
             map.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value).unwrap());
         }
-        proxies.visitor(peer.parse().unwrap(), &map).to_string()
+        proxies.visitor(Peer::at(peer.parse().unwrap()), &map).to_string()
     }
 
     const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -169,6 +192,22 @@ mod tests {
         }
         let two_lines: [(&str, &[u8]); 2] = [("forwarded", b"for=\""), ("forwarded", b"for=198.51.100.1")];
         assert_eq!(visitor("forwarded", &two_lines), "198.51.100.1");
+    }
+
+    #[test]
+    fn a_program_on_this_machine_is_believed_without_being_named() {
+        let proxies = TrustedProxies::default();
+        let visitor = |peer, value: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static(FORWARDED_FOR),
+                HeaderValue::from_static(value),
+            )]);
+            proxies.visitor(peer, &headers).to_string()
+        };
+        assert_eq!(visitor(Peer::local(), "203.0.113.9, 198.51.100.1"), "198.51.100.1");
+        assert_eq!(visitor(Peer::local(), "198.51.100.1, 127.0.0.1"), "127.0.0.1");
+        assert_eq!(visitor(Peer::local(), "unknown"), "127.0.0.1");
+        assert_eq!(visitor(Peer::at(Ipv4Addr::LOCALHOST.into()), "198.51.100.1"), "127.0.0.1");
     }
 
     proptest! {

@@ -1,93 +1,159 @@
-//! Listening TCP sockets, and the options that accepted connections inherit.
+//! Sockets that listen: the server's own, those that systemd has opened, and those over which another program passes connections.
 
+use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram as StdUnixDatagram;
+use std::path::PathBuf;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use tokio::net::TcpListener;
+use onlookers_activation::Passed;
+use socket2::{Domain, SockRef, Socket, Type};
+use tokio::net::{TcpListener, UnixDatagram, UnixListener};
 
-/// How many connections may wait to be accepted; the kernel may allow fewer (net.core.somaxconn).
-const BACKLOG: i32 = 4096;
+use super::address::Peer;
+use super::listener::Place;
+use super::stream::SocketStream;
+use unix::RemoveOnDrop;
 
-/// A peer that acknowledges nothing for this long is gone; on Linux, so is one that accepts no data. A frame sent shortly
-/// before the end starts the time again, so a visitor who vanished silently is counted for at most twice this time,
-/// whatever `--repaint` is.
-const USER_TIMEOUT: Duration = Duration::from_secs(14);
+mod handed;
+mod tcp;
+mod unix;
 
-/// Keepalive probes begin after 8 s of silence and repeat every second until [`USER_TIMEOUT`]. A lost probe is not sent
-/// again: with one every three seconds, two lost probes ended a connection. That happened to some of 10,000 idle
-/// WebSockets over loopback, which drops packets beyond about a thousand at once.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(8))
-    .with_interval(Duration::from_secs(1))
-    .with_retries(6);
+/// A socket that connections come from.
+pub(crate) struct ListenSocket {
+    /// The file that this process has made for it; dropped first.
+    _file: Option<RemoveOnDrop>,
+    kind: Kind,
+}
 
-/// The kernel's send buffer of a connection, in bytes: a few frames, so that a slow viewer skips to the newest number
-/// instead of seeing a minute of old ones. (Linux doubles it for its own overhead.)
-const SEND_BUFFER: usize = 16 * 1024;
+enum Kind {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+    /// Connections come as messages.
+    Handed(UnixDatagram),
+}
 
-/// Listens on `address`. On Linux accepted connections inherit the options, which saves six system calls each.
+/// A connection that has come.
+pub(crate) struct Accepted {
+    pub(crate) stream: SocketStream,
+    pub(crate) peer: Peer,
+    /// What was read from it already.
+    pub(crate) unread: Vec<u8>,
+}
+
+/// Listens at `place`. On Linux accepted TCP connections inherit the options, which saves six system calls each. Needs a tokio
+/// runtime.
 ///
 /// # Errors
-/// The system's, if the address can't be bound.
-pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    match listen(address) {
-        // All addresses of a machine without IPv6, as containers may be.
-        Err(error) if has_no_ipv6(&error) && address.ip() == Ipv6Addr::UNSPECIFIED => {
-            listen((Ipv4Addr::UNSPECIFIED, address.port()).into())
+/// The system's, if the place can't be had; others with a sentence.
+pub(crate) fn bind(place: &Place) -> io::Result<Vec<ListenSocket>> {
+    match place {
+        Place::Tcp(address) => Ok(vec![ListenSocket::of(tcp::bind(*address)?, None)?]),
+        Place::Unix(file) => {
+            let (socket, file) = unix::bind(file, Type::STREAM)?;
+            Ok(vec![ListenSocket::of(socket, Some(file))?])
         }
-        other => other,
+        Place::Passed(file) => {
+            let (socket, file) = unix::bind(file, Type::DGRAM)?;
+            Ok(vec![ListenSocket::of(socket, Some(file))?])
+        }
+        Place::Systemd(name) => activated(name.as_deref()),
     }
 }
 
-fn has_no_ipv6(error: &io::Error) -> bool {
-    let codes =
-        [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL].map(|code| code.raw_os_error());
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        // `[::]` is all addresses, whatever the system's default is.
-        socket.set_only_v6(false)?;
+/// The sockets that systemd has opened: all, or those of a name.
+fn activated(name: Option<&str>) -> io::Result<Vec<ListenSocket>> {
+    let passed = onlookers_activation::passed()?.into_iter();
+    let named = passed.filter(|passed| name.is_none_or(|name| passed.name == name));
+    let of = |Passed { fd, name }| {
+        let error = |error| io::Error::other(format!("the socket {name} of systemd: {error}"));
+        let socket = Socket::from(fd);
+        set_options(&socket).and_then(|()| ListenSocket::of(socket, None)).map_err(error)
+    };
+    let sockets = named.map(of).collect::<io::Result<Vec<_>>>()?;
+    if sockets.is_empty() {
+        return Err(io::Error::other(
+            "systemd has passed no such socket; the unit needs a .socket beside it",
+        ));
     }
-    socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&KEEPALIVE)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(sockets)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use socket2::SockRef;
+/// Sets the options that connections inherit, which the server's own listeners have.
+fn set_options(socket: &Socket) -> io::Result<()> {
+    let domain = socket.local_addr()?.domain();
+    if socket.r#type()? == Type::STREAM && domain != Domain::UNIX { tcp::set_options(socket) } else { Ok(()) }
+}
 
-    #[tokio::test]
-    async fn the_unspecified_address_is_of_both_families() {
-        let listener = tcp("[::]:0".parse().unwrap()).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        for address in [(Ipv4Addr::LOCALHOST, port).into(), SocketAddr::from((Ipv6Addr::LOCALHOST, port))] {
-            assert!(std::net::TcpStream::connect(address).is_ok(), "{address}");
+impl ListenSocket {
+    fn of(socket: Socket, file: Option<RemoveOnDrop>) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let (is_unix, is_stream) =
+            (socket.local_addr()?.domain() == Domain::UNIX, socket.r#type()? == Type::STREAM);
+        if is_stream && !socket.is_listener()? || !(is_stream || is_unix) {
+            return Err(io::Error::other("not a socket that listens for connections"));
+        }
+        let kind = match (is_unix, is_stream) {
+            (false, _) => Kind::Tcp(TcpListener::from_std(socket.into())?),
+            (true, true) => Kind::Unix(UnixListener::from_std(socket.into())?),
+            (true, false) => Kind::Handed(UnixDatagram::from_std(StdUnixDatagram::from(socket))?),
+        };
+        Ok(Self { _file: file, kind })
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// The system's, also of a connection that has ended already.
+    pub(crate) async fn accept(&self) -> io::Result<Accepted> {
+        match &self.kind {
+            Kind::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok(Accepted::new(SocketStream::Tcp(stream), Peer::at(peer.ip())))
+            }
+            Kind::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // Nothing of it is inherited.
+                SockRef::from(&stream).set_send_buffer_size(tcp::SEND_BUFFER)?;
+                Ok(Accepted::new(SocketStream::Unix(stream), Peer::local()))
+            }
+            Kind::Handed(socket) => handed::receive(socket).await,
         }
     }
 
-    #[tokio::test]
-    async fn accepted_connections_inherit_the_options() {
-        let listener = tcp("127.0.0.1:0".parse().unwrap()).unwrap();
-        let _client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (accepted, _) = listener.accept().await.unwrap();
-        let accepted = SockRef::from(&accepted);
-        assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
-        assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(8));
-        assert_eq!(accepted.tcp_keepalive_interval().unwrap(), Duration::from_secs(1));
-        assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
-        assert_eq!(accepted.send_buffer_size().unwrap(), 2 * SEND_BUFFER);
+    /// The address of a TCP socket.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match &self.kind {
+            Kind::Tcp(listener) => listener.local_addr().ok(),
+            Kind::Unix(_) | Kind::Handed(_) => None,
+        }
+    }
+
+    /// The file of a Unix socket.
+    fn path(&self) -> Option<PathBuf> {
+        let address = match &self.kind {
+            Kind::Tcp(_) => None,
+            Kind::Unix(listener) => listener.local_addr().ok()?.as_pathname().map(PathBuf::from),
+            Kind::Handed(socket) => socket.local_addr().ok()?.as_pathname().map(PathBuf::from),
+        };
+        address
+    }
+}
+
+impl Accepted {
+    fn new(stream: SocketStream, peer: Peer) -> Self {
+        Self { stream, peer, unread: Vec::new() }
+    }
+}
+
+/// Where it listens, as a configuration has it.
+impl fmt::Display for ListenSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path().unwrap_or_default();
+        match &self.kind {
+            Kind::Tcp(_) => self.address().map_or(Ok(()), |address| address.fmt(f)),
+            Kind::Unix(_) => write!(f, "unix:{}", path.display()),
+            Kind::Handed(_) => write!(f, "passed:{}", path.display()),
+        }
     }
 }

@@ -4,33 +4,74 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// `127.0.0.1:9192`, or with TLS `tls:[::]:443`.
+pub use file::{Group, SocketFile};
+
+mod file;
+
+/// `127.0.0.1:9192`, with TLS `tls:[::]:443`, and at other places `unix:/run/onlookers.sock`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listener {
+    /// What its connections speak.
+    pub speaks: Speaks,
     /// Where it listens.
-    pub address: SocketAddr,
-    /// Whether its connections begin with a TLS handshake.
-    pub tls: bool,
+    pub place: Place,
 }
 
-/// A text that names no listener.
+/// What the connections of a listener speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ListenerError;
-
-impl Listener {
-    /// The scheme of URLs there.
-    pub fn scheme(&self) -> &'static str {
-        if self.tls { "https" } else { "http" }
-    }
+pub enum Speaks {
+    /// HTTP.
+    Http,
+    /// HTTP, after a TLS handshake.
+    Tls,
 }
+
+/// Where connections come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// A TCP port.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(SocketFile),
+    /// Another program, which passes connections over a Unix datagram socket.
+    Passed(SocketFile),
+    /// The sockets that systemd has opened: all of them, or those of a name.
+    Systemd(Option<String>),
+}
+
+/// A text that names no listener, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListenerError(&'static str);
+
+const FORMS: &str = "write 127.0.0.1:9192, [::1]:9192, localhost:9192, or :9192 for all addresses; unix:/PATH, passed:/PATH, systemd \
+    or fd:NAME; with TLS tls:[::]:443";
 
 impl FromStr for Listener {
     type Err = ListenerError;
 
     fn from_str(text: &str) -> Result<Self, ListenerError> {
         let text = text.trim();
-        let (tls, place) = text.strip_prefix("tls:").map_or((false, text), |place| (true, place));
-        Ok(Self { address: address(place).ok_or(ListenerError)?, tls })
+        let tls = text.strip_prefix("tls:");
+        let (speaks, text) = tls.map_or((Speaks::Http, text), |text| (Speaks::Tls, text));
+        Ok(Self { speaks, place: text.parse()? })
+    }
+}
+
+impl FromStr for Place {
+    type Err = ListenerError;
+
+    fn from_str(text: &str) -> Result<Self, ListenerError> {
+        if let Some(address) = address(text) {
+            return Ok(Self::Tcp(address));
+        }
+        match text.split_once(':') {
+            None if text == "systemd" => Ok(Self::Systemd(None)),
+            Some(("fd", "")) => Err(ListenerError("the name of a socket is missing; write fd:NAME")),
+            Some(("fd", name)) => Ok(Self::Systemd(Some(name.to_owned()))),
+            Some(("unix", file)) => file.parse().map(Self::Unix),
+            Some(("passed", file)) => file.parse().map(Self::Passed),
+            _ => Err(ListenerError(FORMS)),
+        }
     }
 }
 
@@ -42,11 +83,21 @@ fn address(text: &str) -> Option<SocketAddr> {
     all.or(local).or_else(|| text.parse().ok())
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(SocketFile { path, .. }) => write!(f, "unix:{}", path.display()),
+            Self::Passed(SocketFile { path, .. }) => write!(f, "passed:{}", path.display()),
+            Self::Systemd(None) => f.write_str("systemd"),
+            Self::Systemd(Some(name)) => write!(f, "fd:{name}"),
+        }
+    }
+}
+
 impl fmt::Display for ListenerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "write 127.0.0.1:9192, [::1]:9192, localhost:9192, or :9192 for all addresses; with TLS tls:[::]:443",
-        )
+        f.write_str(self.0)
     }
 }
 
@@ -64,14 +115,55 @@ mod tests {
             ("0.0.0.0:1", "0.0.0.0:1"),
             (" [::1]:0", "[::1]:0"),
         ] {
-            for (prefix, tls) in [("", false), ("tls:", true)] {
-                let listener: Listener = format!("{prefix}{}", text.trim()).parse().unwrap();
-                assert_eq!((listener.address.to_string().as_str(), listener.tls), (address, tls), "{text}");
+            let place = Place::Tcp(address.parse().unwrap());
+            for (prefix, speaks) in [("", Speaks::Http), ("tls:", Speaks::Tls)] {
+                let listener = format!("{prefix}{}", text.trim()).parse();
+                assert_eq!(listener, Ok(Listener { speaks, place: place.clone() }), "{text}");
             }
-            assert_eq!(text.parse::<Listener>().unwrap().address.to_string(), address);
+            assert_eq!(text.parse::<Listener>().unwrap().place, place);
         }
-        for text in ["9192", "localhost", "example.com:80", ":", ":65536", "localhost:x", "tls:", "tls:443"] {
+        for text in [
+            "9192",
+            "localhost",
+            "example.com:80",
+            ":",
+            ":65536",
+            "localhost:x",
+            "tls:",
+            "tls:443",
+            "tls:tls::1",
+        ] {
             assert!(text.parse::<Listener>().unwrap_err().to_string().contains("localhost:9192"), "{text}");
         }
+    }
+
+    #[test]
+    fn every_place_combines_with_tls() {
+        for place in ["[::]:443", "unix:/run/o.sock", "passed:/run/o.sock", "systemd", "fd:web"] {
+            let of = |text: String| text.parse::<Listener>().unwrap();
+            assert_eq!(of(place.to_owned()).place.to_string(), place);
+            let both = of(format!("tls:{place}"));
+            assert_eq!(both.speaks, Speaks::Tls);
+            assert_eq!(both.place, of(place.to_owned()).place);
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_half_named_is_refused_with_a_sentence() {
+        for (text, word) in [
+            ("fd:", "fd:NAME"),
+            ("unix:", "from / on"),
+            ("unix:run/o.sock", "from / on"),
+            ("unix:/o?mode=8", "mode=0660"),
+            ("tls:unix:/o?mode=01000", "mode=0660"),
+            ("unix:/o?owner=www-data", "mode= and group="),
+            ("passed:/o?group=", "group=www-data"),
+            ("systemd:web", "fd:NAME"),
+        ] {
+            let error = text.parse::<Listener>().unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+        assert!(format!("unix:/{}", "x".repeat(107)).parse::<Listener>().is_err());
+        assert!(format!("unix:/{}", "x".repeat(106)).parse::<Listener>().is_ok());
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use tokio::time::timeout;
+
+use super::listen::ListenSocket;
 
 /// The limit to set when the system has none.
 const DEFAULT_LIMIT: u64 = 1 << 20;
@@ -59,7 +60,7 @@ impl SpareFile {
     }
 
     /// Logs `error`; answers 503 to the next connection at the limit of open files, and otherwise waits a little.
-    pub(crate) async fn handle_accept_error(&mut self, listener: &TcpListener, error: &io::Error) {
+    pub(crate) async fn handle_accept_error(&mut self, listener: &ListenSocket, error: &io::Error) {
         if are_used_up(error) && self.0.take().is_some() {
             tracing::warn!("out of open files: a connection gets 503");
             if let Err(error) = answer_unavailable(listener).await {
@@ -89,9 +90,9 @@ fn is_of_connection(error: &io::Error) -> bool {
 
 /// Answers 503 to the next connection in the queue. Its request is read first: closing a socket with unread data resets
 /// it, and a reset can overtake the answer.
-async fn answer_unavailable(listener: &TcpListener) -> io::Result<()> {
+async fn answer_unavailable(listener: &ListenSocket) -> io::Result<()> {
     // The connection whose accept failed may have left the queue by now; don't wait for another one.
-    let (mut socket, _) = timeout(REQUEST_TIMEOUT, listener.accept()).await??;
+    let mut socket = timeout(REQUEST_TIMEOUT, listener.accept()).await??.stream;
     let _ = timeout(REQUEST_TIMEOUT, socket.read(&mut [0; 4096])).await;
     socket.write_all(UNAVAILABLE).await?;
     socket.shutdown().await

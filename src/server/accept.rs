@@ -1,29 +1,39 @@
 //! Accepts connections, for ever.
 
+use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::app::App;
 use crate::http;
 use crate::net::address::{ClientNetwork, Peer};
 use crate::net::connections::{ConnectionPermit, MOST_CLOSING, Phase};
+use crate::net::listen::{Accepted, ListenSocket};
 use crate::net::open_files::{self, SpareFile};
-use crate::net::tls::{Acceptor, TlsStream};
+use crate::net::stream::SocketStream;
+use crate::net::tls::Acceptor;
 use crate::transport::{Answer, Loops, takeover};
 
-/// How long a handshake may take.
+/// How long a connection may take for each thing that comes before its first request.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A socket that listens, and how its connections begin.
 pub(super) struct Listening {
-    pub(super) socket: TcpListener,
-    /// None for plain HTTP.
-    pub(super) tls: Option<Arc<Acceptor>>,
+    pub(super) socket: ListenSocket,
+    pub(super) protocol: Protocol,
+}
+
+/// What connections speak.
+#[derive(Clone)]
+pub(super) enum Protocol {
+    Http,
+    Tls(Arc<Acceptor>),
 }
 
 /// What connections are served with.
@@ -33,23 +43,26 @@ pub(super) struct Service {
     pub(super) loops: Arc<Loops>,
 }
 
+/// A connection that hasn't spoken HTTP yet.
+struct Arrival {
+    stream: SocketStream,
+    /// What was read from it already.
+    unread: Vec<u8>,
+    peer: Peer,
+    permit: ConnectionPermit,
+}
+
 /// Accepts for ever. Connections that it spawned go on when it is stopped: a request that is on its way still gets its
 /// response.
-pub(super) async fn accept(Listening { socket, tls }: Listening, service: Service) {
+pub(super) async fn accept(Listening { socket, protocol }: Listening, service: Service) {
     let (mut spare, app) = (SpareFile::new(), &service.app);
     loop {
         app.connections.wait_for_closing(MOST_CLOSING).await;
         match socket.accept().await {
-            Ok((stream, peer)) => {
+            Ok(Accepted { stream, peer, unread }) => {
                 spare.reopen();
-                let peer = Peer { address: peer.ip(), is_tls: tls.is_some() };
                 let permit = app.connections.open(app.settings().proxies.client(peer.address));
-                match &tls {
-                    None => drop(tokio::spawn(service.clone().serve(stream, peer, permit))),
-                    Some(tls) => {
-                        drop(tokio::spawn(service.clone().serve_tls(Arc::clone(tls), stream, peer, permit)));
-                    }
-                }
+                service.clone().spawn(&protocol, Arrival { stream, unread, peer, permit });
             }
             Err(error) if open_files::are_used_up(&error) && app.connections.close_one() => {
                 app.connections.wait_for_closing(0).await;
@@ -60,10 +73,21 @@ pub(super) async fn accept(Listening { socket, tls }: Listening, service: Servic
 }
 
 impl Service {
+    fn spawn(self, protocol: &Protocol, arrival: Arrival) {
+        match protocol {
+            Protocol::Http => {
+                let Arrival { stream, unread, peer, permit } = arrival;
+                drop(tokio::spawn(self.serve(stream, unread, peer, permit)));
+            }
+            Protocol::Tls(tls) => drop(tokio::spawn(self.serve_tls(Arc::clone(tls), arrival))),
+        }
+    }
+
     /// Not async: such a function would keep its arguments twice.
     fn serve<S: takeover::Stream>(
         self,
         stream: S,
+        unread: Vec<u8>,
         peer: Peer,
         permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send {
@@ -71,43 +95,31 @@ impl Service {
         let answer = move |request: Request<Incoming>, permit: &ConnectionPermit| -> Answer {
             http::answer(&app, &request.into_parts().0, peer, permit)
         };
-        takeover::serve(stream, permit, answer, loops)
+        takeover::serve(stream, unread, permit, answer, loops)
     }
 
-    async fn serve_tls(
-        self,
-        tls: Arc<Acceptor>,
-        stream: TcpStream,
-        peer: Peer,
-        mut permit: ConnectionPermit,
-    ) {
-        if let Some(stream) = shake_hands(&tls, stream, peer, &permit).await {
+    async fn serve_tls(self, tls: Arc<Acceptor>, arrival: Arrival) {
+        let Arrival { stream, unread, peer, mut permit } = arrival;
+        let peer = Peer { is_tls: true, ..peer };
+        let client = ClientNetwork::of(peer.address);
+        if let Some(stream) = begin(&permit, tls.accept(stream, unread, client)).await
+            && permit.begin_answer()
+        {
             drop(tls);
             permit.shook_hands();
             // Boxed, so that the task of a handshake hasn't room for it.
-            Box::pin(self.serve(stream, peer, permit)).await;
+            Box::pin(self.serve(stream, Vec::new(), peer, permit)).await;
         }
     }
 }
 
-/// The connection after its handshake; none if that fails, takes too long, or has to make room.
-async fn shake_hands(
-    tls: &Acceptor,
-    stream: TcpStream,
-    peer: Peer,
-    permit: &ConnectionPermit,
-) -> Option<TlsStream<TcpStream>> {
-    let mut handshake =
-        Box::pin(timeout(HANDSHAKE_TIMEOUT, tls.accept(stream, ClientNetwork::of(peer.address))));
-    let done = std::future::poll_fn(|cx| match handshake.as_mut().poll(cx) {
-        std::task::Poll::Pending => permit.poll_closed(Phase::Head, cx).map(|()| None),
+/// What a connection begins with; none if that fails or takes too long, or the connection has to make room.
+async fn begin<T>(permit: &ConnectionPermit, beginning: impl Future<Output = io::Result<T>>) -> Option<T> {
+    let mut beginning = Box::pin(timeout(HANDSHAKE_TIMEOUT, beginning));
+    let done = poll_fn(|cx| match beginning.as_mut().poll(cx) {
+        Poll::Pending => permit.poll_closed(Phase::Head, cx).map(|()| None),
         done => done.map(Some),
     });
-    match done.await?.ok()? {
-        Ok(stream) => permit.begin_answer().then_some(stream),
-        Err(error) => {
-            tracing::debug!(%error, "a handshake failed");
-            None
-        }
-    }
+    let done = done.await?.ok()?;
+    done.inspect_err(|error| tracing::debug!(%error, "a connection failed before its first request")).ok()
 }

@@ -9,7 +9,9 @@ use tokio::task::JoinSet;
 #[cfg(feature = "acme")]
 use crate::acme::{Acme, Challenge};
 use crate::certificates::CertificateFiles;
-use crate::config::{Alpn, Config, ConfigError};
+#[cfg(feature = "acme")]
+use crate::config::Place;
+use crate::config::{Alpn, Config, ConfigError, Speaks};
 use crate::net::challenges::Challenges;
 use crate::net::tls::{Acceptor, Certificates};
 
@@ -96,7 +98,7 @@ impl Tls {
 /// # Errors
 /// [`ConfigError::Setting`], if not; also if certificates are ordered that no listener needs.
 fn needs_tls(config: &Config) -> Result<bool, ConfigError> {
-    let needs_tls = config.listen.iter().any(|listener| listener.tls);
+    let needs_tls = config.listen.iter().any(|listener| listener.speaks == Speaks::Tls);
     let refuse = |key, sentence: &str| Err(ConfigError::Setting(key, sentence.into()));
     if let Err((key, sentence)) = config.acme.check() {
         return refuse(key, &sentence);
@@ -118,8 +120,9 @@ fn needs_tls(config: &Config) -> Result<bool, ConfigError> {
 /// How an authority can look whether a name leads here. A port may be another one to the outside; then TLS is tried.
 #[cfg(feature = "acme")]
 fn kinds(config: &Config) -> Vec<Challenge> {
-    let has = |port, tls| config.listen.iter().any(|it| it.tls == tls && it.address.port() == port);
-    match (has(TLS_PORT, true), has(HTTP_PORT, false)) {
+    let is_at = |place: &Place, port| matches!(place, Place::Tcp(address) if address.port() == port);
+    let has = |port, speaks| config.listen.iter().any(|it| it.speaks == speaks && is_at(&it.place, port));
+    match (has(TLS_PORT, Speaks::Tls), has(HTTP_PORT, Speaks::Http)) {
         (true, true) => vec![Challenge::Tls, Challenge::Http],
         (false, true) => vec![Challenge::Http, Challenge::Tls],
         (_, false) => vec![Challenge::Tls],

@@ -23,11 +23,11 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioTimer;
 use onlookers_rooms::sync::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::socket::Socket;
 use super::{Grant, Loops, http2};
 use crate::net::connections::{ConnectionPermit, Phase};
+use crate::net::stream::SocketStream;
 use crate::net::tls::TlsStream;
 use crate::wire::Opening;
 use head::{HEAD_TIMEOUT, Head};
@@ -53,13 +53,13 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static 
     fn into_socket(self, unread: &mut Vec<u8>) -> io::Result<Socket>;
 }
 
-impl Stream for TcpStream {
+impl Stream for SocketStream {
     fn into_socket(self, _: &mut Vec<u8>) -> io::Result<Socket> {
-        self.into_std().map(Socket::plain)
+        self.into_fd().map(Socket::plain)
     }
 }
 
-impl Stream for TlsStream<TcpStream> {
+impl Stream for TlsStream<SocketStream> {
     fn into_socket(self, unread: &mut Vec<u8>) -> io::Result<Socket> {
         let (records, mut connection) = self.into_inner();
         match connection.reader().read_to_end(unread) {
@@ -69,7 +69,7 @@ impl Stream for TlsStream<TcpStream> {
             Ok(_) => return Err(io::ErrorKind::ConnectionAborted.into()),
         }
         let (stream, ahead, held) = records.into_parts();
-        Socket::tls(stream.into_std()?, (connection, held), ahead, unread)
+        Socket::tls(stream.into_fd()?, (connection, held), ahead, unread)
     }
 }
 
@@ -94,19 +94,21 @@ pub(crate) struct Taken<T> {
     pub(crate) unread: Box<[u8]>,
 }
 
-/// Serves the requests of a connection until it ends or one of them takes it over, and then gives it to one of `loops`. It
-/// ends when there are too many connections and `permit` says so. A connection that speaks HTTP/2 from its first byte stays
-/// with hyper.
+/// Serves the requests of a connection until it ends or one of them takes it over, and then gives it to one of `loops`. The
+/// bytes in `unread` were read from it already. It ends when there are too many connections and `permit` says so. A connection
+/// that speaks HTTP/2 from its first byte stays with hyper.
 ///
 /// A task for each connection of a burst is in memory at once, so its size matters: an async function would keep its
 /// arguments twice, and with `take` no other future needs to be around this one.
 pub(crate) fn serve<S: Stream>(
     mut stream: S,
+    unread: Vec<u8>,
     permit: ConnectionPermit,
     answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<Grant> + Send + Sync,
     loops: Arc<Loops>,
 ) -> impl Future<Output = ()> + Send {
-    let mut head = Head::default();
+    let mut head = Head::begun(&unread);
+    drop(unread);
     async move {
         let mut is_first = true;
         while let Some(bytes) = head::read(&mut stream, &mut head, &permit).await {
@@ -297,7 +299,8 @@ mod tests {
         let capacity = CapacityLimits { total: 1, places_per_client: None, pages_per_client: 1 };
         let limits = ConnectionLimits { total: 1, others: 1, per_client: 1 };
         let permit = Connections::new(Capacity::new(capacity), limits).open(None);
-        serve(stream, permit, answer, Arc::new(loops)).await;
+        let stream = SocketStream::Tcp(stream);
+        serve(stream, Vec::new(), permit, answer, Arc::new(loops)).await;
         assert!(started.elapsed() >= EXCHANGE_TIMEOUT);
     }
 }

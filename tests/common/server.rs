@@ -13,7 +13,9 @@ use super::{log, tls};
 
 /// A server that runs until it is stopped or dropped, with a runtime of its own.
 pub(crate) struct TestServer {
+    /// The first of its addresses.
     pub(crate) address: SocketAddr,
+    pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) control: Control,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -49,13 +51,13 @@ impl TestServer {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 let server = Server::bind(&config).unwrap();
-                tell.send((server.addresses().unwrap()[0], server.control())).unwrap();
+                tell.send((server.addresses(), server.control())).unwrap();
                 // A dropped sender ends the server too.
                 server.run(async { drop(stopped.await) }).await.unwrap();
             });
         });
-        let (address, control) = told.recv().unwrap();
-        Self { address, control, stop: Some(stop), thread: Some(thread) }
+        let (addresses, control) = told.recv().unwrap();
+        Self { address: addresses[0], addresses, control, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Tells it to end, without waiting.

@@ -12,7 +12,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// `1.2` or `1.3`: the version that the clients of all tests speak.
 pub(crate) const VARIABLE: &str = "ONLOOKERS_TEST_TLS";
@@ -63,6 +63,24 @@ pub(crate) fn write(pair: &Pair, names: &[&str]) {
 pub(crate) fn listen(pair: &Pair) -> [&str; 6] {
     let path = |path: &'_ PathBuf| path.to_str().unwrap().to_owned().leak() as &str;
     ["--listen", "tls:127.0.0.1:0", "--tls-cert", path(&pair.chain), "--tls-key", path(&pair.key)]
+}
+
+/// A certificate for these names, in a folder of its own.
+pub(crate) fn made(names: &[&str]) -> (tempfile::TempDir, Pair) {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = Pair { chain: folder.path().join("chain"), key: folder.path().join("key") };
+    write(&pair, names);
+    (folder, pair)
+}
+
+/// The arguments that name the files of a certificate.
+pub(crate) fn files(pair: &Pair) -> [&str; 4] {
+    ["--tls-cert", pair.chain.to_str().unwrap(), "--tls-key", pair.key.to_str().unwrap()]
+}
+
+/// A connection over `stream` to the server of that name, which has that certificate.
+pub(crate) fn over<S: Read + Write>(pair: &Pair, name: &str, stream: S) -> StreamOwned<ClientConnection, S> {
+    StreamOwned::new(client_that_trusts(pair, name, Version::V1_3), stream)
 }
 
 /// The client's end of a connection, before its handshake.

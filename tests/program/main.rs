@@ -9,6 +9,7 @@ mod command_line;
 mod config;
 mod doctor;
 mod drain;
+mod listeners;
 mod logging;
 mod memory;
 mod reloads;

@@ -27,6 +27,7 @@ macro_rules! for_each_proxy {
 mod doctor;
 mod each;
 mod files;
+mod front;
 mod http2;
 mod idle;
 mod link;

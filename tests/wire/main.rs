@@ -12,6 +12,7 @@ mod floods;
 mod frames;
 mod hostile;
 mod http2;
+mod listeners;
 mod painting;
 mod peek;
 mod repaint;

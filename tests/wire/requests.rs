@@ -231,7 +231,7 @@ fn the_limit_per_address_keeps_no_other_address_out() {
 async fn a_head_slower_than_10_s_ends_the_connection() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = onlookers::server::Server::bind(&config(&[])).unwrap();
-    let address = server.addresses().unwrap()[0];
+    let address = server.addresses()[0];
     tokio::spawn(server.run(std::future::pending()));
     for (first, dribble) in
         [("", ""), ("GET /nowhere HTTP/1.1\r\n", ""), ("GET /nowhere HTTP/1.1\r\nX: ", "x")]

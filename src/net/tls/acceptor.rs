@@ -68,16 +68,21 @@ impl Acceptor {
         Ok(Self { http1, http2, challenge, alpn, clients: Quota::new(usize::MAX) })
     }
 
-    /// A connection of `client` after its handshake.
+    /// A connection of `client` after its handshake. The bytes in `unread` were read from it already.
     ///
     /// # Errors
     /// The stream's, or rustls', if its peer does anything else; also if it was there for a challenge alone.
-    pub(crate) async fn accept<S>(&self, stream: S, client: ClientNetwork) -> io::Result<TlsStream<S>>
+    pub(crate) async fn accept<S>(
+        &self,
+        stream: S,
+        unread: Vec<u8>,
+        client: ClientNetwork,
+    ) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let others = self.clients.times_held(&client);
-        let records = RecordReader::new(stream, self.clients.acquire(client));
+        let records = RecordReader::new(stream, unread, self.clients.acquire(client));
         let hello = LazyConfigAcceptor::new(HelloReader::default(), records).await?;
         if speaks(&hello.client_hello(), challenges::PROTOCOL) {
             hello.into_stream(Arc::clone(&self.challenge)).await?.shutdown().await?;

@@ -36,9 +36,9 @@ pub(crate) struct RecordReader<S> {
 }
 
 impl<S> RecordReader<S> {
-    /// The records of `stream`. `held` is dropped with the connection.
-    pub(crate) fn new(stream: S, held: Option<Held>) -> Self {
-        Self { stream, ahead: Vec::new(), remaining: 0, allowed: MAX_HANDSHAKE, held }
+    /// The records of `stream`, of which the bytes in `ahead` were read already. `held` is dropped with the connection.
+    pub(crate) fn new(stream: S, ahead: Vec<u8>, held: Option<Held>) -> Self {
+        Self { stream, ahead, remaining: 0, allowed: MAX_HANDSHAKE, held }
     }
 
     /// The handshake is over: any number of bytes may come from now on.
@@ -150,7 +150,7 @@ mod tests {
             let sending = tokio::spawn(async move {
                 tokio::io::AsyncWriteExt::write_all(&mut client, &bytes).await.unwrap();
             });
-            let mut reader = RecordReader::new(server, None);
+            let mut reader = RecordReader::new(server, Vec::new(), None);
             for wanted in &records {
                 let mut read = Vec::with_capacity(wanted.len() + 100);
                 reader.read_buf(&mut read).await.unwrap();
@@ -164,9 +164,11 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_lost_between_two_records_nor_within_one() {
         let bytes = [&record(4)[..], &record(2)[..3]].concat();
-        let mut reader = RecordReader::new(&bytes[..], None);
+        let mut reader = RecordReader::new(&bytes[3..], bytes[..3].to_vec(), None);
         let mut read = Vec::new();
-        reader.read_buf(&mut read).await.unwrap();
+        while read.len() < record(4).len() {
+            reader.read_buf(&mut read).await.unwrap();
+        }
         assert_eq!(read, record(4));
         assert_eq!(reader.read_buf(&mut read).await.unwrap(), 0);
         assert_eq!(reader.into_parts().1, record(2)[..3]);
@@ -176,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_record_is_given_as_it_comes() {
         for bytes in [&b"GET / HTTP/1.1\r\n"[..], &[23, 3, 3, 255, 255, 0]] {
-            let mut reader = RecordReader::new(bytes, None);
+            let mut reader = RecordReader::new(bytes, Vec::new(), None);
             let mut read = Vec::new();
             reader.read_buf(&mut read).await.unwrap();
             assert_eq!(read, bytes);
