@@ -32,6 +32,7 @@ use tls::Tls;
 mod accept;
 mod limits;
 mod listeners;
+mod supervisor;
 mod tls;
 mod trim;
 
@@ -184,11 +185,14 @@ impl Server {
         // Dropped at the end, and so ended.
         let _renewing = tls.map(Tls::renew);
         let Service { app, loops } = service;
+        supervisor::tell_ready();
         let done = tokio::select! {
             () = shutdown => Ok(()),
+            never = supervisor::watch(&loops) => match never {},
             never = trim::after_bursts(&app.connections) => match never {},
             died = death(&mut accepting, &loops) => Err(died).inspect_err(|died| tracing::error!("{died}")),
         };
+        supervisor::tell_stopping();
         tracing::info!("stopping: the open streams get their last picture");
         // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.
         accepting.abort_all();

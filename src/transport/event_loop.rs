@@ -169,7 +169,11 @@ impl EventLoop {
     }
 
     fn on_commands(&mut self, commands: Commands) {
-        let Commands { published, admitted, end } = commands;
+        let Commands { published, admitted, probes, end } = commands;
+        // One that nobody waits for any more was too late.
+        for probe in probes {
+            let _ = probe.send(());
+        }
         self.admitted.extend(admitted);
         if let Some(within) = end {
             self.end(within);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mio::Waker;
 use onlookers_rooms::sync::Mutex;
+use tokio::sync::oneshot;
 
 use super::Grant;
 use super::bodies::{self, Bodies};
@@ -20,6 +21,8 @@ pub(super) struct Commands {
     pub(super) published: Vec<(FeedId, Update)>,
     /// Connections to take in.
     pub(super) admitted: VecDeque<Taken<Grant>>,
+    /// To be told that the loop is alive.
+    pub(super) probes: Vec<oneshot::Sender<()>>,
     /// End every connection in order; within this time.
     pub(super) end: Option<Duration>,
 }

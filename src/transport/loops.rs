@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use onlookers_rooms::sync::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::Grant;
 use super::bodies::{self, Bodies};
@@ -128,6 +128,19 @@ impl Loops {
         &self.inboxes.bodies
     }
 
+    /// Waits until every loop has begun a turn from now on.
+    pub(crate) async fn respond(&self) {
+        let probes = self.inboxes.loops.iter().map(|inbox| {
+            let (probe, answer) = oneshot::channel();
+            inbox.add(|commands| commands.probes.push(probe));
+            answer
+        });
+        for answer in probes.collect::<Vec<_>>() {
+            // A loop that has ended is noticed elsewhere.
+            let _ = answer.await;
+        }
+    }
+
     /// Waits until a thread has ended, which none does unless it is told to, or dies.
     pub(crate) async fn wait_for_death(&self) {
         self.ended.notified().await;
@@ -162,5 +175,35 @@ impl Loops {
 impl Drop for Loops {
     fn drop(&mut self) {
         self.tell_end(Duration::ZERO);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn loops_respond_only_while_all_of_them_run() {
+        let second = Duration::from_secs(1);
+        let options =
+            Options { loops: 2, resend: second, write_timeout: second, ping: second, sends: Sends::Write };
+        let loops = Loops::new(options).unwrap();
+        {
+            let mut response = std::pin::pin!(loops.respond());
+            let poll =
+                std::future::poll_fn(|cx| std::task::Poll::Ready(response.as_mut().poll(cx).is_ready()));
+            assert!(!poll.await, "they haven't been started");
+            assert!(loops.inboxes.loops.iter().all(|inbox| inbox.take().probes.len() == 1));
+        }
+        let respond = tokio::time::timeout(Duration::from_secs(10), async {
+            let answer = async {
+                tokio::task::yield_now().await;
+                for inbox in &loops.inboxes.loops {
+                    inbox.take().probes.into_iter().for_each(|probe| probe.send(()).unwrap());
+                }
+            };
+            tokio::join!(loops.respond(), answer)
+        });
+        respond.await.unwrap();
     }
 }

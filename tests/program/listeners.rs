@@ -1,12 +1,14 @@
-//! Sockets that a supervisor opens, and those that are in use.
+//! Sockets that a supervisor opens, and what the program tells it.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use crate::common::DEADLINE;
 use crate::common::client::get;
@@ -94,6 +96,32 @@ fn systemd_socket_activate_starts_the_program_for_a_connection() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[test]
+fn the_supervisor_hears_that_the_server_is_ready_alive_and_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let supervisor = UnixDatagram::bind(&path).unwrap();
+    supervisor.set_read_timeout(Some(DEADLINE)).unwrap();
+    let hear = || {
+        let mut bytes = [0; 100];
+        let length = supervisor.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    };
+    let mut command = onlookers();
+    command.args(["--listen", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "100000");
+    let mut program = Program::spawn(command);
+    assert_eq!(hear(), "READY=1\n");
+    let begun = Instant::now();
+    for _ in 0..4 {
+        assert_eq!(hear(), "WATCHDOG=1\n");
+    }
+    // At once, and then after each half of the time.
+    assert!(begun.elapsed() > Duration::from_millis(100), "{:?}", begun.elapsed());
+    program.signal(Signal::TERM);
+    while hear() != "STOPPING=1\n" {}
+    assert!(program.wait().success());
 }
 
 #[test]
