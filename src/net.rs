@@ -8,6 +8,7 @@ pub(crate) mod listen;
 pub(crate) mod listener;
 pub(crate) mod main_peer;
 pub(crate) mod open_files;
+pub(crate) mod proxy_protocol;
 pub(crate) mod quota;
 pub(crate) mod stream;
 pub(crate) mod system;

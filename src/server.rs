@@ -163,7 +163,7 @@ impl Server {
     /// Where it listens, in the same order: the URLs of its pages, as `https://127.0.0.1:9192/`; other places as the configuration
     /// has them.
     pub fn places(&self) -> Vec<String> {
-        let place = |Listening { socket, protocol }: &Listening| match (protocol, socket.address()) {
+        let place = |Listening { socket, protocol, .. }: &Listening| match (protocol, socket.address()) {
             (Protocol::Http, Some(address)) => format!("http://{address}/"),
             (Protocol::Tls(_), Some(address)) => format!("https://{address}/"),
             (Protocol::Http, None) => socket.to_string(),

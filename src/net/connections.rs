@@ -186,6 +186,17 @@ impl ConnectionPermit {
         self.has_shaken_hands = true;
     }
 
+    /// The connection is `peer`'s, for whom another one has opened it; none where many clients may come from.
+    pub(crate) fn set_peer(&mut self, peer: Option<ClientNetwork>) {
+        self.peer = peer;
+        let allowed = self.connections.allowed(peer);
+        let mut state = self.connections.state.lock();
+        state.charge(self.id, peer);
+        let closed = state.close_excess(peer, allowed);
+        drop(state);
+        wake(closed);
+    }
+
     /// An event loop takes the connection over; it counts as a viewer from now on.
     pub(crate) fn become_viewer(mut self) {
         self.is_viewer = true;

@@ -8,10 +8,12 @@ pub use file::{Group, SocketFile};
 
 mod file;
 
-/// `127.0.0.1:9192`, with TLS `tls:[::]:443`, and at other places `unix:/run/onlookers.sock`.
+/// `127.0.0.1:9192`, with TLS `tls:[::]:443`, after a proxy `proxy+tls:[::]:443`, and at other places `unix:/run/onlookers.sock`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listener {
-    /// What its connections speak.
+    /// Whether its connections begin with a header of the PROXY protocol.
+    pub proxy: bool,
+    /// What its connections speak, after that header.
     pub speaks: Speaks,
     /// Where it listens.
     pub place: Place,
@@ -44,16 +46,17 @@ pub enum Place {
 pub struct ListenerError(&'static str);
 
 const FORMS: &str = "write 127.0.0.1:9192, [::1]:9192, localhost:9192, or :9192 for all addresses; unix:/PATH, passed:/PATH, systemd \
-    or fd:NAME; with TLS tls:[::]:443";
+    or fd:NAME; with TLS tls:[::]:443; for the PROXY protocol proxy+ before all that";
 
 impl FromStr for Listener {
     type Err = ListenerError;
 
     fn from_str(text: &str) -> Result<Self, ListenerError> {
         let text = text.trim();
+        let (proxy, text) = text.strip_prefix("proxy+").map_or((false, text), |text| (true, text));
         let tls = text.strip_prefix("tls:");
         let (speaks, text) = tls.map_or((Speaks::Http, text), |text| (Speaks::Tls, text));
-        Ok(Self { speaks, place: text.parse()? })
+        Ok(Self { proxy, speaks, place: text.parse()? })
     }
 }
 
@@ -116,9 +119,12 @@ mod tests {
             (" [::1]:0", "[::1]:0"),
         ] {
             let place = Place::Tcp(address.parse().unwrap());
-            for (prefix, speaks) in [("", Speaks::Http), ("tls:", Speaks::Tls)] {
-                let listener = format!("{prefix}{}", text.trim()).parse();
-                assert_eq!(listener, Ok(Listener { speaks, place: place.clone() }), "{text}");
+            for proxy in [false, true] {
+                for (prefix, speaks) in [("", Speaks::Http), ("tls:", Speaks::Tls)] {
+                    let before = if proxy { "proxy+" } else { "" };
+                    let listener = format!("{before}{prefix}{}", text.trim()).parse();
+                    assert_eq!(listener, Ok(Listener { proxy, speaks, place: place.clone() }), "{text}");
+                }
             }
             assert_eq!(text.parse::<Listener>().unwrap().place, place);
         }
@@ -131,19 +137,19 @@ mod tests {
             "localhost:x",
             "tls:",
             "tls:443",
-            "tls:tls::1",
+            "tls:proxy+:1",
         ] {
             assert!(text.parse::<Listener>().unwrap_err().to_string().contains("localhost:9192"), "{text}");
         }
     }
 
     #[test]
-    fn every_place_combines_with_tls() {
+    fn every_place_combines_with_tls_and_the_proxy_protocol() {
         for place in ["[::]:443", "unix:/run/o.sock", "passed:/run/o.sock", "systemd", "fd:web"] {
             let of = |text: String| text.parse::<Listener>().unwrap();
             assert_eq!(of(place.to_owned()).place.to_string(), place);
-            let both = of(format!("tls:{place}"));
-            assert_eq!(both.speaks, Speaks::Tls);
+            let both = of(format!("proxy+tls:{place}"));
+            assert_eq!((both.proxy, both.speaks), (true, Speaks::Tls));
             assert_eq!(both.place, of(place.to_owned()).place);
         }
     }

@@ -16,6 +16,7 @@ use crate::net::address::{ClientNetwork, Peer};
 use crate::net::connections::{ConnectionPermit, MOST_CLOSING, Phase};
 use crate::net::listen::{Accepted, ListenSocket};
 use crate::net::open_files::{self, SpareFile};
+use crate::net::proxy_protocol::{self, Header};
 use crate::net::stream::SocketStream;
 use crate::net::tls::Acceptor;
 use crate::transport::{Answer, Loops, takeover};
@@ -26,6 +27,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A socket that listens, and how its connections begin.
 pub(super) struct Listening {
     pub(super) socket: ListenSocket,
+    /// Whether connections begin with a header of the PROXY protocol.
+    pub(super) proxy: bool,
     pub(super) protocol: Protocol,
 }
 
@@ -54,7 +57,7 @@ struct Arrival {
 
 /// Accepts for ever. Connections that it spawned go on when it is stopped: a request that is on its way still gets its
 /// response.
-pub(super) async fn accept(Listening { socket, protocol }: Listening, service: Service) {
+pub(super) async fn accept(Listening { socket, proxy, protocol }: Listening, service: Service) {
     let (mut spare, app) = (SpareFile::new(), &service.app);
     loop {
         app.connections.wait_for_closing(MOST_CLOSING).await;
@@ -62,7 +65,11 @@ pub(super) async fn accept(Listening { socket, protocol }: Listening, service: S
             Ok(Accepted { stream, peer, unread }) => {
                 spare.reopen();
                 let permit = app.connections.open(app.settings().proxies.client(peer.address));
-                service.clone().spawn(&protocol, Arrival { stream, unread, peer, permit });
+                let (service, arrival) = (service.clone(), Arrival { stream, unread, peer, permit });
+                match proxy {
+                    true => drop(tokio::spawn(service.read_header(protocol.clone(), arrival))),
+                    false => service.spawn(&protocol, arrival),
+                }
             }
             Err(error) if open_files::are_used_up(&error) && app.connections.close_one() => {
                 app.connections.wait_for_closing(0).await;
@@ -81,6 +88,21 @@ impl Service {
             }
             Protocol::Tls(tls) => drop(tokio::spawn(self.serve_tls(Arc::clone(tls), arrival))),
         }
+    }
+
+    /// Begins with the header of a proxy. A connection of anybody else is closed.
+    async fn read_header(self, protocol: Protocol, arrival: Arrival) {
+        let Arrival { mut stream, unread, mut peer, mut permit } = arrival;
+        if !self.app.settings().proxies.trusts(peer) {
+            return tracing::debug!("a connection is closed: it needs a proxy that --trust-proxy names");
+        }
+        let header = begin(&permit, proxy_protocol::read(&mut stream, unread)).await;
+        let Some(Header { ends, unread }) = header else { return };
+        if let Some([client, _]) = ends {
+            peer = Peer::at(client.ip().to_canonical());
+            permit.set_peer(self.app.settings().proxies.client(peer.address));
+        }
+        self.spawn(&protocol, Arrival { stream, unread, peer, permit });
     }
 
     /// Not async: such a function would keep its arguments twice.

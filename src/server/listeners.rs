@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::accept::{Listening, Protocol};
-use crate::config::{Config, Listener, Speaks};
+use crate::config::{Config, Listener, Place, Speaks};
 use crate::net::listen::{self, ListenSocket};
 use crate::net::tls::Acceptor;
 
@@ -15,12 +15,24 @@ use crate::net::tls::Acceptor;
 pub(super) fn bind(config: &Config) -> io::Result<Vec<(Listener, ListenSocket)>> {
     let mut bound = Vec::new();
     for listener in &config.listen {
+        warn_of(listener, config);
         let place = &listener.place;
         let sockets = listen::bind(place)
             .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {place}: {error}")))?;
         bound.extend(sockets.into_iter().map(|socket| (listener.clone(), socket)));
     }
     Ok(bound)
+}
+
+/// Says if nobody can use a listener.
+fn warn_of(listener: &Listener, config: &Config) {
+    let is_for_named = listener.proxy && matches!(listener.place, Place::Tcp(_));
+    if is_for_named && config.reloadable.trust_proxy.is_empty() {
+        tracing::warn!(
+            "all connections to proxy+{} are closed: --trust-proxy names no proxy",
+            listener.place
+        );
+    }
 }
 
 /// What the connections of each socket speak.
@@ -30,7 +42,7 @@ pub(super) fn speak(sockets: Vec<(Listener, ListenSocket)>, tls: Option<Arc<Acce
             (Speaks::Tls, Some(tls)) => Protocol::Tls(Arc::clone(tls)),
             _ => Protocol::Http,
         };
-        Listening { socket, protocol }
+        Listening { socket, proxy: listener.proxy, protocol }
     };
     sockets.into_iter().map(listening).collect()
 }

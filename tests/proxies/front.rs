@@ -1,5 +1,8 @@
 //! Listeners that proxies talk to other than by a plain port.
 
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
 use crate::common::client::get;
 use crate::common::parts::png_of;
 use crate::common::server::TestServer;
@@ -10,11 +13,70 @@ use crate::nginx::{Nginx, read_until};
 /// The request of a picture on a page, without `GET` and the last empty line.
 const VIEW: &str = "/online.png?u=1 HTTP/1.1\r\nHost: count.example\r\nReferer: https://example.com/";
 
+/// HAProxy with its file in that folder; killed when dropped.
+struct Haproxy(Child);
+
+impl Haproxy {
+    fn start(folder: &Path, backend: &str) -> Self {
+        let config = folder.join("haproxy.cfg");
+        let text = format!(
+            "defaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n\
+             listen front\n bind :80\n server onlookers {backend}\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        let child =
+            Command::new("/usr/sbin/haproxy").arg("-db").arg("-f").arg(config).stdout(Stdio::null()).spawn();
+        Self(child.expect("this test needs the program haproxy"))
+    }
+}
+
+impl Drop for Haproxy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Pages and visitors of example.com.
 fn counted(server: &TestServer) -> [u64; 2] {
     let counted = get(server.address, "/count/example.com.json", &[]);
     let counted: serde_json::Value = serde_json::from_slice(&counted.body).unwrap();
     ["pages", "visitors"].map(|name| counted[name].as_u64().unwrap())
+}
+
+#[test]
+fn haproxy_says_whose_connection_it_passes_on() {
+    in_network_of_its_own("front::haproxy_says_whose_connection_it_passes_on", || {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = format!("{}/socket", folder.path().display());
+        let server = TestServer::quiet(&[
+            "--listen",
+            "127.0.0.1:9192",
+            "--listen",
+            "proxy+127.0.0.1:9193",
+            "--listen",
+            &format!("proxy+unix:{socket}?mode=0666"),
+            "--trust-proxy",
+            "127.0.0.1/32",
+        ]);
+        for backend in [
+            "127.0.0.1:9193 send-proxy",
+            "127.0.0.1:9193 send-proxy-v2",
+            &format!("unix@{socket} send-proxy-v2"),
+        ] {
+            let _proxy = Haproxy::start(folder.path(), backend);
+            let mut pages = Vec::new();
+            for (visitor, count) in [(VISITORS[0], 1), (VISITORS[0], 2), (VISITORS[1], 3)] {
+                pages.push(Link::ask(visitor, Door::Plain(80), VIEW));
+                read_until(pages.last_mut().unwrap(), &png_of(count));
+            }
+            assert_eq!(counted(&server), [3, 2], "{backend}");
+            drop(pages);
+            while counted(&server)[0] > 0 {
+                std::thread::yield_now();
+            }
+        }
+    });
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::common::server::TestServer;
 use crate::common::{DEADLINE, view_of};
 
 mod passed;
+mod proxy_protocol;
 mod unix;
 
 /// A place for a socket, and its folder.
