@@ -14,6 +14,7 @@ use onlookers_rooms::Site;
 
 pub use crate::doctor::DoctorArgs;
 pub use crate::net::listener::{Group, Listener, ListenerError, Place, SocketFile, Speaks};
+pub use crate::net::sni_pass::{SniPass, SniPassError};
 pub use crate::net::tls::Alpn;
 pub use crate::settings::{
     Audience, ClientHeader, ClientHeaderError, PagePattern, PagePatternError, Reloadable, SiteSettings,
@@ -109,6 +110,10 @@ pub struct Config {
     /// Certificates that are ordered.
     #[command(flatten)]
     pub acme: Acme,
+    /// Connections of tls: listeners for this name go to another server as they are: other.example=127.0.0.1:8443, or
+    /// *.other.example=unix:/PATH; with proxy+ before the place, a header of the PROXY protocol comes first; can be given several times
+    #[arg(long, value_name = "NAME=ADDR", env = "ONLOOKERS_SNI_PASS", value_delimiter = ',', value_parser = values::trimmed::<SniPass>)]
+    pub sni_pass: Vec<SniPass>,
     /// The settings that a reload puts into force.
     #[command(flatten)]
     pub reloadable: Reloadable,
@@ -299,6 +304,7 @@ mod tests {
             ["--drain", "3"],
             ["--allow", "https://example.com/"],
             ["--listen", "9192"],
+            ["--sni-pass", "other.example"],
             ["--allow", "\"example.com\""],
             ["--allow", "example.com;example.org"],
             ["--allow", "$HOST"],

@@ -26,12 +26,14 @@ use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops};
-use accept::{Listening, Protocol, Service, accept};
+use accept::{Listening, Protocol, Service, TlsService, accept};
+use pass::Forwarder;
 use tls::Tls;
 
 mod accept;
 mod limits;
 mod listeners;
+mod pass;
 mod supervisor;
 mod tls;
 mod trim;
@@ -55,6 +57,7 @@ pub enum Died {
 /// [`ConfigError::Setting`].
 pub fn check(config: &Config) -> Result<(), ConfigError> {
     Tls::check(config)?;
+    listeners::passes(config)?;
     themes::load(config.themes.as_deref(), &config.font).map(drop)
 }
 
@@ -140,7 +143,12 @@ impl Server {
         });
         app.feeds.replace_titles(app.settings().titles());
         loops.start(&app)?;
-        let listeners = listeners::speak(sockets, acceptor);
+        let passes = listeners::passes(config).map_err(invalid)?;
+        let with = tls.as_ref().zip(acceptor).map(|(tls, acceptor)| {
+            let forwarder = passes.map(|passes| Forwarder::new(passes, Arc::clone(&tls.certificates), &app));
+            Arc::new(TlsService { acceptor, forwarder })
+        });
+        let listeners = listeners::speak(sockets, with);
         let service = Service { app, loops: Arc::new(loops) };
         Ok(Self { listeners, service, tls, drain: config.drain })
     }

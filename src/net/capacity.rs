@@ -83,13 +83,20 @@ impl Capacity {
         client: ClientNetwork,
         page_of: Option<&Site>,
     ) -> Result<Permit, CapacityError> {
+        let mut permit = self.acquire_alone()?;
+        permit._place = self.place(client, page_of)?;
+        Ok(permit)
+    }
+
+    /// Takes a permit without a place: for a connection that goes on for as long as a viewer's, and looks at nothing here.
+    ///
+    /// # Errors
+    /// [`CapacityError`], if there is none left.
+    pub(crate) fn acquire_alone(self: &Arc<Self>) -> Result<Permit, CapacityError> {
         let one_more = |taken: usize| (taken < self.limit).then_some(taken + 1);
         let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         taken.map_err(|_| CapacityError::Total)?;
-        // From here on dropping the permit returns it.
-        let mut permit = Permit { capacity: Arc::clone(self), _place: None };
-        permit._place = self.place(client, page_of)?;
-        Ok(permit)
+        Ok(Permit { capacity: Arc::clone(self), _place: None })
     }
 
     /// Takes a place in a room for a viewer that is in, or that has just got its permit.

@@ -73,6 +73,10 @@ impl Connections {
         Arc::new(Self { capacity, limits, state: Mutex::default() })
     }
 
+    pub(crate) fn limits(&self) -> ConnectionLimits {
+        self.limits
+    }
+
     /// Lets a connection in. Its peer is a client, or none where many clients may come from.
     pub(crate) fn open(self: &Arc<Self>, peer: Option<ClientNetwork>) -> ConnectionPermit {
         let (viewers, allowed) = (self.capacity.viewers(), self.allowed(peer));

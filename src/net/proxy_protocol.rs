@@ -1,7 +1,7 @@
 //! The PROXY protocol, versions 1 and 2: a header in which a proxy says whose connection it passes on.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use proxy_header::{Error, ParseConfig, Protocol, ProxiedAddress, ProxyHeader};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -83,6 +83,34 @@ fn ends(address: Option<&ProxiedAddress>) -> io::Result<Option<Ends>> {
     }
 }
 
+/// The header, of version 2, of a connection with these ends; without them it says that there are none.
+pub(crate) fn header(ends: Option<Ends>) -> Vec<u8> {
+    let header = ends.map_or_else(ProxyHeader::with_local, |ends| {
+        let [source, destination] = of_one_family(ends.map(canonical));
+        ProxyHeader::with_address(ProxiedAddress::stream(source, destination))
+    });
+    let mut bytes = Vec::new();
+    // It fails only for two families.
+    let _ = header.encode_v2(&mut bytes);
+    bytes
+}
+
+/// An address of IPv4 is one, however it is written.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Both as addresses of IPv6, unless both are of IPv4.
+fn of_one_family(ends: Ends) -> Ends {
+    if ends[0].is_ipv4() == ends[1].is_ipv4() {
+        return ends;
+    }
+    ends.map(|address| match address.ip() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
+        IpAddr::V6(_) => address,
+    })
+}
+
 fn invalid(sentence: &'static str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, sentence)
 }
@@ -121,6 +149,20 @@ mod tests {
         assert_eq!(source(&v2(0x20, 0, b"")), None, "LOCAL");
         assert_eq!(source(&v2(0x20, 0x11, &ADDRESSES)), None, "LOCAL, whatever it says");
         assert_eq!(source(&v2(0x21, 0x31, &[0; 216])), None, "a Unix socket");
+    }
+
+    #[test]
+    fn a_header_that_was_written_is_read() {
+        for (ends, wanted) in [
+            (["203.0.113.1:1", "192.0.2.1:443"], ["203.0.113.1:1", "192.0.2.1:443"]),
+            (["[::ffff:203.0.113.1]:1", "[::ffff:192.0.2.1]:443"], ["203.0.113.1:1", "192.0.2.1:443"]),
+            (["[2001:db8::1]:1", "[::1]:443"], ["[2001:db8::1]:1", "[::1]:443"]),
+            (["203.0.113.1:1", "[::1]:443"], ["[::ffff:203.0.113.1]:1", "[::1]:443"]),
+        ] {
+            let header = header(Some(ends.map(|end| end.parse().unwrap())));
+            assert_eq!(parse(&header).unwrap().unwrap().ends, Some(wanted.map(|end| end.parse().unwrap())));
+        }
+        assert_eq!(parse(&header(None)).unwrap(), Some(Header { ends: None, unread: Vec::new() }));
     }
 
     #[test]

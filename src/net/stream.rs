@@ -1,6 +1,7 @@
 //! A connection as it was accepted: over TCP or over a Unix socket.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -24,6 +25,14 @@ impl SocketStream {
         match self {
             Self::Tcp(stream) => stream.into_std().map(OwnedFd::from),
             Self::Unix(stream) => stream.into_std().map(OwnedFd::from),
+        }
+    }
+
+    /// The addresses of its peer and of this end; none of a Unix socket, or of a connection that has ended.
+    pub(crate) fn ends(&self) -> Option<[SocketAddr; 2]> {
+        match self {
+            Self::Tcp(stream) => Some([stream.peer_addr().ok()?, stream.local_addr().ok()?]),
+            Self::Unix(_) => None,
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) use records::RecordReader;
 
 mod acceptor;
 mod certificates;
+pub(crate) mod hello;
 mod records;
 
 /// A connection after its handshake. It has read no further than rustls has got.

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -10,15 +11,17 @@ use hyper::Request;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use super::pass::{Forwarder, Passing};
 use crate::app::App;
 use crate::http;
 use crate::net::address::{ClientNetwork, Peer};
 use crate::net::connections::{ConnectionPermit, MOST_CLOSING, Phase};
 use crate::net::listen::{Accepted, ListenSocket};
 use crate::net::open_files::{self, SpareFile};
-use crate::net::proxy_protocol::{self, Header};
+use crate::net::proxy_protocol::{self, Ends, Header};
 use crate::net::stream::SocketStream;
 use crate::net::tls::Acceptor;
+use crate::net::tls::hello::{self, Hello};
 use crate::transport::{Answer, Loops, takeover};
 
 /// How long a connection may take for each thing that comes before its first request.
@@ -36,7 +39,14 @@ pub(super) struct Listening {
 #[derive(Clone)]
 pub(super) enum Protocol {
     Http,
-    Tls(Arc<Acceptor>),
+    Tls(Arc<TlsService>),
+}
+
+/// What connections with TLS are served with.
+pub(super) struct TlsService {
+    pub(super) acceptor: Arc<Acceptor>,
+    /// If some of them are for other servers.
+    pub(super) forwarder: Option<Forwarder>,
 }
 
 /// What connections are served with.
@@ -52,6 +62,8 @@ struct Arrival {
     /// What was read from it already.
     unread: Vec<u8>,
     peer: Peer,
+    /// Its ends, if a proxy has named them.
+    ends: Option<Ends>,
     permit: ConnectionPermit,
 }
 
@@ -65,7 +77,8 @@ pub(super) async fn accept(Listening { socket, proxy, protocol }: Listening, ser
             Ok(Accepted { stream, peer, unread }) => {
                 spare.reopen();
                 let permit = app.connections.open(app.settings().proxies.client(peer.address));
-                let (service, arrival) = (service.clone(), Arrival { stream, unread, peer, permit });
+                let (service, arrival) =
+                    (service.clone(), Arrival { stream, unread, peer, ends: None, permit });
                 match proxy {
                     true => drop(tokio::spawn(service.read_header(protocol.clone(), arrival))),
                     false => service.spawn(&protocol, arrival),
@@ -83,7 +96,7 @@ impl Service {
     fn spawn(self, protocol: &Protocol, arrival: Arrival) {
         match protocol {
             Protocol::Http => {
-                let Arrival { stream, unread, peer, permit } = arrival;
+                let Arrival { stream, unread, peer, permit, .. } = arrival;
                 drop(tokio::spawn(self.serve(stream, unread, peer, permit)));
             }
             Protocol::Tls(tls) => drop(tokio::spawn(self.serve_tls(Arc::clone(tls), arrival))),
@@ -92,7 +105,7 @@ impl Service {
 
     /// Begins with the header of a proxy. A connection of anybody else is closed.
     async fn read_header(self, protocol: Protocol, arrival: Arrival) {
-        let Arrival { mut stream, unread, mut peer, mut permit } = arrival;
+        let Arrival { mut stream, unread, mut peer, mut permit, .. } = arrival;
         if !self.app.settings().proxies.trusts(peer) {
             return tracing::debug!("a connection is closed: it needs a proxy that --trust-proxy names");
         }
@@ -102,7 +115,7 @@ impl Service {
             peer = Peer::at(client.ip().to_canonical());
             permit.set_peer(self.app.settings().proxies.client(peer.address));
         }
-        self.spawn(&protocol, Arrival { stream, unread, peer, permit });
+        self.spawn(&protocol, Arrival { stream, unread, peer, ends, permit });
     }
 
     /// Not async: such a function would keep its arguments twice.
@@ -120,11 +133,20 @@ impl Service {
         takeover::serve(stream, unread, permit, answer, loops)
     }
 
-    async fn serve_tls(self, tls: Arc<Acceptor>, arrival: Arrival) {
-        let Arrival { stream, unread, peer, mut permit } = arrival;
+    async fn serve_tls(self, tls: Arc<TlsService>, mut arrival: Arrival) {
+        if let Some(forwarder) = &tls.forwarder {
+            let hello = hello::read(&mut arrival.stream, mem::take(&mut arrival.unread));
+            let Some(Hello { bytes, name }) = begin(&arrival.permit, hello).await else { return };
+            arrival.unread = bytes;
+            if let Some(target) = name.and_then(|name| forwarder.find(&name)) {
+                let passing = self.passing(arrival);
+                return Box::pin(forwarder.pass(passing, target)).await;
+            }
+        }
+        let Arrival { stream, unread, peer, mut permit, .. } = arrival;
         let peer = Peer { is_tls: true, ..peer };
         let client = ClientNetwork::of(peer.address);
-        if let Some(stream) = begin(&permit, tls.accept(stream, unread, client)).await
+        if let Some(stream) = begin(&permit, tls.acceptor.accept(stream, unread, client)).await
             && permit.begin_answer()
         {
             drop(tls);
@@ -132,6 +154,12 @@ impl Service {
             // Boxed, so that the task of a handshake hasn't room for it.
             Box::pin(self.serve(stream, Vec::new(), peer, permit)).await;
         }
+    }
+
+    fn passing(&self, arrival: Arrival) -> Passing {
+        let Arrival { stream, unread, peer, ends, permit } = arrival;
+        let client = self.app.settings().proxies.client(peer.address);
+        Passing { stream, unread, ends, client, permit }
     }
 }
 

@@ -3,16 +3,19 @@
 use std::io;
 use std::sync::Arc;
 
-use super::accept::{Listening, Protocol};
-use crate::config::{Config, Listener, Place, Speaks};
+use super::accept::{Listening, Protocol, TlsService};
+use crate::config::{Config, ConfigError, Listener, Place, SniPassError, Speaks};
 use crate::net::listen::{self, ListenSocket};
-use crate::net::tls::Acceptor;
+use crate::net::sni_pass::Passes;
 
 /// Listens at each of the places.
 ///
 /// # Errors
 /// The system's, if one can't be had.
 pub(super) fn bind(config: &Config) -> io::Result<Vec<(Listener, ListenSocket)>> {
+    if !(config.sni_pass.is_empty() || needs_tls(config)) {
+        tracing::warn!("--sni-pass has no effect: there is no tls: listener");
+    }
     let mut bound = Vec::new();
     for listener in &config.listen {
         warn_of(listener, config);
@@ -36,7 +39,7 @@ fn warn_of(listener: &Listener, config: &Config) {
 }
 
 /// What the connections of each socket speak.
-pub(super) fn speak(sockets: Vec<(Listener, ListenSocket)>, tls: Option<Arc<Acceptor>>) -> Vec<Listening> {
+pub(super) fn speak(sockets: Vec<(Listener, ListenSocket)>, tls: Option<Arc<TlsService>>) -> Vec<Listening> {
     let listening = |(listener, socket): (Listener, ListenSocket)| {
         let protocol = match (listener.speaks, &tls) {
             (Speaks::Tls, Some(tls)) => Protocol::Tls(Arc::clone(tls)),
@@ -45,4 +48,20 @@ pub(super) fn speak(sockets: Vec<(Listener, ListenSocket)>, tls: Option<Arc<Acce
         Listening { socket, proxy: listener.proxy, protocol }
     };
     sockets.into_iter().map(listening).collect()
+}
+
+/// Which connections are for other servers, if any are.
+///
+/// # Errors
+/// [`ConfigError`], if that can't be so.
+pub(super) fn passes(config: &Config) -> Result<Option<Passes>, ConfigError> {
+    if config.sni_pass.is_empty() {
+        return Ok(None);
+    }
+    let refuse = |error: SniPassError| ConfigError::Setting("sni_pass", error.into());
+    Passes::new(&config.sni_pass).map(Some).map_err(refuse)
+}
+
+fn needs_tls(config: &Config) -> bool {
+    config.listen.iter().any(|listener| listener.speaks == Speaks::Tls)
 }

@@ -1,11 +1,15 @@
-//! Listeners that proxies talk to other than by a plain port.
+//! Listeners that proxies talk to other than by a plain port, and another server that shares port 443.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::common::DEADLINE;
 use crate::common::client::get;
 use crate::common::parts::png_of;
 use crate::common::server::TestServer;
+use crate::common::tls;
 use crate::link::{Door, Link};
 use crate::network::{VISITORS, in_network_of_its_own};
 use crate::nginx::{Nginx, read_until};
@@ -103,5 +107,55 @@ fn nginx_passes_streams_on_to_a_unix_socket() {
         assert_eq!(counted(&server), [2, 2]);
         pages.pop();
         read_until(&mut pages[0], &png_of(1));
+    });
+}
+
+#[test]
+fn nginx_and_this_server_share_port_443_by_name() {
+    in_network_of_its_own("front::nginx_and_this_server_share_port_443_by_name", || {
+        let (_ours, ours) = tls::made(&["count.example"]);
+        let (_theirs, theirs) = tls::made(&["other.example", "*.other.example"]);
+        let listen = format!(
+            "listen 127.0.0.1:8443 ssl; listen 127.0.0.1:8444 ssl proxy_protocol; ssl_certificate {}; \
+             ssl_certificate_key {}; ssl_protocols TLSv1.2 TLSv1.3; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;",
+            theirs.chain.display(),
+            theirs.key.display()
+        );
+        let _nginx =
+            Nginx::start(tempfile::tempdir().unwrap(), &listen, "return 200 \"nginx: $remote_addr\\n\";");
+        drop(Link::connect(std::net::Ipv4Addr::LOCALHOST, Door::Plain(8443)));
+        let server = TestServer::quiet(
+            &[
+                &["--listen", "127.0.0.1:9192", "--listen", "tls:[::]:443"][..],
+                &tls::files(&ours),
+                &[
+                    "--sni-pass",
+                    "other.example=127.0.0.1:8443",
+                    "--sni-pass",
+                    "*.other.example=proxy+127.0.0.1:8444",
+                ],
+            ]
+            .concat(),
+        );
+        let connect = |pair, name: &str| {
+            let stream = TcpStream::connect((VISITORS[0], 443)).unwrap();
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            tls::over(pair, name, stream)
+        };
+        for (name, address) in
+            [("other.example", "127.0.0.1".to_owned()), ("a.other.example", VISITORS[0].to_string())]
+        {
+            let mut page = connect(&theirs, name);
+            page.write_all(format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n").as_bytes())
+                .unwrap();
+            let mut answer = String::new();
+            // nginx may end without close_notify.
+            let _ = page.read_to_string(&mut answer);
+            assert!(answer.contains(&format!("nginx: {address}\n")), "{name}: {answer}");
+        }
+        let mut page = connect(&ours, "count.example");
+        page.write_all(format!("GET {VIEW}\r\n\r\n").as_bytes()).unwrap();
+        read_until(&mut page, &png_of(1));
+        assert_eq!(counted(&server), [1, 1]);
     });
 }

@@ -8,6 +8,7 @@ use crate::common::client::get;
 use crate::common::server::TestServer;
 use crate::common::{DEADLINE, view_of};
 
+mod names;
 mod passed;
 mod proxy_protocol;
 mod unix;

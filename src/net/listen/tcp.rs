@@ -17,7 +17,7 @@ const USER_TIMEOUT: Duration = Duration::from_secs(14);
 /// Keepalive probes begin after 8 s of silence and repeat every second until [`USER_TIMEOUT`]. A lost probe is not sent
 /// again: with one every three seconds, two lost probes ended a connection. That happened to some of 10,000 idle
 /// WebSockets over loopback, which drops packets beyond about a thousand at once.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+pub(crate) const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(8))
     .with_interval(Duration::from_secs(1))
     .with_retries(6);

@@ -164,6 +164,12 @@ impl Certificates {
         self.0.write().unwrap_or_else(PoisonError::into_inner).ordered = Arc::new(chosen);
     }
 
+    /// Whether one of them is for exactly this name, in lower case, or will be.
+    pub(crate) fn have(&self, name: &str) -> bool {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        [&table.of_files, &table.ordered].iter().any(|chosen| chosen.by_name.contains_key(name))
+    }
+
     /// The one for a client that asks for `name`, in lower case. Files come first.
     fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let [of_files, ordered] = {
