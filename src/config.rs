@@ -29,6 +29,7 @@ pub use tls::TlsFiles;
 mod acme;
 mod environment;
 mod file;
+mod listen;
 mod picture;
 mod tls;
 
@@ -114,6 +115,9 @@ pub struct Config {
     /// *.other.example=unix:/PATH; with proxy+ before the place, a header of the PROXY protocol comes first; can be given several times
     #[arg(long, value_name = "NAME=ADDR", env = "ONLOOKERS_SNI_PASS", value_delimiter = ',', value_parser = values::trimmed::<SniPass>)]
     pub sni_pass: Vec<SniPass>,
+    /// Answer port 80 with redirections to https. Other ports: --listen redirect:ADDR
+    #[arg(long, env = "ONLOOKERS_REDIRECT_HTTP")]
+    pub redirect_http: bool,
     /// The settings that a reload puts into force.
     #[command(flatten)]
     pub reloadable: Reloadable,

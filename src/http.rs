@@ -11,6 +11,7 @@ use crate::net::address::Peer;
 use crate::net::challenges;
 use crate::net::connections::ConnectionPermit;
 use crate::transport::Answer;
+pub(crate) use redirect::redirect;
 use refusal::{Form, Refusal};
 use request::Request;
 
@@ -21,6 +22,7 @@ mod request;
 mod wishes;
 
 mod cors;
+mod redirect;
 mod refusal;
 mod respond;
 mod static_file;

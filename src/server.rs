@@ -176,6 +176,7 @@ impl Server {
             (Protocol::Tls(_), Some(address)) => format!("https://{address}/"),
             (Protocol::Http, None) => socket.to_string(),
             (Protocol::Tls(_), None) => format!("tls:{socket}"),
+            (Protocol::Redirect(_), _) => format!("redirect:{socket}"),
         };
         self.listeners.iter().map(place).collect()
     }

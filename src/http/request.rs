@@ -239,7 +239,7 @@ impl<'r> Request<'r> {
 }
 
 /// What HTTP/2 has instead of `Host`.
-fn authority(parts: &Parts) -> Option<&[u8]> {
+pub(super) fn authority(parts: &Parts) -> Option<&[u8]> {
     let authority = parts.uri.authority().filter(|_| parts.version == Version::HTTP_2)?;
     Some(authority.as_str().as_bytes())
 }

@@ -26,6 +26,8 @@ pub enum Speaks {
     Http,
     /// HTTP, after a TLS handshake.
     Tls,
+    /// HTTP, and each answer leads to the same address with https.
+    Redirect,
 }
 
 /// Where connections come from.
@@ -48,14 +50,29 @@ pub struct ListenerError(&'static str);
 const FORMS: &str = "write 127.0.0.1:9192, [::1]:9192, localhost:9192, or :9192 for all addresses; unix:/PATH, passed:/PATH, systemd \
     or fd:NAME; with TLS tls:[::]:443; for the PROXY protocol proxy+ before all that";
 
+impl Listener {
+    /// A TCP listener without TLS on this port, which may be made to redirect.
+    pub(crate) fn is_plain_at(&self, port: u16) -> bool {
+        let is_there = matches!(self.place, Place::Tcp(address) if address.port() == port);
+        is_there && self.speaks == Speaks::Http
+    }
+
+    /// Redirects from all addresses of the machine.
+    pub(crate) fn redirecting(port: u16) -> Self {
+        let place = Place::Tcp((Ipv6Addr::UNSPECIFIED, port).into());
+        Self { proxy: false, speaks: Speaks::Redirect, place }
+    }
+}
+
 impl FromStr for Listener {
     type Err = ListenerError;
 
     fn from_str(text: &str) -> Result<Self, ListenerError> {
         let text = text.trim();
         let (proxy, text) = text.strip_prefix("proxy+").map_or((false, text), |text| (true, text));
-        let tls = text.strip_prefix("tls:");
-        let (speaks, text) = tls.map_or((Speaks::Http, text), |text| (Speaks::Tls, text));
+        let prefixes = [("tls:", Speaks::Tls), ("redirect:", Speaks::Redirect)];
+        let found = prefixes.iter().find_map(|(prefix, speaks)| Some((*speaks, text.strip_prefix(prefix)?)));
+        let (speaks, text) = found.unwrap_or((Speaks::Http, text));
         Ok(Self { proxy, speaks, place: text.parse()? })
     }
 }
@@ -120,7 +137,9 @@ mod tests {
         ] {
             let place = Place::Tcp(address.parse().unwrap());
             for proxy in [false, true] {
-                for (prefix, speaks) in [("", Speaks::Http), ("tls:", Speaks::Tls)] {
+                for (prefix, speaks) in
+                    [("", Speaks::Http), ("tls:", Speaks::Tls), ("redirect:", Speaks::Redirect)]
+                {
                     let before = if proxy { "proxy+" } else { "" };
                     let listener = format!("{before}{prefix}{}", text.trim()).parse();
                     assert_eq!(listener, Ok(Listener { proxy, speaks, place: place.clone() }), "{text}");

@@ -40,6 +40,8 @@ pub(super) struct Listening {
 pub(super) enum Protocol {
     Http,
     Tls(Arc<TlsService>),
+    /// HTTP, where each answer leads to https on that port.
+    Redirect(u16),
 }
 
 /// What connections with TLS are served with.
@@ -95,12 +97,15 @@ pub(super) async fn accept(Listening { socket, proxy, protocol }: Listening, ser
 impl Service {
     fn spawn(self, protocol: &Protocol, arrival: Arrival) {
         match protocol {
-            Protocol::Http => {
-                let Arrival { stream, unread, peer, permit, .. } = arrival;
-                drop(tokio::spawn(self.serve(stream, unread, peer, permit)));
-            }
+            Protocol::Http => self.spawn_plain(arrival, None),
+            Protocol::Redirect(port) => self.spawn_plain(arrival, Some(*port)),
             Protocol::Tls(tls) => drop(tokio::spawn(self.serve_tls(Arc::clone(tls), arrival))),
         }
+    }
+
+    fn spawn_plain(self, arrival: Arrival, redirect: Option<u16>) {
+        let Arrival { stream, unread, peer, permit, .. } = arrival;
+        drop(tokio::spawn(self.serve(stream, unread, peer, permit, redirect)));
     }
 
     /// Begins with the header of a proxy. A connection of anybody else is closed.
@@ -125,10 +130,14 @@ impl Service {
         unread: Vec<u8>,
         peer: Peer,
         permit: ConnectionPermit,
+        redirect: Option<u16>,
     ) -> impl Future<Output = ()> + Send {
         let Self { app, loops } = self;
         let answer = move |request: Request<Incoming>, permit: &ConnectionPermit| -> Answer {
-            http::answer(&app, &request.into_parts().0, peer, permit)
+            let parts = request.into_parts().0;
+            redirect
+                .and_then(|port| http::redirect(&parts, port))
+                .unwrap_or_else(|| http::answer(&app, &parts, peer, permit))
         };
         takeover::serve(stream, unread, permit, answer, loops)
     }
@@ -152,7 +161,7 @@ impl Service {
             drop(tls);
             permit.shook_hands();
             // Boxed, so that the task of a handshake hasn't room for it.
-            Box::pin(self.serve(stream, Vec::new(), peer, permit)).await;
+            Box::pin(self.serve(stream, Vec::new(), peer, permit, None)).await;
         }
     }
 

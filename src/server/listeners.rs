@@ -17,7 +17,7 @@ pub(super) fn bind(config: &Config) -> io::Result<Vec<(Listener, ListenSocket)>>
         tracing::warn!("--sni-pass has no effect: there is no tls: listener");
     }
     let mut bound = Vec::new();
-    for listener in &config.listen {
+    for listener in &config.listeners() {
         warn_of(listener, config);
         let place = &listener.place;
         let sockets = listen::bind(place)
@@ -38,11 +38,17 @@ fn warn_of(listener: &Listener, config: &Config) {
     }
 }
 
-/// What the connections of each socket speak.
+/// What the connections of each socket speak. Redirections lead to the first port with TLS.
 pub(super) fn speak(sockets: Vec<(Listener, ListenSocket)>, tls: Option<Arc<TlsService>>) -> Vec<Listening> {
+    let of_tls = |(listener, socket): &(Listener, ListenSocket)| match listener.speaks {
+        Speaks::Tls => socket.address(),
+        _ => None,
+    };
+    let https = sockets.iter().find_map(of_tls).map_or(443, |address| address.port());
     let listening = |(listener, socket): (Listener, ListenSocket)| {
         let protocol = match (listener.speaks, &tls) {
             (Speaks::Tls, Some(tls)) => Protocol::Tls(Arc::clone(tls)),
+            (Speaks::Redirect, _) => Protocol::Redirect(https),
             _ => Protocol::Http,
         };
         Listening { socket, proxy: listener.proxy, protocol }

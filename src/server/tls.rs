@@ -121,8 +121,10 @@ fn needs_tls(config: &Config) -> Result<bool, ConfigError> {
 #[cfg(feature = "acme")]
 fn kinds(config: &Config) -> Vec<Challenge> {
     let is_at = |place: &Place, port| matches!(place, Place::Tcp(address) if address.port() == port);
-    let has = |port, speaks| config.listen.iter().any(|it| it.speaks == speaks && is_at(&it.place, port));
-    match (has(TLS_PORT, Speaks::Tls), has(HTTP_PORT, Speaks::Http)) {
+    let listeners = config.listeners();
+    let has =
+        |port, tls| listeners.iter().any(|it| (it.speaks == Speaks::Tls) == tls && is_at(&it.place, port));
+    match (has(TLS_PORT, true), has(HTTP_PORT, false)) {
         (true, true) => vec![Challenge::Tls, Challenge::Http],
         (false, true) => vec![Challenge::Http, Challenge::Tls],
         (_, false) => vec![Challenge::Tls],

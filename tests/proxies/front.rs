@@ -126,7 +126,7 @@ fn nginx_and_this_server_share_port_443_by_name() {
         drop(Link::connect(std::net::Ipv4Addr::LOCALHOST, Door::Plain(8443)));
         let server = TestServer::quiet(
             &[
-                &["--listen", "127.0.0.1:9192", "--listen", "tls:[::]:443"][..],
+                &["--listen", "127.0.0.1:9192", "--listen", "tls:[::]:443", "--redirect-http"][..],
                 &tls::files(&ours),
                 &[
                     "--sni-pass",
@@ -157,5 +157,7 @@ fn nginx_and_this_server_share_port_443_by_name() {
         page.write_all(format!("GET {VIEW}\r\n\r\n").as_bytes()).unwrap();
         read_until(&mut page, &png_of(1));
         assert_eq!(counted(&server), [1, 1]);
+        let mut plain = Link::ask(VISITORS[0], Door::Plain(80), "/a HTTP/1.1\r\nHost: count.example");
+        read_until(&mut plain, b"location: https://count.example/a\r\n");
     });
 }

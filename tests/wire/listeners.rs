@@ -11,6 +11,7 @@ use crate::common::{DEADLINE, view_of};
 mod names;
 mod passed;
 mod proxy_protocol;
+mod redirect;
 mod unix;
 
 /// A place for a socket, and its folder.
