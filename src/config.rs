@@ -1,9 +1,7 @@
 //! Flags, environment and `onlookers.toml` become one [`Config`], parsed once. Flags beat environment beats file.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::ffi::OsString;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -22,12 +20,14 @@ pub use crate::settings::{
 use crate::settings::{Settings, values};
 use crate::transport::Sends;
 pub use acme::{Acme, AcmeName, AcmeNameError, DirectoryUrl, DirectoryUrlError, Email, EmailError};
+pub use error::ConfigError;
 pub use file::File;
 pub use picture::PictureArgs;
 pub use tls::TlsFiles;
 
 mod acme;
 mod environment;
+mod error;
 mod file;
 mod listen;
 mod picture;
@@ -167,20 +167,6 @@ pub struct Config {
     pub fanout_sends: Sends,
 }
 
-/// Settings that can't be used.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A wrong argument or environment variable; also the text of `--help` and `--version`.
-    Usage(clap::Error),
-    /// A file that can't be read or is wrong, and the reason, which names the line and the key.
-    File(PathBuf, Box<dyn Error + Send + Sync>),
-    /// A setting that names files which can't be taken: its key, and the reason.
-    Setting(&'static str, Box<dyn Error + Send + Sync>),
-    /// A file without settings, to be read again in place of some.
-    Emptied(PathBuf),
-}
-
 impl Cli {
     /// Parses the arguments, of which the first is the program's name, the environment, and the file that they name.
     ///
@@ -246,33 +232,6 @@ fn drain(text: &str) -> Result<Duration, String> {
 fn duration(text: &str, bounds: RangeInclusive<Duration>, refusal: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text).map_err(|error| format!("{error}; write 5s or 500ms"))?;
     if bounds.contains(&time) { Ok(time) } else { Err(refusal.to_owned()) }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(error) => error.fmt(f),
-            Self::File(file, source) => write!(f, "{}: {source}", file.display()),
-            Self::Setting(key, source) => write!(f, "{key}: {source}"),
-            Self::Emptied(file) => {
-                write!(
-                    f,
-                    "{}: there are no settings in it any more; to do without, restart the server",
-                    file.display()
-                )
-            }
-        }
-    }
-}
-
-impl Error for ConfigError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Usage(error) => Some(error),
-            Self::File(_, source) | Self::Setting(_, source) => Some(&**source),
-            Self::Emptied(_) => None,
-        }
-    }
 }
 
 #[cfg(test)]

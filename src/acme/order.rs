@@ -50,7 +50,7 @@ pub(super) async fn certificate(
     params.distinguished_name = DistinguishedName::new();
     order.finalize_csr(params.serialize_request(&key)?.der()).await?;
     let chain = order.poll_certificate(&patience).await?;
-    Ok(key.serialize_pem() + &chain)
+    Ok(key.serialize_pem() + chain.as_str())
 }
 
 /// Authorities may know nothing of the certificate that is replaced, or have had it replaced already.

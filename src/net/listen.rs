@@ -132,12 +132,11 @@ impl ListenSocket {
 
     /// The file of a Unix socket.
     fn path(&self) -> Option<PathBuf> {
-        let address = match &self.kind {
+        match &self.kind {
             Kind::Tcp(_) => None,
             Kind::Unix(listener) => listener.local_addr().ok()?.as_pathname().map(PathBuf::from),
             Kind::Handed(socket) => socket.local_addr().ok()?.as_pathname().map(PathBuf::from),
-        };
-        address
+        }
     }
 }
 

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 64;
 /// part of it can be timed for one feed, and a high one: it spaces the updates of large rooms.
 const FRAME: Duration = Duration::from_micros(8);
 
-/// Sending may take one part in five of all cores, as on an event loop.
+/// Sending takes one part in five of all cores at most.
 const PAUSE: u32 = 4;
 
 /// All bodies, and the connections that carry them.
@@ -107,8 +107,7 @@ impl Bodies {
         if has_ended {
             exchange.wake(due::LAST);
         }
-        let (place, bodies) = (entry as u32, Arc::clone(self));
-        let opening = Some(opening);
+        let (place, bodies, opening) = (entry as u32, Arc::clone(self), Some(opening));
         Live { exchange, feed, place, opening, has_ended: false, bodies, _permit: permit, _guard: guard }
     }
 

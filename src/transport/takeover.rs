@@ -7,7 +7,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io::{self, Read};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -22,18 +22,18 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioTimer;
 use onlookers_rooms::sync::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 use super::socket::Socket;
 use super::{Grant, Loops, http2};
 use crate::net::connections::{ConnectionPermit, Phase};
-use crate::net::stream::SocketStream;
-use crate::net::tls::TlsStream;
 use crate::wire::Opening;
 use head::{HEAD_TIMEOUT, Head};
+pub(crate) use stream::Stream;
 use watched::{Progress, Watched};
 
 mod head;
+mod stream;
 mod watched;
 
 /// The longest request head, in bytes; hyper answers a longer one with 431.
@@ -43,35 +43,6 @@ pub(super) const MAX_HEAD: usize = 16 * 1024;
 /// slowest line has loaded the largest page by then; a client that reads a byte a second would hold an open file for good
 /// otherwise.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A connection that hyper can serve and that can be taken over.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
-    /// Leaves the runtime. Text that was read and not given to hyper is appended to `unread`.
-    ///
-    /// # Errors
-    /// The system's, or that of a connection which can't be taken over.
-    fn into_socket(self, unread: &mut Vec<u8>) -> io::Result<Socket>;
-}
-
-impl Stream for SocketStream {
-    fn into_socket(self, _: &mut Vec<u8>) -> io::Result<Socket> {
-        self.into_fd().map(Socket::plain)
-    }
-}
-
-impl Stream for TlsStream<SocketStream> {
-    fn into_socket(self, unread: &mut Vec<u8>) -> io::Result<Socket> {
-        let (records, mut connection) = self.into_inner();
-        match connection.reader().read_to_end(unread) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-            // The client has said that nothing more will come.
-            Ok(_) => return Err(io::ErrorKind::ConnectionAborted.into()),
-        }
-        let (stream, ahead, held) = records.into_parts();
-        Socket::tls(stream.into_fd()?, (connection, held), ahead, unread)
-    }
-}
 
 /// The answer to a request.
 pub(crate) enum Answer<T> {
@@ -281,6 +252,7 @@ mod tests {
     use super::*;
     use crate::net::capacity::{Capacity, CapacityLimits};
     use crate::net::connections::{ConnectionLimits, Connections};
+    use crate::net::stream::SocketStream;
     use crate::transport::{Options, Sends};
 
     #[tokio::test(start_paused = true)]

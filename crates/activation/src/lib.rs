@@ -22,11 +22,13 @@ pub struct Passed {
 /// If the environment says something about descriptors that can't be read, or names one that isn't open.
 pub fn passed() -> io::Result<Vec<Passed>> {
     let passed = sd_notify::listen_fds_with_names()?;
-    // SAFETY: the call above has failed if one of the descriptors wasn't open. They belong to nobody in this process who could
-    // close them meanwhile; if the environment lies, the worst is a duplicate of something else, which its owner still owns.
     passed
         .map(|(fd, name)| {
-            Ok(Passed { fd: unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()?, name })
+            // SAFETY: the call above has failed if one of the descriptors wasn't open. They belong to nobody in this process who
+            // could close them meanwhile; if the environment lies, the worst is a duplicate of something else, which its owner
+            // still owns.
+            let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+            Ok(Passed { fd: fd.try_clone_to_owned()?, name })
         })
         .collect()
 }
