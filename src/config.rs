@@ -25,6 +25,7 @@ pub use file::File;
 pub use picture::PictureArgs;
 pub use tls::TlsFiles;
 
+#[cfg_attr(not(feature = "acme"), allow(dead_code, reason = "these settings are refused"))]
 mod acme;
 mod environment;
 mod error;
@@ -95,6 +96,7 @@ pub enum Command {
 /// The settings of the server: one field is a flag, an environment variable and a key of the file.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
+    #[allow(rustdoc::broken_intra_doc_links, reason = "it is the text of --help, too")]
     /// Where to listen: 127.0.0.1:9192, localhost:9192, or :9192 for all addresses of the machine, and tls:[::]:443 for https;
     /// can be given several times. Port 0 lets the system choose. Other places: unix:/PATH (also
     /// unix:/PATH?mode=0660&group=www-data), systemd or fd:NAME for sockets that systemd has opened, and passed:/PATH for

@@ -1,9 +1,9 @@
 //! `onlookers doctor URL`: looks at a counter, or at a page that shows one, from where its readers are, and says what the
 //! proxies in between do to it.
 //!
-//! In order: where the address leads ([`place`]), whether a page lets browsers load the counter ([`page`]), how requests arrive
-//! ([`arrival`]), and how the streams flow ([`live`]).
-//! Every read is bounded in bytes and time; whatever comes back is text for a [`Report`], and nothing more.
+//! In order: where the address leads (`place`), whether a page lets browsers load the counter (`page`), how requests arrive
+//! (`arrival`), and how the streams flow (`live`).
+//! Every read is bounded in bytes and time; whatever comes back is text for a `Report`, and nothing more.
 
 use std::io::{self, Write};
 

@@ -205,8 +205,15 @@ impl Server {
         tracing::info!("stopping: the open streams get their last picture");
         // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.
         accepting.abort_all();
-        if let Err(error) = tokio::task::spawn_blocking(move || end(&app, &loops, drain)).await {
-            tracing::error!(%error, "the streams were not ended in order");
+        // On a thread of its own: those of the runtime may be busy with names that aren't resolved.
+        let (tell, ended) = tokio::sync::oneshot::channel();
+        let ending = std::thread::Builder::new().name("end".to_owned());
+        let spawned = ending.spawn(move || {
+            end(&app, &loops, drain);
+            let _ = tell.send(());
+        });
+        if spawned.is_err() || ended.await.is_err() {
+            tracing::error!("the streams were not ended in order");
         }
         done
     }

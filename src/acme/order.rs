@@ -90,6 +90,11 @@ async fn begin(
             Challenge::Http => (ChallengeType::Http01, "http-01"),
         };
         let mut challenge = authorization.challenge(wanted).ok_or(Error::NoChallenge(wanted_name))?;
+        // It becomes a part of a path (RFC 8555, section 8.3).
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if challenge.token.len() > 256 || !challenge.token.bytes().all(is_token) {
+            return Err(Error::NoChallenge(wanted_name));
+        }
         let proof = challenge.key_authorization();
         pending.push(match kind {
             Challenge::Tls => challenges

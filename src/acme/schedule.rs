@@ -27,7 +27,9 @@ pub(super) fn within(
 ) -> Option<SystemTime> {
     let length = window.end.duration_since(window.start).ok()?;
     let latest = validity.start + lifetime(validity).mul_f64(5. / 6.);
-    Some((window.start + length.mul_f64(share)).min(latest))
+    // A window may begin at any time, in the year 1 for example.
+    let due = window.start.checked_add(length.mul_f64(share))?;
+    Some(due.clamp(validity.start.min(latest), latest))
 }
 
 /// How long to wait after so many failures in a row: `first`, and twice as long after each further one, up to 6 h; up to a
@@ -86,6 +88,9 @@ mod tests {
         assert_eq!(within(&days(10, 20), &validity, 0.5), Some(days(15, 0).start));
         assert_eq!(within(&days(9000, 9900), &validity, 0.), Some(days(175, 0).start));
         assert_eq!(within(&days(140, 130), &validity, 0.5), None);
+        // A window of the year 1969 says that it is time.
+        let past = UNIX_EPOCH - Duration::from_hours(48)..UNIX_EPOCH - Duration::from_hours(24);
+        assert_eq!(within(&past, &validity, 0.5), Some(validity.start));
     }
 
     #[test]

@@ -16,6 +16,7 @@ const MAX_WATCH: Duration = Duration::from_hours(1);
 /// What to look at, and for how long.
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
+    #[allow(rustdoc::bare_urls, reason = "it is the text of --help, too")]
     /// The counter's address, as https://count.example/, or that of a page that shows the counter
     #[arg(value_parser = Url::parse)]
     pub url: Url,

@@ -13,7 +13,6 @@ use tokio::net::{TcpListener, UnixDatagram, UnixListener};
 use super::address::Peer;
 use super::listener::Place;
 use super::stream::SocketStream;
-pub(crate) use tcp::KEEPALIVE;
 use unix::RemoveOnDrop;
 
 mod handed;

@@ -153,7 +153,8 @@ impl Service {
             }
         }
         let Arrival { stream, unread, peer, mut permit, .. } = arrival;
-        let peer = Peer { is_tls: true, ..peer };
+        // What has written to a Unix socket may have passed on another's TLS as it came: then its requests are a visitor's.
+        let peer = Peer { is_tls: true, is_local: false, ..peer };
         let client = ClientNetwork::of(peer.address);
         if let Some(stream) = begin(&permit, tls.acceptor.accept(stream, unread, client)).await
             && permit.begin_answer()

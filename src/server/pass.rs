@@ -1,11 +1,12 @@
 //! Connections of `tls:` listeners that are for another server: they go there as they are, and come from there.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::SockRef;
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf, copy, split};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -14,7 +15,6 @@ use crate::app::App;
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::{Capacity, Permit};
 use crate::net::connections::ConnectionPermit;
-use crate::net::listen;
 use crate::net::proxy_protocol::{self, Ends};
 use crate::net::quota::{Quota, QuotaPermit};
 use crate::net::sni_pass::{Passes, Target, TargetPlace};
@@ -23,6 +23,18 @@ use crate::net::tls::Certificates;
 
 /// How long it may take to reach the other server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the rest may take to come once one end has ended its side.
+const HALF_CLOSED: Duration = Duration::from_mins(10);
+
+/// As servers usually have it: a peer that reads nothing for a while is there still.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(15))
+    .with_retries(4);
+
+/// The kernel's send buffers, in bytes: what is passed on may be a download.
+const SEND_BUFFER: usize = 256 * 1024;
 
 /// Passes connections on.
 pub(super) struct Forwarder {
@@ -81,7 +93,7 @@ impl Forwarder {
             return;
         }
         permit.become_viewer();
-        if let Err(error) = copy(stream, unread, ends, target).await {
+        if let Err(error) = forward(stream, unread, ends, target).await {
             tracing::debug!(%error, "a connection for {} ended", target.place);
         }
     }
@@ -97,8 +109,8 @@ impl Forwarder {
     }
 }
 
-async fn copy(
-    mut stream: SocketStream,
+async fn forward(
+    stream: SocketStream,
     unread: Vec<u8>,
     ends: Option<Ends>,
     target: &Target,
@@ -110,12 +122,47 @@ async fn copy(
             return Ok(());
         }
     };
+    if let SocketStream::Tcp(stream) = &stream {
+        set_options(stream)?;
+    }
     if target.proxy {
         other.write_all(&proxy_protocol::header(ends.or_else(|| stream.ends()))).await?;
     }
-    other.write_all(&unread).await?;
+    timeout(HALF_CLOSED, other.write_all(&unread)).await??;
     drop(unread);
-    copy_bidirectional(&mut stream, &mut other).await.map(drop)
+    copy_both(stream, other).await
+}
+
+/// Copies both ways until both ends have ended their sides, or one has for long.
+async fn copy_both(stream: SocketStream, other: SocketStream) -> io::Result<()> {
+    let ((mut from, mut to), (mut other_from, mut other_to)) = (split(stream), split(other));
+    let mut there = pin!(pass_on(&mut from, &mut other_to));
+    let mut back = pin!(pass_on(&mut other_from, &mut to));
+    tokio::select! {
+        ended = &mut there => {
+            ended?;
+            timeout(HALF_CLOSED, back).await?
+        }
+        ended = &mut back => {
+            ended?;
+            timeout(HALF_CLOSED, there).await?
+        }
+    }
+}
+
+/// Copies until the end, and passes that on.
+async fn pass_on(from: &mut ReadHalf<SocketStream>, to: &mut WriteHalf<SocketStream>) -> io::Result<()> {
+    copy(from, to).await?;
+    to.shutdown().await
+}
+
+/// The options of a connection that isn't a viewer's, in place of those of one that is.
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(None)?;
+    socket.set_tcp_keepalive(&KEEPALIVE)?;
+    socket.set_send_buffer_size(SEND_BUFFER)
 }
 
 async fn connect(place: &TargetPlace) -> io::Result<SocketStream> {
@@ -123,7 +170,7 @@ async fn connect(place: &TargetPlace) -> io::Result<SocketStream> {
         TargetPlace::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
-            SockRef::from(&stream).set_tcp_keepalive(&listen::KEEPALIVE)?;
+            SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE)?;
             Ok(SocketStream::Tcp(stream))
         }
         TargetPlace::Unix(path) => UnixStream::connect(path).await.map(SocketStream::Unix),

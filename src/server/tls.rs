@@ -69,7 +69,6 @@ impl Tls {
     }
 
     /// Has failed orders tried again when it is notified.
-    #[cfg_attr(not(feature = "acme"), expect(clippy::unused_self, reason = "nothing is ordered"))]
     pub(super) fn orders(&self) -> Option<Arc<Notify>> {
         #[cfg(feature = "acme")]
         return self.acme.as_ref().map(Acme::hurry);

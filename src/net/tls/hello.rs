@@ -4,9 +4,16 @@
 use std::io::{self, ErrorKind};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::Semaphore;
 
 /// The most bytes that are read, with the heads of records.
 const MAX_BYTES: usize = 64 * 1024;
+
+/// How many bytes any number of connections may have sent at a time; those that send more are bounded in number.
+const USUAL_BYTES: usize = 16 * 1024;
+
+/// Hellos that are longer than that. Each takes twice [`MAX_BYTES`] at most.
+static LONG_HELLOS: Semaphore = Semaphore::const_new(256);
 
 /// The least that is read at once.
 const READ: usize = 2048;
@@ -43,8 +50,11 @@ pub(crate) struct Hello {
 /// # Errors
 /// The stream's; if it ends.
 pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin), read: Vec<u8>) -> io::Result<Hello> {
-    let (mut bytes, mut reader) = (read, Reader::default());
+    let (mut bytes, mut reader, mut long) = (read, Reader::default(), None);
     loop {
+        if bytes.len() > USUAL_BYTES && long.is_none() {
+            long = Some(LONG_HELLOS.try_acquire().map_err(io::Error::other)?);
+        }
         match reader.advance(&bytes) {
             Progress::More if bytes.len() < MAX_BYTES => {}
             Progress::More | Progress::Other => return Ok(Hello { bytes, name: None }),
@@ -98,6 +108,7 @@ impl Reader {
             self.in_record -= some;
             match self.length() {
                 None => return Progress::Other,
+                Some(length) if length > MAX_BYTES => return Progress::Other,
                 Some(length) if self.message.len() >= length => {
                     self.message.truncate(length);
                     return Progress::Done;
