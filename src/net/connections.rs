@@ -21,6 +21,9 @@ pub(crate) const BESIDES_VIEWERS: usize = 8;
 /// How many may be about to close while others are accepted: their files are still open.
 pub(crate) const MOST_CLOSING: usize = 3;
 
+/// How many others an HTTP/2 connection counts as when it has gone: it has taken that much memory at least.
+const SHARED: usize = 16;
+
 /// The connections that no event loop owns.
 #[derive(Debug)]
 pub(crate) struct Connections {
@@ -255,7 +258,8 @@ impl Drop for ConnectionPermit {
             state.closing -= 1;
         }
         let closed = state.remove(self.id);
-        state.gone += usize::from(!self.is_viewer || self.has_shaken_hands);
+        let others = usize::from(!self.is_viewer || self.has_shaken_hands);
+        state.gone += if self.is_shared { SHARED } else { others };
         drop(state);
         drop(closed);
     }

@@ -116,6 +116,16 @@ fn viewers_that_have_shaken_hands_leave_memory_behind() {
 }
 
 #[test]
+fn shared_connections_leave_much_memory_behind() {
+    let connections = connections(20, 1);
+    let open = || drop(connections.open(client(1)).shared());
+    (0..2).for_each(|_| open());
+    assert!(!connections.have_gone(3 * SHARED));
+    open();
+    assert!(connections.have_gone(3 * SHARED));
+}
+
+#[test]
 fn a_shared_connection_is_charged_to_its_peer_and_counts_twice() {
     let connections = connections(3, 1);
     let shared = connections.open(None).shared();
