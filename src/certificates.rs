@@ -72,7 +72,7 @@ impl CertificateFiles {
     /// [`ConfigError::Setting`], if one can't be used. A certificate that isn't valid now is used all the same if there is no other for
     /// its name, and the log says so.
     pub(crate) fn load(files: &TlsFiles, certificates: Arc<Certificates>) -> Result<Self, ConfigError> {
-        let setting = |error: LoadError| ConfigError::Setting("tls-cert", error.into());
+        let setting = |error: LoadError| ConfigError::Setting("tls_cert", error.into());
         let (mut in_force, pairs) = (BTreeMap::new(), pairs(files).map_err(setting)?);
         let stamps = stamps(&pairs);
         for pair in pairs {

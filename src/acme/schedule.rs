@@ -1,7 +1,7 @@
 //! When to order, and when to order again. Pure functions: the caller has the clock and the randomness.
 
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest pause after failures.
 const LONGEST_BACKOFF: Duration = Duration::from_hours(6);
@@ -29,7 +29,7 @@ pub(super) fn within(
     let latest = validity.start + lifetime(validity).mul_f64(5. / 6.);
     // A window may begin at any time, in the year 1 for example.
     let due = window.start.checked_add(length.mul_f64(share))?;
-    Some(due.clamp(validity.start.min(latest), latest))
+    Some(due.max(UNIX_EPOCH).min(latest))
 }
 
 /// How long to wait after so many failures in a row: `first`, and twice as long after each further one, up to 6 h; up to a
@@ -56,8 +56,6 @@ fn lifetime(validity: &Range<SystemTime>) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
     const DAY: Duration = Duration::from_hours(24);
@@ -90,7 +88,7 @@ mod tests {
         assert_eq!(within(&days(140, 130), &validity, 0.5), None);
         // A window of the year 1969 says that it is time.
         let past = UNIX_EPOCH - Duration::from_hours(48)..UNIX_EPOCH - Duration::from_hours(24);
-        assert_eq!(within(&past, &validity, 0.5), Some(validity.start));
+        assert_eq!(within(&past, &validity, 0.5), Some(UNIX_EPOCH));
     }
 
     #[test]
