@@ -17,7 +17,8 @@ const HEAD: usize = 5;
 const LONGEST: usize = HEAD + (1 << 14) + 2048;
 
 /// How many bytes a client may send for a handshake. Those of browsers have two thousand, with keys that withstand quantum computers.
-const MAX_HANDSHAKE: usize = 16 * 1024;
+/// The record after it may come along.
+const MAX_HANDSHAKE: usize = 16 * 1024 + LONGEST;
 
 /// How many bytes are read at once.
 const READ: usize = 4096;
