@@ -17,7 +17,7 @@ use crate::net::tls::{Certificate, Certificates};
 use client::Client;
 use error::Error;
 pub(crate) use order::Challenge;
-use store::Store;
+use store::{Store, in_background};
 
 mod account;
 mod client;
@@ -291,11 +291,4 @@ impl Acme {
         let names = self.names.iter();
         self.certificates.replace_ordered(names.map(|it| (it.name.as_str(), it.certificate.as_ref())));
     }
-}
-
-/// Runs what may wait for a disk, apart from the server's threads.
-async fn in_background<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

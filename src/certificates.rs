@@ -62,7 +62,7 @@ struct State {
     again: Option<Instant>,
 }
 
-/// What the system says of files. It changes with them, and with the right to read them.
+/// The inode, time of change and length of each file, if it is there. They change with it, and with the right to read it.
 type Stamps = BTreeMap<PathBuf, Option<(u64, i64, i64, u64)>>;
 
 impl CertificateFiles {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use super::error::Error;
-use super::in_background;
 use super::store::Store;
+use super::store::in_background;
 use crate::config::{DirectoryUrl, Email};
 
 /// The account as it is kept.

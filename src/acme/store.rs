@@ -15,7 +15,7 @@ use crate::files;
 /// The longest file, in bytes.
 const LONGEST: usize = 256 * 1024;
 
-/// What is written to see whether there is room, in bytes: a certificate with its chain has no more.
+/// How many bytes are written to see whether there is room: a certificate with its chain has no more.
 const ROOM: usize = 16 * 1024;
 
 const ACCOUNT: &str = "account.json";
@@ -155,6 +155,13 @@ fn make(folder: &Path) -> io::Result<()> {
 /// A character of a URL, as one of a file's name.
 fn plain(character: char) -> char {
     if character.is_ascii_alphanumeric() || character == '.' { character } else { '-' }
+}
+
+/// Runs what may wait for a disk, apart from the server's threads.
+pub(super) async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub struct Passed {
     pub name: String,
 }
 
-/// What was passed to this process, in the order of the descriptors; nothing, if the environment says so of another process.
+/// The sockets that were passed to this process, in the order of the descriptors; none, if the environment names another process.
 ///
 /// # Errors
 /// If the environment says something about descriptors that can't be read, or names one that isn't open.
