@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::config::{self, ConfigError};
 use crate::net::challenges::Challenges;
-use crate::net::tls::{Certificate, Certificates};
+use crate::net::tls::{Certificate, CertificateError, Certificates};
 use client::Client;
 use error::Error;
 pub(crate) use order::Challenge;
@@ -229,14 +229,17 @@ impl Acme {
         if !certificate.is_for(managed.name.as_str()) {
             return Err(Error::OtherName);
         }
+        match certificate.check_time(SystemTime::now()) {
+            // It is used all the same: this machine's clock is slow, and another order would change nothing.
+            Err(error @ CertificateError::NotYetValid) => {
+                tracing::error!("{}: {error}, by the clock of this machine", managed.name);
+            }
+            checked => checked?,
+        }
         let (store, name) = (self.store.clone(), managed.name.clone());
         let kept = in_background(move || store.keep_certificate(name.as_str(), pem.as_bytes())).await;
         if let Err(error) = kept {
             tracing::error!("{}: the new certificate is in force, but can't be kept: {error}", managed.name);
-        }
-        // It is used all the same: this machine's clock is wrong, or the authority's, and another order would change nothing.
-        if let Err(error) = certificate.check_time(SystemTime::now()) {
-            tracing::error!("{}: {error}, by the clock of this machine", managed.name);
         }
         Ok(Outcome::Ordered(Box::new(certificate)))
     }
