@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use crate::Outcome;
 
@@ -35,12 +36,17 @@ impl Counter {
 
     /// Starts the program with and without TLS. Browsers have to be told to accept its certificate.
     pub(crate) fn start_secure(repaint: Duration) -> Outcome<Self> {
+        Self::start_secure_with(repaint, &[])
+    }
+
+    /// Likewise with more arguments; TLS is at every address of loopback.
+    pub(crate) fn start_secure_with(repaint: Duration, more: &[&str]) -> Outcome<Self> {
         let files = tempfile::tempdir()?;
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()])?;
         std::fs::write(files.path().join("own.crt"), cert.pem())?;
         std::fs::write(files.path().join("own.key"), signing_key.serialize_pem())?;
         let folder = files.path().to_str().ok_or("a folder with an odd name")?;
-        let more = ["--listen", "tls:127.0.0.1:0", "--tls-cert", folder];
+        let more = [&["--listen", "tls:0.0.0.0:0", "--tls-cert", folder], more].concat();
         let mut counter = Self::start_with((Ipv4Addr::LOCALHOST, 0).into(), repaint, &more)?;
         counter._files = Some(files);
         Ok(counter)
@@ -73,13 +79,61 @@ impl Counter {
         Ok(format!("https://{}{path}", self.secure.ok_or("without TLS")?))
     }
 
+    pub(crate) fn secure_port(&self) -> Outcome<u16> {
+        Ok(self.secure.ok_or("without TLS")?.port())
+    }
+
+    /// Connections without TLS that send nothing.
+    pub(crate) async fn connect(&self, connections: usize) -> Outcome<Vec<TcpStream>> {
+        let connecting = (0..connections).map(|_| TcpStream::connect(self.address));
+        Ok(futures_util::future::try_join_all(connecting).await?)
+    }
+
     /// How many connections there are with TLS.
     pub(crate) fn secure_connections(&self) -> Outcome<usize> {
-        let port = self.secure.ok_or("without TLS")?.port();
+        let port = self.secure_port()?;
         let ss = Command::new("ss")
             .args(["-Htn", "state", "established", &format!("sport = :{port}")])
             .output()?;
         Ok(String::from_utf8(ss.stdout)?.lines().count())
+    }
+
+    /// How many of these an event loop has taken over from hyper: the runtime, which accepts, doesn't watch them any more.
+    pub(crate) fn taken_over(&self) -> Outcome<usize> {
+        let descriptors = descriptors(self.child.id())?;
+        let [listening, open] = [LISTENING, ESTABLISHED].map(|state| self.secure_inodes(state));
+        let (listening, open) = (listening?, open?);
+        let with = |inodes: &[String]| -> Vec<_> {
+            let socket = |link: &String| inodes.iter().any(|inode| *link == format!("socket:[{inode}]"));
+            descriptors.iter().filter(|(_, link)| socket(link)).map(|(number, _)| *number).collect()
+        };
+        let (listening, open): (Vec<u32>, Vec<u32>) = (with(&listening), with(&open));
+        let mut taken_over = 0;
+        for (number, link) in &descriptors {
+            if link == "anon_inode:[eventpoll]" {
+                let watched = watched_by(self.child.id(), *number)?;
+                let accepts = listening.iter().any(|listening| watched.contains(listening));
+                let of_pictures = open.iter().filter(|open| watched.contains(open)).count();
+                taken_over += if accepts { 0 } else { of_pictures };
+            }
+        }
+        Ok(taken_over)
+    }
+
+    /// The sockets in that state at the address with TLS.
+    fn secure_inodes(&self, state: &str) -> Outcome<Vec<String>> {
+        let (port, table) =
+            (format!(":{:04X}", self.secure_port()?), std::fs::read_to_string("/proc/net/tcp")?);
+        let rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+        let rows = rows.filter(|row| row.len() > 9 && row[1].ends_with(&port) && row[3] == state);
+        Ok(rows.map(|row| row[9].to_owned()).collect())
+    }
+
+    /// What the program has of memory that is in no file, in bytes.
+    pub(crate) fn own_memory(&self) -> Outcome<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon")?;
+        Ok(1024 * line.trim().trim_end_matches(" kB").parse::<u64>()?)
     }
 
     /// The address of `path` (which starts with a slash) on the program.
@@ -108,9 +162,33 @@ impl Drop for Counter {
     }
 }
 
-/// The first address on loopback that the line names.
+/// States of sockets in /proc/net/tcp.
+const LISTENING: &str = "0A";
+const ESTABLISHED: &str = "01";
+
+/// The open files of a process, each with what it is.
+fn descriptors(process: u32) -> Outcome<Vec<(u32, String)>> {
+    let mut descriptors = Vec::new();
+    for entry in std::fs::read_dir(format!("/proc/{process}/fd"))? {
+        let entry = entry?;
+        // It may be closed by now.
+        let Ok(link) = std::fs::read_link(entry.path()) else { continue };
+        let number = entry.file_name().to_string_lossy().parse()?;
+        descriptors.push((number, link.to_string_lossy().into_owned()));
+    }
+    Ok(descriptors)
+}
+
+/// The open files that an epoll instance watches.
+fn watched_by(process: u32, epoll: u32) -> Outcome<Vec<u32>> {
+    let info = std::fs::read_to_string(format!("/proc/{process}/fdinfo/{epoll}"))?;
+    let watched = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
+    watched.map(|rest| Ok(rest.split_whitespace().next().ok_or("no number")?.parse()?)).collect()
+}
+
+/// The first address that the line names, on loopback.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("127.0.0.1:")?;
+    let (_, rest) = line.split_once("127.0.0.1:").or_else(|| line.split_once("0.0.0.0:"))?;
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     Some((Ipv4Addr::LOCALHOST, rest[..digits].parse().ok()?).into())
 }

@@ -1,5 +1,6 @@
 //! The three engines: how each is started, and what is known of each.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -106,6 +107,13 @@ impl Engine {
             Self::Firefox => self.repaint() + AT_ONCE,
             Self::Chromium | Self::WebKit => AT_ONCE,
         }
+    }
+
+    /// Of so many tabs over https, how many stream over a connection that an event loop takes over. A connection that an engine
+    /// opens in advance may be the third without HTTP/2.
+    pub(crate) fn taken_over(self, tabs: usize) -> RangeInclusive<usize> {
+        let most = tabs.min(3);
+        most.min(2)..=most
     }
 
     /// What a new session asks of the driver.

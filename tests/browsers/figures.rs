@@ -16,7 +16,12 @@ pub(crate) fn print(browser: &Browser, what: &str, mut latencies: Vec<Duration>)
         return Err(format!("nothing was measured of: {what}").into());
     };
     let (median, worst, times) = (median.as_millis(), worst.as_millis(), latencies.len());
-    let line = format!("{what}: {}: median {median} ms, worst {worst} ms, {times} times", browser.name());
+    print_one(browser, what, &format!("median {median} ms, worst {worst} ms, {times} times"))
+}
+
+/// Prints and keeps a figure of another kind.
+pub(crate) fn print_one(browser: &Browser, what: &str, figure: &str) -> Outcome {
+    let line = format!("{what}: {}: {figure}", browser.name());
     println!("figure: {line}");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("figures.txt");
     writeln!(OpenOptions::new().create(true).append(true).open(file)?, "{line}")?;

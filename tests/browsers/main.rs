@@ -66,6 +66,17 @@ async fn webkit_is_sharp_on_a_dense_screen() {
     Browser::run_at_scale(2, Engine::WebKit, scenarios::screens::each_tag_is_sharp_and_counted_once).await;
 }
 
+/// WebKit opens so few connections that what they take can't be told from what varies.
+#[tokio::test]
+async fn chromium_has_pictures_over_https_that_cost_little() {
+    Browser::run(Engine::Chromium, scenarios::secure::a_picture_costs_little).await;
+}
+
+#[tokio::test]
+async fn firefox_has_pictures_over_https_that_cost_little() {
+    Browser::run(Engine::Firefox, scenarios::secure::a_picture_costs_little).await;
+}
+
 in_every_engine! {
     counting: every_open_page_shows_the_count, each_new_count_is_shown, a_burst_ends_with_the_right_number,
         pages_left_behind_are_no_visitors, a_script_reads_the_picture;
@@ -77,7 +88,7 @@ in_every_engine! {
     rooms: each_page_is_in_its_room;
     limits: six_pages_to_a_browser, a_tab_opened_in_the_background;
     screens: each_tag_is_sharp_and_counted_once;
-    secure: fourteen_tabs_over_https;
+    secure: fourteen_tabs_over_https, two_browsers_on_one_address;
     scripts: two_windows_see_each_other_come_and_go, a_link_away_and_back_through_the_cache, an_outage_heals,
         the_picture_where_events_are_forbidden, an_element_that_moves, an_application_of_one_page,
         the_demo_page_of_the_module, two_readers_see_each_other_come_scroll_and_go;
