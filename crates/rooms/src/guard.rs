@@ -4,7 +4,7 @@ use crate::limits::{LimitReached, Limits};
 use crate::name::Page;
 use crate::pages::PageHash;
 use crate::position::Position;
-use crate::site::SiteRef;
+use crate::site::{SiteCounts, SiteRef};
 use crate::tally::Identity;
 use crate::visitor::Visitor;
 
@@ -30,7 +30,7 @@ impl CountGuard {
         visitor: Option<&Visitor>,
         limits: &Limits,
     ) -> Result<Self, LimitReached> {
-        let identity = site.join(page, visitor, limits)?;
+        let identity = SiteCounts::join(&site, page, visitor, limits)?;
         Ok(Self { site, page: page.map(|(hash, _)| hash), identity })
     }
 
@@ -41,12 +41,12 @@ impl CountGuard {
 
     /// Counts as that visitor from now on; as one more, if the visitor is not to be identified.
     pub fn identify(&mut self, visitor: Option<&Visitor>) {
-        self.identity = self.site.change_identity(self.page, self.identity, visitor);
+        self.identity = SiteCounts::change_identity(&self.site, self.page, self.identity, visitor);
     }
 }
 
 impl Drop for CountGuard {
     fn drop(&mut self) {
-        self.site.leave(self.page, self.identity);
+        SiteCounts::leave(&self.site, self.page, self.identity);
     }
 }

@@ -28,12 +28,15 @@ pub mod sync;
 
 mod early_marks;
 mod guard;
+mod journal;
 mod limits;
 mod marks;
 mod name;
 mod observers;
+mod others;
 mod pages;
 mod position;
+mod rankings;
 mod readers;
 mod room;
 mod rooms;
@@ -46,13 +49,16 @@ mod visitor;
 mod visitor_counts;
 
 pub use guard::CountGuard;
+pub use journal::LocalChange;
 pub use limits::{LimitReached, Limits};
 pub use name::{
     NameError, Page, PageError, PageQuery, PageRules, ReaderName, RoomName, RoomNameError, Site, SiteError,
     canonical_host, path_of_url, split_port, split_url,
 };
 pub use observers::{EntryObserver, Observer};
+pub use others::{Report, ReportedVisitors, SourceId, VisitorKey, is_sampled};
 pub use position::{Position, PositionError};
+pub use rankings::RankingWatch;
 pub use readers::{Reader, ReaderGuard, ViewerId};
 pub use room::{Room, RoomRef};
 pub use rooms::Rooms;

@@ -49,9 +49,9 @@ impl PageState {
         self.hash.0.get()
     }
 
-    /// Whether nobody has it open or looks at it.
+    /// Whether nobody has it open or looks at it, and others know so.
     fn is_idle(&self) -> bool {
-        self.room.tally.tabs() == 0 && self.room.room.strong_count() == 0
+        self.room.tally.tabs() == 0 && self.room.room.strong_count() == 0 && !self.room.is_untold()
     }
 }
 
@@ -59,6 +59,15 @@ impl Pages {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    pub(crate) fn name(&self, hash: PageHash) -> Option<&Page> {
+        self.page(hash).map(|page| &page.name)
+    }
+
+    /// All of them.
+    pub(crate) fn hashes(&self) -> Vec<PageHash> {
+        self.table.iter().map(|page| page.hash).collect()
     }
 
     /// How many of them somebody has open.
@@ -110,7 +119,7 @@ impl Pages {
         }
     }
 
-    /// Removes that page if nobody has it open or looks at it.
+    /// Removes that page if nobody has it open or looks at it, and others know so.
     pub(crate) fn remove_if_idle(&mut self, hash: PageHash) {
         let is_idle = |page: &PageState| page.hash == hash && page.is_idle();
         shrink::remove(&mut self.table, hash.0.get(), is_idle, PageState::hash);

@@ -4,8 +4,9 @@ use crate::name::{Page, RoomName, Site};
 use crate::observers::{Observer, Observers};
 use crate::pages::PageHash;
 use crate::position::Position;
+use crate::rankings::RankingWatch;
 use crate::readers::{Reader, Readers, ViewerId};
-use crate::site::SiteRef;
+use crate::site::{SiteCounts, SiteRef};
 use crate::state::RoomState;
 use crate::sync::{Arc, Mutex, Weak};
 use crate::tally::Counts;
@@ -25,13 +26,19 @@ pub struct Room {
 
 impl Room {
     /// The room of a page, or of a whole site, with that state. All that look at it share one.
-    pub(crate) fn of(site: &SiteRef, page: Option<(PageHash, &Page)>, state: &mut RoomState) -> RoomRef {
-        state.room.upgrade().unwrap_or_else(|| {
-            let page = page.map(|(hash, page)| (hash, page.clone()));
-            let room = Arc::new(Self { site: Arc::clone(site), page, observers: Mutex::default() });
-            state.room = Arc::downgrade(&room);
-            room
-        })
+    /// The flag says whether nobody did until now.
+    pub(crate) fn of(
+        site: &SiteRef,
+        page: Option<(PageHash, &Page)>,
+        state: &mut RoomState,
+    ) -> (RoomRef, bool) {
+        if let Some(room) = state.room.upgrade() {
+            return (room, false);
+        }
+        let page = page.map(|(hash, page)| (hash, page.clone()));
+        let room = Arc::new(Self { site: Arc::clone(site), page, observers: Mutex::default() });
+        state.room = Arc::downgrade(&room);
+        (room, true)
     }
 
     /// Its name.
@@ -48,9 +55,14 @@ impl Room {
         self.site.key()
     }
 
-    /// How many are here now. Both numbers are of the same moment.
+    /// How many are here now, and where others count. Both numbers are of the same moment.
     pub fn counts(&self) -> Counts {
-        self.look(|state| state.tally.counts())
+        self.look(RoomState::counts)
+    }
+
+    /// Whether it is known what others count in it.
+    pub fn knows_others(&self) -> bool {
+        self.look(RoomState::knows_others)
     }
 
     /// The most that were here at once for as long as the room has existed, each number by itself.
@@ -58,9 +70,15 @@ impl Room {
         self.look(|state| state.peak)
     }
 
-    /// The pages of a whole site with most open tabs, at most `rows`, and how many tabs each has; none for a page.
+    /// The pages of a whole site with most open tabs, at most `rows`, and how many tabs each has; none for a page. Where others
+    /// count is taken in while somebody [watches](Self::watch_ranking) it.
     pub fn top(&self, rows: usize) -> Vec<(Page, u64)> {
-        if self.page.is_some() { Vec::new() } else { self.site.lock().pages.top(rows) }
+        if self.page.is_some() { Vec::new() } else { self.site.top(self.site(), rows) }
+    }
+
+    /// Looking at the ranking, for as long as it is held; nothing if there are no others who could count.
+    pub fn watch_ranking(&self) -> Option<RankingWatch> {
+        self.site.watch_ranking(self.site())
     }
 
     /// The known positions of readers, in no order.
@@ -107,6 +125,6 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.site.close(self.page_hash(), self);
+        SiteCounts::close(&self.site, self.page_hash(), self);
     }
 }

@@ -1,17 +1,21 @@
 //! All rooms.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Instant;
 
 use crate::early_marks::EarlyMarks;
 use crate::guard::CountGuard;
+use crate::journal::{Journal, LocalChange};
 use crate::limits::{LimitReached, Limits};
-use crate::name::{RoomName, Site};
+use crate::name::{Page, RoomName, Site};
+use crate::others::{Report, ReportedVisitors, SourceId, VisitorKey, is_sampled};
 use crate::pages::PageHash;
 use crate::position::Position;
 use crate::registry::{KeyHash, Registry};
-use crate::room::{Room, RoomRef};
+use crate::room::RoomRef;
 use crate::site::{SiteCounts, SiteRef};
+use crate::state::RoomState;
 use crate::sync::Arc;
 use crate::tally::Counts;
 use crate::totals::Totals;
@@ -24,12 +28,21 @@ pub struct Rooms {
     limits: Limits,
     totals: Arc<Totals>,
     early: EarlyMarks,
+    /// Where others are told of changes, if there are any.
+    journal: Option<Arc<Journal>>,
 }
 
 impl Rooms {
     /// No rooms yet.
     pub fn new(limits: Limits) -> Self {
-        Self { sites: Registry::new(), limits, totals: Arc::default(), early: EarlyMarks::default() }
+        let (sites, totals, early) = (Registry::new(), Arc::default(), EarlyMarks::default());
+        Self { sites, limits, totals, early, journal: None }
+    }
+
+    /// No rooms yet, of whose changes others are to be told: `wake` is called when there is something to
+    /// [take](Self::take_changes). It has to be quick.
+    pub fn with_others(limits: Limits, wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { journal: Some(Journal::new(Box::new(wake))), ..Self::new(limits) }
     }
 
     /// Joins the room of that name, which comes into being with its first visitor. A visitor that is not to be identified
@@ -51,16 +64,14 @@ impl Rooms {
     pub fn open(&self, name: &RoomName) -> RoomRef {
         let (site, hash) = self.open_site(name);
         let page = hash.zip(name.as_page());
-        let mut state = site.lock();
-        Room::of(&site, page, state.open(page))
+        SiteCounts::open(&site, page)
     }
 
     /// The room of that name, if it exists.
     pub fn find(&self, name: &RoomName) -> Option<RoomRef> {
         let (site, page) = self.hashes(name);
         let site = self.sites.find(site)?;
-        let mut state = site.lock();
-        Some(Room::of(&site, page.zip(name.as_page()), state.state_mut(page)?))
+        SiteCounts::find(&site, page.zip(name.as_page()))
     }
 
     /// Notes that a visitor of that room has come as far down its page as this. The visitor may join within ten seconds after.
@@ -71,6 +82,98 @@ impl Rooms {
             self.early.keep(name, visitor, position, Instant::now());
             // The visitor may have joined in between.
             reach();
+        }
+    }
+
+    /// Takes the changes that haven't been told to others, of at most so many rooms.
+    pub fn take_changes(&self, most: usize) -> Vec<LocalChange> {
+        let changed = self.journal.as_ref().map(|journal| journal.take(most)).unwrap_or_default();
+        changed.iter().filter_map(|(site, page)| SiteCounts::take_change(site, *page)).collect()
+    }
+
+    /// Whether there is no change to take.
+    pub fn has_told_all(&self) -> bool {
+        self.journal.as_ref().is_none_or(|journal| journal.is_empty())
+    }
+
+    /// Has everything told to others anew.
+    pub fn tell_all(&self) {
+        self.sites.entries().iter().for_each(SiteCounts::tell_all);
+    }
+
+    /// The visitors of a room who are identified, of those with a key of that level.
+    pub fn visitors(&self, name: &RoomName, level: u8) -> Vec<VisitorKey> {
+        let (site, page) = self.hashes(name);
+        let Some(site) = self.sites.find(site) else { return Vec::new() };
+        let state = site.lock();
+        let keys = state.state(page).into_iter().flat_map(|room| room.tally.known().keys());
+        keys.filter(|key| is_sampled(*key, level)).collect()
+    }
+
+    /// How many are in a room now, and the most there were, as [`Room::counts`](crate::Room::counts) and
+    /// [`Room::peak`](crate::Room::peak) have it. Nobody begins to look at the room for it.
+    pub fn numbers(&self, name: &RoomName) -> (Counts, Counts) {
+        self.state(name, |room| (room.counts(), room.peak)).unwrap_or_default()
+    }
+
+    /// Whether somebody has a tab open here in that room.
+    pub fn is_open(&self, name: &RoomName) -> bool {
+        self.state(name, |room| room.tally.tabs() > 0).unwrap_or_default()
+    }
+
+    /// Whether it is known what others count in a room.
+    pub fn knows_others(&self, name: &RoomName) -> bool {
+        self.state(name, RoomState::knows_others).unwrap_or_default()
+    }
+
+    /// Whether it is known what others count on a site's pages.
+    pub fn knows_ranking(&self, site: &Site) -> bool {
+        self.journal.as_ref().is_none_or(|journal| journal.rankings.is_known(site))
+    }
+
+    fn state<R>(&self, name: &RoomName, look: impl FnOnce(&RoomState) -> R) -> Option<R> {
+        let (site, page) = self.hashes(name);
+        let site = self.sites.find(site)?;
+        site.lock().state(page).map(look)
+    }
+
+    /// What is counted here in a room, without others; but the peak is of everybody's counts.
+    pub fn counted_here(&self, name: &RoomName) -> Report {
+        self.state(name, RoomState::counted_here).unwrap_or_default()
+    }
+
+    /// A source says what it counts in a room. That is kept for as long as somebody looks at the room here.
+    pub fn report(&self, name: &RoomName, source: SourceId, report: Report, visitors: ReportedVisitors<'_>) {
+        self.change_others(name, |room| room.report(source, report, visitors));
+    }
+
+    /// A source counts nobody in a room any more.
+    pub fn forget(&self, name: &RoomName, source: SourceId) {
+        self.change_others(name, |room| room.forget_source(source));
+    }
+
+    /// The sites whose ranking somebody watches.
+    pub fn watched_rankings(&self) -> Vec<Site> {
+        self.journal.as_ref().map(|journal| journal.rankings.watched()).unwrap_or_default()
+    }
+
+    /// The sources say what they count on the pages of a site.
+    pub fn report_ranking(&self, site: &Site, sources: HashMap<SourceId, Vec<(Page, u64)>>) {
+        if let Some(journal) = &self.journal {
+            journal.rankings.report(site, sources);
+        }
+        self.change_others(&RoomName::site(site.clone()), |_| true);
+    }
+
+    /// All sources have said what they count in a room; there may be none.
+    pub fn know_others(&self, name: &RoomName) {
+        self.change_others(name, RoomState::know_others);
+    }
+
+    fn change_others(&self, name: &RoomName, change: impl FnOnce(&mut RoomState) -> bool) {
+        let (site, page) = self.hashes(name);
+        if let Some(site) = self.sites.find(site) {
+            site.change_others(page, change);
         }
     }
 
@@ -91,7 +194,8 @@ impl Rooms {
 
     fn open_site(&self, name: &RoomName) -> (SiteRef, Option<PageHash>) {
         let (site, page) = self.hashes(name);
-        let make = || (name.of_site().clone(), SiteCounts::new(Arc::clone(&self.totals)));
+        let make =
+            || (name.of_site().clone(), SiteCounts::new(Arc::clone(&self.totals), self.journal.clone()));
         (self.sites.open_hashed(site, make), page)
     }
 

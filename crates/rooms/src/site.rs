@@ -1,5 +1,6 @@
 //! The counts of a site: as a whole, and page by page.
 
+use crate::journal::Journal;
 use crate::limits::{LimitReached, Limits};
 use crate::name::{Page, Site};
 use crate::pages::{PageHash, Pages};
@@ -11,6 +12,8 @@ use crate::sync::{Arc, Mutex, MutexGuard, Weak};
 use crate::tally::Identity;
 use crate::totals::Totals;
 use crate::visitor::Visitor;
+
+mod sharing;
 
 /// A site that somebody holds, because they are counted in it or look at it or at one of its pages.
 pub(crate) type SiteRef = Arc<Entry<Site, SiteCounts>>;
@@ -24,6 +27,8 @@ pub(crate) type SiteRef = Arc<Entry<Site, SiteCounts>>;
 #[derive(Debug)]
 pub(crate) struct SiteCounts {
     totals: Arc<Totals>,
+    /// Where others are told of changes, if there are any.
+    journal: Option<Arc<Journal>>,
     state: Mutex<SiteState>,
 }
 
@@ -34,8 +39,8 @@ pub(crate) struct SiteState {
 }
 
 impl SiteCounts {
-    pub(crate) fn new(totals: Arc<Totals>) -> Self {
-        Self { totals, state: Mutex::default() }
+    pub(crate) fn new(totals: Arc<Totals>, journal: Option<Arc<Journal>>) -> Self {
+        Self { totals, journal, state: Mutex::default() }
     }
 
     /// Counts a tab in a page, or in the site alone, and says as whose.
@@ -43,55 +48,57 @@ impl SiteCounts {
     /// # Errors
     /// [`LimitReached`], if there would be one room too many.
     pub(crate) fn join(
-        &self,
+        this: &SiteRef,
         page: Option<(PageHash, &Page)>,
         visitor: Option<&Visitor>,
         limits: &Limits,
     ) -> Result<Identity, LimitReached> {
-        let mut state = self.lock();
+        let mut state = this.lock();
         let hash = page.map(|(hash, _)| hash);
-        state.reserve(hash, limits, &self.totals)?;
+        state.reserve(hash, limits, &this.totals)?;
         state.open(page);
-        let identity = state.whole.tally.identify(visitor);
-        self.change(state, hash, |room| room.add(identity));
+        let identity = state.whole.identify(visitor);
+        Self::change(this, state, hash, |room| room.add(identity));
         Ok(identity)
     }
 
     /// Counts a tab as that of another visitor, and says as whose. Nobody sees it gone meanwhile.
     pub(crate) fn change_identity(
-        &self,
+        this: &SiteRef,
         page: Option<PageHash>,
         from: Identity,
         visitor: Option<&Visitor>,
     ) -> Identity {
         // The site comes first and identifies the visitor; the page takes the same identity.
         let mut to = None;
-        self.change(self.lock(), page, |room| {
-            to = Some(room.change_identity(from, |tally| to.unwrap_or_else(|| tally.identify(visitor))));
+        Self::change(this, this.lock(), page, |room| {
+            to = Some(room.change_identity(from, |room| to.unwrap_or_else(|| room.identify(visitor))));
         });
         to.unwrap_or(from)
     }
 
     /// A tab closes.
-    pub(crate) fn leave(&self, page: Option<PageHash>, identity: Identity) {
-        self.change(self.lock(), page, |room| room.remove(identity));
+    pub(crate) fn leave(this: &SiteRef, page: Option<PageHash>, identity: Identity) {
+        Self::change(this, this.lock(), page, |room| room.remove(identity));
     }
 
     /// Changes the counts of the site and then of the page, releases the lock, and notifies the observers of both.
     fn change(
-        &self,
+        this: &SiteRef,
         mut state: MutexGuard<'_, SiteState>,
         page: Option<PageHash>,
         mut change: impl FnMut(&mut RoomState),
     ) {
+        let untold = this.journal.as_ref().map(|_| state.note_change(page));
         let SiteState { whole, pages } = &mut *state;
         let before = whole.tally.counts();
         change(whole);
         let page = page.and_then(|hash| pages.change(hash, change));
         // The atomic steps come last: before them, the processor can wait for the memory of both at once.
         let rooms = [page, whole.room.upgrade()];
-        self.totals.change(before, whole.tally.counts());
+        this.totals.change(before, whole.tally.counts());
         notify(state, rooms);
+        this.tell(untold.into_iter().flatten().flatten().map(|room| (Arc::clone(this), room)));
     }
 
     /// Changes what is known of a room besides its counts, says whether anything has changed, and notifies the observers if
@@ -117,14 +124,20 @@ impl SiteCounts {
     }
 
     /// Nobody looks at `room` any more, which is about to go.
-    pub(crate) fn close(&self, page: Option<PageHash>, room: &Room) {
-        let mut state = self.lock();
-        match state.state_mut(page) {
+    pub(crate) fn close(this: &SiteRef, page: Option<PageHash>, room: &Room) {
+        let mut state = this.lock();
+        let is_first = match state.state_mut(page) {
             // Another may have been opened meanwhile.
-            Some(state) if std::ptr::eq(state.room.as_ptr(), room) => state.room = Weak::new(),
+            Some(state) if std::ptr::eq(state.room.as_ptr(), room) => {
+                state.room = Weak::new();
+                state.forget_others();
+                this.journal.is_some() && state.untold().1
+            }
             _ => return,
-        }
+        };
         page.inspect(|hash| state.pages.remove_if_idle(*hash));
+        drop(state);
+        this.tell(is_first.then(|| (Arc::clone(this), page)));
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, SiteState> {

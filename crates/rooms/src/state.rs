@@ -1,12 +1,14 @@
 //! The state of a room, a page or a whole site, under its site's lock.
 
+use crate::journal::Untold;
 use crate::marks::FurthestPositions;
+use crate::others::{Others, Report, ReportedVisitors, SourceId};
 use crate::position::Position;
 use crate::readers::Readers;
 use crate::room::Room;
 use crate::sync::Weak;
 use crate::tally::{Counts, Identity, Tally};
-use crate::visitor::Visitor;
+use crate::visitor::{Visitor, VisitorHash};
 
 #[derive(Debug, Default)]
 pub(crate) struct RoomState {
@@ -17,6 +19,17 @@ pub(crate) struct RoomState {
     pub(crate) room: Weak<Room>,
     /// Only while a position is known.
     positions: Option<Box<Positions>>,
+    /// Only while there are others who count, and something to be told to them or known of them.
+    shared: Option<Box<Shared>>,
+}
+
+/// What others have to know of a room, and what is known of them.
+#[derive(Debug, Default)]
+struct Shared {
+    /// None if they know everything.
+    untold: Option<Untold>,
+    /// None until one of them has said what it counts, and while nobody looks at the room.
+    others: Option<Others>,
 }
 
 /// Where in its page the readers are.
@@ -27,27 +40,129 @@ pub(crate) struct Positions {
 }
 
 impl RoomState {
-    pub(crate) fn add(&mut self, identity: Identity) {
-        self.tally.add(identity);
-        let Counts { tabs, visitors } = self.tally.counts();
-        self.peak = Counts { tabs: tabs.max(self.peak.tabs), visitors: visitors.max(self.peak.visitors) };
+    /// How many are here, and where others count.
+    pub(crate) fn counts(&self) -> Counts {
+        self.others().map_or_else(|| self.tally.counts(), |others| others.add_to(&self.tally))
     }
 
-    pub(crate) fn change_identity(
-        &mut self,
-        from: Identity,
-        to: impl FnOnce(&Tally) -> Identity,
-    ) -> Identity {
-        self.tally.remove(from);
-        let to = to(&self.tally);
+    /// What is counted here, without others; but the peak is of everybody's counts.
+    pub(crate) fn counted_here(&self) -> Report {
+        let (tabs, anonymous) = (self.tally.tabs().into(), self.tally.anonymous().into());
+        Report { tabs, anonymous, level: 0, peak: self.peak }
+    }
+
+    /// As whom to count a visitor: by yesterday's hash if that is here already, or where others count.
+    pub(crate) fn identify(&self, visitor: Option<&Visitor>) -> Identity {
+        let Some(visitor) = visitor else { return Identity::Anonymous };
+        let is_elsewhere =
+            |hash: &VisitorHash| self.others().is_some_and(|others| others.contain(hash.half()));
+        let known = self.tally.find(visitor).or(visitor.yesterday.filter(is_elsewhere));
+        Identity::Known(known.unwrap_or(visitor.today))
+    }
+
+    pub(crate) fn add(&mut self, identity: Identity) {
+        let newcomer = self.tally.add(identity);
+        newcomer.inspect(|visitor| self.visitor_changed(*visitor, true));
+        self.raise_peak(self.counts());
+    }
+
+    pub(crate) fn change_identity(&mut self, from: Identity, to: impl FnOnce(&Self) -> Identity) -> Identity {
+        self.remove_tab(from);
+        let to = to(self);
         self.add(to);
         self.forget_if_gone(from);
         to
     }
 
     pub(crate) fn remove(&mut self, identity: Identity) {
-        self.tally.remove(identity);
+        self.remove_tab(identity);
         self.forget_if_gone(identity);
+    }
+
+    fn remove_tab(&mut self, identity: Identity) {
+        let gone = self.tally.remove(identity);
+        gone.inspect(|visitor| self.visitor_changed(*visitor, false));
+    }
+
+    fn visitor_changed(&mut self, visitor: VisitorHash, is_here: bool) {
+        let Some(shared) = &mut self.shared else { return };
+        if let Some(untold) = &mut shared.untold {
+            untold.visitor(visitor.half());
+        }
+        if let Some(others) = &mut shared.others {
+            others.local_changed(visitor.half(), is_here);
+        }
+    }
+
+    fn raise_peak(&mut self, to: Counts) {
+        let Counts { tabs, visitors } = self.peak;
+        self.peak = Counts { tabs: tabs.max(to.tabs), visitors: visitors.max(to.visitors) };
+    }
+
+    pub(crate) fn knows_others(&self) -> bool {
+        self.others().is_some()
+    }
+
+    /// All others have said what they count.
+    pub(crate) fn know_others(&mut self) -> bool {
+        self.change_others(|_, _| ())
+    }
+
+    fn others(&self) -> Option<&Others> {
+        self.shared.as_ref()?.others.as_ref()
+    }
+
+    /// Whether there is something to tell others.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.untold.is_some())
+    }
+
+    /// What is to be told to others, to be added to. Never none; the flag says whether there was nothing before.
+    pub(crate) fn untold(&mut self) -> (&mut Untold, bool) {
+        let shared = self.shared.get_or_insert_default();
+        let is_first = shared.untold.is_none();
+        (shared.untold.get_or_insert_default(), is_first)
+    }
+
+    /// Takes what is to be told to others.
+    pub(crate) fn take_untold(&mut self) -> Option<Untold> {
+        let untold = self.shared.as_mut()?.untold.take();
+        self.shrink();
+        untold
+    }
+
+    /// Changes what is known of the others, and says whether that was a change.
+    fn change_others(&mut self, change: impl FnOnce(&mut Others, &Tally)) -> bool {
+        let before = self.counts();
+        let shared = self.shared.get_or_insert_default();
+        change(shared.others.get_or_insert_with(|| Others::new(&self.tally)), &self.tally);
+        let (now, peak) = (self.counts(), self.peak);
+        self.raise_peak(now);
+        now != before || peak != self.peak
+    }
+
+    /// A source says what it counts here now. True if the room's numbers change.
+    pub(crate) fn report(&mut self, id: SourceId, report: Report, visitors: ReportedVisitors<'_>) -> bool {
+        let before = self.peak;
+        self.raise_peak(report.peak);
+        self.change_others(|others, local| others.report(id, report, visitors, local)) || before != self.peak
+    }
+
+    /// A source counts nobody here any more.
+    pub(crate) fn forget_source(&mut self, id: SourceId) -> bool {
+        self.others().is_some() && self.change_others(|others, local| others.forget(id, local))
+    }
+
+    /// Nobody looks any more: nobody keeps what is known of the others up to date.
+    pub(crate) fn forget_others(&mut self) {
+        if let Some(shared) = &mut self.shared {
+            shared.others = None;
+        }
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
+        self.shared.take_if(|shared| shared.untold.is_none() && shared.others.is_none());
     }
 
     /// Notes how far down the page a visitor has come. False if the visitor isn't here.

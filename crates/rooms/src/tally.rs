@@ -58,10 +58,14 @@ impl Tally {
         Counts { tabs: self.tabs.into(), visitors: u64::from(self.anonymous) + self.known.len() as u64 }
     }
 
-    /// As whom to count a visitor: by yesterday's hash if that is here already.
-    pub(crate) fn identify(&self, visitor: Option<&Visitor>) -> Identity {
-        let Some(visitor) = visitor else { return Identity::Anonymous };
-        Identity::Known(self.find(visitor).unwrap_or(visitor.today))
+    /// The tabs of visitors who are not to be identified.
+    pub(crate) fn anonymous(&self) -> u32 {
+        self.anonymous
+    }
+
+    /// The visitors who are.
+    pub(crate) fn known(&self) -> &VisitorCounts {
+        &self.known
     }
 
     /// Whether the visitor with that hash is here.
@@ -75,19 +79,23 @@ impl Tally {
         hashes.into_iter().flatten().find(|hash| self.contains(*hash))
     }
 
-    pub(crate) fn add(&mut self, identity: Identity) {
+    /// Adds a tab. Returns the visitor if they weren't here.
+    pub(crate) fn add(&mut self, identity: Identity) -> Option<VisitorHash> {
         self.tabs += 1;
         match identity {
             Identity::Anonymous => self.anonymous += 1,
-            Identity::Known(visitor) => self.known.add(visitor),
+            Identity::Known(visitor) => return self.known.add(visitor).then_some(visitor),
         }
+        None
     }
 
-    pub(crate) fn remove(&mut self, identity: Identity) {
+    /// Removes a tab. Returns the visitor if it was their last.
+    pub(crate) fn remove(&mut self, identity: Identity) -> Option<VisitorHash> {
         self.tabs -= 1;
         match identity {
             Identity::Anonymous => self.anonymous -= 1,
-            Identity::Known(visitor) => self.known.remove(visitor),
+            Identity::Known(visitor) => return self.known.remove(visitor).then_some(visitor),
         }
+        None
     }
 }

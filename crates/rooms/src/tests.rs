@@ -1,6 +1,7 @@
 //! Rooms as their users see them.
 
 mod model;
+mod others;
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -23,7 +23,7 @@ pub struct Visitor {
     pub(crate) yesterday: Option<VisitorHash>,
 }
 
-/// The keys of today and yesterday. They are random, exist in memory only, and change at midnight, UTC; so nobody can tell
+/// The keys of today and yesterday. They are random, or shared with other processes, exist in memory only, and change at midnight, UTC; so nobody can tell
 /// afterwards who was there, not even with the server in hand.
 #[derive(Debug)]
 pub struct Keys(Mutex<TwoDays>);
@@ -35,6 +35,10 @@ struct TwoDays {
     day: u64,
     today: Key,
     yesterday: Option<Key>,
+    /// For the next day, once others are asked for it.
+    tomorrow: Option<Key>,
+    /// Whether others have today's and tomorrow's.
+    is_shared: [bool; 2],
 }
 
 impl Keys {
@@ -43,7 +47,47 @@ impl Keys {
     /// # Errors
     /// The system's, if it has no randomness to give.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(Mutex::new(TwoDays { day: today(), today: random()?, yesterday: None })))
+        let (today, random) = (today(), random()?);
+        Ok(Self(Mutex::new(TwoDays {
+            day: today,
+            today: random,
+            yesterday: None,
+            tomorrow: None,
+            is_shared: [false; 2],
+        })))
+    }
+
+    /// The day, counted from 1970, of which others' key isn't known: today or tomorrow. And the key that this process would take.
+    pub fn missing(&self) -> Option<(u64, [u8; 16])> {
+        let mut keys = self.0.lock();
+        let (own, _) = keys.on(today());
+        match keys.is_shared {
+            [false, _] => Some((keys.day, own)),
+            [true, false] => {
+                let tomorrow = keys.tomorrow.map_or_else(random, Ok).ok()?;
+                keys.tomorrow = Some(tomorrow);
+                Some((keys.day + 1, tomorrow))
+            }
+            [true, true] => None,
+        }
+    }
+
+    /// Others may have lost the keys: they are to be told again.
+    pub fn share_again(&self) {
+        self.0.lock().is_shared = [false; 2];
+    }
+
+    /// Takes the key that others have for a day. Visitors who are here are still known.
+    pub fn adopt(&self, day: u64, key: [u8; 16]) {
+        let mut keys = self.0.lock();
+        if day == keys.day + 1 {
+            (keys.tomorrow, keys.is_shared[1]) = (Some(key), true);
+        } else if day == keys.day {
+            if key != keys.today {
+                keys.yesterday = Some(std::mem::replace(&mut keys.today, key));
+            }
+            keys.is_shared[0] = true;
+        }
     }
 
     /// The visitor of `site` at `address` with this User-Agent. To another site it is another visitor.
@@ -72,10 +116,13 @@ impl TwoDays {
     /// The keys of that day and of the day before; new ones, if the day has changed.
     fn on(&mut self, day: u64) -> (Key, Option<Key>) {
         if day > self.day {
-            match random() {
-                Ok(key) => {
-                    let yesterday = (day == self.day + 1).then_some(self.today);
-                    *self = Self { day, today: key, yesterday };
+            let is_next = day == self.day + 1;
+            let tomorrow = self.tomorrow.filter(|_| is_next);
+            match tomorrow.map_or_else(random, Ok) {
+                Ok(today) => {
+                    let yesterday = is_next.then_some(self.today);
+                    let is_shared = [is_next && self.is_shared[1], false];
+                    *self = Self { day, today, yesterday, tomorrow: None, is_shared };
                 }
                 Err(error) => tracing::error!(%error, "no randomness: yesterday's key stays"),
             }
@@ -139,6 +186,28 @@ mod tests {
         assert_ne!(first, keys.session(&site("a.example"), "y"));
         assert_ne!(first, keys.session(&site("b.example"), "x"));
         assert_ne!(first, keys.visitor(&site("a.example"), HERE, b"x"));
+    }
+
+    #[test]
+    fn processes_that_share_keys_know_the_same_visitors() {
+        let [one, other] = [(); 2].map(|()| Keys::new().unwrap());
+        let on = |keys: &Keys, day| keys.visitor_on(day, &site("a.example"), HERE, b"x");
+        let (day, key) = one.missing().unwrap();
+        let before = on(&other, day);
+        [&one, &other].iter().for_each(|keys| keys.adopt(day, key));
+        assert_eq!(on(&one, day).today, on(&other, day).today);
+        assert_eq!(on(&other, day).yesterday, Some(before.today), "who is here is still known");
+        let (tomorrow, key) = other.missing().unwrap();
+        assert_eq!(tomorrow, day + 1);
+        [&one, &other].iter().for_each(|keys| keys.adopt(tomorrow, key));
+        assert_eq!(one.missing(), None);
+        one.share_again();
+        assert_eq!(one.missing().unwrap().0, day, "others may have lost it");
+        one.adopt(day, one.missing().unwrap().1);
+        assert_eq!(one.missing(), Some((tomorrow, key)));
+        one.adopt(tomorrow, key);
+        assert_eq!(on(&one, tomorrow), on(&other, tomorrow));
+        assert_ne!(on(&one, tomorrow + 2).today, on(&other, tomorrow + 2).today);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use hashbrown::HashTable;
 
+use crate::others::VisitorKey;
 use crate::shrink;
 use crate::visitor::VisitorHash;
 
@@ -36,30 +37,43 @@ impl VisitorCounts {
         self.one.as_ref().is_some_and(is_this) || self.others.find(visitor.half(), is_this).is_some()
     }
 
-    /// Adds a tab of this visitor.
-    pub(crate) fn add(&mut self, visitor: VisitorHash) {
+    /// The first halves of their hashes.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = VisitorKey> {
+        self.one.iter().chain(self.others.iter()).map(VisitorTabs::hash)
+    }
+
+    /// Whether a visitor is here whose hash begins so.
+    pub(crate) fn knows(&self, key: VisitorKey) -> bool {
+        let is_this = |other: &VisitorTabs| other.hash() == key;
+        self.one.as_ref().is_some_and(is_this) || self.others.find(key, is_this).is_some()
+    }
+
+    /// Adds a tab of this visitor. True if they weren't here.
+    pub(crate) fn add(&mut self, visitor: VisitorHash) -> bool {
         if let Some(counted) = self.find(visitor) {
             counted.tabs += 1;
-            return;
+            return false;
         }
         let counted = VisitorTabs { visitor, tabs: 1 };
         match self.one {
             None => self.one = Some(counted),
             Some(_) => drop(self.others.insert_unique(visitor.half(), counted, VisitorTabs::hash)),
         }
+        true
     }
 
-    /// Removes a tab. A visitor goes with the last.
-    pub(crate) fn remove(&mut self, visitor: VisitorHash) {
-        let Some(counted) = self.find(visitor) else { return };
+    /// Removes a tab. A visitor goes with the last, and then it is true.
+    pub(crate) fn remove(&mut self, visitor: VisitorHash) -> bool {
+        let Some(counted) = self.find(visitor) else { return false };
         counted.tabs -= 1;
         if counted.tabs > 0 {
-            return;
+            return false;
         }
         let is_this = |other: &VisitorTabs| other.visitor == visitor;
         if self.one.take_if(|one| is_this(one)).is_none() {
             shrink::remove(&mut self.others, visitor.half(), is_this, VisitorTabs::hash);
         }
+        true
     }
 
     fn find(&mut self, visitor: VisitorHash) -> Option<&mut VisitorTabs> {

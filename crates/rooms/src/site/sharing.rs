@@ -1,0 +1,102 @@
+//! What a site tells others of itself, and what it knows of them.
+
+use super::{SiteCounts, SiteRef, SiteState};
+use crate::journal::{Changed, Journal, LocalChange};
+use crate::name::{Page, RoomName, Site};
+use crate::pages::PageHash;
+use crate::rankings::RankingWatch;
+use crate::room::{Room, RoomRef};
+use crate::state::RoomState;
+use crate::sync::Arc;
+
+impl SiteCounts {
+    /// Looking at the ranking of this site's pages; nothing if there are no others who could count them.
+    pub(crate) fn watch_ranking(&self, site: &Site) -> Option<RankingWatch> {
+        self.journal.as_ref().map(|journal| journal.watch_ranking(site))
+    }
+
+    /// The pages with most tabs here and where others count, at most `rows`, and how many they have.
+    pub(crate) fn top(&self, site: &Site, rows: usize) -> Vec<(Page, u64)> {
+        let here = |rows| self.lock().pages.top(rows);
+        let together = |journal: &Arc<Journal>| journal.rankings.top(site, rows, || here(usize::MAX));
+        self.journal.as_ref().and_then(together).unwrap_or_else(|| here(rows))
+    }
+
+    /// Has others told of changes. No lock is held.
+    pub(super) fn tell(&self, changed: impl IntoIterator<Item = Changed>) {
+        self.journal.as_ref().inspect(|journal| journal.add(changed));
+    }
+
+    /// The room of a page, or of the whole site, to be looked at; it exists from now on.
+    pub(crate) fn open(this: &SiteRef, page: Option<(PageHash, &Page)>) -> RoomRef {
+        let mut state = this.lock();
+        let (room, is_first) = look_at(this, page, state.open(page));
+        drop(state);
+        this.tell(is_first.then(|| (Arc::clone(this), page.map(|(hash, _)| hash))));
+        room
+    }
+
+    /// The same, if the page exists.
+    pub(crate) fn find(this: &SiteRef, page: Option<(PageHash, &Page)>) -> Option<RoomRef> {
+        let mut state = this.lock();
+        let hash = page.map(|(hash, _)| hash);
+        let (room, is_first) = look_at(this, page, state.state_mut(hash)?);
+        drop(state);
+        this.tell(is_first.then(|| (Arc::clone(this), hash)));
+        Some(room)
+    }
+
+    /// What hasn't been told of a room; it counts as told from now on.
+    pub(crate) fn take_change(this: &SiteRef, page: Option<PageHash>) -> Option<LocalChange> {
+        let mut state = this.lock();
+        let name = match page {
+            None => RoomName::site(this.key().clone()),
+            Some(hash) => RoomName::page(this.key().clone(), state.pages.name(hash)?.clone()),
+        };
+        let room = state.state_mut(page)?;
+        let change = room.take_untold().map(|untold| LocalChange::new(name, room, untold));
+        page.inspect(|hash| state.pages.remove_if_idle(*hash));
+        change
+    }
+
+    /// Has everything told anew that is counted or looked at here.
+    pub(crate) fn tell_all(this: &SiteRef) {
+        let mut state = this.lock();
+        let pages = state.pages.hashes();
+        let all = [None].into_iter().chain(pages.into_iter().map(Some));
+        let tell = |state: &mut SiteState, page| {
+            let (untold, is_first) = state.state_mut(page)?.untold();
+            untold.tell_all();
+            is_first.then(|| (Arc::clone(this), page))
+        };
+        let changed: Vec<_> = all.filter_map(|page| tell(&mut state, page)).collect();
+        drop(state);
+        this.tell(changed);
+    }
+
+    /// Changes what is known of others in a room that somebody looks at, and notifies the observers if that was a change.
+    pub(crate) fn change_others(&self, page: Option<PageHash>, change: impl FnOnce(&mut RoomState) -> bool) {
+        self.change_state(page, |room| room.room.strong_count() > 0 && change(room));
+    }
+}
+
+/// The room, and whether it is the first of its changes that hasn't been told to others.
+fn look_at(site: &SiteRef, page: Option<(PageHash, &Page)>, state: &mut RoomState) -> (RoomRef, bool) {
+    let (room, is_new) = Room::of(site, page, state);
+    let mut is_first = false;
+    if is_new && site.journal.is_some() {
+        // Of a room that is about to close, they may still be there.
+        state.forget_others();
+        let (untold, first) = state.untold();
+        (untold.is_opened, is_first) = (true, first);
+    }
+    (room, is_first)
+}
+
+impl SiteState {
+    /// Notes that the site and a page of it are about to change. Returns those of which there was nothing to tell before.
+    pub(super) fn note_change(&mut self, page: Option<PageHash>) -> [Option<Option<PageHash>>; 2] {
+        let mut first = |page| self.state_mut(page).is_some_and(|room| room.untold().1).then_some(page);
+        [first(None), page.and_then(|page| first(Some(page)))]
+    }
+}

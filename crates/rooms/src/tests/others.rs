@@ -1,0 +1,202 @@
+//! Several processes that tell each other what they count, against a plain list of tabs.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use super::{page, visitor_of};
+use crate::*;
+
+const NODES: usize = 3;
+
+static PAGES: LazyLock<[RoomName; 2]> = LazyLock::new(|| ["/a", "/b"].map(|path| page("a.example", path)));
+
+/// A process of its own.
+struct Node {
+    id: SourceId,
+    rooms: Rooms,
+    watched: Vec<(RoomName, Option<RoomRef>)>,
+    tabs: Vec<(usize, Option<u8>, CountGuard)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Join { node: usize, page: usize, visitor: Option<u8> },
+    Leave { node: usize, tab: usize },
+    Identify { node: usize, tab: usize, visitor: Option<u8> },
+    Watch { node: usize, room: usize },
+    Stop { node: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let visitor = || prop::option::weighted(0.8, 0..6_u8);
+    prop_oneof![
+        4 => (0..NODES, 0..2_usize, visitor()).prop_map(|(node, page, visitor)| Step::Join { node, page, visitor }),
+        3 => (0..NODES, 0..9_usize).prop_map(|(node, tab)| Step::Leave { node, tab }),
+        1 => (0..NODES, 0..9_usize, visitor())
+            .prop_map(|(node, tab, visitor)| Step::Identify { node, tab, visitor }),
+        2 => (0..NODES, 0..3_usize).prop_map(|(node, room)| Step::Watch { node, room }),
+        1 => (0..NODES).prop_map(|node| Step::Stop { node }),
+    ]
+}
+
+fn known(visitor: Option<u8>) -> Option<Visitor> {
+    visitor.map(|number| visitor_of(&[number]))
+}
+
+impl Node {
+    fn new(id: u64) -> Self {
+        let site = PAGES[0].whole_site().unwrap();
+        let names = PAGES.iter().cloned().chain([site]);
+        Self {
+            id: SourceId(id),
+            rooms: Rooms::with_others(Limits::default(), || ()),
+            watched: names.map(|name| (name, None)).collect(),
+            tabs: Vec::new(),
+        }
+    }
+
+    fn join(&mut self, page: usize, visitor: Option<u8>) {
+        let guard = self.rooms.join(&PAGES[page], known(visitor).as_ref()).unwrap();
+        self.tabs.push((page, visitor, guard));
+    }
+
+    fn watch(&mut self, room: usize) {
+        let (name, watched) = &mut self.watched[room];
+        *watched = if watched.is_some() { None } else { Some(self.rooms.open(name)) };
+    }
+}
+
+/// Has each node tell the others what has changed, and those that look anew what is there.
+fn exchange(nodes: &mut [Node]) {
+    for from in 0..nodes.len() {
+        for change in nodes[from].rooms.take_changes(usize::MAX) {
+            let all = nodes[from].rooms.visitors(&change.room, 0);
+            let visitors = change.visitors.unwrap_or_default();
+            let part = |is_here| {
+                visitors.iter().filter(move |visitor| visitor.1 == is_here).map(|visitor| visitor.0)
+            };
+            let [come, gone] = [true, false].map(|is_here| part(is_here).collect::<Vec<_>>());
+            for to in (0..nodes.len()).filter(|to| *to != from) {
+                let (rooms, id) = (&nodes[to].rooms, nodes[from].id);
+                rooms.report(
+                    &change.room,
+                    id,
+                    change.counts,
+                    ReportedVisitors::Change { come: &come, gone: &gone },
+                );
+                if change.is_opened {
+                    let (rooms, there) = (&nodes[from].rooms, &nodes[to].rooms);
+                    let all = there.visitors(&change.room, 0);
+                    rooms.report(
+                        &change.room,
+                        nodes[to].id,
+                        counts(there, &change.room),
+                        ReportedVisitors::All(&all),
+                    );
+                }
+            }
+            assert!(all.len() as u64 <= change.counts.tabs);
+        }
+    }
+}
+
+/// What a node counts by itself.
+fn counts(rooms: &Rooms, name: &RoomName) -> Report {
+    rooms.counted_here(name)
+}
+
+/// What all of them count in a room, from their lists of tabs.
+fn expected(nodes: &[Node], room: usize) -> Counts {
+    let tabs = nodes.iter().flat_map(|node| &node.tabs).filter(|(page, ..)| room == 2 || *page == room);
+    let visitors: Vec<_> = tabs.map(|(_, visitor, _)| *visitor).collect();
+    let known: HashSet<_> = visitors.iter().flatten().collect();
+    let anonymous = visitors.iter().filter(|visitor| visitor.is_none()).count();
+    Counts { tabs: visitors.len() as u64, visitors: (known.len() + anonymous) as u64 }
+}
+
+fn take(nodes: &mut [Node], step: Step) {
+    match step {
+        Step::Join { node, page, visitor } => nodes[node].join(page, visitor),
+        Step::Leave { node, tab } if tab < nodes[node].tabs.len() => drop(nodes[node].tabs.swap_remove(tab)),
+        Step::Identify { node, tab, visitor } if tab < nodes[node].tabs.len() => {
+            nodes[node].tabs[tab].1 = visitor;
+            nodes[node].tabs[tab].2.identify(known(visitor).as_ref());
+        }
+        Step::Leave { .. } | Step::Identify { .. } => {}
+        Step::Watch { node, room } => nodes[node].watch(room),
+        Step::Stop { node } => {
+            let gone = nodes[node].id;
+            nodes[node] = Node::new(gone.0 + NODES as u64);
+            let rooms = |node: &Node| node.watched.iter().for_each(|(name, _)| node.rooms.forget(name, gone));
+            nodes.iter().for_each(rooms);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn all_who_look_see_the_same(steps in prop::collection::vec(step(), 0..60)) {
+        let mut nodes: Vec<_> = (0..NODES as u64).map(Node::new).collect();
+        for step in steps {
+            take(&mut nodes, step);
+            exchange(&mut nodes);
+            for node in &nodes {
+                for (room, watched) in node.watched.iter().enumerate() {
+                    if let Some(watched) = &watched.1 {
+                        prop_assert_eq!(watched.counts(), expected(&nodes, room), "{}", watched.name());
+                    }
+                }
+            }
+        }
+        nodes.iter_mut().for_each(|node| {
+            node.tabs.clear();
+            node.watched.clear();
+        });
+        exchange(&mut nodes);
+        prop_assert!(nodes.iter().all(|node| node.rooms.is_empty()));
+    }
+}
+
+#[test]
+fn observers_are_told_of_others() {
+    let rooms = Rooms::with_others(Limits::default(), || ());
+    let (name, other) = (&PAGES[0], SourceId(1));
+    let room = rooms.open(name);
+    let calls = super::observe(&room, super::Calls::default());
+    let report = Report { tabs: 2, ..Report::default() };
+    rooms.report(name, other, report, ReportedVisitors::All(&[7]));
+    rooms.report(name, other, report, ReportedVisitors::All(&[7]));
+    assert_eq!(calls.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(
+        (room.counts(), room.peak()),
+        (Counts { tabs: 2, visitors: 1 }, Counts { tabs: 2, visitors: 1 })
+    );
+    rooms.forget(name, other);
+    assert_eq!((room.counts().tabs, room.peak().tabs), (0, 2));
+}
+
+#[test]
+fn a_sample_of_very_many_visitors_is_within_two_percent() {
+    // Keys are hashes: these are as good (splitmix64).
+    let key = |number: u64| {
+        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    };
+    let rooms = Rooms::with_others(Limits::default(), || ());
+    let room = rooms.open(&PAGES[0]);
+    for (visitors, level) in [(10_000, 0), (32_768, 0), (50_000, 1), (400_000, 4), (1_000_000, 5)] {
+        // Half of them are at both.
+        for (source, range) in [(1, 0..visitors * 3 / 4), (2, visitors / 4..visitors)] {
+            let keys: Vec<_> = range.map(key).filter(|key| is_sampled(*key, level)).collect();
+            let report = Report { tabs: visitors, level, ..Report::default() };
+            rooms.report(&PAGES[0], SourceId(source), report, ReportedVisitors::All(&keys));
+        }
+        let counted = room.counts().visitors;
+        let error = (counted as f64 / visitors as f64 - 1.0).abs();
+        assert!(if level == 0 { counted == visitors } else { error < 0.02 }, "{counted} of {visitors}");
+    }
+}
