@@ -11,6 +11,7 @@ pub(crate) mod net;
 pub(crate) mod page;
 pub(crate) mod parts;
 pub(crate) mod program;
+pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod viewer;
