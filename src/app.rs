@@ -12,14 +12,17 @@ use crate::net::capacity::Capacity;
 use crate::net::challenges::Challenges;
 use crate::net::connections::Connections;
 use crate::net::main_peer::MainPeer;
+use crate::nodes::Requested;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 
 /// Everything that requests are judged by and answered from.
 pub(crate) struct App {
     pub(crate) settings: RwLock<Arc<Settings>>,
-    pub(crate) rooms: Rooms,
-    pub(crate) keys: Keys,
+    pub(crate) rooms: Arc<Rooms>,
+    /// What requests ask for of the other nodes, if there are any.
+    pub(crate) requested: Option<Arc<Requested>>,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) feeds: Feeds,
     pub(crate) painter: Arc<Painter>,
     pub(crate) pictures: Arc<Pictures>,
@@ -47,7 +50,7 @@ impl App {
     /// The site that a client is charged a page of if it opens `room`: one of its pages, which nobody has open. Clients of a
     /// private network are charged nothing, as they may be all visitors of a site behind a proxy.
     pub(crate) fn page_of<'r>(&self, room: &'r RoomName, client: ClientNetwork) -> Option<&'r Site> {
-        let is_charged = client.is_public() && room.as_page().is_some() && self.rooms.find(room).is_none();
+        let is_charged = client.is_public() && room.as_page().is_some() && !self.rooms.is_open(room);
         is_charged.then(|| room.of_site())
     }
 

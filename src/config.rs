@@ -14,6 +14,8 @@ pub use crate::doctor::DoctorArgs;
 pub use crate::net::listener::{Group, Listener, ListenerError, Place, SocketFile, Speaks};
 pub use crate::net::sni_pass::{SniPass, SniPassError};
 pub use crate::net::tls::Alpn;
+#[cfg(feature = "redis")]
+pub use crate::nodes::{RedisUrl, RedisUrlError};
 pub use crate::settings::{
     Audience, ClientHeader, ClientHeaderError, PagePattern, PagePatternError, Reloadable, SiteSettings,
 };
@@ -149,6 +151,15 @@ pub struct Config {
     /// How many different pages of one site; a page more gets 503
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_PAGES_PER_SITE", default_value = "10000")]
     pub max_pages_per_site: NonZeroUsize,
+    /// Redis or Valkey, through which several servers count together: redis://cache.example:6379, or unix:///run/redis.sock. A
+    /// password is better kept in the file or the environment
+    #[cfg(feature = "redis")]
+    #[arg(long, value_name = "URL", env = "ONLOOKERS_REDIS", hide_env_values = true, value_parser = values::trimmed::<RedisUrl>)]
+    pub redis: Option<RedisUrl>,
+    /// Certificates of authorities, in PEM, to trust for Redis in place of those of the system
+    #[cfg(feature = "redis")]
+    #[arg(long, value_name = "FILE", env = "ONLOOKERS_REDIS_CA")]
+    pub redis_ca: Option<PathBuf>,
     /// How many threads write pictures, 1 to 63 [default: one a core]
     #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub fanout_threads: Option<u8>,

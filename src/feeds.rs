@@ -120,6 +120,7 @@ impl Feeds {
             })
         });
         if is_new {
+            feed.watch_ranking();
             observe(room, &feed);
         }
         (feed, painting)
@@ -138,6 +139,7 @@ impl Feeds {
         });
         if is_new {
             group.start();
+            group.watch_ranking();
             observe(room, &group);
         }
         group

@@ -3,6 +3,8 @@
 //! A [`Request`] is parsed once. Its route answers it, or gives a [`Refusal`], which is logged and rendered here in the
 //! [`Form`] that the route speaks.
 
+use std::sync::Arc;
+
 use hyper::Method;
 use hyper::http::request::Parts;
 
@@ -37,6 +39,7 @@ mod badge;
 mod challenge;
 mod count;
 mod demo;
+mod elsewhere;
 mod embed;
 mod events;
 mod ignore;
@@ -50,14 +53,30 @@ mod websocket;
 type Route = fn(&App, &Request<'_>) -> Result<Answer, Refusal>;
 
 /// Answers a request that came from `peer`, on a connection that its visitor is charged for from now on.
-pub(crate) fn answer(app: &App, parts: &Parts, peer: Peer, connection: &ConnectionPermit) -> Answer {
-    let mut request = Request::parse(parts, peer, app.settings());
-    request.is_of_client &= !app.main_peer.is(peer.address.to_canonical());
+pub(crate) fn answer(app: &Arc<App>, parts: &Parts, peer: Peer, connection: &ConnectionPermit) -> Answer {
+    let request = parse(app, parts, peer);
     connection.charge(request.settings.proxies.client(request.address));
     warn_of_main_peer(app, &request, peer);
-    let (form, route) = route(&request);
-    match route(app, &request).unwrap_or_else(|refusal| Answer::Respond(refusal.render(form, &request))) {
-        Answer::Respond(response) => Answer::Respond(diagnosis::describe(response, &request)),
+    let Some((requested, unknown)) = elsewhere::unknown(app, &request) else {
+        return answer_parsed(app, &request);
+    };
+    let (app, parts, client) = (Arc::clone(app), parts.clone(), request.client());
+    Answer::Later(Box::pin(async move {
+        unknown.wait(&requested, client).await;
+        answer_parsed(&app, &parse(&app, &parts, peer))
+    }))
+}
+
+fn parse<'r>(app: &App, parts: &'r Parts, peer: Peer) -> Request<'r> {
+    let mut request = Request::parse(parts, peer, app.settings());
+    request.is_of_client &= !app.main_peer.is(peer.address.to_canonical());
+    request
+}
+
+fn answer_parsed(app: &App, request: &Request<'_>) -> Answer {
+    let (form, route) = route(request);
+    match route(app, request).unwrap_or_else(|refusal| Answer::Respond(refusal.render(form, request))) {
+        Answer::Respond(response) => Answer::Respond(diagnosis::describe(response, request)),
         other => other,
     }
 }

@@ -20,6 +20,7 @@
 //! - [`transport`]: one event loop per core owns every socket that was taken over from hyper.
 //! - `app`: the state that all of them share; `settings`: the part of it that a reload replaces.
 //! - [`feeds`]: what is sent of a room, made once for everybody who receives it.
+//! - `nodes`: what other servers count, and telling them what is counted here, through Redis.
 //! - [`painting`]: the threads that paint, and the pictures they have made.
 //! - [`doctor`]: looks at a counter from outside, through whatever is in between.
 //! - [`wire`]: the bytes of streams, events and WebSocket messages.
@@ -46,6 +47,7 @@ mod settings;
 
 pub mod doctor;
 pub mod feeds;
+mod nodes;
 pub mod painting;
 
 pub mod wire;

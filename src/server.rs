@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use onlookers_rooms::{Keys, Limits, Rooms};
+use onlookers_rooms::Keys;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -27,12 +27,14 @@ use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops};
 use accept::{Listening, Protocol, Service, TlsService, accept};
+use nodes::{Counting, Joined};
 use pass::Forwarder;
 use tls::Tls;
 
 mod accept;
 mod limits;
 mod listeners;
+mod nodes;
 mod pass;
 mod supervisor;
 mod tls;
@@ -49,6 +51,8 @@ pub enum Died {
     Accept,
     /// The thread of an event loop.
     EventLoop,
+    /// The task that counts together with other nodes.
+    Nodes,
 }
 
 /// Reads the files that `config` names, as [`Server::bind`] does, to see whether they are fine.
@@ -66,6 +70,7 @@ pub struct Server {
     listeners: Vec<Listening>,
     service: Service,
     tls: Option<Tls>,
+    counting: Counting,
     drain: Duration,
 }
 
@@ -123,13 +128,12 @@ impl Server {
         // One core is left to everything that must not wait for painting.
         let painter = Arc::new(Painter::start(cores().saturating_sub(1).max(1))?);
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
+        let counting = Counting::of(config).map_err(invalid)?;
         let app = Arc::new(App {
             settings: RwLock::new(Arc::new(settings(config))),
-            rooms: Rooms::new(Limits {
-                sites: config.max_sites.get(),
-                pages_per_site: config.max_pages_per_site.get(),
-            }),
-            keys: Keys::new()?,
+            rooms: counting.rooms(),
+            requested: counting.requested(),
+            keys: Arc::new(Keys::new()?),
             feeds: Feeds::new(Arc::clone(&painter), Arc::clone(&pictures), loops.publisher()),
             painter,
             pictures,
@@ -150,7 +154,7 @@ impl Server {
         });
         let listeners = listeners::speak(sockets, with);
         let service = Service { app, loops: Arc::new(loops) };
-        Ok(Self { listeners, service, tls, drain: config.drain })
+        Ok(Self { listeners, service, tls, counting, drain: config.drain })
     }
 
     /// A way to change the settings of this server while it runs.
@@ -186,7 +190,8 @@ impl Server {
     /// # Errors
     /// [`Died`], if that was the reason to end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
-        let Self { listeners, service, tls, drain } = self;
+        let Self { listeners, service, tls, counting, drain } = self;
+        let mut nodes = counting.join(&service.app.keys).await;
         let mut accepting = JoinSet::new();
         for listening in listeners {
             accepting.spawn(accept(listening, service.clone()));
@@ -199,12 +204,13 @@ impl Server {
             () = shutdown => Ok(()),
             never = supervisor::watch(&loops) => match never {},
             never = trim::after_bursts(&app.connections) => match never {},
-            died = death(&mut accepting, &loops) => Err(died).inspect_err(|died| tracing::error!("{died}")),
+            died = death(&mut accepting, &loops, &mut nodes) => Err(died).inspect_err(|died| tracing::error!("{died}")),
         };
         supervisor::tell_stopping();
         tracing::info!("stopping: the open streams get their last picture");
         // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.
         accepting.abort_all();
+        let leaving = tokio::spawn(nodes.leave());
         // On a thread of its own: those of the runtime may be busy with names that aren't resolved.
         let (tell, ended) = tokio::sync::oneshot::channel();
         let ending = std::thread::Builder::new().name("end".to_owned());
@@ -215,15 +221,17 @@ impl Server {
         if spawned.is_err() || ended.await.is_err() {
             tracing::error!("the streams were not ended in order");
         }
+        let _ = leaving.await;
         done
     }
 }
 
 /// Waits until something has ended that goes on for as long as the server does.
-async fn death(accepting: &mut JoinSet<()>, loops: &Loops) -> Died {
+async fn death(accepting: &mut JoinSet<()>, loops: &Loops, nodes: &mut Joined) -> Died {
     tokio::select! {
         Some(_) = accepting.join_next() => Died::Accept,
         () = loops.wait_for_death() => Died::EventLoop,
+        () = nodes.wait_for_death() => Died::Nodes,
     }
 }
 
@@ -249,6 +257,7 @@ impl fmt::Display for Died {
         f.write_str(match self {
             Self::Accept => "a task that accepts connections has died",
             Self::EventLoop => "the thread of an event loop has died",
+            Self::Nodes => "the task that counts together with other nodes has died",
         })
     }
 }
@@ -280,7 +289,7 @@ mod tests {
         let mut accepting = JoinSet::new();
         accepting.spawn(std::future::pending());
         accepting.spawn(async { panic!("as a fault in accept would") });
-        assert_eq!(death(&mut accepting, &server.service.loops).await, Died::Accept);
+        assert_eq!(death(&mut accepting, &server.service.loops, &mut Joined::default()).await, Died::Accept);
     }
 
     #[tokio::test]

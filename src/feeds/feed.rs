@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use onlookers_rooms::RoomRef;
 use onlookers_rooms::sync::Mutex;
+use onlookers_rooms::{RankingWatch, RoomRef};
 use tokio::time;
 
 use super::View;
@@ -26,6 +26,8 @@ pub struct Feed {
     shown: AtomicU64,
     /// Of an unusual view.
     permit: OnceLock<Box<ViewPermit>>,
+    /// Of a view that shows the ranking, while other nodes count, too.
+    ranking: OnceLock<RankingWatch>,
 }
 
 impl Feed {
@@ -37,6 +39,7 @@ impl Feed {
             newest: Mutex::default(),
             shown: AtomicU64::new(UNPAINTED),
             permit: OnceLock::new(),
+            ranking: OnceLock::new(),
         }
     }
 
@@ -48,6 +51,12 @@ impl Feed {
     /// The bytes that keep a connection alive which has `frame`, the newest, already.
     pub(crate) fn resend<'f>(&self, frame: &'f Bytes) -> &'f Bytes {
         self.view.resend(frame)
+    }
+
+    /// If it shows the ranking, has other nodes' counts taken in for as long as it exists.
+    pub(super) fn watch_ranking(&self) {
+        let watch = self.view.shows_ranking().then(|| self.room.watch_ranking()).flatten();
+        watch.map(|watch| self.ranking.set(watch));
     }
 
     /// Keeps the permit of an unusual view, which is returned with the feed. One is enough.

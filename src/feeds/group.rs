@@ -3,11 +3,12 @@
 //! As a feed does, it paces, encodes once for everyone, and keeps no backlog. A member that doesn't take a batch whole
 //! gets the newest state later, not the batches in between.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use onlookers_rooms::sync::{Arc, Mutex};
-use onlookers_rooms::{RoomName, RoomRef, ViewerId};
+use onlookers_rooms::{RankingWatch, RoomName, RoomRef, ViewerId};
 use tokio::time::Instant;
 
 use super::batch::{Batch, BatchBuilder};
@@ -33,6 +34,8 @@ pub struct Group {
     /// How many members it has.
     pub(super) members: AtomicUsize,
     pub(super) state: Mutex<State, GROUP>,
+    /// If they receive the ranking, while other nodes count, too.
+    ranking: OnceLock<RankingWatch>,
 }
 
 /// Under one lock, so that batches, joins and newcomers have one order.
@@ -58,12 +61,26 @@ impl State {
 
 impl Group {
     pub(super) fn new(channel: Channel, room: RoomRef, topic: Topic) -> Self {
-        Self { channel, room, topic, members: AtomicUsize::new(0), state: Mutex::default() }
+        Self {
+            channel,
+            room,
+            topic,
+            members: AtomicUsize::new(0),
+            state: Mutex::default(),
+            ranking: OnceLock::new(),
+        }
     }
 
     /// Records the room's current state, which the first members receive on entry, so that it isn't published as a change.
     pub(super) fn start(&self) {
         self.state.lock().snapshot.frame = self.frame_now().into();
+    }
+
+    /// If they receive the ranking, has other nodes' counts taken in for as long as the group exists.
+    pub(super) fn watch_ranking(&self) {
+        let shows_ranking = matches!(self.topic, Topic::Top { .. });
+        let watch = shows_ranking.then(|| self.room.watch_ranking()).flatten();
+        watch.map(|watch| self.ranking.set(watch));
     }
 
     /// Whether its members receive `topic` of the room with that name.

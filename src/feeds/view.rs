@@ -53,6 +53,15 @@ impl View {
         }
     }
 
+    /// Whether it shows the ranking of a site's pages.
+    pub(super) fn shows_ranking(&self) -> bool {
+        match self {
+            Self::Top(_) => true,
+            Self::Readable(view) => view.shows_ranking(),
+            Self::Count { .. } | Self::Reading(_) | Self::Events => false,
+        }
+    }
+
     /// The fingerprint of `room` as it is now.
     pub(super) fn fingerprint(&self, room: &Room, context: &Context) -> Fingerprint {
         match self {

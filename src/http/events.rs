@@ -31,7 +31,7 @@ pub(super) fn preflight(_: &App, request: &Request<'_>) -> Result<Answer, Refusa
 }
 
 /// The room, and whether the client only peeks, as a crawler that runs scripts does.
-fn admit(request: &Request<'_>) -> Result<(RoomName, bool), Refusal> {
+pub(super) fn admit(request: &Request<'_>) -> Result<(RoomName, bool), Refusal> {
     let room = request.room()?;
     let peek = request.query()?.peek || request.takes_no_stream();
     // Its Origin names its site if the request goes to another one, and otherwise its Referer.

@@ -1,7 +1,7 @@
 //! A room's numbers, as stills and counts show them.
 
 use onlookers_picture::{Style, Value};
-use onlookers_rooms::{Counts, Room, RoomName};
+use onlookers_rooms::{Counts, RoomName};
 
 use super::App;
 use super::query::Query;
@@ -16,9 +16,8 @@ pub(super) struct Numbers {
 impl Numbers {
     /// Of one room. A room that doesn't exist is empty; asking doesn't create it.
     pub(super) fn of(app: &App, room: &RoomName) -> Self {
-        let room = app.rooms.find(room);
-        let counts = |of: fn(&Room) -> Counts| room.as_ref().map(|room| of(room)).unwrap_or_default();
-        Self { now: counts(Room::counts), peak: counts(Room::peak) }
+        let (now, peak) = app.rooms.numbers(room);
+        Self { now, peak }
     }
 
     /// Of all sites together.

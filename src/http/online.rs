@@ -64,7 +64,7 @@ pub(super) fn still(app: &App, request: &Request<'_>) -> Result<Answer, Refusal>
 
 /// The room of a still: of the embedding page, where the request says which; of `site=`; of the one allowed site. `None` is
 /// the whole server.
-fn still_room(request: &Request<'_>) -> Result<Option<RoomName>, Refusal> {
+pub(super) fn still_room(request: &Request<'_>) -> Result<Option<RoomName>, Refusal> {
     let (query, settings) = (request.query()?, &request.settings);
     let site = match &query.site {
         Some(name) if !name.is_empty() => {

@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use onlookers_picture::{Appearance, RankingStyle};
-use onlookers_rooms::{Page, RoomName, Site};
+use onlookers_rooms::{Counts, Page, RoomName, Site};
 use serde::Serialize;
 
 use super::admission::embedding_site;
@@ -15,7 +15,7 @@ use crate::gate::GateError;
 use crate::settings::Audience;
 
 /// How many pages the JSON lists at most.
-const MAX_LISTED: usize = 100;
+pub(super) const MAX_LISTED: usize = 100;
 
 #[derive(Serialize)]
 struct Ranking<'a> {
@@ -52,17 +52,23 @@ pub(super) fn picture(app: &App, request: &Request<'_>) -> Result<Answer, Refusa
 
 /// The list as it is now, most viewers first.
 pub(super) fn list(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
+    let site = admitted_site(request)?;
+    let pages = rows(app, request, &site);
+    grant::respond(respond::json(StatusCode::OK, &Ranking { site: site.as_str(), pages }))
+}
+
+/// The site whose list is asked for.
+///
+/// # Errors
+/// [`Refusal`], if it isn't shown.
+pub(super) fn admitted_site(request: &Request<'_>) -> Result<Site, Refusal> {
     let (site, gate) = (listed_site(request)?, &request.settings.gate);
     let is_shown = match request.settings.ranking(&site) {
         Audience::Everyone => gate.allows(&site),
         Audience::Own => gate.admit(&request.claim).is_ok_and(|admission| admission.site == site),
         Audience::Nobody => false,
     };
-    if !is_shown {
-        return Err(GateError::NotAllowed(site).into());
-    }
-    let pages = rows(app, request, &site);
-    grant::respond(respond::json(StatusCode::OK, &Ranking { site: site.as_str(), pages }))
+    if is_shown { Ok(site) } else { Err(GateError::NotAllowed(site).into()) }
 }
 
 /// `site=`, or the site of the page that asks.
@@ -78,12 +84,18 @@ fn listed_site(request: &Request<'_>) -> Result<Site, QueryError> {
     }
 }
 
+/// The rooms of the pages that the list has.
+pub(super) fn pages(app: &App, site: &Site) -> Vec<RoomName> {
+    let room = app.rooms.find(&RoomName::site(site.clone()));
+    let pages = room.map(|room| room.top(MAX_LISTED)).unwrap_or_default().into_iter();
+    pages.map(|(page, _)| RoomName::page(site.clone(), page)).collect()
+}
+
 fn rows<'r>(app: &App, request: &'r Request<'_>, site: &Site) -> Vec<Row<'r>> {
     let room = app.rooms.find(&RoomName::site(site.clone()));
     let pages = room.map(|room| room.top(MAX_LISTED)).unwrap_or_default();
     let row = |(page, count): (Page, u64)| {
-        let room = app.rooms.find(&RoomName::page(site.clone(), page.clone()));
-        let visitors = room.map_or(0, |room| room.counts().visitors);
+        let (Counts { visitors, .. }, _) = app.rooms.numbers(&RoomName::page(site.clone(), page.clone()));
         Row { page: page.to_string(), count, visitors, title: request.settings.titles().find(site, &page) }
     };
     pages.into_iter().map(row).collect()

@@ -15,10 +15,7 @@ use crate::transport::Format;
 use crate::wire::handshake::Key;
 
 pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
-    let (key, query, room) = (key(request)?, request.query()?, request.room()?);
-    // A crawler that runs scripts isn't counted.
-    let peek = query.peek || request.takes_no_stream();
-    let script = check_script(request, &room, request.named_origin(), peek)?;
+    let (key, query, (room, peek, script)) = (key(request)?, request.query()?, admit(request)?);
     let is_shown = match request.settings.ranking(room.of_site()) {
         Audience::Everyone => true,
         Audience::Own => script == Script::Own,
@@ -32,6 +29,14 @@ pub(super) fn open(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
         Script::Foreign => (Format::CountsAlone, Topic::CountsAlone),
     };
     grant::websocket(app, request, key, (&room, peek), (format, of_site(&room, query, counts)))
+}
+
+/// The room, whether the client only peeks, as a crawler that runs scripts does, and whose script it is.
+pub(super) fn admit(request: &Request<'_>) -> Result<(RoomName, bool, Script), Refusal> {
+    let (query, room) = (request.query()?, request.room()?);
+    let peek = query.peek || request.takes_no_stream();
+    let script = check_script(request, &room, request.named_origin(), peek)?;
+    Ok((room, peek, script))
 }
 
 /// The key of a request that opens a WebSocket (RFC 6455, section 4.2.1).

@@ -8,7 +8,7 @@ use std::path::Path;
 /// From the lowest to the highest. `crates/` is below all of them; cargo sees to that.
 const LAYERS: [&[&str]; 11] = [
     &["files", "gate", "logging", "net", "signals", "wire"],
-    &["doctor", "settings"],
+    &["doctor", "nodes", "settings"],
     &["painting"],
     &["feeds"],
     &["app"],

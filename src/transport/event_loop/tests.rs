@@ -32,8 +32,9 @@ fn app() -> App {
     let limits = ConnectionLimits { total: 10, others: 1, per_client: 10 };
     App {
         settings: RwLock::new(Arc::new(settings)),
-        rooms: Rooms::new(Limits::default()),
-        keys: Keys::new().unwrap(),
+        rooms: Arc::new(Rooms::new(Limits::default())),
+        requested: None,
+        keys: Arc::new(Keys::new().unwrap()),
         feeds: Feeds::new(Arc::clone(&painter), Arc::clone(&pictures), Arc::new(())),
         painter,
         pictures,

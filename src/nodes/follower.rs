@@ -1,0 +1,290 @@
+//! What other nodes count, in the rooms that somebody looks at here: listened to, read, and put into the rooms.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use onlookers_rooms::{Report, ReportedVisitors, RoomName, Rooms, SourceId};
+
+use super::leases::LeaseTable;
+use super::requested::Requested;
+use super::store::{Change, Found, NodeId, Partition, RoomCounts, Visitors};
+
+/// How many rooms are asked of the store at once, or of how many the counts of one node each.
+const AT_ONCE: usize = 500;
+
+/// The rooms that somebody looks at, and what is known of the other nodes there.
+pub(super) struct Follower {
+    rooms: Arc<Rooms>,
+    requested: Arc<Requested>,
+    watched: HashMap<RoomName, Watched>,
+    /// Of which the store has been told to send hints.
+    listened: HashSet<RoomName>,
+    /// Of which it may have to be told something else.
+    changed: HashSet<RoomName>,
+    /// What is to be read, each once.
+    unread: Unread,
+}
+
+/// Counts that are to be read, in order.
+#[derive(Default)]
+struct Unread {
+    queue: VecDeque<(NodeId, RoomName)>,
+    queued: HashSet<(NodeId, RoomName)>,
+}
+
+/// A room that somebody looks at.
+struct Watched {
+    partition: Partition,
+    nodes: HashMap<NodeId, Known>,
+}
+
+/// What is known of one node in one room.
+#[derive(Default)]
+struct Known {
+    /// The version of its counts that is in the room; 0 if it counts nobody.
+    version: u64,
+    /// Whether it is to be read, or being read.
+    is_unread: bool,
+    /// Whether something has changed since the reading began.
+    is_stale: bool,
+}
+
+/// What to ask of the store next.
+#[derive(Clone, Debug)]
+pub(super) enum Question {
+    Listen(Vec<RoomName>),
+    Unlisten(Vec<RoomName>),
+    Read(Vec<(NodeId, RoomName)>),
+}
+
+impl Follower {
+    pub(super) fn new(rooms: Arc<Rooms>, requested: Arc<Requested>) -> Self {
+        let (watched, listened, changed) = (HashMap::new(), HashSet::new(), HashSet::new());
+        Self { rooms, requested, watched, listened, changed, unread: Unread::default() }
+    }
+
+    /// Somebody looks at a room, of which nothing is known.
+    pub(super) fn watch(&mut self, room: &RoomName, leases: &LeaseTable) {
+        let partition = Partition::of(room.of_site());
+        self.watched.insert(room.clone(), Watched { partition, nodes: HashMap::new() });
+        if self.listened.contains(room) {
+            self.read_room(room, leases);
+        }
+        self.note_subscription(room);
+    }
+
+    /// Nobody looks at a room any more.
+    pub(super) fn unwatch(&mut self, room: &RoomName) {
+        if self.watched.remove(room).is_some() {
+            self.note_subscription(room);
+        }
+    }
+
+    /// Notes whether the store has to be told something else of a room. Rooms that nobody looks at any more leave nothing,
+    /// even while the store isn't asked.
+    fn note_subscription(&mut self, room: &RoomName) {
+        if self.watched.contains_key(room) == self.listened.contains(room) {
+            self.changed.remove(room);
+        } else {
+            self.changed.insert(room.clone());
+        }
+    }
+
+    /// Nodes' counts are to be read in these partitions: they have come, or hints may have been missed.
+    pub(super) fn read_nodes(&mut self, nodes: &HashMap<Partition, Vec<NodeId>>) {
+        // The others are read as soon as they are listened to.
+        let listened = self.watched.iter_mut().filter(|(room, _)| self.listened.contains(*room));
+        for (room, watched) in listened {
+            for node in nodes.get(&watched.partition).into_iter().flatten() {
+                watched.nodes.entry(*node).or_default().ask(*node, room, &mut self.unread);
+            }
+        }
+    }
+
+    /// Nodes' leases of these partitions have ended.
+    pub(super) fn forget(&mut self, nodes: &[(Partition, NodeId)]) {
+        if nodes.is_empty() {
+            return;
+        }
+        for (room, watched) in &mut self.watched {
+            for (_, node) in nodes.iter().filter(|(partition, _)| *partition == watched.partition) {
+                watched.nodes.remove(node);
+                self.rooms.forget(room, source(*node));
+            }
+        }
+    }
+
+    /// A node with a lease says that it counts something else.
+    pub(super) fn hear(&mut self, node: NodeId, change: &Change) {
+        let Some(watched) = self.watched.get_mut(&change.room) else { return };
+        let known = watched.nodes.entry(node).or_default();
+        if known.is_unread {
+            known.is_stale = true;
+        } else if known.version != change.previous || matches!(change.visitors, Visitors::Replace(_)) {
+            known.ask(node, &change.room, &mut self.unread);
+        } else {
+            known.version = change.counts.map_or(0, |counts| counts.version);
+            watched.forget_absent(node);
+            apply(&self.rooms, node, change);
+        }
+    }
+
+    pub(super) fn next_question(&mut self) -> Option<Question> {
+        self.next_subscription().or_else(|| self.next_reading())
+    }
+
+    fn next_subscription(&mut self) -> Option<Question> {
+        let is_watched = |room: &RoomName| self.watched.contains_key(room);
+        let take = |wanted: bool| -> Vec<_> {
+            let rooms = self.changed.iter().filter(|room| is_watched(room) == wanted);
+            rooms.take(AT_ONCE).cloned().collect()
+        };
+        let (listen, unlisten) = (take(true), take(false));
+        for room in listen.iter().chain(&unlisten) {
+            self.changed.remove(room);
+        }
+        if !listen.is_empty() {
+            self.changed.extend(unlisten);
+            self.listened.extend(listen.iter().cloned());
+            return Some(Question::Listen(listen));
+        }
+        for room in &unlisten {
+            self.listened.remove(room);
+        }
+        (!unlisten.is_empty()).then_some(Question::Unlisten(unlisten))
+    }
+
+    fn next_reading(&mut self) -> Option<Question> {
+        let mut wanted = Vec::new();
+        while wanted.len() < AT_ONCE
+            && let Some((node, room)) = self.unread.pop()
+        {
+            if self.begin(node, &room) {
+                wanted.push((node, room));
+            }
+        }
+        (!wanted.is_empty()).then_some(Question::Read(wanted))
+    }
+
+    /// Notes that something is being read, if it still has to be.
+    fn begin(&mut self, node: NodeId, room: &RoomName) -> bool {
+        let known = self.watched.get_mut(room).and_then(|watched| watched.nodes.get_mut(&node));
+        known.map(|known| (known.is_unread, known.is_stale) = (true, false)).is_some()
+    }
+
+    /// The store sends the hints of these rooms from now on. It says so itself if it does so only later.
+    pub(super) fn listening(&mut self, rooms: &[RoomName], leases: &LeaseTable) {
+        rooms.iter().for_each(|room| self.read_room(room, leases));
+    }
+
+    /// The store has answered.
+    pub(super) fn found(&mut self, wanted: Vec<(NodeId, RoomName)>, found: Vec<Found>) {
+        for ((node, room), found) in wanted.into_iter().zip(found) {
+            let Some(watched) = self.watched.get_mut(&room) else { continue };
+            // A lease that has ended meanwhile.
+            let Some(known) = watched.nodes.get_mut(&node) else { continue };
+            known.is_unread = false;
+            if found.as_ref().is_some_and(|(counts, _)| counts.version < known.version) {
+                // From before the room was closed and opened again.
+                known.ask(node, &room, &mut self.unread);
+                continue;
+            }
+            known.version = found.as_ref().map_or(0, |(counts, _)| counts.version);
+            if known.is_stale {
+                known.ask(node, &room, &mut self.unread);
+            }
+            match found {
+                Some((counts, visitors)) => {
+                    self.rooms.report(&room, source(node), report(&counts), ReportedVisitors::All(&visitors));
+                }
+                None => self.rooms.forget(&room, source(node)),
+            }
+            watched.forget_absent(node);
+            self.know(&room);
+        }
+    }
+
+    /// The store has not answered: it will be asked again when it does.
+    pub(super) fn not_found(&mut self, wanted: Vec<(NodeId, RoomName)>) {
+        wanted.into_iter().for_each(|(node, room)| self.unread.push(node, &room));
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.watched.len() + self.listened.len() + self.changed.len() + self.unread.queue.len()
+    }
+
+    fn read_room(&mut self, room: &RoomName, leases: &LeaseTable) {
+        if let Some(watched) = self.watched.get_mut(room) {
+            for node in leases.nodes(watched.partition) {
+                watched.nodes.entry(node).or_default().ask(node, room, &mut self.unread);
+            }
+        }
+        self.know(room);
+    }
+
+    /// If all nodes have been read, the room is known.
+    fn know(&self, room: &RoomName) {
+        let known = self.watched.get(room).map(|watched| &watched.nodes);
+        // One that has changed meanwhile was read nevertheless.
+        if known.is_some_and(|nodes| nodes.values().all(|known| !known.is_unread || known.version > 0)) {
+            self.requested.know(room);
+        }
+    }
+}
+
+impl Watched {
+    /// Most nodes count nobody in most rooms.
+    fn forget_absent(&mut self, node: NodeId) {
+        if self.nodes.get(&node).is_some_and(|known| known.version == 0 && !known.is_unread) {
+            self.nodes.remove(&node);
+        }
+    }
+}
+
+impl Unread {
+    fn push(&mut self, node: NodeId, room: &RoomName) {
+        if self.queued.insert((node, room.clone())) {
+            self.queue.push_back((node, room.clone()));
+        }
+    }
+
+    fn pop(&mut self) -> Option<(NodeId, RoomName)> {
+        let first = self.queue.pop_front()?;
+        self.queued.remove(&first);
+        Some(first)
+    }
+}
+
+impl Known {
+    fn ask(&mut self, node: NodeId, room: &RoomName, unread: &mut Unread) {
+        if !self.is_unread {
+            self.is_unread = true;
+            unread.push(node, room);
+        } else {
+            self.is_stale = true;
+        }
+    }
+}
+
+fn apply(rooms: &Rooms, node: NodeId, change: &Change) {
+    match (&change.counts, &change.visitors) {
+        (Some(counts), Visitors::Change { come, gone }) => {
+            let visitors = ReportedVisitors::Change { come, gone };
+            rooms.report(&change.room, source(node), report(counts), visitors);
+        }
+        _ => rooms.forget(&change.room, source(node)),
+    }
+}
+
+fn source(node: NodeId) -> SourceId {
+    SourceId(node.0)
+}
+
+fn report(counts: &RoomCounts) -> Report {
+    let RoomCounts { version: _, tabs, anonymous, level, peak } = *counts;
+    Report { tabs, anonymous, level, peak }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! The task of this node: it publishes what has changed here, renews its leases, and follows the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onlookers_rooms::{Keys, Rooms};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::asked::{Asked, Event};
+use super::follower::Follower;
+use super::leases::{LeaseTable, RENEWAL};
+use super::publisher::Publisher;
+use super::rankings::RankingReader;
+use super::requested::Requested;
+use super::store::{Hint, NodeId, PARTITIONS, Partition, Store};
+
+mod events;
+mod questions;
+
+/// The least time between two batches of changes.
+const GAP: Duration = Duration::from_millis(100);
+
+/// How many rooms one batch has at most.
+const BATCH: usize = 5_000;
+
+/// Of a node that has just begun.
+const NEVER: [u64; PARTITIONS as usize] = [0; PARTITIONS as usize];
+
+/// How many visitors, unless one room has more.
+const BATCH_VISITORS: u64 = 50_000;
+
+/// How soon a node that was heard but isn't known is looked for.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// A longer time in which this task didn't run wasn't its own: the process, or the machine, was frozen.
+const FROZEN: Duration = Duration::from_secs(5);
+
+/// How long the store may take at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// One node of many.
+pub(super) struct Node<S> {
+    id: NodeId,
+    /// Another that it was, and of which the store is to be cleared.
+    former: Option<NodeId>,
+    store: Arc<S>,
+    rooms: Arc<Rooms>,
+    requested: Arc<Requested>,
+    keys: Arc<Keys>,
+    leases: LeaseTable,
+    follower: Follower,
+    publisher: Publisher,
+    rankings: RankingReader,
+    /// A dead node, of which the store is to be cleared in a partition, and how often its lease was renewed.
+    dead: Option<(Partition, NodeId, u64)>,
+    publish_at: Option<Instant>,
+    published_at: Instant,
+    renew_at: Instant,
+    /// When the store may be asked for a key.
+    key_at: Instant,
+    /// How often the leases were asked to be renewed since the store answered last.
+    unanswered: u64,
+    /// How often the lease of each partition was renewed, as the store has said last.
+    renewals: Vec<u64>,
+    /// Whether the store may not have all that was published. Nothing is published then until a lease is renewed.
+    is_doubtful: bool,
+    /// Whether the log says that the store fails.
+    is_alone: bool,
+    /// Whether hints may have been missed since the leases were read last.
+    has_missed: bool,
+    /// Whether visitors are told apart by the key that all nodes have.
+    is_ready: watch::Sender<bool>,
+    #[cfg(test)]
+    held: Arc<Held>,
+}
+
+/// How much a node remembers, for tests.
+#[cfg(test)]
+#[derive(Default)]
+pub(super) struct Held(onlookers_rooms::sync::Mutex<(usize, usize)>);
+
+impl<S: Store> Node<S> {
+    /// `is_ready` becomes true when the store has been heard for the first time.
+    pub(super) fn new(
+        id: NodeId,
+        store: Arc<S>,
+        rooms: Arc<Rooms>,
+        requested: Arc<Requested>,
+        keys: Arc<Keys>,
+        is_ready: watch::Sender<bool>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            id,
+            former: None,
+            store,
+            leases: LeaseTable::new(),
+            follower: Follower::new(Arc::clone(&rooms), Arc::clone(&requested)),
+            publisher: Publisher::new(Arc::clone(&rooms)),
+            rankings: RankingReader::new(),
+            rooms,
+            requested,
+            keys,
+            dead: None,
+            publish_at: None,
+            published_at: now,
+            renew_at: now,
+            key_at: now,
+            unanswered: 0,
+            renewals: NEVER.to_vec(),
+            is_doubtful: true,
+            is_alone: false,
+            has_missed: false,
+            is_ready,
+            #[cfg(test)]
+            held: Arc::default(),
+        }
+    }
+
+    /// Runs until it is told to stop, and then takes back what it has published. `changed` is notified when the rooms have
+    /// something to tell.
+    pub(super) async fn run(
+        mut self,
+        mut hints: Receiver<Hint>,
+        changed: Arc<Notify>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut asked = Asked::default();
+        loop {
+            self.ask(&mut asked);
+            #[cfg(test)]
+            self.note_held();
+            let wakeup = self.wakeup(&asked);
+            let event = tokio::select! {
+                biased;
+                // It has been told to, or nobody can tell it any more.
+                _ = stop.wait_for(|stop| *stop) => break,
+                event = asked.next() => event,
+                () = changed.notified() => Event::Changed,
+                Some(hint) = hints.recv() => Event::Heard(hint),
+                () = sleep_until(wakeup) => Event::Due,
+            };
+            self.thaw(wakeup);
+            self.handle(event);
+            self.follower.forget(&self.leases.expire(Instant::now()));
+        }
+        let left = timeout(LAST_WORDS, self.store.leave(self.id)).await;
+        if !matches!(left, Ok(Ok(()))) {
+            tracing::warn!(
+                "the store doesn't know that this node has stopped; the others find out within ten seconds"
+            );
+        }
+    }
+
+    /// When something is due.
+    fn wakeup(&self, asked: &Asked) -> Instant {
+        let publication = self.publish_at.filter(|_| asked.publication.is_none());
+        let renewal = asked.renewal.is_none().then_some(self.renew_at);
+        let ranking = self.rankings.at.filter(|_| asked.ranking.is_none() && !self.is_alone);
+        let due = [publication, renewal, ranking, self.leases.next_end()];
+        due.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + RENEWAL)
+    }
+
+    /// If this task ran much too late, the others' leases weren't seen meanwhile.
+    fn thaw(&mut self, wakeup: Instant) {
+        let late = Instant::now().saturating_duration_since(wakeup);
+        if late > FROZEN {
+            self.leases.skip(late);
+            self.renew_at = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+impl<S> Node<S> {
+    pub(super) fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.held)
+    }
+
+    fn note_held(&self) {
+        *self.held.0.lock() = (self.follower.held() + self.publisher.held(), self.leases.held());
+    }
+}
+
+#[cfg(test)]
+impl Held {
+    /// Of rooms, and leases.
+    pub(super) fn all(&self) -> (usize, usize) {
+        *self.0.lock()
+    }
+}

@@ -1,0 +1,162 @@
+//! What the node does when something has happened.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{GAP, LOOK, NEVER, Node};
+use crate::nodes::asked::Event;
+use crate::nodes::follower::Question;
+use crate::nodes::leases::RENEWAL;
+use crate::nodes::publisher::Publisher;
+use crate::nodes::store::{Hint, Leases, NodeId, Partition, Store, StoreError};
+
+impl<S: Store> Node<S> {
+    pub(super) fn handle(&mut self, event: Event) {
+        match event {
+            Event::Due => {}
+            Event::Changed => {
+                self.publish_soon();
+                self.rankings.look(&self.rooms, Instant::now());
+            }
+            Event::Heard(hint) => self.hear(hint),
+            Event::Renewed(renewed) => self.renewed(&renewed),
+            Event::Published(Ok(())) => {
+                self.publisher.told();
+                self.recovered();
+            }
+            Event::Published(Err(error)) => {
+                self.is_doubtful = true;
+                self.complain(&error);
+            }
+            Event::Answered(question, Ok(found)) => match question {
+                Question::Listen(rooms) => self.follower.listening(&rooms, &self.leases),
+                Question::Unlisten(_) => {}
+                Question::Read(wanted) => self.follower.found(wanted, found),
+            },
+            Event::Answered(question, Err(error)) => {
+                self.complain(&error);
+                match question {
+                    Question::Read(wanted) => self.follower.not_found(wanted),
+                    // The store listens to them as soon as it can, and then says that something was missed.
+                    Question::Listen(_) | Question::Unlisten(_) => {}
+                }
+            }
+            Event::Ranked(Ok(found)) => {
+                self.rankings.found(&self.rooms, found, Instant::now());
+                self.requested.know_ranking();
+            }
+            Event::Key(Ok((day, key))) => {
+                self.keys.adopt(day, key);
+                self.is_ready.send_replace(true);
+            }
+            Event::Ranked(Err(error)) | Event::Reaped(Err(error)) => self.complain(&error),
+            Event::Key(Err(error)) => {
+                self.key_at = Instant::now() + RENEWAL;
+                self.complain(&error);
+            }
+            Event::Reaped(Ok(())) => self.dead = self.leases.bury(Instant::now()),
+        }
+    }
+
+    pub(super) fn publish_soon(&mut self) {
+        let soonest = (self.published_at + GAP).max(Instant::now());
+        self.publish_at.get_or_insert(soonest);
+    }
+
+    /// Where some partitions have failed, the leases of the others are in force all the same.
+    fn renewed(&mut self, renewed: &[Result<Leases, StoreError>]) {
+        let now = Instant::now();
+        if let Some(Err(error)) = renewed.first()
+            && renewed.iter().all(Result::is_err)
+        {
+            return self.complain(error);
+        }
+        let is_partial = renewed.iter().any(Result::is_err);
+        let [mut is_lost, mut is_older] = [false; 2];
+        for (before, leases) in self.renewals.iter_mut().zip(renewed) {
+            let Ok(Leases { own, .. }) = leases else { continue };
+            // Renewals without an answer may have been counted, too.
+            is_lost |= *own <= self.unanswered;
+            is_older |= *own > self.unanswered && *own <= *before;
+            *before = *own;
+        }
+        self.unanswered = 0;
+        if is_older {
+            return self.register_anew();
+        }
+        if is_lost {
+            self.keys.share_again();
+        }
+        if self.is_doubtful || is_lost {
+            self.is_doubtful = false;
+            self.publisher.begin_anew();
+            self.publish_soon();
+        } else {
+            self.recovered();
+        }
+        let has_missed = self.has_missed;
+        self.has_missed &= is_partial;
+        let mut unread: HashMap<_, Vec<_>> = HashMap::new();
+        for (partition, leases) in Partition::all().zip(renewed) {
+            let Ok(leases) = leases else { continue };
+            let nodes = self.leases.update(partition, &leases.others, has_missed, now);
+            if !nodes.is_empty() {
+                unread.insert(partition, nodes);
+            }
+        }
+        if !unread.is_empty() {
+            self.follower.read_nodes(&unread);
+        }
+        if self.dead.is_none() {
+            self.dead = self.leases.bury(now);
+        }
+    }
+
+    /// The store has gone back to an older state, in which this node counts what it doesn't any more. As another node it begins
+    /// with nothing; the one that it was is over.
+    fn register_anew(&mut self) {
+        self.former = Some(std::mem::replace(&mut self.id, NodeId::random()));
+        self.publisher = Publisher::new(Arc::clone(&self.rooms));
+        (self.renewals, self.is_doubtful, self.has_missed) = (NEVER.to_vec(), true, true);
+        self.renew_at = Instant::now();
+    }
+
+    fn hear(&mut self, hint: Hint) {
+        let now = Instant::now();
+        match hint {
+            Hint::Changed(node, _) if node == self.id => {}
+            Hint::Changed(node, change) => {
+                if self.leases.is_in_force(Partition::of(change.room.of_site()), node) {
+                    self.follower.hear(node, &change);
+                } else {
+                    self.renew_at = self.renew_at.min(now + LOOK);
+                }
+            }
+            Hint::Left(node) => {
+                self.follower.forget(&self.leases.left(node, now));
+            }
+            Hint::Missed => {
+                (self.has_missed, self.renew_at) = (true, now);
+                self.keys.share_again();
+            }
+        }
+    }
+
+    fn complain(&mut self, error: &StoreError) {
+        if !self.is_alone {
+            self.is_alone = true;
+            self.requested.set_alone(true);
+            tracing::warn!(%error, "the store fails: until it is back, only this node's viewers will be counted here");
+        }
+    }
+
+    pub(super) fn recovered(&mut self) {
+        if self.is_alone {
+            self.is_alone = false;
+            self.requested.set_alone(false);
+            tracing::info!("the store is back: all nodes are counted");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the node asks of the store, and when.
+
+use std::sync::Arc;
+
+use onlookers_rooms::LocalChange;
+use tokio::time::Instant;
+
+use super::{BATCH, BATCH_VISITORS, GAP, Node};
+use crate::nodes::asked::Asked;
+use crate::nodes::follower::Question;
+use crate::nodes::leases::RENEWAL;
+use crate::nodes::rankings;
+use crate::nodes::store::{Found, Store, StoreError};
+
+impl<S: Store> Node<S> {
+    /// Asks the store whatever is due, one question of each kind at a time.
+    pub(super) fn ask(&mut self, asked: &mut Asked) {
+        let now = Instant::now();
+        let (store, id) = (&self.store, self.id);
+        if asked.renewal.is_none() && now >= self.renew_at {
+            (self.renew_at, self.unanswered) = (now + RENEWAL, self.unanswered + 1);
+            self.requested.expire(now);
+            asked.renewal.ask(store, move |store| async move { store.renew(id).await });
+        }
+        if asked.publication.is_none() && self.publish_at.is_some_and(|at| now >= at) {
+            self.publish(asked, now);
+        }
+        if asked.answer.is_none()
+            && !self.is_alone
+            && let Some(question) = self.follower.next_question()
+        {
+            asked.answer.ask(&self.store, move |store| async move { answer(&*store, question).await });
+        }
+        if asked.ranking.is_none()
+            && !self.is_alone
+            && let Some((sites, wanted)) = self.rankings.due(&self.rooms, &self.leases, now)
+        {
+            let read = move |store: Arc<S>| async move { rankings::read(&*store, sites, wanted).await };
+            asked.ranking.ask(&self.store, read);
+        }
+        if asked.reaping.is_none()
+            && let Some(former) = self.former.take()
+        {
+            asked.reaping.ask(&self.store, move |store| async move { store.leave(former).await });
+        }
+        if asked.reaping.is_none()
+            && let Some((partition, node, renewals)) = self.dead.take()
+        {
+            let reap = move |store: Arc<S>| async move { store.reap(partition, node, renewals).await };
+            asked.reaping.ask(&self.store, reap);
+        }
+        if asked.key.is_none()
+            && !self.is_doubtful
+            && !self.is_alone
+            && now >= self.key_at
+            && let Some((day, proposal)) = self.keys.missing()
+        {
+            let key = move |store: Arc<S>| async move { Ok((day, store.daily_key(day, proposal).await?)) };
+            asked.key.ask(&self.store, key);
+        }
+    }
+
+    /// As many changes as one batch may have.
+    fn take_changes(&self) -> Vec<LocalChange> {
+        let (mut changes, mut visitors) = (Vec::new(), 0);
+        while changes.len() < BATCH && visitors < BATCH_VISITORS {
+            let more = self.rooms.take_changes(100);
+            // All of a room may have to be told.
+            visitors += more
+                .iter()
+                .map(|change| change.visitors.as_ref().map_or(change.known, |some| some.len() as u64))
+                .sum::<u64>();
+            if more.is_empty() {
+                break;
+            }
+            changes.extend(more);
+        }
+        changes
+    }
+
+    /// Takes the rooms' changes, and publishes them. If the store may not have what they follow, they aren't kept either: all
+    /// is told anew later.
+    fn publish(&mut self, asked: &mut Asked, now: Instant) {
+        let local = self.take_changes();
+        let is_all = local.is_empty() || self.rooms.has_told_all();
+        (self.publish_at, self.published_at) = ((!is_all).then_some(now + GAP), now);
+        for change in &local {
+            match change.is_looked_at {
+                true if change.is_opened => self.follower.watch(&change.room, &self.leases),
+                true => {}
+                false => self.follower.unwatch(&change.room),
+            }
+        }
+        if self.is_doubtful {
+            return;
+        }
+        let changes = self.publisher.publish(&local, BATCH);
+        if self.publisher.has_gone() {
+            self.publish_soon();
+        }
+        if changes.is_empty() {
+            self.recovered();
+        } else {
+            let id = self.id;
+            let publish = move |store: Arc<S>| async move { store.publish(id, &changes).await };
+            asked.publication.ask(&self.store, publish);
+        }
+    }
+}
+
+async fn answer<S: Store>(store: &S, question: Question) -> (Question, Result<Vec<Found>, StoreError>) {
+    let found = match &question {
+        Question::Listen(rooms) => store.listen(rooms).await.map(|()| Vec::new()),
+        Question::Unlisten(rooms) => store.unlisten(rooms).await.map(|()| Vec::new()),
+        Question::Read(wanted) => store.read(wanted).await,
+    };
+    (question, found)
+}

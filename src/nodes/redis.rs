@@ -1,0 +1,205 @@
+//! The store in Redis or Valkey, version 7.0 or newer: one server, what sentinels watch, or a cluster.
+//!
+//! What nodes count lies under keys that begin with `onlookers:` ([`keys`]), as text that `redis-cli` shows ([`text`]). All
+//! keys of a partition are on one server ([`servers`], [`cluster`]), and one connection to it has both the commands and the
+//! hints ([`link`], [`open`]). Nothing in Redis expires but the daily keys: what a dead node has written is removed by the
+//! others ([`remove`]).
+
+use std::sync::Arc;
+
+use onlookers_rooms::sync::Mutex;
+use onlookers_rooms::{RoomName, Site};
+use tokio::sync::mpsc::Receiver;
+
+use super::store::{Change, Found, Hint, Leases, NodeId, PageTabs, Partition, Store, StoreError};
+pub(crate) use config::RedisConfig;
+use link::Link;
+use queue::Queue;
+use servers::{Group, Servers};
+use subscriptions::Subscriptions;
+pub use url::{RedisUrl, RedisUrlError};
+use write::{Batch, Written};
+
+mod cluster;
+mod config;
+mod endpoint;
+mod former;
+mod keys;
+mod link;
+mod many;
+mod open;
+mod pause;
+mod queue;
+mod read;
+mod remove;
+mod servers;
+mod slots;
+mod subscriptions;
+mod text;
+mod url;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+/// The most commands in one pipeline, except that all changes of one call go out together.
+const MOST_COMMANDS: usize = 1000;
+
+/// How long the key of a day is kept after the day, in seconds: nodes' clocks may differ.
+const KEY_AFTERLIFE: u64 = 3600;
+const DAY: u64 = 24 * 3600;
+
+/// One or more Redis servers.
+///
+/// Each round trip takes two seconds at most, and while there is no connection, calls fail at once. Where one server of a
+/// cluster fails, a call does what it can on the others, and then returns the error. Rooms that were asked for are listened to
+/// even if the call has failed: as soon as there is a connection again, and then [`Hint::Missed`] says so.
+pub(crate) struct Redis {
+    servers: Servers,
+    subscriptions: Arc<Subscriptions>,
+    written: Mutex<Written>,
+}
+
+impl Redis {
+    /// Begins to connect, from within a runtime, and goes on trying. The hints come out of the receiver, those of this node's
+    /// own changes, too; if it takes them too slowly, some are replaced by [`Hint::Missed`].
+    ///
+    /// # Errors
+    /// The file of authorities isn't one.
+    pub(crate) fn connect(config: RedisConfig) -> Result<(Self, Receiver<Hint>), RedisUrlError> {
+        let url = config.load()?;
+        let (queue, hints) = Queue::new();
+        let subscriptions = Arc::new(Subscriptions::new(queue));
+        let servers = Servers::new(url, Arc::clone(&subscriptions));
+        Ok((Self { servers, subscriptions, written: Mutex::default() }, hints))
+    }
+
+    /// Does something on each server with the rooms that it has.
+    async fn with_rooms<T: Future<Output = Result<(), StoreError>>>(
+        &self,
+        rooms: &[RoomName],
+        act: impl Fn(Arc<Link>, Vec<String>) -> T,
+    ) -> Result<(), StoreError> {
+        let partition = |room: &&RoomName| Partition::of(room.of_site());
+        let act = &act;
+        let all = self.servers.each(rooms, partition, async |group: Group<&RoomName>| {
+            act(group.link?, group.things.into_iter().map(keys::channel).collect()).await
+        });
+        all.await?.into_iter().collect()
+    }
+}
+
+impl Store for Redis {
+    async fn renew(&self, node: NodeId) -> Vec<Result<Leases, StoreError>> {
+        let renew = async |group: Group<Partition>| (group.places.clone(), renew(group, node).await);
+        let groups = self.servers.each(Partition::all(), |partition| *partition, renew).await;
+        let all = in_order(Partition::all().count(), groups);
+        for (partition, leases) in Partition::all().zip(&all) {
+            if let Ok(leases) = leases {
+                self.written.lock().renewed(node, partition, leases.own);
+            }
+        }
+        all
+    }
+
+    async fn publish(&self, node: NodeId, changes: &[Change]) -> Result<(), StoreError> {
+        let partition = |change: &&Change| Partition::of(change.room.of_site());
+        let publish = self.servers.each(changes, partition, async |group: Group<&Change>| {
+            let (link, batch) = (group.link?, Batch::new(node, &group.things));
+            let (commands, epoch) = {
+                let written = self.written.lock();
+                (batch.commands(&written, self.servers.publish()), written.epoch())
+            };
+            link.tell(&commands).await?;
+            batch.note(&mut self.written.lock(), epoch);
+            Ok(())
+        });
+        publish.await?.into_iter().collect()
+    }
+
+    async fn read(&self, wanted: &[(NodeId, RoomName)]) -> Result<Vec<Found>, StoreError> {
+        let partition = |(_, room): &&(NodeId, RoomName)| Partition::of(room.of_site());
+        let read = async |Group { link, places, things }: Group<&(NodeId, RoomName)>| match link {
+            Ok(link) => (places, read::read(&link, &things).await),
+            Err(error) => (places, Err(error)),
+        };
+        in_order(wanted.len(), self.servers.each(wanted, partition, read).await).into_iter().collect()
+    }
+
+    async fn read_pages(&self, wanted: &[(NodeId, Site)]) -> Result<Vec<PageTabs>, StoreError> {
+        let partition = |(_, site): &&(NodeId, Site)| Partition::of(site);
+        let read = async |Group { link, places, things }: Group<&(NodeId, Site)>| match link {
+            Ok(link) => (places, read::pages(&link, &things).await),
+            Err(error) => (places, Err(error)),
+        };
+        in_order(wanted.len(), self.servers.each(wanted, partition, read).await).into_iter().collect()
+    }
+
+    async fn listen(&self, rooms: &[RoomName]) -> Result<(), StoreError> {
+        self.subscriptions.add(rooms);
+        self.with_rooms(rooms, async |link, channels| link.subscribe(&channels).await).await
+    }
+
+    async fn unlisten(&self, rooms: &[RoomName]) -> Result<(), StoreError> {
+        self.subscriptions.remove(rooms);
+        self.with_rooms(rooms, async |link, channels| link.unsubscribe(&channels).await).await
+    }
+
+    async fn leave(&self, node: NodeId) -> Result<(), StoreError> {
+        Partition::all().for_each(|partition| self.written.lock().forget(node, partition));
+        let leave = async |group: Group<Partition>| remove::leave(&*group.link?, node, &group.things).await;
+        self.servers.each(Partition::all(), |partition| *partition, leave).await?.into_iter().collect()
+    }
+
+    async fn reap(&self, partition: Partition, node: NodeId, renewals: u64) -> Result<(), StoreError> {
+        remove::reap(&*self.servers.of_partition(partition).await?, partition, node, renewals).await
+    }
+
+    async fn daily_key(&self, day: u64, proposal: [u8; 16]) -> Result<[u8; 16], StoreError> {
+        let (mut commands, end) = (redis::pipe(), (day + 1) * DAY + KEY_AFTERLIFE);
+        let key = format!("{:032x}", u128::from_be_bytes(proposal));
+        commands.cmd("SET").arg(keys::day(day)).arg(key).arg("NX").arg("GET").arg("EXAT").arg(end);
+        let link = self.servers.of_key(&keys::day(day)).await?;
+        let (before,): (Option<String>,) = link.ask(&commands).await?;
+        match before.map(|key| (key.len(), u128::from_str_radix(&key, 16))) {
+            None => Ok(proposal),
+            Some((32, Ok(key))) => Ok(key.to_be_bytes()),
+            Some(_) => Err(StoreError(format!("{} is no key of 32 hexadecimal digits", keys::day(day)))),
+        }
+    }
+}
+
+/// Renews a node's lease in some partitions of one server.
+async fn renew(group: Group<Partition>, node: NodeId) -> Result<Vec<Leases>, StoreError> {
+    let mut commands = redis::pipe();
+    for key in group.things.iter().map(|partition| keys::leases(*partition)) {
+        commands.cmd("HINCRBY").arg(&key).arg(node.to_string()).arg(1).cmd("HGETALL").arg(&key);
+    }
+    let answers: Vec<(u64, Vec<(String, String)>)> = group.link?.ask(&commands).await?;
+    Ok(answers.into_iter().map(|(own, all)| leases(node, own, all)).collect())
+}
+
+/// Which questions a server was asked, and what it has answered.
+type OfGroup<T> = (Vec<usize>, Result<Vec<T>, StoreError>);
+
+/// What some servers have answered, each of some places, or the error.
+fn in_order<T>(places: usize, groups: Result<Vec<OfGroup<T>>, StoreError>) -> Vec<Result<T, StoreError>> {
+    let missing = groups.as_ref().err().map_or("no answer", |error| &error.0).to_owned();
+    let mut all: Vec<_> = (0..places).map(|_| Err(StoreError(missing.clone()))).collect();
+    for (places, answers) in groups.into_iter().flatten() {
+        match answers {
+            Ok(answers) => {
+                places.into_iter().zip(answers).for_each(|(place, answer)| all[place] = Ok(answer));
+            }
+            Err(error) => places.into_iter().for_each(|place| all[place] = Err(StoreError(error.0.clone()))),
+        }
+    }
+    all
+}
+
+/// The leases of a partition, from what it has of each node; what no node can have written is left out.
+fn leases(node: NodeId, own: u64, all: Vec<(String, String)>) -> Leases {
+    let parse = |(node, renewals): (String, String)| Some((node.parse().ok()?, renewals.parse().ok()?));
+    let others = all.into_iter().filter_map(parse).filter(|(other, _)| *other != node).collect();
+    Leases { own, others }
+}

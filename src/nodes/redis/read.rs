@@ -1,0 +1,96 @@
+//! What nodes count in rooms, as it was written.
+
+use onlookers_rooms::{Page, PageQuery, RoomName, Site};
+
+use super::link::Link;
+use super::{MOST_COMMANDS, keys, text};
+use crate::nodes::store::{Found, NodeId, PageTabs, RoomCounts, StoreError};
+
+/// The most hashes that the answers to one pipeline should have: about 1.5 MB.
+const MOST_HASHES: u64 = 100_000;
+
+/// Of how many sites all pages are read at once: each may have ten thousand.
+const SITES_AT_ONCE: usize = 32;
+
+pub(super) async fn read(link: &Link, wanted: &[&(NodeId, RoomName)]) -> Result<Vec<Found>, StoreError> {
+    let mut found = Vec::with_capacity(wanted.len());
+    for wanted in wanted.chunks(MOST_COMMANDS) {
+        let first = found.len();
+        let counts = read_counts(link, wanted).await?;
+        found.extend(counts.into_iter().map(|counts| counts.map(|counts| (counts, Vec::new()))));
+        read_visitors(link, wanted, &mut found[first..]).await?;
+    }
+    Ok(found)
+}
+
+/// How many tabs each node has open on each page of each site.
+pub(super) async fn pages(link: &Link, wanted: &[&(NodeId, Site)]) -> Result<Vec<PageTabs>, StoreError> {
+    let mut pages = Vec::with_capacity(wanted.len());
+    for wanted in wanted.chunks(SITES_AT_ONCE) {
+        let mut commands = redis::pipe();
+        for (node, site) in wanted {
+            commands.cmd("HGETALL").arg(keys::counts(*node, site));
+        }
+        let sites: Vec<Vec<(Vec<u8>, Vec<u8>)>> = link.ask(&commands).await?;
+        let of_site = |counts: Vec<_>| counts.iter().filter_map(page).collect();
+        pages.extend(sites.into_iter().map(of_site));
+    }
+    Ok(pages)
+}
+
+/// A page and its tabs; none of the whole site, whose field is empty.
+fn page((field, counts): &(Vec<u8>, Vec<u8>)) -> Option<(Page, u64)> {
+    let page = Page::new(field, PageQuery::Keep).ok().filter(|page| page.as_str().as_bytes() == field)?;
+    Some((page, parse(counts)?.tabs))
+}
+
+async fn read_counts(
+    link: &Link,
+    wanted: &[&(NodeId, RoomName)],
+) -> Result<Vec<Option<RoomCounts>>, StoreError> {
+    let mut commands = redis::pipe();
+    for (node, room) in wanted {
+        commands.cmd("HGET").arg(keys::counts(*node, room.of_site())).arg(keys::field(room));
+    }
+    let texts: Vec<Option<Vec<u8>>> = link.ask(&commands).await?;
+    Ok(texts.iter().map(|text| parse(text.as_deref()?)).collect())
+}
+
+fn parse(text: &[u8]) -> Option<RoomCounts> {
+    let counts = std::str::from_utf8(text).ok().and_then(|text| text::counts(&mut text.split(' ')));
+    if counts.is_none() {
+        tracing::debug!("counts that aren't understood: {}", text.escape_ascii());
+    }
+    counts
+}
+
+/// Adds the visitors of the rooms where there are some, in as many pipelines as they need.
+async fn read_visitors(
+    link: &Link,
+    wanted: &[&(NodeId, RoomName)],
+    found: &mut [Found],
+) -> Result<(), StoreError> {
+    let mut rooms = wanted.iter().zip(found).filter_map(|(wanted, found)| {
+        let (counts, hashes) = found.as_mut()?;
+        (counts.tabs > counts.anonymous).then_some((wanted, counts, hashes))
+    });
+    loop {
+        let (mut commands, mut read, mut expected) = (redis::pipe(), Vec::new(), 0);
+        for ((node, room), counts, hashes) in rooms.by_ref() {
+            commands.cmd("SMEMBERS").arg(keys::visitors(*node, room));
+            read.push(hashes);
+            expected += (counts.tabs - counts.anonymous) >> counts.level.min(63);
+            if expected >= MOST_HASHES {
+                break;
+            }
+        }
+        if read.is_empty() {
+            return Ok(());
+        }
+        let members: Vec<Vec<Vec<u8>>> = link.ask(&commands).await?;
+        for (hashes, members) in read.into_iter().zip(members) {
+            hashes
+                .extend(members.into_iter().filter_map(|hash| hash.try_into().ok()).map(u64::from_be_bytes));
+        }
+    }
+}

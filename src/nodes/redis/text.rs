@@ -1,0 +1,181 @@
+//! Counts and hints as text, words with single spaces between them, so that `redis-cli` shows what nodes store and say.
+
+use std::fmt::Write;
+
+use onlookers_rooms::{Counts, RoomName};
+
+use crate::nodes::store::{Change, NodeId, RoomCounts, VisitorHash, Visitors};
+
+/// The first word of each hint. A node that says more than this one understands says another.
+const VERSION: &str = "1";
+
+/// Instead of counts: the node counts nobody.
+const NOBODY: &str = "-";
+
+/// Instead of visitors: they have to be read.
+const READ_AGAIN: &str = "=";
+
+/// The most visitors that one hint names. It is cheaper to read more than these once than to send them to every node.
+pub(super) const MOST_VISITORS: usize = 256;
+
+/// The longest hint, in bytes: 18 for each visitor, and less than 170 for the rest.
+const LONGEST_HINT: usize = 18 * MOST_VISITORS + 170;
+
+/// `version tabs anonymous level peak_tabs peak_visitors`, in decimal.
+pub(super) fn of_counts(counts: &RoomCounts) -> String {
+    let RoomCounts { version, tabs, anonymous, level, peak } = counts;
+    format!("{version} {tabs} {anonymous} {level} {} {}", peak.tabs, peak.visitors)
+}
+
+/// The counts that some words are, unless they aren't. What a newer version has after them is left.
+pub(super) fn counts<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<RoomCounts> {
+    let mut number = || words.next()?.parse::<u64>().ok();
+    Some(RoomCounts {
+        version: number()?,
+        tabs: number()?,
+        anonymous: number()?,
+        level: u8::try_from(number()?).ok().filter(|level| *level < 64)?,
+        peak: Counts { tabs: number()?, visitors: number()? },
+    })
+}
+
+/// The hint of a change: `1 node previous counts visitors…`, where `+` and `-` begin the visitors that come and go.
+pub(super) fn of_hint(node: NodeId, change: &Change) -> String {
+    let counts = change.counts.as_ref().map_or_else(|| NOBODY.to_owned(), of_counts);
+    let mut hint = format!("{VERSION} {node} {} {counts}", change.previous);
+    match &change.visitors {
+        Visitors::Change { come, gone } if come.len() + gone.len() <= MOST_VISITORS => {
+            let come = come.iter().map(|hash| ('+', hash));
+            for (sign, hash) in come.chain(gone.iter().map(|hash| ('-', hash))) {
+                // Writing to a String can't fail.
+                let _ = write!(hint, " {sign}{hash:x}");
+            }
+        }
+        _ => hint.extend([" ", READ_AGAIN]),
+    }
+    hint
+}
+
+/// What a hint of that room says, unless it is none that this version understands.
+pub(super) fn hint(room: &RoomName, text: &[u8]) -> Option<(NodeId, Change)> {
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= LONGEST_HINT)?;
+    let mut words = text.strip_prefix(VERSION)?.strip_prefix(' ')?.split(' ').peekable();
+    let node = words.next()?.parse().ok()?;
+    let previous = words.next()?.parse().ok()?;
+    let is_nobody = words.next_if_eq(&NOBODY).is_some();
+    let counts = if is_nobody { None } else { Some(counts(&mut words)?) };
+    let is_read_again = words.next_if_eq(&READ_AGAIN).is_some();
+    let visitors = if is_read_again { Visitors::Replace(Vec::new()) } else { visitors(&mut words)? };
+    words.next().is_none().then(|| (node, Change { room: room.clone(), previous, counts, visitors }))
+}
+
+/// The change that the rest of a hint's words are.
+fn visitors<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Visitors> {
+    let (mut come, mut gone) = (Vec::new(), Vec::new());
+    for word in words {
+        let (list, hash) = match word.strip_prefix('+') {
+            Some(hash) => (&mut come, hash),
+            None => (&mut gone, word.strip_prefix('-')?),
+        };
+        list.push(VisitorHash::from_str_radix(hash, 16).ok().filter(|_| !hash.starts_with('+'))?);
+    }
+    (come.len() + gone.len() <= MOST_VISITORS).then_some(Visitors::Change { come, gone })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn room() -> RoomName {
+        "example.com/1".parse().unwrap()
+    }
+
+    fn change(numbers: [u64; 5], level: u8, come: Vec<u64>, gone: Vec<u64>) -> Change {
+        let [version, tabs, anonymous, peak_tabs, peak_visitors] = numbers;
+        let peak = Counts { tabs: peak_tabs, visitors: peak_visitors };
+        let counts = Some(RoomCounts { version, tabs, anonymous, level, peak });
+        Change { room: room(), previous: version / 2, counts, visitors: Visitors::Change { come, gone } }
+    }
+
+    #[test]
+    fn a_hint_reads_well() {
+        let mut said = change([5, 3, 1, 4, 2], 0, vec![0xab, 0xcd], vec![0xef]);
+        assert_eq!(of_hint(NodeId(0x12), &said), "1 0000000000000012 2 5 3 1 0 4 2 +ab +cd -ef");
+        said.counts = None;
+        said.visitors = Visitors::Replace(vec![1, 2, 3]);
+        assert_eq!(of_hint(NodeId(0x12), &said), "1 0000000000000012 2 - =");
+        said.visitors = Visitors::Replace(Vec::new());
+        assert_eq!(hint(&room(), b"1 0000000000000012 2 - ="), Some((NodeId(0x12), said)));
+    }
+
+    #[test]
+    fn a_change_of_too_many_visitors_is_to_be_read() {
+        let most = change([u64::MAX; 5], 63, vec![u64::MAX; 200], vec![u64::MAX; 56]);
+        assert_eq!(
+            hint(&room(), of_hint(NodeId(u64::MAX), &most).as_bytes()),
+            Some((NodeId(u64::MAX), most))
+        );
+        let more = change([1; 5], 0, vec![1; 200], vec![2; 57]);
+        assert_eq!(of_hint(NodeId(1), &more), "1 0000000000000001 0 1 1 1 0 1 1 =");
+    }
+
+    #[test]
+    fn what_is_no_hint_is_refused() {
+        let more = format!("1 1 1 -{}", " +1".repeat(257));
+        let refused = [
+            "",
+            "1",
+            "1 ",
+            "2 1 1 -",
+            "11 1 1 -",
+            "1 1",
+            "1 1 1",
+            "1 1 -",
+            "1 x 1 -",
+            "1 1 x -",
+            "1 1 1 1 2 3",
+            "1 1 1 1 2 3 64 5 6",
+            "1 1 1 1 2 3 4 5 6 7",
+            "1 1 1 1 2 3 4 5 6 +",
+            "1 1 1 - ++1",
+            "1 1 1 - 1",
+            "1 1 1 - = +1",
+            "1 1 1 - +10000000000000000",
+            "1 1 1  -",
+            "1 1 1 - ",
+            &more,
+        ];
+        for text in refused {
+            assert_eq!(hint(&room(), text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn counts_of_a_newer_version_are_read() {
+        let words = |text: &'static str| counts(&mut text.split(' '));
+        assert_eq!(words("1 2 3 4 5 6 7 more"), words("1 2 3 4 5 6"));
+        assert!(words("1 2 3 4 5 6").is_some());
+        assert_eq!((words("1 2 3 4 5"), words("1 2 3 4 5 -6")), (None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn a_hint_is_heard_as_it_was_said(
+            numbers: [u64; 5],
+            level in 0..64_u8,
+            node: u64,
+            come in prop::collection::vec(any::<u64>(), 0..128),
+            gone in prop::collection::vec(any::<u64>(), 0..128),
+        ) {
+            let said = change(numbers, level, come, gone);
+            prop_assert_eq!(hint(&room(), of_hint(NodeId(node), &said).as_bytes()), Some((NodeId(node), said)));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>, words in "1 [0-9a-f]{1,17} [0-9]( [-+=]?[0-9a-f]{0,18}){0,9}") {
+            hint(&room(), &bytes);
+            hint(&room(), words.as_bytes());
+        }
+    }
+}

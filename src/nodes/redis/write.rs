@@ -1,0 +1,150 @@
+//! Changes as commands: for each site one HSET, and for each room what its visitors and its hint need.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use onlookers_rooms::Site;
+use redis::Pipeline;
+
+use super::{keys, text};
+use crate::nodes::store::{Change, NodeId, Partition, RoomCounts, VisitorHash, Visitors};
+
+/// The sites of which a node has written something, so that it need not say so again each time. At most those that it counts.
+#[derive(Default)]
+pub(super) struct Written {
+    sites: HashSet<(NodeId, Site)>,
+    /// How often each lease was renewed, as the store has said last.
+    renewals: HashMap<(NodeId, Partition), u64>,
+    /// How often something was forgotten: a batch from before that says nothing of what the store has.
+    epoch: u64,
+}
+
+/// The changes of one call.
+pub(super) struct Batch<'a> {
+    node: NodeId,
+    sites: HashMap<&'a Site, OfSite<'a>>,
+}
+
+/// Those of one site.
+#[derive(Default)]
+struct OfSite<'a> {
+    changes: Vec<&'a Change>,
+    /// What is counted in the end, by [`keys::field`].
+    counts: BTreeMap<&'a str, Option<RoomCounts>>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(node: NodeId, changes: &[&'a Change]) -> Self {
+        let mut sites: HashMap<&Site, OfSite> = HashMap::new();
+        for &change in changes {
+            let site = sites.entry(change.room.of_site()).or_default();
+            site.changes.push(change);
+            site.counts.insert(keys::field(&change.room), change.counts);
+        }
+        Self { node, sites }
+    }
+
+    /// The commands, in an order that suits readers, which read counts before visitors: of no room the counts are newer than
+    /// the visitors. And a site is noted before anything of it is written, so that all can be removed again.
+    /// `publish` is the command for hints.
+    pub(super) fn commands(&self, written: &Written, publish: &str) -> Pipeline {
+        let mut commands = redis::pipe();
+        for (site, of) in &self.sites {
+            let sites = keys::sites(Partition::of(site), self.node);
+            if !of.is_left() && !written.sites.contains(&(self.node, (*site).clone())) {
+                commands.cmd("SADD").arg(&sites).arg(site.as_str());
+            }
+            of.changes.iter().for_each(|change| write_visitors(&mut commands, self.node, change));
+            of.write_counts(&mut commands, &keys::counts(self.node, site));
+            if of.is_left() {
+                commands.cmd("SREM").arg(&sites).arg(site.as_str());
+            }
+            for change in &of.changes {
+                commands.cmd(publish).arg(keys::channel(&change.room)).arg(text::of_hint(self.node, change));
+            }
+        }
+        commands
+    }
+
+    /// Notes that the commands were executed, which were made when `written` had this epoch.
+    pub(super) fn note(&self, written: &mut Written, epoch: u64) {
+        if epoch != written.epoch {
+            return;
+        }
+        for (site, of) in &self.sites {
+            let site = (self.node, (*site).clone());
+            if of.is_left() {
+                written.sites.remove(&site)
+            } else {
+                written.sites.insert(site)
+            };
+        }
+    }
+}
+
+impl Written {
+    /// Notes how often a lease was renewed. If it isn't more often than before, the store has lost what was written.
+    pub(super) fn renewed(&mut self, node: NodeId, partition: Partition, renewals: u64) {
+        let before = self.renewals.insert((node, partition), renewals);
+        if before.is_some_and(|before| renewals <= before) {
+            self.forget(node, partition);
+        }
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Forgets what a node has written in a partition: the store has lost it.
+    pub(super) fn forget(&mut self, node: NodeId, partition: Partition) {
+        self.epoch += 1;
+        self.sites.retain(|(of, site)| *of != node || Partition::of(site) != partition);
+    }
+}
+
+impl OfSite<'_> {
+    /// Whether the node counts nobody any more on the whole site, and so on none of its pages.
+    fn is_left(&self) -> bool {
+        self.counts.get("").is_some_and(Option::is_none) && self.counts.values().all(Option::is_none)
+    }
+
+    fn write_counts(&self, commands: &mut Pipeline, key: &str) {
+        let (set, gone): (Vec<_>, Vec<_>) = self.counts.iter().partition(|(_, counts)| counts.is_some());
+        if !set.is_empty() {
+            commands.cmd("HSET").arg(key);
+        }
+        for (field, counts) in set {
+            commands.arg(*field).arg(counts.as_ref().map(text::of_counts));
+        }
+        if !gone.is_empty() {
+            let gone: Vec<_> = gone.into_iter().map(|(field, _)| *field).collect();
+            commands.cmd("HDEL").arg(key).arg(gone);
+        }
+    }
+}
+
+fn write_visitors(commands: &mut Pipeline, node: NodeId, change: &Change) {
+    let key = keys::visitors(node, &change.room);
+    match &change.visitors {
+        _ if change.counts.is_none() => drop(commands.cmd("UNLINK").arg(key)),
+        Visitors::Change { come, gone } => {
+            write_set(commands, "SADD", &key, come);
+            write_set(commands, "SREM", &key, gone);
+        }
+        Visitors::Replace(hashes) => {
+            // Or readers might find the set empty.
+            commands.cmd("MULTI").cmd("UNLINK").arg(&key);
+            write_set(commands, "SADD", &key, hashes);
+            commands.cmd("EXEC");
+        }
+    }
+}
+
+fn write_set(commands: &mut Pipeline, command: &str, key: &str, hashes: &[VisitorHash]) {
+    if hashes.is_empty() {
+        return;
+    }
+    commands.cmd(command).arg(key);
+    for hash in hashes {
+        commands.arg(&hash.to_be_bytes());
+    }
+}

@@ -1,0 +1,207 @@
+//! The store that nodes share, as they use it: leases, counts, and hints of changes.
+//!
+//! It holds absolute numbers only. Each is written by the one node that counted it, and is true for as long as that node
+//! renews its lease. Hints tell of changes at once; a node that has missed one reads again.
+
+use std::fmt;
+use std::future::Future;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::str::FromStr;
+
+use onlookers_rooms::{Counts, Page, RoomName, Site};
+use siphasher::sip::SipHasher13;
+
+/// One run of a node: another after each restart. As text, 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct NodeId(pub(crate) u64);
+
+/// A share of the sites, by a hash of their names. What is stored of them stands on one server of a cluster, and every node
+/// has a lease in each partition: servers fail one by one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Partition(u8);
+
+/// How many partitions there are. A cluster has at most as many servers of use. Nodes with another number wouldn't find each
+/// other's counts, so it never changes.
+pub(crate) const PARTITIONS: u8 = 16;
+
+/// What a node counts in a room, without its visitors' hashes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct RoomCounts {
+    /// Higher than that of all counts of this node before.
+    pub(crate) version: u64,
+    pub(crate) tabs: u64,
+    /// Of these, the tabs of visitors who aren't identified: each is another visitor.
+    pub(crate) anonymous: u64,
+    /// Only hashes of visitors that begin with so many zero bits are stored.
+    pub(crate) level: u8,
+    pub(crate) peak: Counts,
+}
+
+/// The keyed hash of a visitor, as nodes exchange it.
+pub(crate) type VisitorHash = u64;
+
+/// How the stored visitors of a room change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Visitors {
+    /// These come and these go.
+    Change { come: Vec<VisitorHash>, gone: Vec<VisitorHash> },
+    /// From now on it is these.
+    Replace(Vec<VisitorHash>),
+}
+
+/// A change of what a node counts in a room.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Change {
+    pub(crate) room: RoomName,
+    /// The version of the counts before, which this changes; 0 if there are none, or it isn't known what the store has.
+    pub(crate) previous: u64,
+    /// None if the node counts nobody there any more; then its visitors have gone, too.
+    pub(crate) counts: Option<RoomCounts>,
+    pub(crate) visitors: Visitors,
+}
+
+/// What a node counts in a room, with the hashes of its visitors that are stored; None if it counts nobody.
+pub(crate) type Found = Option<(RoomCounts, Vec<VisitorHash>)>;
+
+/// How many tabs a node has open on each page of a site.
+pub(crate) type PageTabs = Vec<(Page, u64)>;
+
+/// The leases of one partition.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Leases {
+    /// How often this node's own was renewed, this time included. 1 where it should be more: the store has lost it, with all
+    /// that this node had written.
+    pub(crate) own: u64,
+    /// Those of other nodes, each with how often it was renewed.
+    pub(crate) others: Vec<(NodeId, u64)>,
+}
+
+/// What a node hears of the others without asking.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Hint {
+    /// The node counts something else in a room that is listened to. With [`Visitors::Replace`] its visitors aren't told: they
+    /// have to be read.
+    Changed(NodeId, Change),
+    /// The node has stopped in order.
+    Left(NodeId),
+    /// Hints may have been missed: the connection was lost, and is back.
+    Missed,
+}
+
+/// Why the store didn't do what was asked. The node tries again; the cause is for the log.
+#[derive(Debug)]
+pub(crate) struct StoreError(pub(crate) String);
+
+/// A store that nodes share. Each call is one round trip, or a few at most, and ends with an error rather than wait for long.
+/// Nothing is promised of two calls at once.
+pub(crate) trait Store: Send + Sync + 'static {
+    /// Renews the node's lease in each partition, and returns the leases of each, in order. Some may fail, and others not.
+    fn renew(&self, node: NodeId) -> impl Future<Output = Vec<Result<Leases, StoreError>>> + Send;
+
+    /// Writes changes, and sends each as a hint to the nodes that listen to its room.
+    fn publish(
+        &self,
+        node: NodeId,
+        changes: &[Change],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Reads what each node counts in each room, with the hashes of its visitors.
+    fn read(
+        &self,
+        wanted: &[(NodeId, RoomName)],
+    ) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send;
+
+    /// Reads how many tabs each node has open on each page of each site.
+    fn read_pages(
+        &self,
+        wanted: &[(NodeId, Site)],
+    ) -> impl Future<Output = Result<Vec<PageTabs>, StoreError>> + Send;
+
+    /// Has the hints of these rooms sent from now on: of each change that is published after this has returned.
+    fn listen(&self, rooms: &[RoomName]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Has the hints of these rooms sent no more.
+    fn unlisten(&self, rooms: &[RoomName]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Gives the node's lease back, tells the others, and removes what it has written.
+    fn leave(&self, node: NodeId) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes the lease of a dead node in a partition, unless it was renewed since, and all that the node had written there.
+    /// This takes as many round trips as there is to remove.
+    fn reap(
+        &self,
+        partition: Partition,
+        node: NodeId,
+        renewals: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The key with which visitors are hashed on a day, counted from 1970: `proposal`, unless another node has come first.
+    fn daily_key(
+        &self,
+        day: u64,
+        proposal: [u8; 16],
+    ) -> impl Future<Output = Result<[u8; 16], StoreError>> + Send;
+}
+
+impl NodeId {
+    /// One that no other node has.
+    pub(crate) fn random() -> Self {
+        // The standard library's way to randomness, which never fails.
+        Self(RandomState::new().hash_one(()))
+    }
+}
+
+impl Partition {
+    /// All of them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..PARTITIONS).map(Self)
+    }
+
+    /// That of a site. The same on each node and in each version.
+    pub(crate) fn of(site: &Site) -> Self {
+        let mut hasher = SipHasher13::new();
+        hasher.write(site.as_str().as_bytes());
+        Self((hasher.finish() % u64::from(PARTITIONS)) as u8)
+    }
+
+    /// Its number, below [`PARTITIONS`].
+    pub(crate) fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for NodeId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nodes of different versions find each other's counts.
+    #[test]
+    fn a_partition_is_the_same_in_each_version() {
+        let of = |site: &str| Partition::of(&site.parse().unwrap()).number();
+        let numbers = ["example.com", "example.org", "localhost"].map(of);
+        assert!(numbers.iter().all(|number| *number < PARTITIONS));
+        assert_eq!(numbers, [12, 12, 10]);
+    }
+}

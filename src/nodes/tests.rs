@@ -1,0 +1,7 @@
+//! Nodes against a store in memory, on a clock that stands still while they work.
+
+mod fake;
+mod faults;
+mod lives;
+mod random;
+mod world;

@@ -1,0 +1,150 @@
+//! What happens in the store.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use onlookers_rooms::RoomName;
+use tokio::time::Instant;
+
+use super::{Call, Fate, State};
+use crate::nodes::store::{Change, Hint, Leases, NodeId, PARTITIONS, Partition, Visitors};
+
+impl State {
+    /// Cuts the connection of a node, or brings it back.
+    pub(in crate::nodes::tests) fn cut(&mut self, node: NodeId, is_cut: bool) {
+        let Some(link) = self.links.get_mut(&node) else { return };
+        if link.is_cut && !is_cut {
+            link.tell(Duration::ZERO, Hint::Missed);
+        }
+        link.is_cut = is_cut;
+    }
+
+    /// Loses a node's hints, until it is told so.
+    pub(in crate::nodes::tests) fn deafen(&mut self, node: NodeId, is_deaf: bool) {
+        let Some(link) = self.links.get_mut(&node) else { return };
+        if link.is_deaf && !is_deaf {
+            link.tell(Duration::ZERO, Hint::Missed);
+        }
+        link.is_deaf = is_deaf;
+    }
+
+    pub(in crate::nodes::tests) fn delay(&mut self, node: NodeId, delay: Duration) {
+        self.links.get_mut(&node).into_iter().for_each(|link| link.delay = delay);
+    }
+
+    pub(in crate::nodes::tests) fn cut_all(&mut self, is_cut: bool) {
+        let nodes: Vec<_> = self.links.keys().copied().collect();
+        nodes.into_iter().for_each(|node| self.cut(node, is_cut));
+    }
+
+    /// Is started anew, with nothing.
+    pub(in crate::nodes::tests) fn wipe(&mut self) {
+        self.leases.clear();
+        self.counts.clear();
+        self.days.clear();
+        self.cut_all(true);
+    }
+
+    /// The node is gone, and hears nothing any more.
+    pub(in crate::nodes::tests) fn disconnect(&mut self, node: NodeId) {
+        self.links.remove(&node);
+    }
+
+    /// The nodes of which something is stored.
+    pub(in crate::nodes::tests) fn nodes(&self) -> BTreeSet<NodeId> {
+        let (leases, counts) = (self.leases.keys().map(|key| key.1), self.counts.keys().map(|key| key.0));
+        leases.chain(counts).collect()
+    }
+
+    pub(super) fn begin(&mut self, node: NodeId, call: Call) -> (Fate, Duration) {
+        self.note(node, call);
+        let latency = Duration::from_micros(200 + self.random.below(1_800));
+        if let Some(at) = self.planned.iter().position(|(planned, _)| *planned == call) {
+            return (self.planned.remove(at).1, latency);
+        }
+        let fates = [Fate::FailsBefore, Fate::FailsAfter, Fate::HangsBefore, Fate::HangsAfter];
+        let fails = self.random.below(1_000) < self.failures;
+        (if fails { fates[self.random.below(4) as usize] } else { Fate::Works }, latency)
+    }
+
+    /// Whether the node asks more than it may is seen here: it would ask for ever.
+    pub(super) fn note(&mut self, node: NodeId, call: Call) {
+        *self.made.entry(call).or_default() += 1;
+        let (now, calls) = (Instant::now(), self.calls.entry((node, call)).or_default());
+        calls.push_back(now);
+        while calls.front().is_some_and(|call| *call + Duration::from_secs(1) <= now) {
+            calls.pop_front();
+        }
+        let most = match call {
+            Call::Publish => 10,
+            Call::Renew => 11,
+            Call::Key => 6,
+            Call::Leave => 1,
+            Call::Read | Call::Listen | Call::Unlisten | Call::Reap => 500,
+        };
+        assert!(calls.len() <= most, "{call:?} {} times in a second by node {node}", calls.len());
+    }
+
+    pub(super) fn refuses(&self, node: NodeId, call: Call) -> bool {
+        let is_write = !matches!(call, Call::Read | Call::Listen | Call::Unlisten);
+        self.is_cut(node) || self.is_full && is_write
+    }
+
+    pub(super) fn is_cut(&self, node: NodeId) -> bool {
+        self.links.get(&node).is_none_or(|link| link.is_cut)
+    }
+
+    pub(super) fn renew(&mut self, node: NodeId) -> Vec<Leases> {
+        Partition::all().for_each(|partition| *self.leases.entry((partition, node)).or_default() += 1);
+        let mut leases = vec![Leases::default(); usize::from(PARTITIONS)];
+        for ((partition, of), renewals) in &self.leases {
+            let leases = &mut leases[usize::from(partition.number())];
+            if *of == node { leases.own = *renewals } else { leases.others.push((*of, *renewals)) }
+        }
+        leases
+    }
+
+    pub(super) fn publish(&mut self, node: NodeId, change: &Change) {
+        let key = (node, change.room.clone());
+        match change.counts {
+            None => drop(self.counts.remove(&key)),
+            Some(counts) => {
+                let (stored, visitors) = self.counts.entry(key).or_default();
+                *stored = counts;
+                match &change.visitors {
+                    Visitors::Change { come, gone } => {
+                        visitors.extend(come);
+                        visitors.retain(|visitor| !gone.contains(visitor));
+                    }
+                    Visitors::Replace(all) => *visitors = all.iter().copied().collect(),
+                }
+            }
+        }
+        let mut told = change.clone();
+        if matches!(told.visitors, Visitors::Replace(_)) || self.random.below(10) == 0 {
+            told.visitors = Visitors::Replace(Vec::new());
+        }
+        for link in self.links.values().filter(|link| link.listening.contains(&change.room)) {
+            let more = Duration::from_micros(self.random.below(1_000));
+            link.tell(link.delay + more, Hint::Changed(node, told.clone()));
+        }
+    }
+
+    pub(super) fn leave(&mut self, node: NodeId) {
+        self.leases.retain(|(_, of), _| *of != node);
+        self.counts.retain(|(of, _), _| *of != node);
+        self.links.values().for_each(|link| link.tell(link.delay, Hint::Left(node)));
+    }
+
+    pub(super) fn reap(&mut self, partition: Partition, node: NodeId, renewals: u64) {
+        if self.leases.get(&(partition, node)).is_none_or(|now| *now == renewals) {
+            self.leases.remove(&(partition, node));
+            let is_of = |room: &RoomName| Partition::of(room.of_site()) == partition;
+            self.counts.retain(|(of, room), _| *of != node || !is_of(room));
+        }
+    }
+
+    pub(super) fn listen(&mut self, node: NodeId, rooms: &[RoomName]) {
+        self.links.get_mut(&node).into_iter().for_each(|link| link.listening.extend(rooms.iter().cloned()));
+    }
+}

@@ -1,0 +1,90 @@
+//! One of the nodes, and its viewers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use onlookers_rooms::{CountGuard, Keys, Limits, RoomRef, Rooms};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::NAMES;
+use crate::nodes::Requested;
+use crate::nodes::node::{Held, Node};
+use crate::nodes::store::NodeId;
+use crate::nodes::tests::fake::{Fake, Server};
+
+/// A node.
+pub(in crate::nodes::tests) struct Member {
+    pub(in crate::nodes::tests) id: NodeId,
+    pub(in crate::nodes::tests) rooms: Arc<Rooms>,
+    pub(super) keys: Arc<Keys>,
+    pub(super) task: JoinHandle<()>,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) freeze: watch::Sender<bool>,
+    pub(super) frozen: Option<Instant>,
+    /// Since when it saw all.
+    pub(super) since: Instant,
+    pub(super) tabs: Vec<(usize, Option<u8>, CountGuard)>,
+    pub(super) looks: HashMap<usize, (Instant, RoomRef)>,
+    pub(in crate::nodes::tests) held: Arc<Held>,
+}
+
+impl Member {
+    pub(super) fn start(server: &Arc<Server>, id: NodeId) -> Self {
+        let changed = Arc::new(Notify::new());
+        let wake = Arc::clone(&changed);
+        let rooms = Arc::new(Rooms::with_others(Limits::default(), move || wake.notify_one()));
+        let keys = Arc::new(Keys::new().unwrap());
+        let (store, hints) = server.connect(id);
+        let requested = Arc::new(Requested::new(Arc::clone(&rooms)));
+        let (ready, _) = watch::channel(false);
+        let shared = (Arc::clone(&rooms), requested, Arc::clone(&keys));
+        let node: Node<Fake> = Node::new(id, Arc::new(store), shared.0, shared.1, shared.2, ready);
+        let ((stop, stopped), (freeze, frozen)) = (watch::channel(false), watch::channel(false));
+        let held = node.held();
+        let task = tokio::spawn(freezable(node.run(hints, changed, stopped), frozen));
+        let (tabs, looks, since) = (Vec::new(), HashMap::new(), Instant::now());
+        Self { id, rooms, keys, task, stop, freeze, frozen: None, since, tabs, looks, held }
+    }
+
+    pub(super) fn join(&mut self, room: usize, visitor: Option<u8>) {
+        let name = &NAMES[room];
+        let known = visitor.map(|visitor| self.keys.session(name.of_site(), &visitor.to_string()));
+        let guard = self.rooms.join(name, known.as_ref()).unwrap();
+        self.tabs.push((room, visitor, guard));
+    }
+
+    /// Whether its key of the day is everybody's. The key of the next day is asked for after it.
+    pub(super) fn shares_keys(&self) -> bool {
+        let today =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
+        self.keys.missing().is_none_or(|(day, _)| day > today)
+    }
+
+    /// The visitors of the tabs that are open in a room: its own, and those of its pages if it is a site.
+    pub(super) fn open(&self, room: usize) -> impl Iterator<Item = Option<u8>> {
+        let is_in = move |tab: usize| tab == room || room.is_multiple_of(4) && tab / 4 == room / 4;
+        self.tabs.iter().filter(move |tab| is_in(tab.0)).map(|tab| tab.1)
+    }
+
+    pub(super) fn thaw(&mut self, is_now: bool) {
+        if self.frozen.take_if(|until| is_now || *until <= Instant::now()).is_some() {
+            self.since = Instant::now();
+            self.freeze.send(false).unwrap();
+        }
+    }
+}
+
+/// Runs a task whenever it isn't frozen.
+async fn freezable(task: impl Future<Output = ()>, mut frozen: watch::Receiver<bool>) {
+    let mut task = std::pin::pin!(task);
+    loop {
+        let _ = frozen.wait_for(|frozen| !*frozen).await;
+        tokio::select! {
+            biased;
+            Ok(_) = frozen.wait_for(|frozen| *frozen) => {}
+            () = &mut task => return,
+        }
+    }
+}
