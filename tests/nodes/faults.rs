@@ -1,0 +1,89 @@
+//! Nodes and Redis fail.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::common::redis::RedisServer;
+use crate::{LEASE, SOON, all_see, join, node, nodes};
+
+/// How long it may take until all is right again once Redis is back.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_killed_node_is_counted_for_ten_seconds_at_most() {
+    let redis = RedisServer::start();
+    let [one, other] = nodes(&redis);
+    let mut viewers = [join(&one)];
+    let _gone = join(&other);
+    all_see(&mut viewers, 2, SOON * 10);
+    drop(other);
+    let took = all_see(&mut viewers, 1, LEASE);
+    println!("uncounted after {took:?}");
+}
+
+#[test]
+fn a_node_that_stops_is_uncounted_at_once_and_its_successor_counted_once() {
+    let redis = RedisServer::start();
+    let [one, mut other] = nodes(&redis);
+    let mut viewers = [join(&one)];
+    let _gone = join(&other);
+    all_see(&mut viewers, 2, SOON * 10);
+    other.signal(Signal::TERM);
+    all_see(&mut viewers, 1, SOON * 3);
+    other.wait();
+    let successor = node(&redis);
+    let _back = join(&successor);
+    all_see(&mut viewers, 2, SOON * 10);
+}
+
+#[test]
+fn a_frozen_node_is_counted_again_once() {
+    let redis = RedisServer::start();
+    let [one, other] = nodes(&redis);
+    let mut viewers = [join(&one)];
+    let _frozen = join(&other);
+    all_see(&mut viewers, 2, SOON * 10);
+    other.signal(Signal::STOP);
+    all_see(&mut viewers, 1, LEASE);
+    other.signal(Signal::CONT);
+    all_see(&mut viewers, 2, RECOVERY);
+    let _more = join(&other);
+    all_see(&mut viewers, 3, SOON * 10);
+}
+
+#[test]
+fn without_redis_each_node_counts_its_own_and_with_it_again_all() {
+    let mut redis = RedisServer::start();
+    let nodes: [_; 2] = nodes(&redis);
+    let mut viewers: Vec<_> = nodes.iter().map(join).collect();
+    all_see(&mut viewers, 2, SOON * 10);
+    redis.kill();
+    all_see(&mut viewers, 1, LEASE);
+    let gone = join(&nodes[0]);
+    let _stays = join(&nodes[1]);
+    viewers[1].wait_longer_for(2, SOON * 10);
+    drop(gone);
+    redis.restart();
+    let took = all_see(&mut viewers, 3, RECOVERY);
+    println!("right again after {took:?}");
+}
+
+#[test]
+fn a_short_outage_of_redis_changes_no_number() {
+    let mut redis = RedisServer::start();
+    let nodes: [_; 2] = nodes(&redis);
+    let mut viewers: Vec<_> = nodes.iter().map(join).collect();
+    all_see(&mut viewers, 2, SOON * 10);
+    redis.kill();
+    redis.restart();
+    let _more = join(&nodes[0]);
+    for viewer in &mut viewers {
+        let mut seen = Vec::new();
+        while seen.last() != Some(&3) {
+            seen.push(viewer.count());
+        }
+        seen.dedup();
+        assert!(seen == [3] || seen == [2, 3], "{seen:?}");
+    }
+}
