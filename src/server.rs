@@ -61,6 +61,7 @@ pub enum Died {
 /// [`ConfigError::Setting`].
 pub fn check(config: &Config) -> Result<(), ConfigError> {
     Tls::check(config)?;
+    nodes::check(config)?;
     listeners::passes(config)?;
     themes::load(config.themes.as_deref(), &config.font).map(drop)
 }

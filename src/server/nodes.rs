@@ -20,6 +20,19 @@ pub(super) enum Counting {
 #[derive(Default)]
 pub(super) struct Joined(Option<NodeTask>);
 
+/// Reads the file of authorities, as [`Counting::of`] does, to see whether it is fine.
+///
+/// # Errors
+/// [`ConfigError::Setting`].
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    #[cfg(feature = "redis")]
+    if let (Some(url), Some(file)) = (&config.redis, &config.redis_ca) {
+        url.clone().trusting(file).map_err(|error| ConfigError::Setting("redis_ca", error.into()))?;
+    }
+    let _ = config;
+    Ok(())
+}
+
 impl Counting {
     /// Begins to connect to the store, if there is one. Needs a tokio runtime.
     ///

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::common::program::onlookers;
 use crate::common::redis::RedisServer;
 use crate::{LEASE, SOON, all_see, join, node, nodes};
 
@@ -86,4 +87,15 @@ fn a_short_outage_of_redis_changes_no_number() {
         seen.dedup();
         assert!(seen == [3] || seen == [2, 3], "{seen:?}");
     }
+}
+
+#[test]
+fn a_file_of_authorities_that_is_missing_is_found_before_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("onlookers.toml");
+    std::fs::write(&file, "redis = \"rediss://127.0.0.1\"\nredis_ca = \"/missing.pem\"\n").unwrap();
+    let check = onlookers().arg("check").arg(&file).output().unwrap();
+    let said = String::from_utf8(check.stderr).unwrap();
+    assert_eq!(check.status.code(), Some(2));
+    assert!(said.contains("line 2: redis_ca: /missing.pem: "), "{said}");
 }
