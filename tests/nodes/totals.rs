@@ -11,6 +11,14 @@ use crate::common::request;
 use crate::common::viewer::Viewer;
 use crate::{SOON, all_see, join, nodes};
 
+/// A viewer of one page of example.com.
+fn join_page(node: &Program, path: &str) -> Viewer {
+    let mut client = Client::connect(node.address);
+    let line = format!("GET /online.png?u=1&page={path} HTTP/1.1");
+    client.send(request(&line, &["Referer: https://example.com/"]));
+    Viewer::opened(client)
+}
+
 #[test]
 fn three_nodes_show_one_number() {
     let redis = RedisServer::start();
@@ -58,15 +66,9 @@ fn a_visitor_of_two_nodes_is_one() {
 fn each_page_and_each_site_is_counted_by_itself() {
     let redis = RedisServer::start();
     let [one, other] = nodes(&redis);
-    let join = |node: &Program, path: &str| {
-        let mut client = Client::connect(node.address);
-        let line = format!("GET /online.png?u=1&page={path} HTTP/1.1");
-        client.send(request(&line, &["Referer: https://example.com/"]));
-        Viewer::opened(client)
-    };
-    let mut first = join(&one, "/a");
-    let mut second = join(&other, "/a");
-    let mut third = join(&other, "/b");
+    let mut first = join_page(&one, "/a");
+    let mut second = join_page(&other, "/a");
+    let mut third = join_page(&other, "/b");
     for viewer in [&mut first, &mut second] {
         viewer.wait_longer_for(2, SOON * 10);
     }
@@ -113,13 +115,8 @@ fn a_newcomers_first_number_is_that_of_all_nodes() {
 fn a_ranking_has_the_pages_of_all_nodes() {
     let redis = RedisServer::start();
     let [one, other] = nodes(&redis);
-    let join = |node: &Program, path: &str| {
-        let mut client = Client::connect(node.address);
-        let line = format!("GET /online.png?u=1&page={path} HTTP/1.1");
-        client.send(request(&line, &["Referer: https://example.com/"]));
-        Viewer::opened(client)
-    };
-    let mut viewers = [join(&one, "/a"), join(&one, "/b"), join(&other, "/b"), join(&other, "/c")];
+    let mut viewers = [("/a", &one), ("/b", &one), ("/b", &other), ("/c", &other)]
+        .map(|(path, node)| join_page(node, path));
     for (viewer, count) in viewers.iter_mut().zip([1, 2, 2, 1]) {
         viewer.wait_longer_for(count, SOON * 10);
     }
@@ -134,7 +131,7 @@ fn a_ranking_has_the_pages_of_all_nodes() {
         move |message: &Value| message["type"] == "top" && message["pages"][0] == first
     };
     page.wait_until(first_is("/b", 2), "/b first");
-    let _more = [join(&other, "/c"), join(&other, "/c")];
+    let _more = [(); 2].map(|()| join_page(&other, "/c"));
     page.wait_until(first_is("/c", 3), "/c first");
 }
 

@@ -25,12 +25,12 @@ pub(crate) struct Journal {
 /// A site, or a page of it. It is held until somebody has been told.
 pub(crate) type Changed = (SiteRef, Option<PageHash>);
 
-/// What has changed in a room since others were told.
+/// A change of a room that others have to be told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LocalChange {
     /// Its name.
     pub room: RoomName,
-    /// What is counted here now: open tabs, those of them without an identified visitor, and the peak of everybody's counts.
+    /// The counts of this process now: open tabs, those of them without an identified visitor; and the peak of everybody's counts.
     pub counts: Report,
     /// How many identified visitors are here.
     pub known: u64,
@@ -42,7 +42,7 @@ pub struct LocalChange {
     pub is_opened: bool,
 }
 
-/// What hasn't been told of a room.
+/// The part of a room's changes that others haven't been told.
 #[derive(Debug, Default)]
 pub(crate) struct Untold {
     /// The visitors who came or went, in any order.

@@ -1,4 +1,4 @@
-//! What others count in a room that somebody looks at here: other nodes, say.
+//! The counts of others, as other nodes, in a room that somebody looks at here.
 //!
 //! A source gives absolute numbers of its own. It names its visitors by their hashes, so that one who is at two sources is one.
 //! A source with very many visitors names a sample: those whose hashes begin with some number of zero bits, its level. Then
@@ -15,7 +15,7 @@ pub struct SourceId(pub u64);
 /// The first half of the keyed hash by which a visitor is known.
 pub type VisitorKey = u64;
 
-/// What a source counts in a room.
+/// The counts of one source in a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Report {
     /// Open tabs.
@@ -31,18 +31,18 @@ pub struct Report {
 /// The visitors that a source names.
 #[derive(Clone, Copy, Debug)]
 pub enum ReportedVisitors<'k> {
-    /// Those from before, and these, and without these.
+    /// The visitors named before, with some added and some removed.
     Change {
-        /// Are there now.
+        /// Added.
         come: &'k [VisitorKey],
-        /// Are there no more.
+        /// Removed.
         gone: &'k [VisitorKey],
     },
     /// Exactly these.
     All(&'k [VisitorKey]),
 }
 
-/// What all other sources count in one room.
+/// The counts of all other sources in one room.
 #[derive(Debug, Default)]
 pub(crate) struct Others {
     sources: Vec<Source>,
@@ -77,7 +77,7 @@ impl Others {
         Self { distinct: local.known().len() as u64, ..Self::default() }
     }
 
-    /// What everybody counts together.
+    /// The sum of everybody's counts.
     pub(crate) fn add_to(&self, local: &Tally) -> Counts {
         let sum = |of: fn(&Report) -> u64| {
             self.sources.iter().fold(0, |sum: u64, source| sum.saturating_add(of(&source.report)))
