@@ -20,14 +20,18 @@ pub(super) enum Counting {
 #[derive(Default)]
 pub(super) struct Joined(Option<NodeTask>);
 
-/// Reads the file of authorities, as [`Counting::of`] does, to see whether it is fine.
+/// Whether what is said of Redis is fine, as far as files tell.
 ///
 /// # Errors
 /// [`ConfigError::Setting`].
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     #[cfg(feature = "redis")]
-    if let (Some(url), Some(file)) = (&config.redis, &config.redis_ca) {
-        url.clone().trusting(file).map_err(|error| ConfigError::Setting("redis_ca", error.into()))?;
+    match (&config.redis, &config.redis_ca) {
+        (Some(url), Some(file)) => {
+            url.clone().trusting(file).map_err(|error| ConfigError::Setting("redis_ca", error.into()))?;
+        }
+        (None, Some(_)) => return Err(ConfigError::Setting("redis_ca", "it needs redis, too".into())),
+        (_, None) => {}
     }
     let _ = config;
     Ok(())
@@ -39,6 +43,7 @@ impl Counting {
     /// # Errors
     /// [`ConfigError::Setting`].
     pub(super) fn of(config: &Config) -> Result<Self, ConfigError> {
+        check(config)?;
         let limits =
             Limits { sites: config.max_sites.get(), pages_per_site: config.max_pages_per_site.get() };
         #[cfg(feature = "redis")]

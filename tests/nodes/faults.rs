@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use crate::common::program::onlookers;
 use crate::common::redis::RedisServer;
+use crate::common::tls::{self, Pair};
 use crate::{LEASE, SOON, all_see, join, node, nodes};
 
 /// How long it may take until all is right again once Redis is back.
@@ -90,12 +91,21 @@ fn a_short_outage_of_redis_changes_no_number() {
 }
 
 #[test]
-fn a_file_of_authorities_that_is_missing_is_found_before_the_start() {
+fn authorities_that_cannot_be_used_are_found_before_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("onlookers.toml");
-    std::fs::write(&file, "redis = \"rediss://127.0.0.1\"\nredis_ca = \"/missing.pem\"\n").unwrap();
-    let check = onlookers().arg("check").arg(&file).output().unwrap();
-    let said = String::from_utf8(check.stderr).unwrap();
-    assert_eq!(check.status.code(), Some(2));
-    assert!(said.contains("line 2: redis_ca: /missing.pem: "), "{said}");
+    let pair = Pair { chain: folder.path().join("ca.pem"), key: folder.path().join("ca.key") };
+    tls::write(&pair, &["redis.example"]);
+    let cases = [
+        ("redis = \"rediss://127.0.0.1\"\nredis_ca = \"/missing.pem\"\n", "line 2: redis_ca: /missing.pem: "),
+        ("redis = \"redis://127.0.0.1\"\nredis_ca = \"ca.pem\"\n", "only a rediss:// URL needs it"),
+        ("redis_ca = \"ca.pem\"\n", "line 1: redis_ca: it needs redis, too"),
+    ];
+    for (config, why) in cases {
+        std::fs::write(&file, config).unwrap();
+        let check = onlookers().arg("check").arg(&file).current_dir(folder.path()).output().unwrap();
+        let said = String::from_utf8(check.stderr).unwrap();
+        assert_eq!(check.status.code(), Some(2), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
 }

@@ -80,11 +80,14 @@ fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
     tls::write(&pair, &["count.example"]);
     // The folder of the certificate has no themes in it.
     let everything = everything.replace("/etc/onlookers/count", &format!("{}/count", dir.path().display()));
-    let everything = everything.replace("/etc/onlookers/ca.pem", pair.chain.to_str().unwrap());
+    let mut everything = everything;
+    for authorities in ["/etc/onlookers/ca.pem", "/etc/onlookers/redis-ca.pem"] {
+        everything = everything.replace(authorities, pair.chain.to_str().unwrap());
+    }
     let everything = TempFile::new("everything", &everything);
     File::read(&everything.0).unwrap();
     let checked = onlookers().args(["check", everything.path()]).output().unwrap();
-    assert_eq!(checked.status.code(), Some(0));
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
     let keys = fs::read_to_string(&everything.0).unwrap();
     for argument in Config::augment_args(Command::new("onlookers")).get_arguments() {
         let key = argument.get_id();

@@ -57,6 +57,9 @@ impl RedisUrl {
             Kind::Server | Kind::Cluster => None,
         };
         for server in self.servers.iter_mut().chain(master) {
+            if !matches!(server.addr(), ConnectionAddr::TcpTls { .. }) {
+                return Err(error("only a rediss:// URL needs it: there is no TLS with this one".to_owned()));
+            }
             let certificates = TlsCertificates { client_tls: None, root_cert: Some(authorities.clone()) };
             let client = Client::build_with_tls(server.clone(), certificates);
             let client = client.map_err(|why| error(words_before_dash(&why)))?;
