@@ -9,7 +9,7 @@
 //! - `channel`: what both have in common. After a change of the room, a task publishes at the pace of `pace`.
 //! - `feed`: the newest frame; `views`: how many of them a room and a client may have.
 //! - `group`: `snapshot` has the room as its members know it, `roster` who comes and goes, `posts` positions and messages,
-//!   `batch` the bytes for all of them; `membership` is the guard of a member.
+//!   `elsewhere` all of that at other nodes, `batch` the bytes for all of them; `membership` is the guard of a member.
 //!
 //! The event loops that have subscribers take it from there ([`Publisher`]).
 
@@ -39,6 +39,7 @@ use views::Views;
 
 mod batch;
 mod channel;
+mod elsewhere;
 mod feed;
 mod group;
 mod membership;

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use onlookers_rooms::sync::{Arc, Mutex};
-use onlookers_rooms::{RankingWatch, RoomName, RoomRef, ViewerId};
+use onlookers_rooms::{RankingWatch, Room, RoomName, RoomRef, ViewerId};
 use tokio::time::Instant;
 
 use super::batch::{Batch, BatchBuilder};
 use super::channel::{self, Channel, Painting, Published, Update};
-use super::posts::Posts;
+use super::elsewhere::Elsewhere;
+use super::posts::{Post, Posts};
 use super::roster::{Notice, Roster};
 use super::snapshot::Snapshot;
 use super::{GroupRef, Topic};
@@ -45,11 +46,19 @@ pub(super) struct State {
     pub(super) roster: Roster,
     /// None until a member sends a position or a message.
     pub(super) posts: Option<Box<Posts>>,
+    elsewhere: Elsewhere,
     /// How many batches there were.
     batches: u32,
 }
 
 impl State {
+    /// Takes in what other nodes tell of the room.
+    fn look_elsewhere(&mut self, room: &Room) {
+        if !self.elsewhere.is_current(room) {
+            self.elsewhere.update(room, &mut self.roster, &mut self.posts);
+        }
+    }
+
     /// A member that others may know of has gone.
     pub(super) fn leave(&mut self, id: ViewerId) {
         self.roster.leave(id);
@@ -74,6 +83,9 @@ impl Group {
     /// Records the room's current state, which the first members receive on entry, so that it isn't published as a change.
     pub(super) fn start(&self) {
         self.state.lock().snapshot.frame = self.frame_now().into();
+        if self.topic == Topic::Counts {
+            self.room.open_inbox();
+        }
     }
 
     /// If they receive the ranking, has other nodes' counts taken in for as long as the group exists.
@@ -116,6 +128,7 @@ impl Group {
     fn collect(&self, now: Instant) -> Option<Batch> {
         let (mut batch, mut state) = (BatchBuilder::default(), self.state.lock());
         let state = &mut *state;
+        self.look_elsewhere(state);
         if self.room_has_changed(state) && self.channel.due(now, self.topic.min_gap()) <= now {
             self.collect_changes(state, &mut batch);
             self.channel.published();
@@ -127,9 +140,7 @@ impl Group {
             let (members, before) = (self.members.load(Ordering::Relaxed), batch.len());
             let (moved, messages) = posts.take(members, now);
             self.collect_positions(moved, &mut state.roster, &mut batch);
-            for (from, text) in messages {
-                batch.add_text(Some(from), &text);
-            }
+            self.collect_messages(messages, &mut batch);
             posts.sent(batch.len() - before, members);
         }
         state.batches = state.batches.wrapping_add(1);
@@ -164,6 +175,24 @@ impl Group {
         }
     }
 
+    /// Messages go to other nodes when they go out here, so that the same bounds hold there.
+    fn collect_messages(&self, messages: Vec<Post>, batch: &mut BatchBuilder) {
+        let room = self.room.name().to_string();
+        for Post { from, data, is_from_here } in messages {
+            let message = ServerMessage::Message { room: &room, from, data: &data };
+            batch.add_text(Some(from), &message.to_json());
+            if is_from_here {
+                self.room.post(from, data.as_json());
+            }
+        }
+    }
+
+    fn look_elsewhere(&self, state: &mut State) {
+        if self.topic == Topic::Counts {
+            state.look_elsewhere(&self.room);
+        }
+    }
+
     fn room_has_changed(&self, state: &State) -> bool {
         !state.roster.is_empty() || !state.snapshot.is(&self.frame_now())
     }
@@ -183,9 +212,9 @@ pub(crate) fn moved(group: &GroupRef, id: ViewerId) {
 ///
 /// # Errors
 /// [`ClientError::Busy`].
-pub(crate) fn post(group: &GroupRef, id: ViewerId, data: &Data) -> Result<(), ClientError> {
-    let room = group.room.name().to_string();
-    group.state.lock().posts.get_or_insert_default().post(&room, id, data)?;
+pub(crate) fn post(group: &GroupRef, id: ViewerId, data: Data) -> Result<(), ClientError> {
+    let post = Post { from: id, data, is_from_here: true };
+    group.state.lock().posts.get_or_insert_default().post(post)?;
     channel::wake(group);
     Ok(())
 }
@@ -196,7 +225,8 @@ impl Published for Group {
     }
 
     fn has_changed(&self) -> bool {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        self.look_elsewhere(&mut state);
         let has_posts = |posts: &Posts| posts.due(Instant::now(), Duration::ZERO).is_some();
         self.room_has_changed(&state) || state.posts.as_deref().is_some_and(has_posts)
     }

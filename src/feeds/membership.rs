@@ -38,7 +38,12 @@ impl Membership {
             member.group.state.lock().roster.join(id);
         }
         match join() {
-            Ok(guard) => member.guard = Some(guard),
+            Ok(guard) => {
+                member.guard = Some(guard);
+                if member.is_announced() {
+                    member.group.room.appear(id);
+                }
+            }
             Err(limit) => {
                 member.announce_leave();
                 return Err(limit);
@@ -77,6 +82,7 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         if self.guard.is_some() {
+            self.group.room.disappear(self.id);
             self.announce_leave();
         }
         self.group.members.fetch_sub(1, Ordering::Relaxed);

@@ -7,8 +7,9 @@ use onlookers_rooms::ViewerId;
 use tokio::time::Instant;
 
 use super::pace::PAUSE;
-use crate::wire::protocol::{ClientError, Data, ServerMessage};
-use messages::{Messages, Post};
+use crate::wire::protocol::ClientError;
+use messages::Messages;
+pub(super) use messages::Post;
 use moves::Moves;
 
 mod messages;
@@ -50,12 +51,12 @@ impl Posts {
         self.moved.remove(id);
     }
 
-    /// A viewer sends `data` to all others in `room`.
+    /// A viewer sends something to all others in the room.
     ///
     /// # Errors
     /// [`ClientError::Busy`].
-    pub(super) fn post(&mut self, room: &str, from: ViewerId, data: &Data) -> Result<(), ClientError> {
-        self.messages.push(from, ServerMessage::Message { room, from, data }.to_json())
+    pub(super) fn post(&mut self, post: Post) -> Result<(), ClientError> {
+        self.messages.push(post)
     }
 
     /// When they may go out at the earliest, if sending the last update took `cost`; none if there are none.
@@ -86,22 +87,21 @@ impl Posts {
 mod tests {
     use super::*;
 
-    const ROOM: &str = "example.com/a";
-
     /// How many bytes go out in ten seconds to all members together, while two of them send what they may and so many
     /// move all the time.
     fn sent_in_ten_seconds(members: usize, movers: u64) -> usize {
         let (mut posts, start) = (Posts::default(), Instant::now());
-        let data = serde_json::from_str(&format!("\"{}\"", "x".repeat(4_000))).unwrap();
+        let text = format!("\"{}\"", "x".repeat(4_000));
+        let post = |from| Post { from, data: serde_json::from_str(&text).unwrap(), is_from_here: true };
         let (mut now, mut sent) = (start, 0);
         while now < start + Duration::from_secs(10) {
             for sender in [1, 2].map(ViewerId::new) {
-                while posts.post(ROOM, sender, &data).is_ok() {}
+                while posts.post(post(sender)).is_ok() {}
             }
             (0..movers).for_each(|id| posts.moved(ViewerId::new(id)));
             let (moved, messages) = posts.take(members, now);
-            let bytes =
-                moved.len() * POSITION_BYTES + messages.iter().map(|(_, text)| text.len()).sum::<usize>();
+            let bytes = moved.len() * POSITION_BYTES
+                + messages.iter().map(|post| post.data.as_json().len()).sum::<usize>();
             posts.sent(bytes, members);
             sent += bytes * members;
             now = posts.due(now, Duration::ZERO).unwrap();

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use onlookers_rooms::{Report, ReportedVisitors, RoomName, Rooms, SourceId};
+use onlookers_rooms::{Report, Reported, RoomName, Rooms, SourceId};
 
 use super::leases::LeaseTable;
 use super::requested::Requested;
-use super::store::{Change, Found, NodeId, Partition, RoomCounts, Visitors};
+use super::store::{Change, Found, NodeId, Partition, RoomCounts, Stored, Visitors};
 
 /// How many rooms are asked of the store at once, or of how many the counts of one node each.
 const AT_ONCE: usize = 500;
@@ -184,18 +184,19 @@ impl Follower {
             // A lease that has ended meanwhile.
             let Some(known) = watched.nodes.get_mut(&node) else { continue };
             known.is_unread = false;
-            if found.as_ref().is_some_and(|(counts, _)| counts.version < known.version) {
+            if found.as_ref().is_some_and(|found| found.counts.version < known.version) {
                 // From before the room was closed and opened again.
                 known.ask(node, &room, &mut self.unread);
                 continue;
             }
-            known.version = found.as_ref().map_or(0, |(counts, _)| counts.version);
+            known.version = found.as_ref().map_or(0, |found| found.counts.version);
             if known.is_stale {
                 known.ask(node, &room, &mut self.unread);
             }
             match found {
-                Some((counts, visitors)) => {
-                    self.rooms.report(&room, source(node), report(&counts), ReportedVisitors::All(&visitors));
+                Some(Stored { counts, visitors, present }) => {
+                    let all = Reported::All { visitors: &visitors, present: &present };
+                    self.rooms.report(&room, source(node), report(&counts), all);
                 }
                 None => self.rooms.forget(&room, source(node)),
             }
@@ -270,8 +271,8 @@ impl Known {
 fn apply(rooms: &Rooms, node: NodeId, change: &Change) {
     match (&change.counts, &change.visitors) {
         (Some(counts), Visitors::Change { come, gone }) => {
-            let visitors = ReportedVisitors::Change { come, gone };
-            rooms.report(&change.room, source(node), report(counts), visitors);
+            let changed = Reported::Change { come, gone, present: &change.present };
+            rooms.report(&change.room, source(node), report(counts), changed);
         }
         _ => rooms.forget(&change.room, source(node)),
     }
@@ -282,7 +283,7 @@ fn source(node: NodeId) -> SourceId {
 }
 
 fn report(counts: &RoomCounts) -> Report {
-    let RoomCounts { version: _, tabs, anonymous, level, peak } = *counts;
+    let RoomCounts { version: _, tabs, anonymous, level, peak, present: _ } = *counts;
     Report { tabs, anonymous, level, peak }
 }
 

@@ -31,6 +31,9 @@ const NEVER: [u64; PARTITIONS as usize] = [0; PARTITIONS as usize];
 /// How many visitors, unless one room has more.
 const BATCH_VISITORS: u64 = 50_000;
 
+/// How many bytes of what is said about rooms.
+const BATCH_POSTS: usize = 256 * 1024;
+
 /// How soon a node that was heard but isn't known is looked for.
 const LOOK: Duration = Duration::from_millis(200);
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use onlookers_rooms::{LocalChange, Report, RoomName, Rooms, VisitorKey, is_sampled};
+use onlookers_rooms::{LocalChange, Presence, PresentId, Report, RoomName, Rooms, VisitorKey, is_sampled};
 
 use super::store::{Change, RoomCounts, Visitors};
 
@@ -29,6 +29,7 @@ struct Published {
     /// 0 if it isn't known what the store has.
     version: u64,
     counts: Report,
+    present: u64,
 }
 
 impl Publisher {
@@ -70,19 +71,31 @@ impl Publisher {
         let level = level(before.map_or(0, |before| before.counts.level), local.known);
         let counts = Report { level, ..local.counts };
         let is_known = before.is_some_and(|before| before.version > 0 && before.counts.level == level);
-        let visitors = match &local.visitors {
-            Some(visitors) if is_known || before.is_none() && level == 0 => change(visitors, level),
-            _ => Visitors::Replace(self.rooms.visitors(&local.room, level)),
+        let (visitors, present) = match &local.visitors {
+            Some(visitors) if is_known || before.is_none() && level == 0 => {
+                (change(visitors, level), local.present.clone())
+            }
+            _ => (Visitors::Replace(self.rooms.visitors(&local.room, level)), self.presences(&local.room)),
         };
-        let is_news = visitors != change(&[], level);
+        let is_news = visitors != change(&[], level) || !present.is_empty();
         if is_known && !is_news && before.is_some_and(|before| before.counts == counts) {
             return None;
         }
         self.version += 1;
-        let published = Published { version: self.version, counts };
+        let published = Published { version: self.version, counts, present: local.told as u64 };
         self.published.insert(local.room.clone(), published);
         let previous = before.map_or(0, |before| before.version);
-        Some(Change { room: local.room.clone(), previous, counts: Some(stored(published)), visitors })
+        Some(Change {
+            room: local.room.clone(),
+            previous,
+            counts: Some(stored(published)),
+            visitors,
+            present,
+        })
+    }
+
+    fn presences(&self, room: &RoomName) -> Vec<(PresentId, Option<Presence>)> {
+        self.rooms.presences(room).into_iter().map(|(id, presence)| (id, Some(presence))).collect()
     }
 
     #[cfg(test)]
@@ -102,7 +115,7 @@ impl Publisher {
 }
 
 fn gone_from(room: RoomName, previous: u64) -> Change {
-    Change { room, previous, counts: None, visitors: change(&[], 0) }
+    Change { room, previous, counts: None, visitors: change(&[], 0), present: Vec::new() }
 }
 
 fn change(visitors: &[(VisitorKey, bool)], level: u8) -> Visitors {
@@ -113,9 +126,9 @@ fn change(visitors: &[(VisitorKey, bool)], level: u8) -> Visitors {
     Visitors::Change { come: part(true), gone: part(false) }
 }
 
-fn stored(Published { version, counts }: Published) -> RoomCounts {
+fn stored(Published { version, counts, present }: Published) -> RoomCounts {
     let Report { tabs, anonymous, level, peak } = counts;
-    RoomCounts { version, tabs, anonymous, level, peak }
+    RoomCounts { version, tabs, anonymous, level, peak, present }
 }
 
 /// The level for so many visitors: as before, unless the sample is too large or too small.

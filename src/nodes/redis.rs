@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use onlookers_rooms::sync::Mutex;
-use onlookers_rooms::{RoomName, Site};
+use onlookers_rooms::{Post, RoomName, Site};
 use tokio::sync::mpsc::Receiver;
 
 use super::store::{Change, Found, Hint, Leases, NodeId, PageTabs, Partition, Store, StoreError};
@@ -18,7 +18,7 @@ use queue::Queue;
 use servers::{Group, Servers};
 use subscriptions::Subscriptions;
 pub use url::{RedisUrl, RedisUrlError};
-use write::{Batch, Written};
+use write::{Batch, Thing, Written};
 
 mod cluster;
 mod config;
@@ -29,9 +29,11 @@ mod link;
 mod many;
 mod open;
 mod pause;
+mod present;
 mod queue;
 mod read;
 mod remove;
+mod said;
 mod servers;
 mod slots;
 mod subscriptions;
@@ -102,9 +104,14 @@ impl Store for Redis {
         all
     }
 
-    async fn publish(&self, node: NodeId, changes: &[Change]) -> Result<(), StoreError> {
-        let partition = |change: &&Change| Partition::of(change.room.of_site());
-        let publish = self.servers.each(changes, partition, async |group: Group<&Change>| {
+    async fn publish(
+        &self,
+        node: NodeId,
+        changes: &[Change],
+        posts: &[(RoomName, Post)],
+    ) -> Result<(), StoreError> {
+        let things = changes.iter().map(Thing::Change).chain(posts.iter().map(Thing::Post));
+        let publish = self.servers.each(things, Thing::partition, async |group: Group<Thing>| {
             let (link, batch) = (group.link?, Batch::new(node, &group.things));
             let (commands, epoch) = {
                 let written = self.written.lock();

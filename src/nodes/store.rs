@@ -8,7 +8,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::str::FromStr;
 
-use onlookers_rooms::{Counts, Page, RoomName, Site};
+use onlookers_rooms::{Counts, Page, Post, Presence, PresentId, RoomName, Site};
 use siphasher::sip::SipHasher13;
 
 /// One run of a node: another after each restart. As text, 16 hexadecimal digits.
@@ -35,6 +35,8 @@ pub(crate) struct RoomCounts {
     /// Only hashes of visitors that begin with so many zero bits are stored.
     pub(crate) level: u8,
     pub(crate) peak: Counts,
+    /// Of how many who are present more is stored.
+    pub(crate) present: u64,
 }
 
 /// The keyed hash of a visitor, as nodes exchange it.
@@ -50,7 +52,7 @@ pub(crate) enum Visitors {
 }
 
 /// A change of what a node counts in a room.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Change {
     pub(crate) room: RoomName,
     /// The version of the counts before, which this changes; 0 if there are none, or it isn't known what the store has.
@@ -58,10 +60,20 @@ pub(crate) struct Change {
     /// None if the node counts nobody there any more; then its visitors have gone, too.
     pub(crate) counts: Option<RoomCounts>,
     pub(crate) visitors: Visitors,
+    /// Those who are present, or no longer; with [`Visitors::Replace`] exactly these are.
+    pub(crate) present: Vec<(PresentId, Option<Presence>)>,
 }
 
-/// What a node counts in a room, with the hashes of its visitors that are stored; None if it counts nobody.
-pub(crate) type Found = Option<(RoomCounts, Vec<VisitorHash>)>;
+/// What is stored of a node in a room; None if it counts nobody.
+pub(crate) type Found = Option<Stored>;
+
+/// What a node counts in a room, as it is stored.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Stored {
+    pub(crate) counts: RoomCounts,
+    pub(crate) visitors: Vec<VisitorHash>,
+    pub(crate) present: Vec<(PresentId, Presence)>,
+}
 
 /// How many tabs a node has open on each page of a site.
 pub(crate) type PageTabs = Vec<(Page, u64)>;
@@ -77,11 +89,13 @@ pub(crate) struct Leases {
 }
 
 /// What a node hears of the others without asking.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Hint {
-    /// The node counts something else in a room that is listened to. With [`Visitors::Replace`] its visitors aren't told: they
-    /// have to be read.
+    /// The node counts something else in a room that is listened to. With [`Visitors::Replace`] its visitors and those who are
+    /// present aren't told: they have to be read.
     Changed(NodeId, Change),
+    /// The node says something about a room.
+    Said(NodeId, RoomName, Post),
     /// The node has stopped in order.
     Left(NodeId),
     /// Hints may have been missed: the connection was lost, and is back.
@@ -98,11 +112,13 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Renews the node's lease in each partition, and returns the leases of each, in order. Some may fail, and others not.
     fn renew(&self, node: NodeId) -> impl Future<Output = Vec<Result<Leases, StoreError>>> + Send;
 
-    /// Writes changes, and sends each as a hint to the nodes that listen to its room.
+    /// Writes changes, and sends each as a hint to the nodes that listen to its room; and likewise what is said about rooms,
+    /// which isn't written. Those who listen to a page's site hear its marks, too.
     fn publish(
         &self,
         node: NodeId,
         changes: &[Change],
+        posts: &[(RoomName, Post)],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Reads what each node counts in each room, with the hashes of its visitors.

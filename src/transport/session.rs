@@ -92,7 +92,7 @@ impl Session {
                 if !app.settings().messages(&self.site) {
                     return Err(ClientError::NotEnabled("messages are off for this site"));
                 }
-                self.post(room.as_deref(), &data, app)?;
+                self.post(room.as_deref(), data, app)?;
             }
             ClientMessage::Ping => return Ok(Action::Pong),
             ClientMessage::Increment | ClientMessage::Decrement => {
@@ -159,7 +159,7 @@ impl Session {
         Ok(())
     }
 
-    fn post(&mut self, room: Option<&str>, data: &Data, app: &App) -> Result<(), ClientError> {
+    fn post(&mut self, room: Option<&str>, data: Data, app: &App) -> Result<(), ClientError> {
         let id = self.id;
         feeds::post(self.named_room(room, app)?.membership.group(), id, data)
     }

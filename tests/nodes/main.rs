@@ -6,6 +6,7 @@
 mod common;
 
 mod faults;
+mod presence;
 mod totals;
 
 use std::time::Duration;

@@ -36,7 +36,7 @@ impl CountGuard {
 
     /// Its visitor has come as far down the page as this.
     pub(crate) fn reach(&self, visitor: &Visitor, position: Position) {
-        self.site.reach(self.page, visitor, position);
+        SiteCounts::reach(&self.site, self.page, visitor, position);
     }
 
     /// Counts as that visitor from now on; as one more, if the visitor is not to be identified.

@@ -5,13 +5,16 @@ use std::fmt;
 use crate::name::{RoomName, Site};
 use crate::others::{Report, VisitorKey};
 use crate::pages::PageHash;
+use crate::posts::{Outbox, Post};
+use crate::presence::{Presence, PresentId, Told};
 use crate::rankings::{RankingWatch, Rankings};
 use crate::site::SiteRef;
 use crate::state::RoomState;
+use crate::sync::atomic::AtomicUsize;
 use crate::sync::{Arc, Mutex};
 
-/// How many changes of visitors are remembered by one room; then all its visitors are told.
-const MOST_VISITORS: usize = 4096;
+/// How many changes of visitors and presences are remembered by one room; then all of them are told.
+const MOST_UNTOLD: usize = 4096;
 
 /// The rooms that have changed, each once.
 pub(crate) struct Journal {
@@ -20,13 +23,16 @@ pub(crate) struct Journal {
     wake: Box<dyn Fn() + Send + Sync>,
     /// The rankings that somebody looks at.
     pub(crate) rankings: Arc<Rankings>,
+    /// Of how many who are present here others are told.
+    pub(crate) told: Arc<AtomicUsize>,
+    outbox: Outbox,
 }
 
 /// A site, or a page of it. It is held until somebody has been told.
 pub(crate) type Changed = (SiteRef, Option<PageHash>);
 
 /// A change of a room that others have to be told.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct LocalChange {
     /// Its name.
     pub room: RoomName,
@@ -36,6 +42,10 @@ pub struct LocalChange {
     pub known: u64,
     /// The visitors who may have come or gone, each with whether they are here; none if that may be any.
     pub visitors: Option<Vec<(VisitorKey, bool)>>,
+    /// Those who may have come, moved or gone, of whom others are told; all of them if `visitors` is none.
+    pub present: Vec<(PresentId, Option<Presence>)>,
+    /// Of how many who are present others are told.
+    pub told: usize,
     /// Whether somebody looks at the room here, and so has to know what others count in it.
     pub is_looked_at: bool,
     /// Whether nothing is known of the others in it.
@@ -47,6 +57,8 @@ pub struct LocalChange {
 pub(crate) struct Untold {
     /// The visitors who came or went, in any order.
     visitors: Vec<VisitorKey>,
+    /// Those who came, moved or went, likewise.
+    present: Vec<PresentId>,
     /// Whether there were too many of them.
     is_all: bool,
     /// Whether somebody looks at the room who didn't before.
@@ -57,12 +69,16 @@ impl LocalChange {
     pub(crate) fn new(room: RoomName, state: &RoomState, untold: Untold) -> Self {
         let (is_looked_at, is_opened) = (state.room.strong_count() > 0, untold.is_opened);
         let here = |visitor| (visitor, state.tally.known().knows(visitor));
-        let visitors = untold.into_visitors().map(|visitors| visitors.into_iter().map(here).collect());
+        let (visitors, present) = untold.into_all().unzip();
+        let visitors = visitors.map(|visitors: Vec<_>| visitors.into_iter().map(here).collect());
+        let present = present.into_iter().flatten().map(|id| (id, state.presence(id))).collect();
         Self {
             room,
             counts: state.counted_here(),
             known: state.tally.known().len() as u64,
             visitors,
+            present,
+            told: state.told().map_or(0, Told::len),
             is_looked_at,
             is_opened: is_looked_at && is_opened,
         }
@@ -72,29 +88,45 @@ impl LocalChange {
 impl Untold {
     /// A visitor has come, or gone.
     pub(crate) fn visitor(&mut self, visitor: VisitorKey) {
-        if self.visitors.len() < MOST_VISITORS {
+        if !self.is_all {
             self.visitors.push(visitor);
-        } else {
+            self.bound();
+        }
+    }
+
+    /// One who is present has come, moved, or gone.
+    pub(crate) fn present(&mut self, id: PresentId) {
+        if !self.is_all {
+            self.present.push(id);
+            self.bound();
+        }
+    }
+
+    fn bound(&mut self) {
+        if self.visitors.len() + self.present.len() > MOST_UNTOLD {
             self.tell_all();
         }
     }
 
-    /// All visitors are to be told.
+    /// All visitors, and all who are present, are to be told.
     pub(crate) fn tell_all(&mut self) {
-        (self.visitors, self.is_all) = (Vec::new(), true);
+        (self.visitors, self.present, self.is_all) = (Vec::new(), Vec::new(), true);
     }
 
-    /// The visitors who came or went, each once; none if it is to be all of them.
-    pub(crate) fn into_visitors(mut self) -> Option<Vec<VisitorKey>> {
+    /// The visitors who came or went, and those who are present or were, each once; none if it is to be all of them.
+    fn into_all(mut self) -> Option<(Vec<VisitorKey>, Vec<PresentId>)> {
         self.visitors.sort_unstable();
         self.visitors.dedup();
-        (!self.is_all).then_some(self.visitors)
+        self.present.sort_unstable();
+        self.present.dedup();
+        (!self.is_all).then_some((self.visitors, self.present))
     }
 }
 
 impl Journal {
     pub(crate) fn new(wake: Box<dyn Fn() + Send + Sync>) -> Arc<Self> {
-        Arc::new(Self { changed: Mutex::default(), wake, rankings: Arc::default() })
+        let (rankings, told, outbox) = (Arc::default(), Arc::default(), Outbox::default());
+        Arc::new(Self { changed: Mutex::default(), wake, rankings, told, outbox })
     }
 
     /// Adds rooms that had no untold change. Their sites' locks are not held.
@@ -119,8 +151,20 @@ impl Journal {
         watch
     }
 
+    /// Has something said to others about a room.
+    pub(crate) fn post(&self, room: RoomName, post: Post) {
+        if self.outbox.push(room, post) {
+            (self.wake)();
+        }
+    }
+
+    /// Takes what is to be said, of at most so many bytes.
+    pub(crate) fn take_posts(&self, most: usize) -> Vec<(RoomName, Post)> {
+        self.outbox.take(most)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.changed.lock().is_empty()
+        self.changed.lock().is_empty() && self.outbox.is_empty()
     }
 
     /// Takes at most so many.

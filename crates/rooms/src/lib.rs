@@ -12,7 +12,8 @@
 //!
 //! # Locks
 //!
-//! There are five kinds: a registry's shards, the sites, the observers of a room, the early marks, and the visitors' keys.
+//! There are seven kinds: a registry's shards, the sites, the observers and the inbox of a room, the early marks, what is to be
+//! told to others, and the visitors' keys.
 //! No lock is taken while another of them is held, no code of a caller runs under one, except the `make` of
 //! [`Registry::open`](registry::Registry::open), and no reference is dropped under one whose drop would lock.
 //! [`sync`] checks the order in debug builds, and has callers rank their own locks before these.
@@ -36,6 +37,8 @@ mod observers;
 mod others;
 mod pages;
 mod position;
+mod posts;
+mod presence;
 mod rankings;
 mod readers;
 mod room;
@@ -56,8 +59,10 @@ pub use name::{
     canonical_host, path_of_url, split_port, split_url,
 };
 pub use observers::{EntryObserver, Observer};
-pub use others::{Report, ReportedVisitors, SourceId, VisitorKey, is_sampled};
+pub use others::{Report, Reported, SourceId, VisitorKey, is_sampled};
 pub use position::{Position, PositionError};
+pub use posts::Post;
+pub use presence::{Presence, PresentId};
 pub use rankings::RankingWatch;
 pub use readers::{Reader, ReaderGuard, ViewerId};
 pub use room::{Room, RoomRef};

@@ -2,31 +2,35 @@
 
 use std::collections::HashMap;
 
+use crate::others::VisitorKey;
 use crate::position::Position;
-use crate::visitor::VisitorHash;
 
 /// The visitors of one room whose position a mark has told, each with the furthest. It goes with the visitor's last tab.
 #[derive(Debug, Default)]
-pub(crate) struct FurthestPositions(HashMap<VisitorHash, Position>);
+pub(crate) struct FurthestPositions(HashMap<VisitorKey, Position>);
 
 impl FurthestPositions {
-    pub(crate) fn note(&mut self, visitor: VisitorHash, position: Position) {
+    pub(crate) fn note(&mut self, visitor: VisitorKey, position: Position) {
         let furthest = self.0.entry(visitor).or_insert(position);
         if position > *furthest {
             *furthest = position;
         }
     }
 
-    pub(crate) fn forget(&mut self, visitor: VisitorHash) {
+    pub(crate) fn forget(&mut self, visitor: VisitorKey) {
         self.0.remove(&visitor);
+    }
+
+    pub(crate) fn of(&self, visitor: VisitorKey) -> Option<Position> {
+        self.0.get(&visitor).copied()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(crate) fn positions(&self) -> impl Iterator<Item = Position> {
-        self.0.values().copied()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (VisitorKey, Position)> {
+        self.0.iter().map(|(visitor, position)| (*visitor, *position))
     }
 }
 

@@ -6,6 +6,9 @@
 //! sampling", 1990). The count is exact while all levels are 0. Beyond that its standard error is at most 1/√(visitors in the
 //! sample).
 
+use std::collections::HashMap;
+
+use crate::presence::{Presence, PresentId};
 use crate::tally::{Counts, Tally};
 
 /// Whose numbers they are.
@@ -28,18 +31,25 @@ pub struct Report {
     pub peak: Counts,
 }
 
-/// The visitors that a source names.
+/// The visitors that a source names, and those who are present there.
 #[derive(Clone, Copy, Debug)]
-pub enum ReportedVisitors<'k> {
-    /// The visitors named before, with some added and some removed.
+pub enum Reported<'k> {
+    /// Those named before, with some changes.
     Change {
-        /// Added.
+        /// Visitors who are added.
         come: &'k [VisitorKey],
-        /// Removed.
+        /// Visitors who are removed.
         gone: &'k [VisitorKey],
+        /// Those who are present, or no longer.
+        present: &'k [(PresentId, Option<Presence>)],
     },
     /// Exactly these.
-    All(&'k [VisitorKey]),
+    All {
+        /// The visitors.
+        visitors: &'k [VisitorKey],
+        /// Those who are present.
+        present: &'k [(PresentId, Presence)],
+    },
 }
 
 /// The counts of all other sources in one room.
@@ -50,6 +60,8 @@ pub(crate) struct Others {
     level: u8,
     /// How many visitors of that level are here or at a source.
     distinct: u64,
+    /// How often somebody has come, moved or gone at a source, and once more.
+    presences: u64,
 }
 
 #[derive(Debug)]
@@ -58,9 +70,17 @@ struct Source {
     report: Report,
     /// Sorted: it takes least memory, and a lookup in a few dozen of them takes a microsecond.
     visitors: Vec<VisitorKey>,
+    present: HashMap<PresentId, Presence>,
 }
 
 impl Source {
+    fn note(&mut self, id: PresentId, presence: Option<Presence>) {
+        match presence {
+            Some(presence) => self.present.insert(id, presence),
+            None => self.present.remove(&id),
+        };
+    }
+
     fn names(&self, visitor: VisitorKey) -> bool {
         self.visitors.binary_search(&visitor).is_ok()
     }
@@ -74,7 +94,7 @@ pub fn is_sampled(visitor: VisitorKey, level: u8) -> bool {
 impl Others {
     /// None yet, in a room with these visitors.
     pub(crate) fn new(local: &Tally) -> Self {
-        Self { distinct: local.known().len() as u64, ..Self::default() }
+        Self { distinct: local.known().len() as u64, presences: 1, ..Self::default() }
     }
 
     /// The sum of everybody's counts.
@@ -104,29 +124,44 @@ impl Others {
         }
     }
 
+    /// Those who are present at a source.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (PresentId, &Presence)> {
+        self.sources.iter().flat_map(|source| &source.present).map(|(id, presence)| (*id, presence))
+    }
+
+    /// One who is present at a source.
+    pub(crate) fn presence(&self, id: PresentId) -> Option<&Presence> {
+        self.sources.iter().find_map(|source| source.present.get(&id))
+    }
+
+    /// A number that changes whenever somebody comes, moves or goes at a source.
+    pub(crate) fn presences(&self) -> u64 {
+        self.presences
+    }
+
     /// A source says what it counts now.
-    pub(crate) fn report(
-        &mut self,
-        id: SourceId,
-        report: Report,
-        visitors: ReportedVisitors<'_>,
-        local: &Tally,
-    ) {
+    pub(crate) fn report(&mut self, id: SourceId, report: Report, reported: Reported<'_>, local: &Tally) {
         let at = self.sources.iter().position(|source| source.id == id).unwrap_or_else(|| {
-            self.sources.push(Source { id, report, visitors: Vec::new() });
+            self.sources.push(Source { id, report, visitors: Vec::new(), present: HashMap::new() });
             self.sources.len() - 1
         });
-        self.sources[at].report = report;
-        match visitors {
-            ReportedVisitors::Change { come, gone } => {
+        let source = &mut self.sources[at];
+        source.report = report;
+        match reported {
+            Reported::Change { come, gone, present } => {
+                self.presences += u64::from(!present.is_empty());
+                present.iter().for_each(|(id, presence)| source.note(*id, presence.clone()));
                 gone.iter().for_each(|visitor| self.remove(at, *visitor, local));
                 come.iter().for_each(|visitor| self.insert(at, *visitor, local));
                 self.change_level(local);
             }
-            ReportedVisitors::All(all) => {
-                self.sources[at].visitors = all.to_vec();
-                self.sources[at].visitors.sort_unstable();
-                self.sources[at].visitors.dedup();
+            Reported::All { visitors, present } => {
+                let present: HashMap<_, _> = present.iter().cloned().collect();
+                self.presences += u64::from(present != source.present);
+                source.present = present;
+                source.visitors = visitors.to_vec();
+                source.visitors.sort_unstable();
+                source.visitors.dedup();
                 self.recount(local);
             }
         }
@@ -134,11 +169,10 @@ impl Others {
 
     /// A source counts nobody here any more.
     pub(crate) fn forget(&mut self, id: SourceId, local: &Tally) {
-        let before = self.sources.len();
-        self.sources.retain(|source| source.id != id);
-        if self.sources.len() < before {
-            self.recount(local);
-        }
+        let Some(at) = self.sources.iter().position(|source| source.id == id) else { return };
+        let source = self.sources.swap_remove(at);
+        self.presences += u64::from(!source.present.is_empty());
+        self.recount(local);
     }
 
     fn insert(&mut self, at: usize, visitor: VisitorKey, local: &Tally) {

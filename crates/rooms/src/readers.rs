@@ -1,6 +1,5 @@
 //! The readers of a room, and where in its page they say they are.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -49,7 +48,7 @@ impl ReaderGuard {
     /// Notes where they are now, and tells the room's observers. Without a name they keep the one they have.
     pub fn at(&self, position: Position, name: Option<ReaderName>) {
         let now = now();
-        self.room.change_readers(|Readers(readers)| {
+        self.room.change_reader(self.id, |Readers(readers)| {
             let new = Reader { position, name: None, joined_at: now, updated_at: now };
             let reader = readers.entry(self.id).or_insert(new);
             (reader.position, reader.updated_at) = (position, now);
@@ -60,7 +59,7 @@ impl ReaderGuard {
 
 impl Drop for ReaderGuard {
     fn drop(&mut self) {
-        self.room.change_readers(|Readers(readers)| drop(readers.remove(&self.id)));
+        self.room.change_reader(self.id, |Readers(readers)| drop(readers.remove(&self.id)));
     }
 }
 
@@ -73,12 +72,8 @@ impl Readers {
         self.0.get(&id)
     }
 
-    /// The readers that were updated last, at most `most`.
-    pub(crate) fn newest(&self, most: usize) -> Vec<(ViewerId, Reader)> {
-        let mut readers: Vec<_> = self.0.iter().collect();
-        readers.sort_unstable_by_key(|(id, reader)| (Reverse(reader.updated_at), **id));
-        readers.truncate(most);
-        readers.into_iter().map(|(id, reader)| (*id, reader.clone())).collect()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ViewerId, &Reader)> {
+        self.0.iter().map(|(id, reader)| (*id, reader))
     }
 
     pub(crate) fn positions(&self) -> impl Iterator<Item = Position> {
@@ -94,6 +89,11 @@ impl ViewerId {
     /// The id of that number.
     pub const fn new(id: u64) -> Self {
         Self(id)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u64 {
+        self.0
     }
 }
 

@@ -4,6 +4,8 @@ use crate::name::{Page, RoomName, Site};
 use crate::observers::{Observer, Observers};
 use crate::pages::PageHash;
 use crate::position::Position;
+use crate::posts::{Inbox, Post};
+use crate::presence::Presence;
 use crate::rankings::RankingWatch;
 use crate::readers::{Reader, Readers, ViewerId};
 use crate::site::{SiteCounts, SiteRef};
@@ -22,6 +24,7 @@ pub struct Room {
     site: SiteRef,
     page: Option<(PageHash, Page)>,
     observers: Mutex<Observers>,
+    inbox: Inbox,
 }
 
 impl Room {
@@ -36,7 +39,12 @@ impl Room {
             return (room, false);
         }
         let page = page.map(|(hash, page)| (hash, page.clone()));
-        let room = Arc::new(Self { site: Arc::clone(site), page, observers: Mutex::default() });
+        let room = Arc::new(Self {
+            site: Arc::clone(site),
+            page,
+            observers: Mutex::default(),
+            inbox: Inbox::default(),
+        });
         state.room = Arc::downgrade(&room);
         (room, true)
     }
@@ -86,14 +94,57 @@ impl Room {
         self.look(RoomState::positions)
     }
 
-    /// The readers whose position was updated last, at most `most`, newest first.
+    /// The readers whose position was updated last, at most `most`, newest first; those where others count, too.
     pub fn readers(&self, most: usize) -> Vec<(ViewerId, Reader)> {
-        self.look(|state| state.readers().map(|readers| readers.newest(most)).unwrap_or_default())
+        self.look(|state| state.readers(most))
     }
 
     /// One of the readers.
     pub fn reader(&self, id: ViewerId) -> Option<Reader> {
-        self.look(|state| state.readers()?.reader(id).cloned())
+        self.look(|state| state.reader(id).cloned())
+    }
+
+    /// A viewer's coming is announced here: others are told, too, until the viewer [disappears](Self::disappear).
+    pub fn appear(&self, id: ViewerId) {
+        SiteCounts::appear(&self.site, self.page_hash(), id);
+    }
+
+    /// The viewer has gone.
+    pub fn disappear(&self, id: ViewerId) {
+        SiteCounts::disappear(&self.site, self.page_hash(), id);
+    }
+
+    /// The viewers who are present where others count, each with when their position was updated last, if it is known.
+    pub fn viewers_elsewhere(&self) -> Vec<(ViewerId, Option<u64>)> {
+        let updated = |presence: &Presence| presence.reader().map(|reader| reader.updated_at);
+        self.look(|state| state.viewers_elsewhere().map(|(id, presence)| (id, updated(presence))).collect())
+    }
+
+    /// A number that changes whenever one of them comes, moves or goes; 0 while others aren't known.
+    pub fn presence_elsewhere(&self) -> u64 {
+        self.look(RoomState::presence_elsewhere)
+    }
+
+    /// From now on what viewers say where others count is kept until it is [taken](Self::take_messages).
+    pub fn open_inbox(&self) {
+        self.inbox.open();
+    }
+
+    /// Takes what viewers have said where others count, each with who did.
+    pub fn take_messages(&self) -> Vec<(ViewerId, String)> {
+        self.inbox.take()
+    }
+
+    /// Whether there is nothing to take.
+    pub fn has_no_messages(&self) -> bool {
+        self.inbox.is_empty()
+    }
+
+    /// A viewer who is here says something to those where others count. It may be lost.
+    pub fn post(&self, from: ViewerId, text: &str) {
+        if self.site.has_others() {
+            self.site.post(self.name(), Post::Message { from, text: text.to_owned() });
+        }
     }
 
     /// Tells `observer` of each change from now on, for as long as somebody holds it. A change before this call isn't told.
@@ -107,11 +158,13 @@ impl Room {
         observers.into_iter().for_each(Observer::on_change);
     }
 
-    pub(crate) fn change_readers(&self, change: impl FnOnce(&mut Readers)) {
-        self.site.change_state(self.page_hash(), |state| {
-            state.change_positions(|positions| change(&mut positions.readers));
-            true
-        });
+    pub(crate) fn change_reader(&self, id: ViewerId, change: impl FnOnce(&mut Readers)) {
+        SiteCounts::change_reader(&self.site, self.page_hash(), id, change);
+    }
+
+    pub(crate) fn deliver(&self, from: ViewerId, text: String) {
+        self.inbox.push(from, text);
+        self.notify();
     }
 
     fn page_hash(&self) -> Option<PageHash> {

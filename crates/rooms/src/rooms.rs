@@ -9,9 +9,11 @@ use crate::guard::CountGuard;
 use crate::journal::{Journal, LocalChange};
 use crate::limits::{LimitReached, Limits};
 use crate::name::{Page, RoomName, Site};
-use crate::others::{Report, ReportedVisitors, SourceId, VisitorKey, is_sampled};
+use crate::others::{Report, Reported, SourceId, VisitorKey, is_sampled};
 use crate::pages::PageHash;
 use crate::position::Position;
+use crate::posts::Post;
+use crate::presence::{Presence, PresentId};
 use crate::registry::{KeyHash, Registry};
 use crate::room::RoomRef;
 use crate::site::{SiteCounts, SiteRef};
@@ -77,11 +79,37 @@ impl Rooms {
     /// Notes that a visitor of that room has come as far down its page as this. The visitor may join within ten seconds after.
     pub fn reach(&self, name: &RoomName, visitor: &Visitor, position: Position) {
         let (site, page) = self.hashes(name);
-        let reach = || self.sites.find(site).is_some_and(|site| site.reach(page, visitor, position));
-        if !reach() {
-            self.early.keep(name, visitor, position, Instant::now());
-            // The visitor may have joined in between.
-            reach();
+        let reach =
+            || self.sites.find(site).is_some_and(|site| SiteCounts::reach(&site, page, visitor, position));
+        if reach() {
+            return;
+        }
+        self.early.keep(name, visitor, position, Instant::now());
+        // The visitor may have joined in between.
+        if !reach()
+            && let Some(journal) = &self.journal
+        {
+            journal.post(name.clone(), Post::mark(visitor, position));
+        }
+    }
+
+    /// Takes what is to be said to others about rooms, of at most so many bytes.
+    pub fn take_posts(&self, most: usize) -> Vec<(RoomName, Post)> {
+        self.journal.as_ref().map(|journal| journal.take_posts(most)).unwrap_or_default()
+    }
+
+    /// Others say something about a room.
+    pub fn deliver(&self, name: &RoomName, post: Post) {
+        let (site, page) = self.hashes(name);
+        let Some(site) = self.sites.find(site) else { return };
+        match post {
+            Post::Message { from, text } => {
+                let room = site.lock().state(page).and_then(|room| room.room.upgrade());
+                room.inspect(|room| room.deliver(from, text));
+            }
+            Post::Mark { visitor, position } => {
+                SiteCounts::reach_as(&site, page, visitor, position);
+            }
         }
     }
 
@@ -108,6 +136,11 @@ impl Rooms {
         let state = site.lock();
         let keys = state.state(page).into_iter().flat_map(|room| room.tally.known().keys());
         keys.filter(|key| is_sampled(*key, level)).collect()
+    }
+
+    /// Those who are present in a room and of whom others are told.
+    pub fn presences(&self, name: &RoomName) -> Vec<(PresentId, Presence)> {
+        self.state(name, RoomState::presences).unwrap_or_default()
     }
 
     /// How many are in a room now, and the most there were, as [`Room::counts`](crate::Room::counts) and
@@ -143,8 +176,8 @@ impl Rooms {
     }
 
     /// A source says what it counts in a room. That is kept for as long as somebody looks at the room here.
-    pub fn report(&self, name: &RoomName, source: SourceId, report: Report, visitors: ReportedVisitors<'_>) {
-        self.change_others(name, |room| room.report(source, report, visitors));
+    pub fn report(&self, name: &RoomName, source: SourceId, report: Report, reported: Reported<'_>) {
+        self.change_others(name, |room| room.report(source, report, reported));
     }
 
     /// A source counts nobody in a room any more.

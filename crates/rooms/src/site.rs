@@ -4,7 +4,6 @@ use crate::journal::Journal;
 use crate::limits::{LimitReached, Limits};
 use crate::name::{Page, Site};
 use crate::pages::{PageHash, Pages};
-use crate::position::Position;
 use crate::registry::Entry;
 use crate::room::{Room, RoomRef};
 use crate::state::RoomState;
@@ -13,6 +12,7 @@ use crate::tally::Identity;
 use crate::totals::Totals;
 use crate::visitor::Visitor;
 
+mod presence;
 mod sharing;
 
 /// A site that somebody holds, because they are counted in it or look at it or at one of its pages.
@@ -116,11 +116,6 @@ impl SiteCounts {
             notify(state, [room]);
         }
         has_changed
-    }
-
-    /// Notes that a visitor of a room has come as far down its page as this. False if the visitor isn't there.
-    pub(crate) fn reach(&self, page: Option<PageHash>, visitor: &Visitor, position: Position) -> bool {
-        self.change_state(page, |room| room.reach(visitor, position))
     }
 
     /// Nobody looks at `room` any more, which is about to go.

@@ -1,14 +1,15 @@
 //! The state of a room, a page or a whole site, under its site's lock.
 
 use crate::journal::Untold;
-use crate::marks::FurthestPositions;
-use crate::others::{Others, Report, ReportedVisitors, SourceId};
-use crate::position::Position;
-use crate::readers::Readers;
+use crate::others::{Others, Report, Reported, SourceId};
+use crate::presence::Told;
 use crate::room::Room;
 use crate::sync::Weak;
 use crate::tally::{Counts, Identity, Tally};
 use crate::visitor::{Visitor, VisitorHash};
+use presence::Positions;
+
+mod presence;
 
 #[derive(Debug, Default)]
 pub(crate) struct RoomState {
@@ -28,15 +29,10 @@ pub(crate) struct RoomState {
 struct Shared {
     /// None if they know everything.
     untold: Option<Untold>,
+    /// Those who are present here and whom others are told of. None if there are none.
+    told: Option<Told>,
     /// None until one of them has said what it counts, and while nobody looks at the room.
     others: Option<Others>,
-}
-
-/// Where in its page the readers are.
-#[derive(Debug, Default)]
-pub(crate) struct Positions {
-    pub(crate) readers: Readers,
-    furthest: FurthestPositions,
 }
 
 impl RoomState {
@@ -133,19 +129,19 @@ impl RoomState {
 
     /// Changes what is known of the others, and says whether that was a change.
     fn change_others(&mut self, change: impl FnOnce(&mut Others, &Tally)) -> bool {
-        let before = self.counts();
+        let before = (self.counts(), self.presence_elsewhere());
         let shared = self.shared.get_or_insert_default();
         change(shared.others.get_or_insert_with(|| Others::new(&self.tally)), &self.tally);
-        let (now, peak) = (self.counts(), self.peak);
-        self.raise_peak(now);
+        let (now, peak) = ((self.counts(), self.presence_elsewhere()), self.peak);
+        self.raise_peak(now.0);
         now != before || peak != self.peak
     }
 
     /// A source says what it counts here now. True if the room's numbers change.
-    pub(crate) fn report(&mut self, id: SourceId, report: Report, visitors: ReportedVisitors<'_>) -> bool {
+    pub(crate) fn report(&mut self, id: SourceId, report: Report, reported: Reported<'_>) -> bool {
         let before = self.peak;
         self.raise_peak(report.peak);
-        self.change_others(|others, local| others.report(id, report, visitors, local)) || before != self.peak
+        self.change_others(|others, local| others.report(id, report, reported, local)) || before != self.peak
     }
 
     /// A source counts nobody here any more.
@@ -162,43 +158,8 @@ impl RoomState {
     }
 
     fn shrink(&mut self) {
-        self.shared.take_if(|shared| shared.untold.is_none() && shared.others.is_none());
-    }
-
-    /// Notes how far down the page a visitor has come. False if the visitor isn't here.
-    pub(crate) fn reach(&mut self, visitor: &Visitor, position: Position) -> bool {
-        let Some(hash) = self.tally.find(visitor) else { return false };
-        self.change_positions(|positions| positions.furthest.note(hash, position));
-        true
-    }
-
-    /// The known positions, in no order.
-    pub(crate) fn positions(&self) -> Vec<Position> {
-        let all = |positions: &Positions| {
-            positions.readers.positions().chain(positions.furthest.positions()).collect()
-        };
-        self.positions.as_deref().map(all).unwrap_or_default()
-    }
-
-    pub(crate) fn readers(&self) -> Option<&Readers> {
-        self.positions.as_ref().map(|positions| &positions.readers)
-    }
-
-    pub(crate) fn change_positions(&mut self, change: impl FnOnce(&mut Positions)) {
-        let positions = self.positions.get_or_insert_default();
-        change(positions);
-        if positions.readers.is_empty() && positions.furthest.is_empty() {
-            self.positions = None;
-        }
-    }
-
-    /// A visitor's furthest position goes with their last tab.
-    fn forget_if_gone(&mut self, identity: Identity) {
-        if let Identity::Known(visitor) = identity
-            && self.positions.is_some()
-            && !self.tally.contains(visitor)
-        {
-            self.change_positions(|positions| positions.furthest.forget(visitor));
-        }
+        let is_empty =
+            |shared: &Shared| shared.untold.is_none() && shared.told.is_none() && shared.others.is_none();
+        self.shared.take_if(|shared| is_empty(shared));
     }
 }

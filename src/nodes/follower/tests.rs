@@ -27,7 +27,7 @@ fn counts(version: u64) -> RoomCounts {
 }
 
 fn found(version: u64) -> Vec<Found> {
-    vec![Some((counts(version), Vec::new()))]
+    vec![Some(Stored { counts: counts(version), ..Stored::default() })]
 }
 
 #[test]
@@ -39,7 +39,8 @@ fn a_hint_during_the_second_of_two_readings_is_not_lost() {
     follower.found(wanted.clone(), found(1));
     assert!(matches!(follower.next_question(), Some(Question::Read(_))));
     let visitors = Visitors::Change { come: Vec::new(), gone: Vec::new() };
-    follower.hear(NODE, &Change { room: room.name(), previous: 1, counts: Some(counts(2)), visitors });
+    let (counts, present) = (Some(counts(2)), Vec::new());
+    follower.hear(NODE, &Change { room: room.name(), previous: 1, counts, visitors, present });
     follower.found(wanted, found(1));
     assert!(matches!(follower.next_question(), Some(Question::Read(_))), "it may be older than the hint");
 }

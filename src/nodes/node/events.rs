@@ -126,7 +126,8 @@ impl<S: Store> Node<S> {
     fn hear(&mut self, hint: Hint) {
         let now = Instant::now();
         match hint {
-            Hint::Changed(node, _) if node == self.id => {}
+            Hint::Changed(node, _) | Hint::Said(node, ..) if node == self.id => {}
+            Hint::Said(_, room, post) => self.rooms.deliver(&room, post),
             Hint::Changed(node, change) => {
                 if self.leases.is_in_force(Partition::of(change.room.of_site()), node) {
                     self.follower.hear(node, &change);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use onlookers_rooms::LocalChange;
 use tokio::time::Instant;
 
-use super::{BATCH, BATCH_VISITORS, GAP, Node};
+use super::{BATCH, BATCH_POSTS, BATCH_VISITORS, GAP, Node};
 use crate::nodes::asked::Asked;
 use crate::nodes::follower::Question;
 use crate::nodes::leases::RENEWAL;
@@ -81,7 +81,7 @@ impl<S: Store> Node<S> {
     /// Takes the rooms' changes, and publishes them. If the store may not have what they follow, they aren't kept either: all
     /// is told anew later.
     fn publish(&mut self, asked: &mut Asked, now: Instant) {
-        let local = self.take_changes();
+        let (local, posts) = (self.take_changes(), self.rooms.take_posts(BATCH_POSTS));
         let is_all = local.is_empty() || self.rooms.has_told_all();
         (self.publish_at, self.published_at) = ((!is_all).then_some(now + GAP), now);
         for change in &local {
@@ -98,11 +98,11 @@ impl<S: Store> Node<S> {
         if self.publisher.has_gone() {
             self.publish_soon();
         }
-        if changes.is_empty() {
+        if changes.is_empty() && posts.is_empty() {
             self.recovered();
         } else {
             let id = self.id;
-            let publish = move |store: Arc<S>| async move { store.publish(id, &changes).await };
+            let publish = move |store: Arc<S>| async move { store.publish(id, &changes, &posts).await };
             asked.publication.ask(&self.store, publish);
         }
     }

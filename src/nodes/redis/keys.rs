@@ -38,6 +38,11 @@ pub(super) fn visitors(node: NodeId, room: &RoomName) -> String {
     format!("onlookers:{{{}}}:visitors:{node}:{room}", Partition::of(room.of_site()).number())
 }
 
+/// A hash: those who are present in a room at a node, by their ids.
+pub(super) fn present(node: NodeId, room: &RoomName) -> String {
+    format!("onlookers:{{{}}}:present:{node}:{room}", Partition::of(room.of_site()).number())
+}
+
 /// The channel of a room's hints.
 pub(super) fn channel(room: &RoomName) -> String {
     format!("onlookers:{{{}}}:room:{room}", Partition::of(room.of_site()).number())
@@ -55,12 +60,14 @@ pub(super) fn counts_of(partition: Partition, node: NodeId, site: &[u8]) -> Vec<
     key
 }
 
-/// [`visitors`] of a site and a field of its counts as they were read.
-pub(super) fn visitors_of(partition: Partition, node: NodeId, site: &[u8], field: &[u8]) -> Vec<u8> {
-    let mut key = format!("onlookers:{{{}}}:visitors:{node}:", partition.number()).into_bytes();
-    key.extend_from_slice(site);
-    key.extend_from_slice(field);
-    key
+/// [`visitors`] and [`present`] of a site and a field of its counts as they were read.
+pub(super) fn of_room(partition: Partition, node: NodeId, site: &[u8], field: &[u8]) -> [Vec<u8>; 2] {
+    ["visitors", "present"].map(|what| {
+        let mut key = format!("onlookers:{{{}}}:{what}:{node}:", partition.number()).into_bytes();
+        key.extend_from_slice(site);
+        key.extend_from_slice(field);
+        key
+    })
 }
 
 #[cfg(test)]
@@ -74,7 +81,8 @@ mod tests {
             let (site, field) = (room.of_site().as_str().as_bytes(), field(&room).as_bytes());
             let partition = Partition::of(room.of_site());
             assert_eq!(counts_of(partition, node, site), counts(node, room.of_site()).as_bytes());
-            assert_eq!(visitors_of(partition, node, site, field), visitors(node, &room).as_bytes());
+            let of_room = of_room(partition, node, site, field);
+            assert_eq!(of_room, [visitors(node, &room), present(node, &room)].map(String::into_bytes));
         }
     }
 }

@@ -3,11 +3,14 @@
 use onlookers_rooms::{Page, PageQuery, RoomName, Site};
 
 use super::link::Link;
-use super::{MOST_COMMANDS, keys, text};
-use crate::nodes::store::{Found, NodeId, PageTabs, RoomCounts, StoreError};
+use super::{MOST_COMMANDS, keys, present, text};
+use crate::nodes::store::{Found, NodeId, PageTabs, RoomCounts, StoreError, Stored};
 
 /// The most hashes that the answers to one pipeline should have: about 1.5 MB.
 const MOST_HASHES: u64 = 100_000;
+
+/// Of how many rooms it is read at once who is present there: 256 of each node at most, with some hundred bytes each.
+const ROOMS_AT_ONCE: usize = 32;
 
 /// Of how many sites all pages are read at once: each may have ten thousand.
 const SITES_AT_ONCE: usize = 32;
@@ -17,8 +20,10 @@ pub(super) async fn read(link: &Link, wanted: &[&(NodeId, RoomName)]) -> Result<
     for wanted in wanted.chunks(MOST_COMMANDS) {
         let first = found.len();
         let counts = read_counts(link, wanted).await?;
-        found.extend(counts.into_iter().map(|counts| counts.map(|counts| (counts, Vec::new()))));
+        let stored = |counts| Stored { counts, ..Stored::default() };
+        found.extend(counts.into_iter().map(|counts| counts.map(stored)));
         read_visitors(link, wanted, &mut found[first..]).await?;
+        read_present(link, wanted, &mut found[first..]).await?;
     }
     Ok(found)
 }
@@ -71,8 +76,8 @@ async fn read_visitors(
     found: &mut [Found],
 ) -> Result<(), StoreError> {
     let mut rooms = wanted.iter().zip(found).filter_map(|(wanted, found)| {
-        let (counts, hashes) = found.as_mut()?;
-        (counts.tabs > counts.anonymous).then_some((wanted, counts, hashes))
+        let Stored { counts, visitors, .. } = found.as_mut()?;
+        (counts.tabs > counts.anonymous).then_some((wanted, counts, visitors))
     });
     loop {
         let (mut commands, mut read, mut expected) = (redis::pipe(), Vec::new(), 0);
@@ -93,4 +98,31 @@ async fn read_visitors(
                 .extend(members.into_iter().filter_map(|hash| hash.try_into().ok()).map(u64::from_be_bytes));
         }
     }
+}
+
+/// Adds those who are present in the rooms where somebody is.
+async fn read_present(
+    link: &Link,
+    wanted: &[&(NodeId, RoomName)],
+    found: &mut [Found],
+) -> Result<(), StoreError> {
+    let mut rooms: Vec<_> = wanted
+        .iter()
+        .zip(found)
+        .filter_map(|(wanted, found)| {
+            Some((wanted, found.as_mut().filter(|found| found.counts.present > 0)?))
+        })
+        .collect();
+    for rooms in rooms.chunks_mut(ROOMS_AT_ONCE) {
+        let mut commands = redis::pipe();
+        for ((node, room), _) in rooms.iter() {
+            commands.cmd("HGETALL").arg(keys::present(*node, room));
+        }
+        let all: Vec<Vec<(String, String)>> = link.ask(&commands).await?;
+        for ((_, found), all) in rooms.iter_mut().zip(all) {
+            let parse = |(id, text): &(String, String)| Some((present::id(id)?, present::presence(text)?));
+            found.present = all.iter().filter_map(parse).collect();
+        }
+    }
+    Ok(())
 }

@@ -21,14 +21,14 @@ redis.call('SADD', KEYS[2], ARGV[1]) \
 redis.call('HDEL', KEYS[1], ARGV[1]) \
 end";
 
-/// KEYS: the leases, the node's sites, its counts on one of them, and then its visitors in some rooms there. ARGV: the node,
-/// the site, and then the fields of these rooms. A script, because a node that was only frozen renews its lease and writes
+/// KEYS: the leases, the node's sites, its counts on one of them, and then of some rooms there its visitors and those present.
+/// ARGV: the node, the site, and then the fields of these rooms. A script, because a node that was only frozen renews its lease and writes
 /// anew at any moment. The counts come last: they tell which visitors there are.
 const REMOVE: &str = "\
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return end \
-for i = 4, #KEYS do \
-redis.call('UNLINK', KEYS[i]) \
-redis.call('HDEL', KEYS[3], ARGV[i - 1]) \
+for i = 3, #ARGV do \
+redis.call('UNLINK', KEYS[2 * i - 2], KEYS[2 * i - 1]) \
+redis.call('HDEL', KEYS[3], ARGV[i]) \
 end \
 if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('SREM', KEYS[2], ARGV[2]) end";
 
@@ -110,10 +110,10 @@ impl Remains {
         let Self { partition, node, .. } = *self;
         let mut commands = redis::pipe();
         for (site, fields) in &self.sites {
-            let visitors = fields.iter().map(|field| keys::visitors_of(partition, node, site, field));
-            commands.cmd("EVAL").arg(REMOVE).arg(3 + fields.len());
+            let of_rooms = fields.iter().flat_map(|field| keys::of_room(partition, node, site, field));
+            commands.cmd("EVAL").arg(REMOVE).arg(3 + 2 * fields.len());
             commands.arg(keys::leases(partition)).arg(keys::sites(partition, node));
-            commands.arg(keys::counts_of(partition, node, site)).arg(visitors.collect::<Vec<_>>());
+            commands.arg(keys::counts_of(partition, node, site)).arg(of_rooms.collect::<Vec<_>>());
             commands.arg(node.to_string()).arg(site).arg(fields);
         }
         link.tell(&commands).await

@@ -8,7 +8,7 @@ use redis::{PushInfo, PushKind, Value};
 
 use super::keys::{LEFT, channel};
 use super::queue::Queue;
-use super::text;
+use super::{said, text};
 use crate::nodes::store::{Hint, Partition};
 
 /// The rooms that are listened to, whether a connection is there or not. A channel is looked up rather than parsed, so a
@@ -65,6 +65,8 @@ impl Subscriptions {
             return Some(Hint::Left(node));
         }
         let room = self.rooms.lock().get(channel).cloned()?;
-        text::hint(&room, text).map(|(node, change)| Hint::Changed(node, change))
+        let changed = || text::hint(&room, text).map(|(node, change)| Hint::Changed(node, change));
+        let said = || said::parse(&room, text).map(|(node, room, post)| Hint::Said(node, room, post));
+        changed().or_else(said)
     }
 }

@@ -8,11 +8,12 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
 use super::*;
-use crate::nodes::store::{RoomCounts, VisitorHash, Visitors};
+use crate::nodes::store::{RoomCounts, Stored, VisitorHash, Visitors};
 use server::RedisServer;
 
 mod cluster;
 mod faults;
+mod presence;
 mod removal;
 mod sentinel;
 #[path = "../../../tests/common/redis.rs"]
@@ -62,7 +63,10 @@ impl Node {
     async fn read<const N: usize>(&self, node: NodeId, rooms: [&RoomName; N]) -> [Found; N] {
         let wanted = rooms.map(|room| (node, room.clone()));
         let mut found = self.redis.read(&wanted).await.unwrap();
-        found.iter_mut().flatten().for_each(|(_, visitors)| visitors.sort());
+        found.iter_mut().flatten().for_each(|stored| {
+            stored.visitors.sort();
+            stored.present.sort_by_key(|(id, _)| *id);
+        });
         found.try_into().unwrap()
     }
 }
@@ -72,12 +76,16 @@ fn room(name: &str) -> RoomName {
 }
 
 fn counts(version: u64, tabs: u64) -> RoomCounts {
-    RoomCounts { version, tabs, anonymous: 1, level: 0, peak: Counts { tabs: 9, visitors: 8 } }
+    RoomCounts { version, tabs, anonymous: 1, level: 0, peak: Counts { tabs: 9, visitors: 8 }, present: 0 }
+}
+
+fn stored(counts: RoomCounts, visitors: Vec<VisitorHash>) -> Found {
+    Some(Stored { counts, visitors, present: Vec::new() })
 }
 
 fn change(room: &RoomName, counts: Option<RoomCounts>, come: &[VisitorHash], gone: &[VisitorHash]) -> Change {
     let visitors = Visitors::Change { come: come.to_vec(), gone: gone.to_vec() };
-    Change { room: room.clone(), previous: 0, counts, visitors }
+    Change { room: room.clone(), previous: 0, counts, visitors, present: Vec::new() }
 }
 
 /// Has the server itself do something.
@@ -115,19 +123,19 @@ async fn what_is_published_is_read() {
     let (a, b) = (Node::on(&server), Node::on(&server));
     let changes =
         [change(&site, Some(counts(1, 3)), &[1, 2], &[]), change(&page, Some(counts(1, 2)), &[2], &[])];
-    a.redis.publish(A, &changes).await.unwrap();
-    let expected = [Some((counts(1, 3), vec![1, 2])), Some((counts(1, 2), vec![2])), None];
+    a.redis.publish(A, &changes, &[]).await.unwrap();
+    let expected = [stored(counts(1, 3), vec![1, 2]), stored(counts(1, 2), vec![2]), None];
     assert_eq!(b.read(A, [&site, &page, &room("example.com/2")]).await, expected);
     assert_eq!(b.read(B, [&site]).await, [None]);
-    a.redis.publish(A, &[]).await.unwrap();
+    a.redis.publish(A, &[], &[]).await.unwrap();
     assert_eq!(b.read(B, []).await, []);
 
-    a.redis.publish(A, &[change(&site, Some(counts(2, 3)), &[3, u64::MAX], &[1])]).await.unwrap();
-    assert_eq!(b.read(A, [&site]).await, [Some((counts(2, 3), vec![2, 3, u64::MAX]))]);
+    a.redis.publish(A, &[change(&site, Some(counts(2, 3)), &[3, u64::MAX], &[1])], &[]).await.unwrap();
+    assert_eq!(b.read(A, [&site]).await, [stored(counts(2, 3), vec![2, 3, u64::MAX])]);
     let replaced =
         Change { visitors: Visitors::Replace(vec![7]), ..change(&site, Some(counts(3, 2)), &[], &[]) };
-    a.redis.publish(A, &[replaced]).await.unwrap();
-    assert_eq!(b.read(A, [&site]).await, [Some((counts(3, 2), vec![7]))]);
+    a.redis.publish(A, &[replaced], &[]).await.unwrap();
+    assert_eq!(b.read(A, [&site]).await, [stored(counts(3, 2), vec![7])]);
 }
 
 #[tokio::test]
@@ -136,10 +144,10 @@ async fn nothing_is_left_of_a_site_that_nobody_is_on() {
     let a = Node::on(&server);
     let come = |room, version| change(room, Some(counts(version, 2)), &[version], &[]);
     for version in [1, 3] {
-        a.redis.publish(A, &[come(&site, version), come(&page, version)]).await.unwrap();
+        a.redis.publish(A, &[come(&site, version), come(&page, version)], &[]).await.unwrap();
         assert_eq!(keys(&server).await.len(), 4, "counts, two sets of visitors, and the sites");
         a.redis
-            .publish(A, &[change(&page, None, &[], &[version]), change(&site, None, &[], &[])])
+            .publish(A, &[change(&page, None, &[], &[version]), change(&site, None, &[], &[])], &[])
             .await
             .unwrap();
         assert_eq!(keys(&server).await, [""; 0]);
@@ -154,12 +162,12 @@ async fn a_node_hears_the_rooms_it_listens_to() {
     b.redis.listen(&[page.clone(), room("example.org")]).await.unwrap();
     let said = |version| change(&page, Some(counts(version, 2)), &[1], &[2]);
     let unheard = change(&other, Some(counts(1, 2)), &[], &[]);
-    a.redis.publish(A, &[unheard.clone(), said(1)]).await.unwrap();
+    a.redis.publish(A, &[unheard.clone(), said(1)], &[]).await.unwrap();
     assert_eq!(b.hear().await, Hint::Changed(A, said(1)));
 
     b.redis.unlisten(std::slice::from_ref(&page)).await.unwrap();
     b.redis.listen(&[other]).await.unwrap();
-    a.redis.publish(A, &[said(2), unheard.clone()]).await.unwrap();
+    a.redis.publish(A, &[said(2), unheard.clone()], &[]).await.unwrap();
     assert_eq!(b.hear().await, Hint::Changed(A, unheard));
 }
 
@@ -170,10 +178,10 @@ async fn more_than_256_visitors_are_read_instead() {
     b.redis.listen(std::slice::from_ref(&page)).await.unwrap();
     let come: Vec<_> = (0..257).collect();
     let said = change(&page, Some(counts(1, 300)), &come, &[]);
-    a.redis.publish(A, std::slice::from_ref(&said)).await.unwrap();
+    a.redis.publish(A, std::slice::from_ref(&said), &[]).await.unwrap();
     let heard = Change { visitors: Visitors::Replace(vec![]), ..said };
     assert_eq!(b.hear().await, Hint::Changed(A, heard));
-    assert_eq!(b.read(A, [&page]).await, [Some((counts(1, 300), come))]);
+    assert_eq!(b.read(A, [&page]).await, [stored(counts(1, 300), come)]);
 }
 
 #[tokio::test]
@@ -183,12 +191,12 @@ async fn thousands_of_rooms_are_listened_to_and_read() {
     let rooms: Vec<_> = (0..2500).map(|page| room(&format!("example.com/{page}"))).collect();
     b.redis.listen(&rooms).await.unwrap();
     let changes: Vec<_> = rooms.iter().map(|room| change(room, Some(counts(1, 2)), &[1], &[])).collect();
-    a.redis.publish(A, &changes).await.unwrap();
+    a.redis.publish(A, &changes, &[]).await.unwrap();
     for change in changes {
         assert_eq!(b.hear().await, Hint::Changed(A, change));
     }
     let wanted: Vec<_> = rooms.iter().map(|room| (A, room.clone())).collect();
-    assert_eq!(b.redis.read(&wanted).await.unwrap(), vec![Some((counts(1, 2), vec![1])); 2500]);
+    assert_eq!(b.redis.read(&wanted).await.unwrap(), vec![stored(counts(1, 2), vec![1]); 2500]);
     b.redis.unlisten(&rooms).await.unwrap();
     assert_eq!(command::<Vec<String>>(&server, "PUBSUB CHANNELS").await, [keys::LEFT]);
 }
@@ -208,7 +216,7 @@ async fn what_isnt_understood_is_left_out() {
     let () = command(&server, &format!("PUBLISH {} nobody", keys::LEFT)).await;
     let () = command(&server, &publish("understood")).await;
     let said = change(&page, None, &[], &[]);
-    a.redis.publish(B, std::slice::from_ref(&said)).await.unwrap();
+    a.redis.publish(B, std::slice::from_ref(&said), &[]).await.unwrap();
     assert_eq!(a.hear().await, Hint::Changed(B, said));
 
     let key = keys::counts(B, page.of_site());
@@ -224,9 +232,9 @@ async fn three_commands_publish_a_changed_page() {
         let site = |number| room(&format!("{number}.example/page"));
         (0..100).map(|number| change(&site(number), Some(counts(version, 2)), &[version], &[])).collect()
     };
-    a.redis.publish(A, &batch(1)).await.unwrap();
+    a.redis.publish(A, &batch(1), &[]).await.unwrap();
     let _: Value = command(&server, "CONFIG RESETSTAT").await;
-    a.redis.publish(A, &batch(2)).await.unwrap();
+    a.redis.publish(A, &batch(2), &[]).await.unwrap();
     let stats: String = command(&server, "INFO commandstats").await;
     let calls = |command: &str| -> u64 {
         let stat =

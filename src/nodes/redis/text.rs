@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use onlookers_rooms::{Counts, RoomName};
+use onlookers_rooms::{Counts, Presence, PresentId, RoomName};
 
+use super::present;
 use crate::nodes::store::{Change, NodeId, RoomCounts, VisitorHash, Visitors};
 
 /// The first word of each hint. A node that says more than this one understands says another.
@@ -18,13 +19,19 @@ const READ_AGAIN: &str = "=";
 /// The most visitors that one hint names. It is cheaper to read more than these once than to send them to every node.
 pub(super) const MOST_VISITORS: usize = 256;
 
-/// The longest hint, in bytes: 18 for each visitor, and less than 170 for the rest.
-const LONGEST_HINT: usize = 18 * MOST_VISITORS + 170;
+/// The most who are present, or no longer, likewise.
+const MOST_PRESENT: usize = 256;
 
-/// `version tabs anonymous level peak_tabs peak_visitors`, in decimal.
+/// The longest hint, in bytes: so much for each visitor and for each who is present, and less than 190 for the rest.
+const LONGEST_HINT: usize = 18 * MOST_VISITORS + (present::LONGEST + 1) * MOST_PRESENT + 190;
+
+/// Those who are present, or no longer.
+type Present = Vec<(PresentId, Option<Presence>)>;
+
+/// `version tabs anonymous level peak_tabs peak_visitors present`, in decimal.
 pub(super) fn of_counts(counts: &RoomCounts) -> String {
-    let RoomCounts { version, tabs, anonymous, level, peak } = counts;
-    format!("{version} {tabs} {anonymous} {level} {} {}", peak.tabs, peak.visitors)
+    let RoomCounts { version, tabs, anonymous, level, peak, present } = counts;
+    format!("{version} {tabs} {anonymous} {level} {} {} {present}", peak.tabs, peak.visitors)
 }
 
 /// The counts that some words are, unless they aren't. What a newer version has after them is left.
@@ -36,19 +43,30 @@ pub(super) fn counts<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Ro
         anonymous: number()?,
         level: u8::try_from(number()?).ok().filter(|level| *level < 64)?,
         peak: Counts { tabs: number()?, visitors: number()? },
+        present: number()?,
     })
 }
 
-/// The hint of a change: `1 node previous counts visitors…`, where `+` and `-` begin the visitors that come and go.
+/// The hint of a change: `1 node previous counts visitors… present…`, where `+` and `-` begin the visitors that come and go, `@` those
+/// who are present, and `!` those who were.
 pub(super) fn of_hint(node: NodeId, change: &Change) -> String {
     let counts = change.counts.as_ref().map_or_else(|| NOBODY.to_owned(), of_counts);
     let mut hint = format!("{VERSION} {node} {} {counts}", change.previous);
     match &change.visitors {
-        Visitors::Change { come, gone } if come.len() + gone.len() <= MOST_VISITORS => {
+        Visitors::Change { come, gone }
+            if come.len() + gone.len() <= MOST_VISITORS && change.present.len() <= MOST_PRESENT =>
+        {
             let come = come.iter().map(|hash| ('+', hash));
             for (sign, hash) in come.chain(gone.iter().map(|hash| ('-', hash))) {
                 // Writing to a String can't fail.
                 let _ = write!(hint, " {sign}{hash:x}");
+            }
+            for (id, presence) in &change.present {
+                let id = present::of_id(*id);
+                let _ = match presence {
+                    Some(presence) => write!(hint, " @{id}:{}", present::of_presence(presence)),
+                    None => write!(hint, " !{id}"),
+                };
             }
         }
         _ => hint.extend([" ", READ_AGAIN]),
@@ -65,27 +83,42 @@ pub(super) fn hint(room: &RoomName, text: &[u8]) -> Option<(NodeId, Change)> {
     let is_nobody = words.next_if_eq(&NOBODY).is_some();
     let counts = if is_nobody { None } else { Some(counts(&mut words)?) };
     let is_read_again = words.next_if_eq(&READ_AGAIN).is_some();
-    let visitors = if is_read_again { Visitors::Replace(Vec::new()) } else { visitors(&mut words)? };
-    words.next().is_none().then(|| (node, Change { room: room.clone(), previous, counts, visitors }))
+    let (visitors, present) =
+        if is_read_again { (Visitors::Replace(Vec::new()), Vec::new()) } else { changes(&mut words)? };
+    words.next().is_none().then(|| (node, Change { room: room.clone(), previous, counts, visitors, present }))
 }
 
 /// The change that the rest of a hint's words are.
-fn visitors<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Visitors> {
-    let (mut come, mut gone) = (Vec::new(), Vec::new());
+fn changes<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(Visitors, Present)> {
+    let (mut come, mut gone, mut present) = (Vec::new(), Vec::new(), Vec::new());
     for word in words {
-        let (list, hash) = match word.strip_prefix('+') {
-            Some(hash) => (&mut come, hash),
-            None => (&mut gone, word.strip_prefix('-')?),
-        };
-        list.push(VisitorHash::from_str_radix(hash, 16).ok().filter(|_| !hash.starts_with('+'))?);
+        let mut letters = word.chars();
+        let (sign, rest) = (letters.next()?, letters.as_str());
+        match sign {
+            '+' => come.push(visitor(rest)?),
+            '-' => gone.push(visitor(rest)?),
+            '!' => present.push((present::id(rest)?, None)),
+            '@' => {
+                let (id, presence) = rest.split_once(':')?;
+                present.push((present::id(id)?, Some(present::presence(presence)?)));
+            }
+            _ => return None,
+        }
     }
-    (come.len() + gone.len() <= MOST_VISITORS).then_some(Visitors::Change { come, gone })
+    let fits = come.len() + gone.len() <= MOST_VISITORS && present.len() <= MOST_PRESENT;
+    fits.then_some((Visitors::Change { come, gone }, present))
+}
+
+fn visitor(hash: &str) -> Option<VisitorHash> {
+    VisitorHash::from_str_radix(hash, 16).ok().filter(|_| !hash.starts_with('+'))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use onlookers_rooms::ViewerId;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn room() -> RoomName {
         "example.com/1".parse().unwrap()
@@ -94,14 +127,24 @@ mod tests {
     fn change(numbers: [u64; 5], level: u8, come: Vec<u64>, gone: Vec<u64>) -> Change {
         let [version, tabs, anonymous, peak_tabs, peak_visitors] = numbers;
         let peak = Counts { tabs: peak_tabs, visitors: peak_visitors };
-        let counts = Some(RoomCounts { version, tabs, anonymous, level, peak });
-        Change { room: room(), previous: version / 2, counts, visitors: Visitors::Change { come, gone } }
+        let counts = Some(RoomCounts { version, tabs, anonymous, level, peak, present: tabs / 2 });
+        let (visitors, present) = (Visitors::Change { come, gone }, Vec::new());
+        Change { room: room(), previous: version / 2, counts, visitors, present }
     }
 
     #[test]
     fn a_hint_reads_well() {
         let mut said = change([5, 3, 1, 4, 2], 0, vec![0xab, 0xcd], vec![0xef]);
-        assert_eq!(of_hint(NodeId(0x12), &said), "1 0000000000000012 2 5 3 1 0 4 2 +ab +cd -ef");
+        assert_eq!(of_hint(NodeId(0x12), &said), "1 0000000000000012 2 5 3 1 0 4 2 1 +ab +cd -ef");
+        let at = |place: f32| place.try_into().unwrap();
+        said.present =
+            vec![(PresentId::Viewer(ViewerId::new(1)), Some(Presence::Here)), (PresentId::Visitor(2), None)];
+        said.present.push((PresentId::Visitor(3), Some(Presence::Mark(at(0.5)))));
+        let text = of_hint(NodeId(0x12), &said);
+        let present = "@0000000000000001:- !~0000000000000002 @~0000000000000003:0.5";
+        assert_eq!(text, format!("1 0000000000000012 2 5 3 1 0 4 2 1 +ab +cd -ef {present}"));
+        assert_eq!(hint(&room(), text.as_bytes()), Some((NodeId(0x12), said.clone())));
+        said.present = Vec::new();
         said.counts = None;
         said.visitors = Visitors::Replace(vec![1, 2, 3]);
         assert_eq!(of_hint(NodeId(0x12), &said), "1 0000000000000012 2 - =");
@@ -117,7 +160,7 @@ mod tests {
             Some((NodeId(u64::MAX), most))
         );
         let more = change([1; 5], 0, vec![1; 200], vec![2; 57]);
-        assert_eq!(of_hint(NodeId(1), &more), "1 0000000000000001 0 1 1 1 0 1 1 =");
+        assert_eq!(of_hint(NodeId(1), &more), "1 0000000000000001 0 1 1 1 0 1 1 0 =");
     }
 
     #[test]
@@ -136,8 +179,10 @@ mod tests {
             "1 1 x -",
             "1 1 1 1 2 3",
             "1 1 1 1 2 3 64 5 6",
-            "1 1 1 1 2 3 4 5 6 7",
-            "1 1 1 1 2 3 4 5 6 +",
+            "1 1 1 1 2 3 4 5 6 7 8",
+            "1 1 1 1 2 3 4 5 6 7 +",
+            "1 1 1 - @0000000000000001",
+            "1 1 1 - !1",
             "1 1 1 - ++1",
             "1 1 1 - 1",
             "1 1 1 - = +1",
@@ -154,9 +199,9 @@ mod tests {
     #[test]
     fn counts_of_a_newer_version_are_read() {
         let words = |text: &'static str| counts(&mut text.split(' '));
-        assert_eq!(words("1 2 3 4 5 6 7 more"), words("1 2 3 4 5 6"));
-        assert!(words("1 2 3 4 5 6").is_some());
-        assert_eq!((words("1 2 3 4 5"), words("1 2 3 4 5 -6")), (None, None));
+        assert_eq!(words("1 2 3 4 5 6 7 more"), words("1 2 3 4 5 6 7"));
+        assert!(words("1 2 3 4 5 6 7").is_some());
+        assert_eq!((words("1 2 3 4 5 6"), words("1 2 3 4 5 6 -7")), (None, None));
     }
 
     proptest! {

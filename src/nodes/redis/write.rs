@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use onlookers_rooms::Site;
+use onlookers_rooms::{Post, Presence, PresentId, RoomName, Site};
 use redis::Pipeline;
 
-use super::{keys, text};
+use super::{keys, present, said, text};
 use crate::nodes::store::{Change, NodeId, Partition, RoomCounts, VisitorHash, Visitors};
 
 /// The sites of which a node has written something, so that it need not say so again each time. At most those that it counts.
@@ -18,10 +18,18 @@ pub(super) struct Written {
     epoch: u64,
 }
 
-/// The changes of one call.
+/// Something to publish.
+#[derive(Clone, Copy)]
+pub(super) enum Thing<'a> {
+    Change(&'a Change),
+    Post(&'a (RoomName, Post)),
+}
+
+/// What is published by one call.
 pub(super) struct Batch<'a> {
     node: NodeId,
     sites: HashMap<&'a Site, OfSite<'a>>,
+    posts: Vec<&'a (RoomName, Post)>,
 }
 
 /// Those of one site.
@@ -33,14 +41,19 @@ struct OfSite<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(node: NodeId, changes: &[&'a Change]) -> Self {
-        let mut sites: HashMap<&Site, OfSite> = HashMap::new();
-        for &change in changes {
-            let site = sites.entry(change.room.of_site()).or_default();
-            site.changes.push(change);
-            site.counts.insert(keys::field(&change.room), change.counts);
+    pub(super) fn new(node: NodeId, things: &[Thing<'a>]) -> Self {
+        let (mut sites, mut posts): (HashMap<&Site, OfSite>, _) = (HashMap::new(), Vec::new());
+        for thing in things {
+            match *thing {
+                Thing::Change(change) => {
+                    let site = sites.entry(change.room.of_site()).or_default();
+                    site.changes.push(change);
+                    site.counts.insert(keys::field(&change.room), change.counts);
+                }
+                Thing::Post(post) => posts.push(post),
+            }
         }
-        Self { node, sites }
+        Self { node, sites, posts }
     }
 
     /// The commands, in an order that suits readers, which read counts before visitors: of no room the counts are newer than
@@ -53,13 +66,21 @@ impl<'a> Batch<'a> {
             if !of.is_left() && !written.sites.contains(&(self.node, (*site).clone())) {
                 commands.cmd("SADD").arg(&sites).arg(site.as_str());
             }
-            of.changes.iter().for_each(|change| write_visitors(&mut commands, self.node, change));
+            for change in &of.changes {
+                write_visitors(&mut commands, self.node, change);
+                write_present(&mut commands, self.node, change);
+            }
             of.write_counts(&mut commands, &keys::counts(self.node, site));
             if of.is_left() {
                 commands.cmd("SREM").arg(&sites).arg(site.as_str());
             }
             for change in &of.changes {
                 commands.cmd(publish).arg(keys::channel(&change.room)).arg(text::of_hint(self.node, change));
+            }
+        }
+        for (room, post) in &self.posts {
+            for channel in said::channels(room, post) {
+                commands.cmd(publish).arg(channel).arg(said::of_post(self.node, room, post));
             }
         }
         commands
@@ -77,6 +98,15 @@ impl<'a> Batch<'a> {
             } else {
                 written.sites.insert(site)
             };
+        }
+    }
+}
+
+impl Thing<'_> {
+    pub(super) fn partition(&self) -> Partition {
+        match self {
+            Self::Change(change) => Partition::of(change.room.of_site()),
+            Self::Post((room, _)) => Partition::of(room.of_site()),
         }
     }
 }
@@ -125,7 +155,9 @@ impl OfSite<'_> {
 fn write_visitors(commands: &mut Pipeline, node: NodeId, change: &Change) {
     let key = keys::visitors(node, &change.room);
     match &change.visitors {
-        _ if change.counts.is_none() => drop(commands.cmd("UNLINK").arg(key)),
+        _ if change.counts.is_none() => {
+            commands.cmd("UNLINK").arg(key).arg(keys::present(node, &change.room));
+        }
         Visitors::Change { come, gone } => {
             write_set(commands, "SADD", &key, come);
             write_set(commands, "SREM", &key, gone);
@@ -136,6 +168,34 @@ fn write_visitors(commands: &mut Pipeline, node: NodeId, change: &Change) {
             write_set(commands, "SADD", &key, hashes);
             commands.cmd("EXEC");
         }
+    }
+}
+
+fn write_present(commands: &mut Pipeline, node: NodeId, change: &Change) {
+    if change.counts.is_none() {
+        return;
+    }
+    let key = keys::present(node, &change.room);
+    if matches!(change.visitors, Visitors::Replace(_)) {
+        commands.cmd("MULTI").cmd("UNLINK").arg(&key);
+        write_hash(commands, &key, &change.present);
+        commands.cmd("EXEC");
+    } else {
+        write_hash(commands, &key, &change.present);
+    }
+}
+
+fn write_hash(commands: &mut Pipeline, key: &str, present: &[(PresentId, Option<Presence>)]) {
+    let (here, gone): (Vec<_>, Vec<_>) = present.iter().partition(|(_, presence)| presence.is_some());
+    if !here.is_empty() {
+        commands.cmd("HSET").arg(key);
+    }
+    for (id, presence) in here {
+        commands.arg(present::of_id(*id)).arg(presence.as_ref().map(present::of_presence));
+    }
+    if !gone.is_empty() {
+        let gone: Vec<_> = gone.into_iter().map(|(id, _)| present::of_id(*id)).collect();
+        commands.cmd("HDEL").arg(key).arg(gone);
     }
 }
 

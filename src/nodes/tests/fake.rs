@@ -1,18 +1,19 @@
 //! A store in memory, and each node's connection to it, with faults.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use onlookers_rooms::sync::Mutex;
-use onlookers_rooms::{RoomName, Site};
+use onlookers_rooms::{Post, Presence, PresentId, RoomName, Site};
 use tokio::sync::mpsc::{self, Receiver, UnboundedSender};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::random::Random;
 use crate::nodes::leases::RENEWAL;
 use crate::nodes::store::{
-    Change, Found, Hint, Leases, NodeId, PageTabs, Partition, RoomCounts, Store, StoreError, VisitorHash,
+    Change, Found, Hint, Leases, NodeId, PageTabs, Partition, RoomCounts, Store, StoreError, Stored,
+    VisitorHash,
 };
 
 mod state;
@@ -30,7 +31,7 @@ pub(super) struct Server(Mutex<State>);
 #[derive(Default)]
 pub(super) struct State {
     pub(super) leases: HashMap<(Partition, NodeId), u64>,
-    pub(super) counts: HashMap<(NodeId, RoomName), (RoomCounts, BTreeSet<VisitorHash>)>,
+    pub(super) rooms: HashMap<(NodeId, RoomName), Room>,
     days: HashMap<u64, [u8; 16]>,
     links: HashMap<NodeId, Link>,
     /// Whether writing fails.
@@ -46,6 +47,14 @@ pub(super) struct State {
     pub(super) made: HashMap<Call, u64>,
     /// When each node's leases were renewed last, and since when again and again.
     pub(super) renewed: HashMap<NodeId, (Instant, Instant)>,
+}
+
+/// What a node has written of a room.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    counts: RoomCounts,
+    visitors: BTreeSet<VisitorHash>,
+    present: BTreeMap<PresentId, Presence>,
 }
 
 /// The connection of one node.
@@ -109,6 +118,13 @@ impl Server {
     }
 }
 
+impl Room {
+    fn stored(&self) -> Stored {
+        let present = self.present.iter().map(|(id, presence)| (*id, presence.clone())).collect();
+        Stored { counts: self.counts, visitors: self.visitors.iter().copied().collect(), present }
+    }
+}
+
 impl Link {
     fn tell(&self, delay: Duration, hint: Hint) {
         if !self.is_cut && !self.is_deaf || hint == Hint::Missed {
@@ -160,14 +176,22 @@ impl Store for Fake {
         leases.into_iter().map(Ok).collect()
     }
 
-    async fn publish(&self, node: NodeId, changes: &[Change]) -> Result<(), StoreError> {
-        self.call(Call::Publish, |state| changes.iter().for_each(|change| state.publish(node, change))).await
+    async fn publish(
+        &self,
+        node: NodeId,
+        changes: &[Change],
+        posts: &[(RoomName, Post)],
+    ) -> Result<(), StoreError> {
+        let publish = |state: &mut State| {
+            changes.iter().for_each(|change| state.publish(node, change));
+            posts.iter().for_each(|(room, post)| state.say(node, room, post));
+        };
+        self.call(Call::Publish, publish).await
     }
 
     async fn read(&self, wanted: &[(NodeId, RoomName)]) -> Result<Vec<Found>, StoreError> {
-        let found =
-            |(counts, visitors): &(RoomCounts, BTreeSet<_>)| (*counts, visitors.iter().copied().collect());
-        let read = |state: &mut State| wanted.iter().map(|key| state.counts.get(key).map(found)).collect();
+        let read =
+            |state: &mut State| wanted.iter().map(|key| state.rooms.get(key).map(Room::stored)).collect();
         self.call(Call::Read, read).await
     }
 

@@ -65,10 +65,12 @@ async fn run(seed: u64, time: Duration) {
 async fn churn(world: &mut World) {
     for _ in 0..world.random.below(4) {
         let (member, room) = (world.any_member(), world.random.below(ROOMS as u64) as usize);
-        match world.random.below(10) {
-            0..4 => world.join(member, room),
+        match world.random.below(12) {
+            0..3 => world.join(member, room),
+            3 => world.appear(member, room),
             4..8 => world.leave(member),
-            _ => world.look(member, room),
+            8..10 => world.look(member, room),
+            _ => world.move_viewer(member),
         }
     }
     world.pass(STEP).await;

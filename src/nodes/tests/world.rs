@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use onlookers_rooms::RoomName;
+use onlookers_rooms::{RoomName, ViewerId};
 use tokio::time::{Instant, sleep_until};
 
 use super::fake::{Server, State};
@@ -52,6 +52,7 @@ pub(super) struct World {
     pub(super) random: Random,
     seed: u64,
     next: u64,
+    next_viewer: u64,
     history: HashMap<NodeId, [History; ROOMS]>,
     /// What ends later, and when.
     later: Vec<(Instant, Later)>,
@@ -76,6 +77,7 @@ impl World {
             random: Random(seed),
             seed,
             next: 1,
+            next_viewer: 1,
             history: HashMap::new(),
             later: Vec::new(),
             well: Some(now),
@@ -122,6 +124,26 @@ impl World {
         assert!(member.shares_keys(), "node {} has no key; seed {}", member.id, self.seed);
         member.join(room, visitor);
         self.note(None);
+    }
+
+    /// A viewer comes who is announced.
+    pub(super) fn appear(&mut self, member: usize, room: usize) {
+        let (id, of) = (ViewerId::new(self.next_viewer), &mut self.members[member]);
+        if of.frozen.is_none() && of.tabs.len() < 20 {
+            of.appear(room, id);
+            self.next_viewer += 1;
+            self.note(None);
+        }
+    }
+
+    /// One of a node's viewers says where they are.
+    pub(super) fn move_viewer(&mut self, member: usize) {
+        let (viewer, place) = (self.random.below(20) as usize, self.random.below(1_001) as f32 / 1_000.0);
+        let member = &mut self.members[member];
+        let viewer = member.tabs.iter_mut().filter_map(|tab| tab.viewer.as_mut()).nth(viewer);
+        if let Some(viewer) = viewer.filter(|_| member.frozen.is_none()) {
+            viewer.move_to(place.try_into().unwrap());
+        }
     }
 
     pub(super) fn leave(&mut self, member: usize) {

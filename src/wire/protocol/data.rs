@@ -11,6 +11,13 @@ const MAX_DEPTH: usize = 128;
 #[serde(try_from = "Box<RawValue>")]
 pub struct Data(Box<RawValue>);
 
+impl Data {
+    /// As its page has written it, without spaces around it.
+    pub fn as_json(&self) -> &str {
+        self.0.get()
+    }
+}
+
 impl TryFrom<Box<RawValue>> for Data {
     type Error = &'static str;
 

@@ -43,6 +43,13 @@ pub enum NameError {
     Marks,
 }
 
+impl ReaderName {
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl TryFrom<String> for ReaderName {
     type Error = NameError;
 

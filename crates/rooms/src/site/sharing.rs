@@ -4,6 +4,7 @@ use super::{SiteCounts, SiteRef, SiteState};
 use crate::journal::{Changed, Journal, LocalChange};
 use crate::name::{Page, RoomName, Site};
 use crate::pages::PageHash;
+use crate::posts::Post;
 use crate::rankings::RankingWatch;
 use crate::room::{Room, RoomRef};
 use crate::state::RoomState;
@@ -25,6 +26,18 @@ impl SiteCounts {
     /// Has others told of changes. No lock is held.
     pub(super) fn tell(&self, changed: impl IntoIterator<Item = Changed>) {
         self.journal.as_ref().inspect(|journal| journal.add(changed));
+    }
+
+    /// Whether there are others who could count.
+    pub(crate) fn has_others(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Has something said to others about a room, if there are any.
+    pub(crate) fn post(&self, room: RoomName, post: Post) {
+        if let Some(journal) = &self.journal {
+            journal.post(room, post);
+        }
     }
 
     /// The room of a page, or of the whole site, to be looked at; it exists from now on.

@@ -1,7 +1,7 @@
 //! Several processes that tell each other what they count, against a plain list of tabs.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
@@ -18,6 +18,8 @@ struct Node {
     rooms: Rooms,
     watched: Vec<(RoomName, Option<RoomRef>)>,
     tabs: Vec<(usize, Option<u8>, CountGuard)>,
+    /// Viewers who are announced, each with the position of one who has said it.
+    viewers: Vec<(usize, ViewerId, RoomRef, Option<ReaderGuard>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,10 @@ enum Step {
     Identify { node: usize, tab: usize, visitor: Option<u8> },
     Watch { node: usize, room: usize },
     Stop { node: usize },
+    Appear { node: usize, page: usize, viewer: u64 },
+    Move { node: usize, viewer: usize, to: u8 },
+    Disappear { node: usize, viewer: usize },
+    Mark { node: usize, page: usize, visitor: u8, to: u8 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -38,6 +44,12 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(node, tab, visitor)| Step::Identify { node, tab, visitor }),
         2 => (0..NODES, 0..3_usize).prop_map(|(node, room)| Step::Watch { node, room }),
         1 => (0..NODES).prop_map(|node| Step::Stop { node }),
+        2 => (0..NODES, 0..2_usize, any::<u64>())
+            .prop_map(|(node, page, viewer)| Step::Appear { node, page, viewer }),
+        3 => (0..NODES, 0..4_usize, 0..101_u8).prop_map(|(node, viewer, to)| Step::Move { node, viewer, to }),
+        1 => (0..NODES, 0..4_usize).prop_map(|(node, viewer)| Step::Disappear { node, viewer }),
+        2 => (0..NODES, 0..2_usize, 0..6_u8, 0..101_u8)
+            .prop_map(|(node, page, visitor, to)| Step::Mark { node, page, visitor, to }),
     ]
 }
 
@@ -54,6 +66,28 @@ impl Node {
             rooms: Rooms::with_others(Limits::default(), || ()),
             watched: names.map(|name| (name, None)).collect(),
             tabs: Vec::new(),
+            viewers: Vec::new(),
+        }
+    }
+
+    fn appear(&mut self, page: usize, id: ViewerId) {
+        let room = self.rooms.open(&PAGES[page]);
+        self.tabs.push((page, None, self.rooms.join(&PAGES[page], None).unwrap()));
+        room.appear(id);
+        self.viewers.push((page, id, room, None));
+    }
+
+    fn move_viewer(&mut self, viewer: usize, to: Position) {
+        if let Some((_, id, room, reader)) = self.viewers.get_mut(viewer) {
+            reader.get_or_insert_with(|| ReaderGuard::new(Arc::clone(room), *id)).at(to, None);
+        }
+    }
+
+    fn disappear(&mut self, viewer: usize) {
+        if viewer < self.viewers.len() {
+            let (_, id, room, reader) = self.viewers.swap_remove(viewer);
+            drop(reader);
+            room.disappear(id);
         }
     }
 
@@ -71,9 +105,15 @@ impl Node {
 /// Has each node tell the others what has changed, and those that look anew what is there.
 fn exchange(nodes: &mut [Node]) {
     for from in 0..nodes.len() {
+        for (room, post) in nodes[from].rooms.take_posts(usize::MAX) {
+            let others = nodes.iter().enumerate().filter(|(to, _)| *to != from);
+            others.for_each(|(_, node)| node.rooms.deliver(&room, post.clone()));
+        }
+    }
+    for from in 0..nodes.len() {
         for change in nodes[from].rooms.take_changes(usize::MAX) {
             let all = nodes[from].rooms.visitors(&change.room, 0);
-            let visitors = change.visitors.unwrap_or_default();
+            let (visitors, present) = (change.visitors.unwrap_or_default(), &change.present);
             let part = |is_here| {
                 visitors.iter().filter(move |visitor| visitor.1 == is_here).map(|visitor| visitor.0)
             };
@@ -84,16 +124,16 @@ fn exchange(nodes: &mut [Node]) {
                     &change.room,
                     id,
                     change.counts,
-                    ReportedVisitors::Change { come: &come, gone: &gone },
+                    Reported::Change { come: &come, gone: &gone, present },
                 );
                 if change.is_opened {
                     let (rooms, there) = (&nodes[from].rooms, &nodes[to].rooms);
-                    let all = there.visitors(&change.room, 0);
+                    let (all, present) = (there.visitors(&change.room, 0), there.presences(&change.room));
                     rooms.report(
                         &change.room,
                         nodes[to].id,
                         counts(there, &change.room),
-                        ReportedVisitors::All(&all),
+                        Reported::All { visitors: &all, present: &present },
                     );
                 }
             }
@@ -132,7 +172,33 @@ fn take(nodes: &mut [Node], step: Step) {
             let rooms = |node: &Node| node.watched.iter().for_each(|(name, _)| node.rooms.forget(name, gone));
             nodes.iter().for_each(rooms);
         }
+        Step::Appear { node, page, viewer } => nodes[node].appear(page, ViewerId::new(viewer)),
+        Step::Move { node, viewer, to } => nodes[node].move_viewer(viewer, at(to)),
+        Step::Disappear { node, viewer } => nodes[node].disappear(viewer),
+        Step::Mark { node, page, visitor, to } => {
+            nodes[node].rooms.reach(&PAGES[page], &known(Some(visitor)).unwrap(), at(to));
+        }
     }
+}
+
+fn at(percent: u8) -> Position {
+    (f32::from(percent) / 100.0).try_into().unwrap()
+}
+
+/// The readers of a page at all nodes, by their own lists of them.
+fn readers(nodes: &[Node], page: usize) -> Vec<(ViewerId, Reader)> {
+    let viewers = nodes.iter().flat_map(|node| &node.viewers);
+    let of_page = viewers.filter(|(of, _, _, reader)| *of == page && reader.is_some());
+    let mut all: Vec<_> = of_page.filter_map(|(_, id, room, _)| Some((*id, room.reader(*id)?))).collect();
+    all.sort_by_key(|(id, _)| *id);
+    all
+}
+
+/// The positions in a page that a node knows, in order.
+fn positions(room: &RoomRef) -> Vec<f32> {
+    let mut all: Vec<_> = room.positions().into_iter().map(Position::get).collect();
+    all.sort_by(f32::total_cmp);
+    all
 }
 
 proptest! {
@@ -146,11 +212,20 @@ proptest! {
                 for (room, watched) in node.watched.iter().enumerate() {
                     if let Some(watched) = &watched.1 {
                         prop_assert_eq!(watched.counts(), expected(&nodes, room), "{}", watched.name());
+                        let mut there = watched.readers(99);
+                        there.sort_by_key(|(id, _)| *id);
+                        prop_assert_eq!(there, if room < 2 { readers(&nodes, room) } else { Vec::new() });
                     }
                 }
             }
+            for page in 0..2 {
+                let rooms = nodes.iter().filter_map(|node| node.watched[page].1.as_ref());
+                let all: Vec<_> = rooms.map(positions).collect();
+                prop_assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{:?}", all);
+            }
         }
         nodes.iter_mut().for_each(|node| {
+            (0..node.viewers.len()).for_each(|_| node.disappear(0));
             node.tabs.clear();
             node.watched.clear();
         });
@@ -166,8 +241,8 @@ fn observers_are_told_of_others() {
     let room = rooms.open(name);
     let calls = super::observe(&room, super::Calls::default());
     let report = Report { tabs: 2, ..Report::default() };
-    rooms.report(name, other, report, ReportedVisitors::All(&[7]));
-    rooms.report(name, other, report, ReportedVisitors::All(&[7]));
+    rooms.report(name, other, report, Reported::All { visitors: &[7], present: &[] });
+    rooms.report(name, other, report, Reported::All { visitors: &[7], present: &[] });
     assert_eq!(calls.0.load(std::sync::atomic::Ordering::SeqCst), 1);
     assert_eq!(
         (room.counts(), room.peak()),
@@ -193,7 +268,12 @@ fn a_sample_of_very_many_visitors_is_within_two_percent() {
         for (source, range) in [(1, 0..visitors * 3 / 4), (2, visitors / 4..visitors)] {
             let keys: Vec<_> = range.map(key).filter(|key| is_sampled(*key, level)).collect();
             let report = Report { tabs: visitors, level, ..Report::default() };
-            rooms.report(&PAGES[0], SourceId(source), report, ReportedVisitors::All(&keys));
+            rooms.report(
+                &PAGES[0],
+                SourceId(source),
+                report,
+                Reported::All { visitors: &keys, present: &[] },
+            );
         }
         let counted = room.counts().visitors;
         let error = (counted as f64 / visitors as f64 - 1.0).abs();

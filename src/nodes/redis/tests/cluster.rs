@@ -119,15 +119,15 @@ async fn all_partitions_are_counted_and_heard_over_a_cluster() {
     b.redis.listen(&pages).await.unwrap();
     a.renew(A).await;
     assert!(b.renew(B).await.iter().all(|leases| leases.others == [(A, 1)]));
-    a.redis.publish(A, &changes(&pages, 1)).await.unwrap();
+    a.redis.publish(A, &changes(&pages, 1), &[]).await.unwrap();
     assert_eq!(b.hear_pages(16).await, pages.iter().cloned().collect());
     let wanted: Vec<_> = pages.iter().map(|page| (A, page.clone())).collect();
-    assert_eq!(b.redis.read(&wanted).await.unwrap(), vec![Some((counts(1, 2), vec![1])); 16]);
+    assert_eq!(b.redis.read(&wanted).await.unwrap(), vec![stored(counts(1, 2), vec![1]); 16]);
     for server in &cluster.masters {
         assert!(!keys(server).await.is_empty(), "each has some");
     }
     b.redis.unlisten(&pages[..15]).await.unwrap();
-    a.redis.publish(A, &changes(&pages, 2)).await.unwrap();
+    a.redis.publish(A, &changes(&pages, 2), &[]).await.unwrap();
     assert!(b.hear_pages(1).await.contains(&pages[15]));
 
     // A day that isn't over yet.
@@ -149,7 +149,7 @@ async fn a_node_of_a_cluster_that_fails_stops_its_partitions_only() {
     let renewed = a.redis.renew(A).await;
     let failed = renewed.iter().filter(|leases| leases.is_err()).count();
     assert!((1..=8).contains(&failed), "{renewed:?}");
-    a.redis.publish(A, &changes(&pages, 1)).await.unwrap_err();
+    a.redis.publish(A, &changes(&pages, 1), &[]).await.unwrap_err();
     let heard = b.hear_pages(16 - failed).await;
     let is_up = |(page, leases): (&RoomName, &Result<_, _>)| heard.contains(page) == leases.is_ok();
     assert!(pages.iter().zip(&renewed).all(is_up), "{heard:?}");
@@ -159,7 +159,7 @@ async fn a_node_of_a_cluster_that_fails_stops_its_partitions_only() {
     let leases = a.renew_all(A).await;
     let lost = leases.iter().zip(&renewed).filter(|(leases, before)| leases.own == 1 && before.is_err());
     assert!(lost.count() <= failed);
-    a.redis.publish(A, &changes(&pages, 2)).await.unwrap();
+    a.redis.publish(A, &changes(&pages, 2), &[]).await.unwrap();
     assert_eq!(b.hear_pages(16).await.len(), 16);
 }
 
@@ -183,6 +183,6 @@ async fn hints_come_again_after_a_replica_has_taken_over() {
     cluster.masters[0].kill();
     b.hear_missed().await;
     a.renew_all(A).await;
-    a.redis.publish(A, &changes(&pages, 1)).await.unwrap();
+    a.redis.publish(A, &changes(&pages, 1), &[]).await.unwrap();
     assert_eq!(b.hear_pages(16).await.len(), 16);
 }

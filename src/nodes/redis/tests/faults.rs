@@ -24,7 +24,7 @@ async fn hints_come_again_after_redis_was_killed() {
     assert_eq!((a.hear().await, b.hear().await), (Hint::Missed, Hint::Missed));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(a.renew(A).await[0].own, 1, "so the node knows that all is lost");
-    a.redis.publish(A, &version(&page, 2)).await.unwrap();
+    a.redis.publish(A, &version(&page, 2), &[]).await.unwrap();
     let [said] = version(&page, 2);
     assert_eq!(b.hear().await, Hint::Changed(A, said));
 }
@@ -38,7 +38,7 @@ async fn redis_may_start_later() {
     assert!(error.to_string().contains("refused"), "{error}");
     server.restart();
     assert_eq!(a.hear().await, Hint::Missed);
-    a.redis.publish(A, &version(&page, 1)).await.unwrap();
+    a.redis.publish(A, &version(&page, 1), &[]).await.unwrap();
     let [said] = version(&page, 1);
     assert_eq!(a.hear().await, Hint::Changed(A, said), "what it had asked for");
 }
@@ -51,15 +51,15 @@ async fn a_server_that_doesnt_answer_is_an_error_in_time() {
     b.renew(B).await;
     server.freeze();
     let begun = Instant::now();
-    let error = a.redis.publish(A, &version(&page, 1)).await.unwrap_err();
+    let error = a.redis.publish(A, &version(&page, 1), &[]).await.unwrap_err();
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     assert!(error.to_string().contains("timed out"), "{error}");
 
     server.thaw();
     assert_eq!(a.hear().await, Hint::Missed);
-    a.redis.publish(A, &version(&page, 2)).await.unwrap();
+    a.redis.publish(A, &version(&page, 2), &[]).await.unwrap();
     let [found] = a.read(A, [&page]).await;
-    assert_eq!(found.map(|(counts, _)| counts.version), Some(2));
+    assert_eq!(found.map(|found| found.counts.version), Some(2));
     let clients: String = command(&server, "CLIENT LIST").await;
     assert_eq!(clients.matches("name=onlookers").count(), 2, "no connection is left over: {clients}");
 }
@@ -82,7 +82,7 @@ async fn a_server_that_is_full_or_a_replica_says_so() {
     let () = command(&server, "CONFIG SET maxmemory 1").await;
     let replaced = [Change { visitors: Visitors::Replace(vec![7]), ..version(&page, 1)[0].clone() }];
     for changes in [version(&page, 1), replaced] {
-        let error = a.redis.publish(A, &changes).await.unwrap_err().to_string();
+        let error = a.redis.publish(A, &changes, &[]).await.unwrap_err().to_string();
         assert_eq!(error, "OOM command not allowed when used memory > 'maxmemory'.");
     }
     let () = command(&server, "CONFIG SET maxmemory 0").await;

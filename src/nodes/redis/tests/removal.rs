@@ -25,7 +25,7 @@ async fn a_node_that_leaves_says_so_and_leaves_nothing() {
         ["example.com/1", "example.com/2", "example.com"]
             .map(|name| change(&room(name), Some(counts(1, 2)), &[1], &[])),
     );
-    a.redis.publish(A, &changes).await.unwrap();
+    a.redis.publish(A, &changes, &[]).await.unwrap();
     a.redis.leave(A).await.unwrap();
     assert_eq!(b.hear().await, Hint::Left(A));
     assert_eq!(keys(&server).await, [""; 0]);
@@ -41,7 +41,7 @@ async fn a_dead_node_is_removed_unless_it_has_renewed() {
         a.renew(A).await;
     }
     let changes = on_sites(first(), 2);
-    a.redis.publish(A, &changes).await.unwrap();
+    a.redis.publish(A, &changes, &[]).await.unwrap();
     b.redis.reap(first(), A, 1).await.unwrap();
     assert_eq!(b.renew(B).await[0].others, [(A, 2)]);
     assert!(b.read(A, [&changes[0].room]).await[0].is_some());
@@ -58,10 +58,10 @@ async fn a_node_that_was_taken_for_dead_writes_anew() {
     let (a, b) = (Node::on(&server), Node::on(&server));
     a.renew(A).await;
     let changes = on_sites(first(), 2);
-    a.redis.publish(A, &changes).await.unwrap();
+    a.redis.publish(A, &changes, &[]).await.unwrap();
     b.redis.reap(first(), A, 1).await.unwrap();
     assert_eq!(a.renew(A).await[0].own, 1, "so it knows");
-    a.redis.publish(A, &changes).await.unwrap();
+    a.redis.publish(A, &changes, &[]).await.unwrap();
     assert_eq!(keys(&server).await.len(), 5, "also which sites there are");
     b.redis.reap(first(), A, 1).await.unwrap();
     assert_eq!(keys(&server).await, [""; 0]);
@@ -72,11 +72,11 @@ async fn all_of_a_dead_node_is_removed_and_of_those_before_it() {
     let server = RedisServer::start();
     let (a, b) = (Node::on(&server), Node::on(&server));
     a.renew(A).await;
-    a.redis.publish(A, &on_sites(first(), 400)).await.unwrap();
+    a.redis.publish(A, &on_sites(first(), 400), &[]).await.unwrap();
     let pages = (0..600).map(|page| room(&format!("localhost/{page}")));
     let pages: Vec<_> = pages.map(|page| change(&page, Some(counts(1, 2)), &[1], &[])).collect();
     let partition = Partition::of(pages[0].room.of_site());
-    a.redis.publish(A, &pages).await.unwrap();
+    a.redis.publish(A, &pages, &[]).await.unwrap();
     b.redis.reap(first(), A, 1).await.unwrap();
     assert_eq!(keys(&server).await.len(), 602, "the pages, their site's counts, and the sites");
     let gone: Vec<String> = vec![keys::leases(partition), A.to_string()];
@@ -91,11 +91,11 @@ async fn a_node_that_comes_back_while_it_is_removed_loses_nothing_new() {
     let server = RedisServer::start();
     let (a, b) = (Node::on(&server), Node::on(&server));
     let changes = on_sites(first(), 2);
-    a.redis.publish(A, &changes).await.unwrap();
+    a.redis.publish(A, &changes, &[]).await.unwrap();
     let link = b.redis.servers.of_partition(first()).await.unwrap();
     let remains = Remains::find(&link, first(), A).await.unwrap().unwrap();
     a.renew(A).await;
-    a.redis.publish(A, &changes).await.unwrap();
+    a.redis.publish(A, &changes, &[]).await.unwrap();
     remains.remove(&link).await.unwrap();
     assert_eq!(keys(&server).await.len(), 5, "counts, visitors, and the sites");
     assert!(Remains::find(&link, first(), A).await.unwrap().is_none());
@@ -107,7 +107,7 @@ async fn a_node_that_is_back_keeps_what_it_has() {
     let (a, b) = (Node::on(&server), Node::on(&server));
     a.renew(A).await;
     let changes = on_sites(first(), 1);
-    a.redis.publish(A, &changes).await.unwrap();
+    a.redis.publish(A, &changes, &[]).await.unwrap();
     let () = command(&server, &format!("SADD {} {A}", keys::dead(first()))).await;
     b.redis.reap(first(), B, 1).await.unwrap();
     assert!(b.read(A, [&changes[0].room]).await[0].is_some());

@@ -59,7 +59,7 @@ async fn hints_come_again_after_a_failover() {
     assert_eq!((a.hear().await, b.hear().await), (Hint::Missed, Hint::Missed));
     a.renew(A).await;
     let said = change(&page, Some(counts(1, 2)), &[1], &[]);
-    a.redis.publish(A, std::slice::from_ref(&said)).await.unwrap();
+    a.redis.publish(A, std::slice::from_ref(&said), &[]).await.unwrap();
     assert_eq!(b.hear().await, Hint::Changed(A, said));
 }
 

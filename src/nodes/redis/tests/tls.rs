@@ -29,7 +29,7 @@ async fn hints_come_by_tls_from_a_server_that_is_trusted() {
     b.redis.listen(std::slice::from_ref(&page)).await.unwrap();
     a.renew(A).await;
     let said = change(&page, Some(counts(1, 2)), &[1], &[]);
-    a.redis.publish(A, std::slice::from_ref(&said)).await.unwrap();
+    a.redis.publish(A, std::slice::from_ref(&said), &[]).await.unwrap();
     assert_eq!(b.hear().await, Hint::Changed(A, said));
 
     let error = Node::at(&url).try_renew(A).await.unwrap_err().to_string();
@@ -50,5 +50,5 @@ async fn a_file_without_certificates_is_refused_at_once() {
     assert_eq!(refused("rediss://cache"), "there is no certificate in it");
     let CertifiedKey { cert, .. } = generate_simple_self_signed(["cache".to_owned()]).unwrap();
     std::fs::write(&file, cert.pem()).unwrap();
-    assert!(refused("redis://cache").contains("`rediss://`"), "nothing is encrypted");
+    assert!(refused("redis://cache").contains("only a rediss:// URL"), "nothing is encrypted");
 }

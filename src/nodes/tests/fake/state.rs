@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use onlookers_rooms::RoomName;
+use onlookers_rooms::{Post, RoomName};
 use tokio::time::Instant;
 
-use super::{Call, Fate, State};
+use super::{Call, Fate, Room, State};
 use crate::nodes::store::{Change, Hint, Leases, NodeId, PARTITIONS, Partition, Visitors};
 
 impl State {
@@ -40,7 +40,7 @@ impl State {
     /// Is started anew, with nothing.
     pub(in crate::nodes::tests) fn wipe(&mut self) {
         self.leases.clear();
-        self.counts.clear();
+        self.rooms.clear();
         self.days.clear();
         self.cut_all(true);
     }
@@ -52,7 +52,7 @@ impl State {
 
     /// The nodes of which something is stored.
     pub(in crate::nodes::tests) fn nodes(&self) -> BTreeSet<NodeId> {
-        let (leases, counts) = (self.leases.keys().map(|key| key.1), self.counts.keys().map(|key| key.0));
+        let (leases, counts) = (self.leases.keys().map(|key| key.1), self.rooms.keys().map(|key| key.0));
         leases.chain(counts).collect()
     }
 
@@ -107,32 +107,50 @@ impl State {
     pub(super) fn publish(&mut self, node: NodeId, change: &Change) {
         let key = (node, change.room.clone());
         match change.counts {
-            None => drop(self.counts.remove(&key)),
+            None => drop(self.rooms.remove(&key)),
             Some(counts) => {
-                let (stored, visitors) = self.counts.entry(key).or_default();
+                let Room { counts: stored, visitors, present } = self.rooms.entry(key).or_default();
                 *stored = counts;
                 match &change.visitors {
                     Visitors::Change { come, gone } => {
                         visitors.extend(come);
                         visitors.retain(|visitor| !gone.contains(visitor));
                     }
-                    Visitors::Replace(all) => *visitors = all.iter().copied().collect(),
+                    Visitors::Replace(all) => {
+                        *visitors = all.iter().copied().collect();
+                        present.clear();
+                    }
+                }
+                for (id, presence) in &change.present {
+                    match presence {
+                        Some(presence) => present.insert(*id, presence.clone()),
+                        None => present.remove(id),
+                    };
                 }
             }
         }
         let mut told = change.clone();
         if matches!(told.visitors, Visitors::Replace(_)) || self.random.below(10) == 0 {
-            told.visitors = Visitors::Replace(Vec::new());
+            (told.visitors, told.present) = (Visitors::Replace(Vec::new()), Vec::new());
         }
-        for link in self.links.values().filter(|link| link.listening.contains(&change.room)) {
+        self.tell(&change.room, &Hint::Changed(node, told));
+    }
+
+    pub(super) fn say(&mut self, node: NodeId, room: &RoomName, post: &Post) {
+        self.tell(room, &Hint::Said(node, room.clone(), post.clone()));
+    }
+
+    /// Tells those who listen to a room.
+    fn tell(&mut self, room: &RoomName, hint: &Hint) {
+        for link in self.links.values().filter(|link| link.listening.contains(room)) {
             let more = Duration::from_micros(self.random.below(1_000));
-            link.tell(link.delay + more, Hint::Changed(node, told.clone()));
+            link.tell(link.delay + more, hint.clone());
         }
     }
 
     pub(super) fn leave(&mut self, node: NodeId) {
         self.leases.retain(|(_, of), _| *of != node);
-        self.counts.retain(|(of, _), _| *of != node);
+        self.rooms.retain(|(of, _), _| *of != node);
         self.links.values().for_each(|link| link.tell(link.delay, Hint::Left(node)));
     }
 
@@ -140,7 +158,7 @@ impl State {
         if self.leases.get(&(partition, node)).is_none_or(|now| *now == renewals) {
             self.leases.remove(&(partition, node));
             let is_of = |room: &RoomName| Partition::of(room.of_site()) == partition;
-            self.counts.retain(|(of, room), _| *of != node || !is_of(room));
+            self.rooms.retain(|(of, room), _| *of != node || !is_of(room));
         }
     }
 

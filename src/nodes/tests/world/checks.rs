@@ -1,9 +1,9 @@
 //! What is true, and whether it is shown.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use onlookers_rooms::Counts;
+use onlookers_rooms::{Counts, RoomRef};
 use tokio::time::Instant;
 
 use super::{History, KNOWN, Member, RETURNED, SOON, STALE, World};
@@ -91,9 +91,34 @@ impl World {
                     let name = look.name();
                     let right = self.expected(*room);
                     assert_eq!(look.counts(), right, "node {} {when}: {name}; seed {}", member.id, self.seed);
+                    self.check_present(member, *room, look, when);
                 }
             }
         }
+    }
+
+    /// A node knows all viewers at all nodes, and where they are.
+    fn check_present(&self, member: &Member, room: usize, look: &RoomRef, when: &str) {
+        let context = || format!("node {} {when}: {}; seed {}", member.id, look.name(), self.seed);
+        let all = self.members.iter().map(|other| (other.id, other.viewers(room)));
+        let (mut readers, mut elsewhere) = (HashMap::new(), HashMap::new());
+        for (node, viewers) in all {
+            for viewer in viewers {
+                let reader = viewer.reader();
+                if node != member.id {
+                    elsewhere.insert(viewer.id, reader.as_ref().map(|reader| reader.updated_at));
+                }
+                readers.extend(reader.map(|reader| (viewer.id, reader)));
+            }
+        }
+        assert_eq!(look.readers(usize::MAX).into_iter().collect::<HashMap<_, _>>(), readers, "{}", context());
+        assert_eq!(
+            look.viewers_elsewhere().into_iter().collect::<HashMap<_, _>>(),
+            elsewhere,
+            "{}",
+            context()
+        );
+        assert_eq!(look.positions().len(), readers.len(), "{}", context());
     }
 
     /// All viewers go: nothing is left of them, nor of nodes that died.
@@ -112,7 +137,7 @@ impl World {
         let live = self.members.iter().map(|member| member.id).collect();
         self.server.change(|state| {
             assert_eq!(state.nodes(), live, "seed {}", self.seed);
-            assert!(state.counts.is_empty(), "{:?}; seed {}", state.counts, self.seed);
+            assert!(state.rooms.is_empty(), "{:?}; seed {}", state.rooms, self.seed);
         });
     }
 }

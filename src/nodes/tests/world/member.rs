@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use onlookers_rooms::{CountGuard, Keys, Limits, RoomRef, Rooms};
+use onlookers_rooms::{CountGuard, Keys, Limits, Position, Reader, ReaderGuard, RoomRef, Rooms, ViewerId};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -25,9 +25,25 @@ pub(in crate::nodes::tests) struct Member {
     pub(super) frozen: Option<Instant>,
     /// Since when it saw all.
     pub(super) since: Instant,
-    pub(super) tabs: Vec<(usize, Option<u8>, CountGuard)>,
+    pub(super) tabs: Vec<Tab>,
     pub(super) looks: HashMap<usize, (Instant, RoomRef)>,
     pub(in crate::nodes::tests) held: Arc<Held>,
+}
+
+/// An open page.
+pub(super) struct Tab {
+    pub(super) room: usize,
+    visitor: Option<u8>,
+    /// Dropped before its count.
+    pub(super) viewer: Option<Viewer>,
+    _guard: CountGuard,
+}
+
+/// A viewer who is announced, and may say where they are.
+pub(super) struct Viewer {
+    pub(super) id: ViewerId,
+    look: RoomRef,
+    reader: Option<ReaderGuard>,
 }
 
 impl Member {
@@ -52,7 +68,21 @@ impl Member {
         let name = &NAMES[room];
         let known = visitor.map(|visitor| self.keys.session(name.of_site(), &visitor.to_string()));
         let guard = self.rooms.join(name, known.as_ref()).unwrap();
-        self.tabs.push((room, visitor, guard));
+        self.tabs.push(Tab { room, visitor, viewer: None, _guard: guard });
+    }
+
+    /// A viewer comes whose coming is announced.
+    pub(super) fn appear(&mut self, room: usize, id: ViewerId) {
+        self.join(room, None);
+        let look = self.rooms.open(&NAMES[room]);
+        look.appear(id);
+        let viewer = Viewer { id, look, reader: None };
+        self.tabs.last_mut().unwrap().viewer = Some(viewer);
+    }
+
+    /// The viewers in a room.
+    pub(super) fn viewers(&self, room: usize) -> impl Iterator<Item = &Viewer> {
+        self.tabs.iter().filter(move |tab| tab.room == room).filter_map(|tab| tab.viewer.as_ref())
     }
 
     /// Whether its key of the day is everybody's. The key of the next day is asked for after it.
@@ -65,7 +95,7 @@ impl Member {
     /// The visitors of the tabs that are open in a room: its own, and those of its pages if it is a site.
     pub(super) fn open(&self, room: usize) -> impl Iterator<Item = Option<u8>> {
         let is_in = move |tab: usize| tab == room || room.is_multiple_of(4) && tab / 4 == room / 4;
-        self.tabs.iter().filter(move |tab| is_in(tab.0)).map(|tab| tab.1)
+        self.tabs.iter().filter(move |tab| is_in(tab.room)).map(|tab| tab.visitor)
     }
 
     pub(super) fn thaw(&mut self, is_now: bool) {
@@ -73,6 +103,25 @@ impl Member {
             self.since = Instant::now();
             self.freeze.send(false).unwrap();
         }
+    }
+}
+
+impl Viewer {
+    pub(super) fn move_to(&mut self, position: Position) {
+        let start = || ReaderGuard::new(Arc::clone(&self.look), self.id);
+        self.reader.get_or_insert_with(start).at(position, None);
+    }
+
+    /// As its own node knows it.
+    pub(super) fn reader(&self) -> Option<Reader> {
+        self.look.reader(self.id)
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.reader = None;
+        self.look.disappear(self.id);
     }
 }
 

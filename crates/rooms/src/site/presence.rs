@@ -1,0 +1,79 @@
+//! Who is present in the rooms of a site, and where in their pages.
+
+use super::{SiteCounts, SiteRef, notify};
+use crate::others::VisitorKey;
+use crate::pages::PageHash;
+use crate::position::Position;
+use crate::presence::PresentId;
+use crate::readers::{Readers, ViewerId};
+use crate::state::RoomState;
+use crate::visitor::Visitor;
+
+impl SiteCounts {
+    /// A viewer's coming is announced, and others are told of it.
+    pub(crate) fn appear(this: &SiteRef, page: Option<PageHash>, id: ViewerId) {
+        if this.journal.is_some() {
+            Self::change_presence(this, page, |_| Some(PresentId::Viewer(id)));
+        }
+    }
+
+    /// The viewer has gone.
+    pub(crate) fn disappear(this: &SiteRef, page: Option<PageHash>, id: ViewerId) {
+        if this.journal.is_none() {
+            return;
+        }
+        let mut state = this.lock();
+        let is_first = state.state_mut(page).is_some_and(|room| room.untell(PresentId::Viewer(id)));
+        drop(state);
+        this.tell(is_first.then(|| (this.clone(), page)));
+    }
+
+    /// A reader comes, moves or goes.
+    pub(crate) fn change_reader(
+        this: &SiteRef,
+        page: Option<PageHash>,
+        id: ViewerId,
+        change: impl FnOnce(&mut Readers),
+    ) {
+        Self::change_presence(this, page, |room| {
+            room.change_readers(change);
+            Some(PresentId::Viewer(id))
+        });
+    }
+
+    /// Notes that a visitor of a room has come as far down its page as this. False if the visitor isn't there.
+    pub(crate) fn reach(
+        this: &SiteRef,
+        page: Option<PageHash>,
+        visitor: &Visitor,
+        position: Position,
+    ) -> bool {
+        Self::change_presence(this, page, |room| room.reach(visitor, position).map(PresentId::Visitor))
+    }
+
+    /// The same of a visitor who is known by one of these keys.
+    pub(crate) fn reach_as(
+        this: &SiteRef,
+        page: Option<PageHash>,
+        visitor: [Option<VisitorKey>; 2],
+        position: Position,
+    ) -> bool {
+        Self::change_presence(this, page, |room| room.reach_as(visitor, position).map(PresentId::Visitor))
+    }
+
+    /// Changes where one is who is present in a room, notifies the observers, and has others told. False if nobody is changed.
+    fn change_presence(
+        this: &SiteRef,
+        page: Option<PageHash>,
+        change: impl FnOnce(&mut RoomState) -> Option<PresentId>,
+    ) -> bool {
+        let mut state = this.lock();
+        let Some(room) = state.state_mut(page) else { return false };
+        let Some(changed) = change(room) else { return false };
+        let is_first = this.journal.as_ref().is_some_and(|journal| room.tell(changed, &journal.told));
+        let room = room.room.upgrade();
+        notify(state, [room]);
+        this.tell(is_first.then(|| (this.clone(), page)));
+        true
+    }
+}
