@@ -23,6 +23,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use leases::Timing;
 use node::Node;
 #[cfg(feature = "redis")]
 pub use redis::{RedisUrl, RedisUrlError};
@@ -91,7 +92,8 @@ impl NodeTask {
     fn start<S: Store>((store, hints): (S, Receiver<Hint>), shared: Shared, keys: Arc<Keys>) -> Self {
         let ((stop, stopped), (ready, is_ready)) = (watch::channel(false), watch::channel(false));
         let Shared { rooms, requested, changed } = shared;
-        let node = Node::new(NodeId::random(), Arc::new(store), rooms, requested, keys, ready);
+        let node =
+            Node::new((NodeId::random(), Timing::USUAL), Arc::new(store), rooms, requested, keys, ready);
         Self { task: tokio::spawn(node.run(hints, changed, stopped)), stop, is_ready }
     }
 

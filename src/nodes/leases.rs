@@ -10,22 +10,42 @@ use tokio::time::Instant;
 
 use super::store::{NodeId, PARTITIONS, Partition};
 
-/// How often each node renews its leases.
-pub(super) const RENEWAL: Duration = Duration::from_secs(2);
+/// How long what takes. All nodes have the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timing {
+    /// How often each node renews its leases.
+    pub(super) renewal: Duration,
+    /// How long a lease is in force after this node has seen it renewed.
+    pub(super) life: Duration,
+    /// How long one is in force that may have been renewed last long before: this node didn't look. A node that is alive renews
+    /// it twice in that time.
+    first_life: Duration,
+    /// How long after that the store is cleared of a node. It may only have been frozen.
+    burial: Duration,
+}
 
-/// How long a lease is in force after this node has seen it renewed. That is two seconds late at most, so a node that was killed
-/// is counted for ten seconds at most.
-pub(super) const LIFE: Duration = Duration::from_millis(7_500);
+impl Timing {
+    /// A node sees a renewal two seconds late at most, so a node that was killed is counted for less than ten seconds.
+    pub(super) const USUAL: Self = Self {
+        renewal: Duration::from_secs(2),
+        life: Duration::from_millis(7_500),
+        first_life: Duration::from_millis(4_500),
+        burial: Duration::from_secs(60),
+    };
 
-/// How long one is in force that may have been renewed last long before: this node didn't look. A node that is alive renews it
-/// twice in that time.
-const FIRST_LIFE: Duration = Duration::from_millis(4_500);
-
-/// How long after that the store is cleared of a node. It may only have been frozen.
-const BURIAL: Duration = Duration::from_secs(60);
+    /// A quarter of that, and less to wait for at the end: a test against the clock sees four times as much.
+    #[cfg(test)]
+    pub(super) const SHORT: Self = Self {
+        renewal: Duration::from_millis(500),
+        life: Duration::from_millis(1_875),
+        first_life: Duration::from_millis(1_125),
+        burial: Duration::from_secs(5),
+    };
+}
 
 /// The leases of all partitions.
 pub(super) struct LeaseTable {
+    timing: Timing,
     partitions: Vec<Leases>,
     /// When the first of them ends, unless it is renewed. The table is long, and asked at each hint.
     next_end: Option<Instant>,
@@ -51,8 +71,12 @@ struct Lease {
 }
 
 impl LeaseTable {
-    pub(super) fn new() -> Self {
-        Self { partitions: (0..PARTITIONS).map(|_| Leases::default()).collect(), next_end: None }
+    pub(super) fn new(timing: Timing) -> Self {
+        Self { timing, partitions: (0..PARTITIONS).map(|_| Leases::default()).collect(), next_end: None }
+    }
+
+    pub(super) fn timing(&self) -> Timing {
+        self.timing
     }
 
     /// The nodes with a lease in force there.
@@ -75,12 +99,13 @@ impl LeaseTable {
         has_missed: bool,
         now: Instant,
     ) -> Vec<NodeId> {
+        let Timing { renewal, life: usual, first_life, .. } = self.timing;
         let Leases { of: leases, looked } = &mut self.partitions[usize::from(partition.number())];
-        let has_looked = looked.replace(now).is_some_and(|before| now <= before + 2 * RENEWAL);
-        let life = if has_looked { LIFE } else { FIRST_LIFE };
+        let has_looked = looked.replace(now).is_some_and(|before| now <= before + 2 * renewal);
+        let life = if has_looked { usual } else { first_life };
         // One that isn't listed but in force stays so until it isn't renewed, for the same reason. One that has left stays
         // noted for a while: the answer may be older than that.
-        let is_kept = |lease: &Lease| lease.is_in_force || lease.has_left && now < lease.seen + LIFE;
+        let is_kept = |lease: &Lease| lease.is_in_force || lease.has_left && now < lease.seen + usual;
         leases.retain(|node, lease| is_kept(lease) || listed.iter().any(|(other, _)| other == node));
         leases.values_mut().for_each(|lease| lease.is_unread |= has_missed);
         let mut unread = Vec::new();
@@ -88,7 +113,7 @@ impl LeaseTable {
             let lease = leases.entry(*node).or_insert_with(|| Lease::new(now));
             let was_in_force = lease.is_in_force;
             if *renewals != lease.renewals {
-                lease.rise(*renewals, before(now, LIFE - life));
+                lease.rise(*renewals, before(now, usual - life));
             }
             if lease.is_in_force && (!was_in_force || lease.is_unread && *renewals > 1) {
                 lease.is_unread = false;
@@ -101,13 +126,13 @@ impl LeaseTable {
 
     /// The leases that are in force no more.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<(Partition, NodeId)> {
-        let mut gone = Vec::new();
+        let (life, mut gone) = (self.timing.life, Vec::new());
         if self.next_end.is_none_or(|end| now < end) {
             return gone;
         }
         for (partition, leases) in Partition::all().zip(&mut self.partitions) {
             for (node, lease) in &mut leases.of {
-                if lease.is_in_force && now >= lease.seen + LIFE {
+                if lease.is_in_force && now >= lease.seen + life {
                     lease.is_in_force = false;
                     gone.push((partition, *node));
                 }
@@ -124,7 +149,7 @@ impl LeaseTable {
 
     fn find_next_end(&mut self) {
         let all = self.partitions.iter().flat_map(|leases| leases.of.values());
-        let ends = all.filter(|lease| lease.is_in_force).map(|lease| lease.seen + LIFE);
+        let ends = all.filter(|lease| lease.is_in_force).map(|lease| lease.seen + self.timing.life);
         self.next_end = ends.min();
     }
 
@@ -132,12 +157,13 @@ impl LeaseTable {
     /// until the store has it no more, or it would be taken for that of a new node; if it stays, it is the next one's turn again
     /// a minute later.
     pub(super) fn bury(&mut self, now: Instant) -> Option<(Partition, NodeId, u64)> {
+        let Timing { life, burial, .. } = self.timing;
         let mut all = Partition::all().zip(&mut self.partitions).flat_map(|(partition, leases)| {
             leases.of.iter_mut().map(move |(node, lease)| (partition, *node, lease))
         });
-        let is_buried = |lease: &Lease| !lease.is_in_force && now >= lease.seen + LIFE + BURIAL;
+        let is_buried = |lease: &Lease| !lease.is_in_force && now >= lease.seen + life + burial;
         let (partition, node, lease) = all.find(|(.., lease)| is_buried(lease))?;
-        lease.seen = before(now, LIFE);
+        lease.seen = before(now, life);
         Some((partition, node, lease.renewals))
     }
 
@@ -195,6 +221,9 @@ mod tests {
     use super::*;
 
     const NODE: NodeId = NodeId(1);
+    const LIFE: Duration = Timing::USUAL.life;
+    const FIRST_LIFE: Duration = Timing::USUAL.first_life;
+    const BURIAL: Duration = Timing::USUAL.burial;
     const HALF: Duration = Duration::from_millis(3_750);
 
     fn first() -> Partition {
@@ -207,14 +236,14 @@ mod tests {
 
     /// A table that has looked.
     fn table() -> (LeaseTable, Instant) {
-        let (mut table, start) = (LeaseTable::new(), Instant::now());
+        let (mut table, start) = (LeaseTable::new(Timing::USUAL), Instant::now());
         table.update(first(), &[], false, start);
         (table, start)
     }
 
     #[test]
     fn a_lease_that_may_be_an_old_one_ends_sooner() {
-        let (mut table, start) = (LeaseTable::new(), Instant::now());
+        let (mut table, start) = (LeaseTable::new(Timing::USUAL), Instant::now());
         table.update(first(), &listed(5), false, start);
         assert_eq!(table.expire(start + FIRST_LIFE), [(first(), NODE)]);
         // It was renewed some time since, and its node may have died since.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::asked::{Asked, Event};
 use super::follower::Follower;
-use super::leases::{LeaseTable, RENEWAL};
+use super::leases::{LeaseTable, Timing};
 use super::publisher::Publisher;
 use super::rankings::RankingReader;
 use super::requested::Requested;
@@ -36,9 +36,6 @@ const BATCH_POSTS: usize = 256 * 1024;
 
 /// How soon a node that was heard but isn't known is looked for.
 const LOOK: Duration = Duration::from_millis(200);
-
-/// A longer time in which this task didn't run wasn't its own: the process, or the machine, was frozen.
-const FROZEN: Duration = Duration::from_secs(5);
 
 /// How long the store may take at the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -87,7 +84,7 @@ pub(super) struct Held(onlookers_rooms::sync::Mutex<(usize, usize)>);
 impl<S: Store> Node<S> {
     /// `is_ready` becomes true when the store has been heard for the first time.
     pub(super) fn new(
-        id: NodeId,
+        (id, timing): (NodeId, Timing),
         store: Arc<S>,
         rooms: Arc<Rooms>,
         requested: Arc<Requested>,
@@ -99,7 +96,7 @@ impl<S: Store> Node<S> {
             id,
             former: None,
             store,
-            leases: LeaseTable::new(),
+            leases: LeaseTable::new(timing),
             follower: Follower::new(Arc::clone(&rooms), Arc::clone(&requested)),
             publisher: Publisher::new(Arc::clone(&rooms)),
             rankings: RankingReader::new(),
@@ -163,13 +160,13 @@ impl<S: Store> Node<S> {
         let renewal = asked.renewal.is_none().then_some(self.renew_at);
         let ranking = self.rankings.at.filter(|_| asked.ranking.is_none() && !self.is_alone);
         let due = [publication, renewal, ranking, self.leases.next_end()];
-        due.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + RENEWAL)
+        due.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + self.leases.timing().renewal)
     }
 
-    /// If this task ran much too late, the others' leases weren't seen meanwhile.
+    /// If this task ran much too late, the process was frozen, or the machine, and the others' leases weren't seen meanwhile.
     fn thaw(&mut self, wakeup: Instant) {
         let late = Instant::now().saturating_duration_since(wakeup);
-        if late > FROZEN {
+        if late > self.leases.timing().life * 2 / 3 {
             self.leases.skip(late);
             self.renew_at = Instant::now();
         }

@@ -3,5 +3,5 @@
 mod fake;
 mod faults;
 mod lives;
-mod random;
-mod world;
+pub(super) mod random;
+pub(super) mod world;

@@ -3,6 +3,7 @@
 use onlookers_rooms::{Limits, RoomRef};
 
 use super::*;
+use crate::nodes::leases::Timing;
 
 const NODE: NodeId = NodeId(1);
 
@@ -10,8 +11,10 @@ const NODE: NodeId = NodeId(1);
 fn reading() -> (Arc<Rooms>, RoomRef, LeaseTable, Follower) {
     let rooms = Arc::new(Rooms::with_others(Limits::default(), || ()));
     let room = rooms.open(&"a.example".parse().unwrap());
-    let (mut leases, mut follower) =
-        (LeaseTable::new(), Follower::new(Arc::clone(&rooms), Arc::new(Requested::new(Arc::clone(&rooms)))));
+    let (mut leases, mut follower) = (
+        LeaseTable::new(Timing::USUAL),
+        Follower::new(Arc::clone(&rooms), Arc::new(Requested::new(Arc::clone(&rooms)))),
+    );
     for partition in Partition::all() {
         leases.update(partition, &[(NODE, 1)], false, tokio::time::Instant::now());
     }

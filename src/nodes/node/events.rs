@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use super::{GAP, LOOK, NEVER, Node};
 use crate::nodes::asked::Event;
 use crate::nodes::follower::Question;
-use crate::nodes::leases::RENEWAL;
 use crate::nodes::publisher::Publisher;
 use crate::nodes::store::{Hint, Leases, NodeId, Partition, Store, StoreError};
 
@@ -53,7 +52,7 @@ impl<S: Store> Node<S> {
             }
             Event::Ranked(Err(error)) | Event::Reaped(Err(error)) => self.complain(&error),
             Event::Key(Err(error)) => {
-                self.key_at = Instant::now() + RENEWAL;
+                self.key_at = Instant::now() + self.leases.timing().renewal;
                 self.complain(&error);
             }
             Event::Reaped(Ok(())) => self.dead = self.leases.bury(Instant::now()),

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use super::{BATCH, BATCH_POSTS, BATCH_VISITORS, GAP, Node};
 use crate::nodes::asked::Asked;
 use crate::nodes::follower::Question;
-use crate::nodes::leases::RENEWAL;
 use crate::nodes::rankings;
 use crate::nodes::store::{Found, Store, StoreError};
 
@@ -18,7 +17,7 @@ impl<S: Store> Node<S> {
         let now = Instant::now();
         let (store, id) = (&self.store, self.id);
         if asked.renewal.is_none() && now >= self.renew_at {
-            (self.renew_at, self.unanswered) = (now + RENEWAL, self.unanswered + 1);
+            (self.renew_at, self.unanswered) = (now + self.leases.timing().renewal, self.unanswered + 1);
             self.requested.expire(now);
             asked.renewal.ask(store, move |store| async move { store.renew(id).await });
         }

@@ -18,6 +18,7 @@ mod removal;
 mod sentinel;
 #[path = "../../../tests/common/redis.rs"]
 mod server;
+mod storm;
 mod tls;
 
 const A: NodeId = NodeId(0xa);

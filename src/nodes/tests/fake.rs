@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, Receiver, UnboundedSender};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::random::Random;
-use crate::nodes::leases::RENEWAL;
+use crate::nodes::leases::Timing;
 use crate::nodes::store::{
     Change, Found, Hint, Leases, NodeId, PageTabs, Partition, RoomCounts, Store, StoreError, Stored,
     VisitorHash,
@@ -170,7 +170,7 @@ impl Store for Fake {
         let now = Instant::now();
         self.server.change(|state| {
             let (last, since) = state.renewed.entry(node).or_insert((now, now));
-            *since = if now > *last + 2 * RENEWAL { now } else { *since };
+            *since = if now > *last + 2 * Timing::USUAL.renewal { now } else { *since };
             *last = now;
         });
         leases.into_iter().map(Ok).collect()

@@ -6,11 +6,11 @@ use super::world::{ROOMS, World};
 
 /// Numbers that follow from a seed (splitmix64).
 #[derive(Clone, Default)]
-pub(super) struct Random(pub(super) u64);
+pub(in crate::nodes) struct Random(pub(in crate::nodes) u64);
 
 impl Random {
     /// One below that.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(in crate::nodes) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -9,14 +9,15 @@ use tokio::time::{Instant, sleep_until};
 
 use super::fake::{Server, State};
 use super::random::Random;
+use crate::nodes::leases::Timing;
 use crate::nodes::store::NodeId;
-use member::Member;
+pub(in crate::nodes) use member::Member;
 
-mod checks;
+pub(in crate::nodes) mod checks;
 mod member;
 
 /// How many rooms there are: three sites, and of each three pages.
-pub(super) const ROOMS: usize = 12;
+pub(in crate::nodes) const ROOMS: usize = 12;
 
 /// The most members at once.
 const MOST: usize = 5;
@@ -99,7 +100,8 @@ impl World {
         if self.members.len() >= MOST || Instant::now() < self.wiped {
             return;
         }
-        let member = Member::start(&self.server, NodeId(self.next));
+        let id = NodeId(self.next);
+        let member = Member::start(self.server.connect(id), (id, Timing::USUAL));
         self.next += 1;
         self.history.insert(member.id, Default::default());
         self.members.push(member);
@@ -138,19 +140,16 @@ impl World {
 
     /// One of a node's viewers says where they are.
     pub(super) fn move_viewer(&mut self, member: usize) {
-        let (viewer, place) = (self.random.below(20) as usize, self.random.below(1_001) as f32 / 1_000.0);
         let member = &mut self.members[member];
-        let viewer = member.tabs.iter_mut().filter_map(|tab| tab.viewer.as_mut()).nth(viewer);
-        if let Some(viewer) = viewer.filter(|_| member.frozen.is_none()) {
-            viewer.move_to(place.try_into().unwrap());
+        if member.frozen.is_none() {
+            member.move_viewer(&mut self.random);
         }
     }
 
     pub(super) fn leave(&mut self, member: usize) {
         let member = &mut self.members[member];
-        if member.frozen.is_none() && !member.tabs.is_empty() {
-            let tab = self.random.below(member.tabs.len() as u64) as usize;
-            drop(member.tabs.swap_remove(tab));
+        if member.frozen.is_none() {
+            member.leave(&mut self.random);
             self.note(None);
         }
     }
@@ -158,8 +157,8 @@ impl World {
     /// Looks at a room, or no more.
     pub(super) fn look(&mut self, member: usize, room: usize) {
         let member = &mut self.members[member];
-        if member.frozen.is_none() && member.looks.remove(&room).is_none() {
-            member.looks.insert(room, (Instant::now(), member.rooms.open(&NAMES[room])));
+        if member.frozen.is_none() {
+            member.look(room);
         }
     }
 

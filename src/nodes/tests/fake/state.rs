@@ -78,7 +78,7 @@ impl State {
         let most = match call {
             Call::Publish => 10,
             Call::Renew => 11,
-            Call::Key => 6,
+            Call::Key => 12,
             Call::Leave => 1,
             Call::Read | Call::Listen | Call::Unlisten | Call::Reap => 500,
         };

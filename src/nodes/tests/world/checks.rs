@@ -71,54 +71,14 @@ impl World {
         })
     }
 
-    /// What all nodes together count in a room.
-    fn expected(&self, room: usize) -> Counts {
-        let visitors: Vec<_> = self.members.iter().flat_map(|member| member.open(room)).collect();
-        let known: HashSet<_> = visitors.iter().flatten().collect();
-        let anonymous = visitors.iter().filter(|visitor| visitor.is_none()).count();
-        Counts { tabs: visitors.len() as u64, visitors: (known.len() + anonymous) as u64 }
-    }
-
     pub(in crate::nodes::tests) fn shown(&self, member: usize, room: usize) -> Counts {
         self.members[member].looks[&room].1.counts()
     }
 
-    /// All that look at a room see the right numbers.
+    /// All that look at a room see the right numbers, and the right viewers.
     pub(in crate::nodes::tests) fn check_exact(&self, when: &str) {
-        for member in &self.members {
-            for (room, (since, look)) in &member.looks {
-                if Instant::now() >= *since + SOON {
-                    let name = look.name();
-                    let right = self.expected(*room);
-                    assert_eq!(look.counts(), right, "node {} {when}: {name}; seed {}", member.id, self.seed);
-                    self.check_present(member, *room, look, when);
-                }
-            }
-        }
-    }
-
-    /// A node knows all viewers at all nodes, and where they are.
-    fn check_present(&self, member: &Member, room: usize, look: &RoomRef, when: &str) {
-        let context = || format!("node {} {when}: {}; seed {}", member.id, look.name(), self.seed);
-        let all = self.members.iter().map(|other| (other.id, other.viewers(room)));
-        let (mut readers, mut elsewhere) = (HashMap::new(), HashMap::new());
-        for (node, viewers) in all {
-            for viewer in viewers {
-                let reader = viewer.reader();
-                if node != member.id {
-                    elsewhere.insert(viewer.id, reader.as_ref().map(|reader| reader.updated_at));
-                }
-                readers.extend(reader.map(|reader| (viewer.id, reader)));
-            }
-        }
-        assert_eq!(look.readers(usize::MAX).into_iter().collect::<HashMap<_, _>>(), readers, "{}", context());
-        assert_eq!(
-            look.viewers_elsewhere().into_iter().collect::<HashMap<_, _>>(),
-            elsewhere,
-            "{}",
-            context()
-        );
-        assert_eq!(look.positions().len(), readers.len(), "{}", context());
+        let wrong = wrong(self.members.iter(), SOON);
+        assert!(wrong.is_none(), "{when}: {}; seed {}", wrong.unwrap_or_default(), self.seed);
     }
 
     /// All viewers go: nothing is left of them, nor of nodes that died.
@@ -140,6 +100,49 @@ impl World {
             assert!(state.rooms.is_empty(), "{:?}; seed {}", state.rooms, self.seed);
         });
     }
+}
+
+/// What somebody sees wrong who has looked at a room for so long.
+pub(in crate::nodes) fn wrong<'m>(
+    members: impl Iterator<Item = &'m Member>,
+    after: Duration,
+) -> Option<String> {
+    let (now, members) = (Instant::now(), &members.collect::<Vec<_>>());
+    members.iter().find_map(|member| {
+        let settled = member.looks.iter().filter(|(_, (since, _))| now >= *since + after);
+        let mut wrong = settled.filter_map(|(room, (_, look))| difference(members, member, *room, look));
+        wrong.next().map(|what| format!("node {}: {what}", member.id))
+    })
+}
+
+fn difference(members: &[&Member], member: &Member, room: usize, look: &RoomRef) -> Option<String> {
+    let (counts, right) = (look.counts(), expected(members, room));
+    if counts != right {
+        return Some(format!("{} has {right:?}, not {counts:?}", look.name()));
+    }
+    let (mut readers, mut elsewhere) = (HashMap::new(), HashMap::new());
+    for other in members {
+        for viewer in other.viewers(room) {
+            let reader = viewer.reader();
+            if other.id != member.id {
+                elsewhere.insert(viewer.id, reader.as_ref().map(|reader| reader.updated_at));
+            }
+            readers.extend(reader.map(|reader| (viewer.id, reader)));
+        }
+    }
+    let shown: HashMap<_, _> = look.readers(usize::MAX).into_iter().collect();
+    let others: HashMap<_, _> = look.viewers_elsewhere().into_iter().collect();
+    let is_right = shown == readers && others == elsewhere && look.positions().len() == readers.len();
+    (!is_right)
+        .then(|| format!("{} has {readers:?} and {elsewhere:?}, not {shown:?} and {others:?}", look.name()))
+}
+
+/// What all nodes together count in a room.
+fn expected(members: &[&Member], room: usize) -> Counts {
+    let visitors: Vec<_> = members.iter().flat_map(|member| member.open(room)).collect();
+    let known: HashSet<_> = visitors.iter().flatten().collect();
+    let anonymous = visitors.iter().filter(|visitor| visitor.is_none()).count();
+    Counts { tabs: visitors.len() as u64, visitors: (known.len() + anonymous) as u64 }
 }
 
 /// The fewest and most tabs since then.

@@ -4,59 +4,63 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use onlookers_rooms::{CountGuard, Keys, Limits, Position, Reader, ReaderGuard, RoomRef, Rooms, ViewerId};
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::NAMES;
 use crate::nodes::Requested;
+use crate::nodes::leases::Timing;
 use crate::nodes::node::{Held, Node};
-use crate::nodes::store::NodeId;
-use crate::nodes::tests::fake::{Fake, Server};
+use crate::nodes::store::{Hint, NodeId, Store};
+use crate::nodes::tests::random::Random;
 
 /// A node.
-pub(in crate::nodes::tests) struct Member {
-    pub(in crate::nodes::tests) id: NodeId,
-    pub(in crate::nodes::tests) rooms: Arc<Rooms>,
-    pub(super) keys: Arc<Keys>,
-    pub(super) task: JoinHandle<()>,
-    pub(super) stop: watch::Sender<bool>,
-    pub(super) freeze: watch::Sender<bool>,
-    pub(super) frozen: Option<Instant>,
+pub(in crate::nodes) struct Member {
+    pub(in crate::nodes) id: NodeId,
+    pub(in crate::nodes) rooms: Arc<Rooms>,
+    pub(in crate::nodes) keys: Arc<Keys>,
+    pub(in crate::nodes) task: JoinHandle<()>,
+    pub(in crate::nodes) stop: watch::Sender<bool>,
+    pub(in crate::nodes) freeze: watch::Sender<bool>,
+    pub(in crate::nodes) frozen: Option<Instant>,
     /// Since when it saw all.
-    pub(super) since: Instant,
-    pub(super) tabs: Vec<Tab>,
-    pub(super) looks: HashMap<usize, (Instant, RoomRef)>,
-    pub(in crate::nodes::tests) held: Arc<Held>,
+    pub(in crate::nodes) since: Instant,
+    pub(in crate::nodes) tabs: Vec<Tab>,
+    pub(in crate::nodes) looks: HashMap<usize, (Instant, RoomRef)>,
+    pub(in crate::nodes) held: Arc<Held>,
 }
 
 /// An open page.
-pub(super) struct Tab {
-    pub(super) room: usize,
+pub(in crate::nodes) struct Tab {
+    pub(in crate::nodes) room: usize,
     visitor: Option<u8>,
     /// Dropped before its count.
-    pub(super) viewer: Option<Viewer>,
+    pub(in crate::nodes) viewer: Option<Viewer>,
     _guard: CountGuard,
 }
 
 /// A viewer who is announced, and may say where they are.
-pub(super) struct Viewer {
-    pub(super) id: ViewerId,
+pub(in crate::nodes) struct Viewer {
+    pub(in crate::nodes) id: ViewerId,
     look: RoomRef,
     reader: Option<ReaderGuard>,
 }
 
 impl Member {
-    pub(super) fn start(server: &Arc<Server>, id: NodeId) -> Self {
+    pub(in crate::nodes) fn start<S: Store>(
+        (store, hints): (S, Receiver<Hint>),
+        (id, timing): (NodeId, Timing),
+    ) -> Self {
         let changed = Arc::new(Notify::new());
         let wake = Arc::clone(&changed);
         let rooms = Arc::new(Rooms::with_others(Limits::default(), move || wake.notify_one()));
         let keys = Arc::new(Keys::new().unwrap());
-        let (store, hints) = server.connect(id);
         let requested = Arc::new(Requested::new(Arc::clone(&rooms)));
         let (ready, _) = watch::channel(false);
         let shared = (Arc::clone(&rooms), requested, Arc::clone(&keys));
-        let node: Node<Fake> = Node::new(id, Arc::new(store), shared.0, shared.1, shared.2, ready);
+        let node = Node::new((id, timing), Arc::new(store), shared.0, shared.1, shared.2, ready);
         let ((stop, stopped), (freeze, frozen)) = (watch::channel(false), watch::channel(false));
         let held = node.held();
         let task = tokio::spawn(freezable(node.run(hints, changed, stopped), frozen));
@@ -64,7 +68,7 @@ impl Member {
         Self { id, rooms, keys, task, stop, freeze, frozen: None, since, tabs, looks, held }
     }
 
-    pub(super) fn join(&mut self, room: usize, visitor: Option<u8>) {
+    pub(in crate::nodes) fn join(&mut self, room: usize, visitor: Option<u8>) {
         let name = &NAMES[room];
         let known = visitor.map(|visitor| self.keys.session(name.of_site(), &visitor.to_string()));
         let guard = self.rooms.join(name, known.as_ref()).unwrap();
@@ -72,7 +76,7 @@ impl Member {
     }
 
     /// A viewer comes whose coming is announced.
-    pub(super) fn appear(&mut self, room: usize, id: ViewerId) {
+    pub(in crate::nodes) fn appear(&mut self, room: usize, id: ViewerId) {
         self.join(room, None);
         let look = self.rooms.open(&NAMES[room]);
         look.appear(id);
@@ -80,25 +84,46 @@ impl Member {
         self.tabs.last_mut().unwrap().viewer = Some(viewer);
     }
 
+    /// One of the viewers says where they are.
+    pub(in crate::nodes) fn move_viewer(&mut self, random: &mut Random) {
+        let (viewer, place) = (random.below(20) as usize, random.below(1_001) as f32 / 1_000.0);
+        let viewer = self.tabs.iter_mut().filter_map(|tab| tab.viewer.as_mut()).nth(viewer);
+        viewer.into_iter().for_each(|viewer| viewer.move_to(place.try_into().unwrap()));
+    }
+
+    /// Somebody closes a page.
+    pub(in crate::nodes) fn leave(&mut self, random: &mut Random) {
+        if !self.tabs.is_empty() {
+            drop(self.tabs.swap_remove(random.below(self.tabs.len() as u64) as usize));
+        }
+    }
+
+    /// Looks at a room, or no more.
+    pub(in crate::nodes) fn look(&mut self, room: usize) {
+        if self.looks.remove(&room).is_none() {
+            self.looks.insert(room, (Instant::now(), self.rooms.open(&NAMES[room])));
+        }
+    }
+
     /// The viewers in a room.
-    pub(super) fn viewers(&self, room: usize) -> impl Iterator<Item = &Viewer> {
+    pub(in crate::nodes) fn viewers(&self, room: usize) -> impl Iterator<Item = &Viewer> {
         self.tabs.iter().filter(move |tab| tab.room == room).filter_map(|tab| tab.viewer.as_ref())
     }
 
     /// Whether its key of the day is everybody's. The key of the next day is asked for after it.
-    pub(super) fn shares_keys(&self) -> bool {
+    pub(in crate::nodes) fn shares_keys(&self) -> bool {
         let today =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
         self.keys.missing().is_none_or(|(day, _)| day > today)
     }
 
     /// The visitors of the tabs that are open in a room: its own, and those of its pages if it is a site.
-    pub(super) fn open(&self, room: usize) -> impl Iterator<Item = Option<u8>> {
+    pub(in crate::nodes) fn open(&self, room: usize) -> impl Iterator<Item = Option<u8>> {
         let is_in = move |tab: usize| tab == room || room.is_multiple_of(4) && tab / 4 == room / 4;
         self.tabs.iter().filter(move |tab| is_in(tab.room)).map(|tab| tab.visitor)
     }
 
-    pub(super) fn thaw(&mut self, is_now: bool) {
+    pub(in crate::nodes) fn thaw(&mut self, is_now: bool) {
         if self.frozen.take_if(|until| is_now || *until <= Instant::now()).is_some() {
             self.since = Instant::now();
             self.freeze.send(false).unwrap();
@@ -107,13 +132,13 @@ impl Member {
 }
 
 impl Viewer {
-    pub(super) fn move_to(&mut self, position: Position) {
+    pub(in crate::nodes) fn move_to(&mut self, position: Position) {
         let start = || ReaderGuard::new(Arc::clone(&self.look), self.id);
         self.reader.get_or_insert_with(start).at(position, None);
     }
 
     /// As its own node knows it.
-    pub(super) fn reader(&self) -> Option<Reader> {
+    pub(in crate::nodes) fn reader(&self) -> Option<Reader> {
         self.look.reader(self.id)
     }
 }
