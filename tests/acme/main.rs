@@ -5,9 +5,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[allow(dead_code, reason = "what the proxies' tests use")]
-#[path = "../proxies/network.rs"]
-mod network;
 
 mod authority;
 mod faults;
@@ -16,3 +13,5 @@ mod pebble;
 mod renewal;
 mod secure;
 mod usage;
+
+use common::network;

@@ -1,16 +1,11 @@
 //! Nodes and Redis fail.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 
 use crate::common::program::onlookers;
 use crate::common::redis::RedisServer;
 use crate::common::tls::{self, Pair};
-use crate::{LEASE, SOON, all_see, join, node, nodes};
-
-/// How long it may take until all is right again once Redis is back.
-const RECOVERY: Duration = Duration::from_secs(5);
+use crate::{LEASE, RECOVERY, SOON, all_see, join, node, nodes};
 
 #[test]
 fn a_killed_node_is_counted_for_ten_seconds_at_most() {

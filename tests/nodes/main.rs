@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cuts;
 mod faults;
 mod presence;
 mod totals;
@@ -20,6 +21,9 @@ const SOON: Duration = Duration::from_millis(300);
 
 /// How long a node that was killed is counted.
 const LEASE: Duration = Duration::from_secs(10);
+
+/// How long it may take until all is right again once Redis is back.
+const RECOVERY: Duration = Duration::from_secs(5);
 
 fn node(redis: &RedisServer) -> Program {
     Program::start(&["--redis", &redis.url()])

@@ -31,8 +31,9 @@ mod front;
 mod http2;
 mod idle;
 mod link;
-mod network;
 mod nginx;
 mod ports;
 mod upstream;
 mod vanish;
+
+use common::network;

@@ -9,9 +9,10 @@ pub(crate) const VISITORS: [Ipv4Addr; 2] = [Ipv4Addr::new(203, 0, 113, 1), Ipv4A
 /// Set in the process that has such a network.
 const INSIDE: &str = "TEST_HAS_A_NETWORK_OF_ITS_OWN";
 
-/// Runs `body` in a network of its own: in another process, which runs the test of this name again.
+/// Runs `body` in a network of its own: in another process, which runs the test of this name again. What it mounts, the
+/// process alone sees, and only as long as it lives.
 pub(crate) fn in_network_of_its_own(test: &str, body: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
+    if is_own() {
         run("ip", "link set lo up");
         for visitor in VISITORS {
             run("ip", &format!("addr add {visitor}/32 dev lo"));
@@ -19,7 +20,7 @@ pub(crate) fn in_network_of_its_own(test: &str, body: impl FnOnce()) {
         return body();
     }
     let inside = Command::new("unshare")
-        .arg("--net")
+        .args(["--net", "--mount"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--include-ignored"])
         .env(INSIDE, "1")
@@ -48,7 +49,13 @@ pub(crate) fn certificate() -> tempfile::TempDir {
     folder
 }
 
-fn run(program: &str, words: &str) {
+/// Whether this process has a network, and mounts, of its own.
+pub(crate) fn is_own() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(program: &str, words: &str) {
     let run = Command::new(program).args(words.split(' ')).output();
     let run = run.unwrap_or_else(|error| panic!("this test needs the program {program}: {error}"));
     assert!(run.status.success(), "{program} {words}: {}", String::from_utf8_lossy(&run.stderr));
