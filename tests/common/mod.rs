@@ -14,6 +14,7 @@ pub(crate) mod page;
 pub(crate) mod parts;
 pub(crate) mod program;
 pub(crate) mod redis;
+pub(crate) mod sentinel;
 pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod viewer;

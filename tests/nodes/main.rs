@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod clusters;
 mod cuts;
 mod faults;
 mod presence;

@@ -1,45 +1,14 @@
 //! A master and a replica that a sentinel watches.
 
-use std::io::{BufRead, BufReader, Lines};
-use std::process::{Child, ChildStdout, Command, Stdio};
-
 use super::server::free_port;
 use super::*;
+use program::Sentinel;
 
-/// Killed when dropped.
-struct Sentinel {
-    child: Child,
-    port: u16,
-    log: Lines<BufReader<ChildStdout>>,
-    _folder: tempfile::TempDir,
-}
+#[path = "../../../../tests/common/sentinel.rs"]
+mod program;
 
-impl Sentinel {
-    fn watching(master: &RedisServer) -> Self {
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let config = folder.path().join("sentinel.conf");
-        let watch = format!("sentinel monitor main 127.0.0.1 {} 1\n", master.port());
-        let patience = "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n";
-        let place = format!("port {port}\nbind 127.0.0.1\ndir {}\n", folder.path().display());
-        std::fs::write(&config, place + &watch + patience).unwrap();
-        let mut command = Command::new("redis-server");
-        command.arg(&config).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let log = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, port, log, _folder: folder }
-    }
-
-    /// Waits until the sentinel logs that.
-    fn until(&mut self, event: &str) {
-        assert!(self.log.by_ref().map_while(Result::ok).any(|line| line.contains(event)), "no {event}");
-    }
-}
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn watching(master: &RedisServer) -> Sentinel {
+    Sentinel::watching(master.port(), free_port())
 }
 
 #[tokio::test]
@@ -47,10 +16,10 @@ async fn hints_come_again_after_a_failover() {
     let mut master = RedisServer::with(&["--repl-diskless-sync-delay", "0"]);
     let replica = RedisServer::with(&["--replicaof", &format!("127.0.0.1 {}", master.port())]);
     while !command::<String>(&replica, "INFO replication").await.contains("master_link_status:up") {}
-    let mut sentinel = Sentinel::watching(&master);
+    let mut sentinel = watching(&master);
     sentinel.until("+slave slave");
 
-    let url = format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{}/main", sentinel.port);
+    let url = format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{}/main", sentinel.port());
     let (mut a, mut b, page) = (Node::at(&url), Node::at(&url), room("example.com/1"));
     b.redis.listen(std::slice::from_ref(&page)).await.unwrap();
     a.renew(A).await;
@@ -66,9 +35,9 @@ async fn hints_come_again_after_a_failover() {
 #[tokio::test]
 async fn a_master_that_has_become_a_replica_is_left() {
     let master = RedisServer::with(&["--repl-diskless-sync-delay", "0"]);
-    let mut sentinel = Sentinel::watching(&master);
+    let mut sentinel = watching(&master);
     sentinel.until("+monitor master");
-    let mut a = Node::at(&format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port));
+    let mut a = Node::at(&format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port()));
     a.renew(A).await;
     let () = command(&master, "REPLICAOF 127.0.0.1 1").await;
     let error = a.try_renew(A).await.unwrap_err().to_string();
@@ -81,9 +50,9 @@ async fn a_master_that_has_become_a_replica_is_left() {
 #[tokio::test]
 async fn a_name_that_no_sentinel_knows_is_an_error() {
     let master = RedisServer::start();
-    let mut sentinel = Sentinel::watching(&master);
+    let mut sentinel = watching(&master);
     sentinel.until("+monitor master");
-    let a = Node::at(&format!("redis+sentinel://127.0.0.1:{}/other", sentinel.port));
+    let a = Node::at(&format!("redis+sentinel://127.0.0.1:{}/other", sentinel.port()));
     let error = a.try_renew(A).await.unwrap_err().to_string();
     assert_eq!(error, "no sentinel knows a master of other");
 }
