@@ -6,6 +6,7 @@
 mod common;
 
 mod clusters;
+mod compose;
 mod cuts;
 mod faults;
 mod presence;
