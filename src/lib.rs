@@ -47,7 +47,7 @@ mod settings;
 
 pub mod doctor;
 pub mod feeds;
-mod nodes;
+pub mod nodes;
 pub mod painting;
 
 pub mod wire;

@@ -3,7 +3,7 @@
 //! In the order of the data's path:
 //!
 //! - `publisher`: what this node counts, as changes of its rooms.
-//! - [`store`]: where it is written and read, as the node sees it; `redis`: in Redis or Valkey.
+//! - `store`: where it is written and read, as the node sees it; `redis`: in Redis or Valkey.
 //! - `leases`: the nodes whose counts are true, because they are alive.
 //! - `follower`: what these count, put into the rooms that somebody looks at here.
 //! - `rankings`: what these count on the pages of a site, for its ranking.
@@ -47,7 +47,7 @@ mod tests;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The task of this node, while the server runs.
-pub(crate) struct NodeTask {
+pub struct NodeTask {
     task: JoinHandle<()>,
     stop: watch::Sender<bool>,
     is_ready: watch::Receiver<bool>,
@@ -55,7 +55,7 @@ pub(crate) struct NodeTask {
 
 /// A connection to Redis, which may not be there yet.
 #[cfg(feature = "redis")]
-pub(crate) struct Connecting((redis::Redis, Receiver<Hint>));
+pub struct Connecting((redis::Redis, Receiver<Hint>));
 
 #[cfg(feature = "redis")]
 impl Connecting {
@@ -63,14 +63,15 @@ impl Connecting {
     ///
     /// # Errors
     /// The file of authorities isn't one.
-    pub(crate) fn to(url: RedisUrl, ca: Option<PathBuf>) -> Result<Self, RedisUrlError> {
+    pub fn to(url: RedisUrl, ca: Option<PathBuf>) -> Result<Self, RedisUrlError> {
         redis::Redis::connect(redis::RedisConfig { url, ca }).map(Self)
     }
 }
 
 /// The rooms of a server that counts together with others, before it begins to.
-pub(crate) struct Shared {
-    pub(crate) rooms: Arc<Rooms>,
+pub struct Shared {
+    /// The rooms, whose counts are the others', too, from when this node is among them.
+    pub rooms: Arc<Rooms>,
     /// What requests ask for.
     pub(crate) requested: Arc<Requested>,
     /// Is notified when the rooms have something to tell.
@@ -79,7 +80,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// No rooms yet.
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits) -> Self {
         let changed = Arc::new(Notify::new());
         let wake = Arc::clone(&changed);
         let rooms = Arc::new(Rooms::with_others(limits, move || wake.notify_one()));
@@ -99,12 +100,12 @@ impl NodeTask {
 
     /// Begins to share what is counted through Redis. Needs a tokio runtime.
     #[cfg(feature = "redis")]
-    pub(crate) fn through_redis(redis: Connecting, shared: Shared, keys: Arc<Keys>) -> Self {
+    pub fn through_redis(redis: Connecting, shared: Shared, keys: Arc<Keys>) -> Self {
         Self::start(redis.0, shared, keys)
     }
 
     /// Waits until the store has been heard, for two seconds at most.
-    pub(crate) async fn ready(&mut self) {
+    pub async fn ready(&mut self) {
         let _ = timeout(PATIENCE, self.is_ready.wait_for(|is_ready| *is_ready)).await;
     }
 
@@ -114,7 +115,7 @@ impl NodeTask {
     }
 
     /// Takes back what this node has published: the others don't count it any more.
-    pub(crate) async fn leave(self) {
+    pub async fn leave(self) {
         self.stop.send_replace(true);
         // One that has died was waited for already.
         if !self.task.is_finished() {
