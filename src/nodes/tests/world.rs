@@ -59,8 +59,6 @@ pub(super) struct World {
     later: Vec<(Instant, Later)>,
     /// Since when nothing fails.
     well: Option<Instant>,
-    /// Until when no node should start: its key of the day would be everybody's.
-    wiped: Instant,
 }
 
 /// How many tabs a node had open in a room, and since when.
@@ -82,7 +80,6 @@ impl World {
             history: HashMap::new(),
             later: Vec::new(),
             well: Some(now),
-            wiped: now,
         };
         for _ in 0..3 {
             world.start().await;
@@ -97,7 +94,9 @@ impl World {
 
     /// Starts a node, and waits until it has the key of the day, as long as nothing fails.
     pub(super) async fn start(&mut self) {
-        if self.members.len() >= MOST || Instant::now() < self.wiped {
+        // If the store has lost the key of the day, that of a node that starts now might become everybody's.
+        let has_key = self.members.is_empty() || self.server.change(|state| state.has_key());
+        if self.members.len() >= MOST || !has_key {
             return;
         }
         let id = NodeId(self.next);
@@ -205,7 +204,6 @@ impl World {
         if !self.members.iter().all(Member::shares_keys) {
             return;
         }
-        self.wiped = Instant::now() + time + Duration::from_secs(8);
         self.fail(time, State::wipe, |state| state.cut_all(false));
     }
 

@@ -35,8 +35,6 @@ struct Storm {
     next: u64,
     /// What fails, and until when.
     faults: Vec<(Instant, Fault)>,
-    /// Until when Redis may be without the key of the day: a node that starts would make its own everybody's.
-    is_new_until: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -51,8 +49,7 @@ enum Fault {
 impl Storm {
     async fn new(seed: u64) -> Self {
         let (server, random) = (RedisServer::start(), Random(seed));
-        let (members, faults, is_new_until) = (Vec::new(), Vec::new(), Instant::now());
-        let mut storm = Self { server, members, random, next: 1, faults, is_new_until };
+        let mut storm = Self { server, members: Vec::new(), random, next: 1, faults: Vec::new() };
         for _ in 0..3 {
             storm.start().await;
         }
@@ -60,7 +57,7 @@ impl Storm {
     }
 
     async fn start(&mut self) {
-        if self.members.len() < MOST && !self.redis_fails() && Instant::now() > self.is_new_until {
+        if self.members.len() < MOST && !self.redis_fails() && self.has_key().await {
             let wire = Wire::to(self.server.port()).await;
             let config = RedisConfig { url: wire.url().parse().unwrap(), ca: None };
             let id = NodeId(self.next);
@@ -68,6 +65,12 @@ impl Storm {
             self.members.push((member, wire));
             self.next += 1;
         }
+    }
+
+    /// Whether Redis has the key of the day. If not, that of a node that starts now might become everybody's.
+    async fn has_key(&self) -> bool {
+        let days: Vec<String> = command(&self.server, "KEYS onlookers:day:*").await;
+        self.members.is_empty() || !days.is_empty()
     }
 
     /// Viewers come, look, move and go.
@@ -146,10 +149,7 @@ impl Storm {
     async fn heal(&mut self, now: Instant) {
         for (_, fault) in self.faults.extract_if(.., |(end, _)| *end <= now).collect::<Vec<_>>() {
             match fault {
-                Fault::RedisIsDown => {
-                    self.server.restart();
-                    self.is_new_until = Instant::now() + RIGHT;
-                }
+                Fault::RedisIsDown => self.server.restart(),
                 Fault::RedisIsFrozen => self.server.thaw(),
                 Fault::RedisIsFull => {
                     let () = command(&self.server, "CONFIG SET maxmemory 0").await;

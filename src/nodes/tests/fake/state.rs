@@ -45,6 +45,11 @@ impl State {
         self.cut_all(true);
     }
 
+    /// Whether it has the key of a day.
+    pub(in crate::nodes::tests) fn has_key(&self) -> bool {
+        !self.days.is_empty()
+    }
+
     /// The node is gone, and hears nothing any more.
     pub(in crate::nodes::tests) fn disconnect(&mut self, node: NodeId) {
         self.links.remove(&node);

@@ -38,7 +38,9 @@ impl World {
         let now = Instant::now();
         let window = if self.well.is_some_and(|since| now > since + SOON) { SOON } else { STALE };
         for member in self.members.iter().filter(|member| member.frozen.is_none()) {
-            let has_returned = now < member.since.max(self.connected(member.id)) + RETURNED;
+            let has_woken =
+                self.members.iter().filter_map(|member| member.woken).any(|at| now < at + RETURNED);
+            let has_returned = has_woken || now < member.since.max(self.connected(member.id)) + RETURNED;
             for (room, (since, look)) in &member.looks {
                 let (least, most) = self.bounds(member, *room, now, window);
                 let tabs = look.counts().tabs;

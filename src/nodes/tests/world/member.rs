@@ -25,6 +25,8 @@ pub(in crate::nodes) struct Member {
     pub(in crate::nodes) stop: watch::Sender<bool>,
     pub(in crate::nodes) freeze: watch::Sender<bool>,
     pub(in crate::nodes) frozen: Option<Instant>,
+    /// When it woke up last. Until it has published what had changed before it was frozen, others count that.
+    pub(in crate::nodes) woken: Option<Instant>,
     /// Since when it saw all.
     pub(in crate::nodes) since: Instant,
     pub(in crate::nodes) tabs: Vec<Tab>,
@@ -65,7 +67,7 @@ impl Member {
         let held = node.held();
         let task = tokio::spawn(freezable(node.run(hints, changed, stopped), frozen));
         let (tabs, looks, since) = (Vec::new(), HashMap::new(), Instant::now());
-        Self { id, rooms, keys, task, stop, freeze, frozen: None, since, tabs, looks, held }
+        Self { id, rooms, keys, task, stop, freeze, frozen: None, woken: None, since, tabs, looks, held }
     }
 
     pub(in crate::nodes) fn join(&mut self, room: usize, visitor: Option<u8>) {
@@ -125,7 +127,7 @@ impl Member {
 
     pub(in crate::nodes) fn thaw(&mut self, is_now: bool) {
         if self.frozen.take_if(|until| is_now || *until <= Instant::now()).is_some() {
-            self.since = Instant::now();
+            (self.since, self.woken) = (Instant::now(), Some(Instant::now()));
             self.freeze.send(false).unwrap();
         }
     }
