@@ -1,34 +1,40 @@
 //! Automatic certificates: ordered from a certificate authority, kept in a folder, renewed in time (RFC 8555).
 //!
 //! One task does one thing after the other. Whatever the authority, the folder or the clock does, the certificates that are there
-//! stay in force, and the task waits a while before it tries again.
+//! stay in force, and the task waits a while before it tries again. With other nodes, all of that is shared ([`exchange`]), one of
+//! them orders ([`turn`]), and any of them answers the authority ([`others`]).
 
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use instant_acme::Account;
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 use crate::config::{self, ConfigError};
 use crate::net::challenges::Challenges;
-use crate::net::tls::{Certificate, CertificateError, Certificates};
+use crate::net::tls::Certificates;
 use client::Client;
 use error::Error;
+use exchange::key;
+use managed::{Managed, look};
 pub(crate) use order::Challenge;
+use shared::SharedStore;
 use store::{Store, in_background};
 
 mod account;
+mod attempt;
 mod client;
 mod error;
+mod exchange;
 mod managed;
 mod order;
+mod others;
 mod roots;
 mod schedule;
+mod seal;
+mod shared;
 mod store;
-
-use managed::{Managed, look};
+mod turn;
 
 /// How long one order may take in all.
 const LONGEST_ATTEMPT: Duration = Duration::from_mins(6);
@@ -36,7 +42,10 @@ const LONGEST_ATTEMPT: Duration = Duration::from_mins(6);
 /// The longest sleep. The clock may be set meanwhile, the machine suspended, and another process may have renewed.
 const LONGEST_SLEEP: Duration = Duration::from_mins(10);
 
-/// How long to wait while another process orders.
+/// The longest sleep with other nodes, which may have renewed.
+const LONGEST_SLEEP_TOGETHER: Duration = Duration::from_mins(1);
+
+/// How long to wait while another process orders, and while the other nodes can't be asked.
 const OTHERS_TURN: Duration = Duration::from_secs(5);
 
 /// Orders and renews the certificates for some names.
@@ -52,15 +61,10 @@ pub(crate) struct Acme {
     /// Until when the authority has asked to be left alone.
     left_alone_until: Instant,
     hurry: Arc<Notify>,
-}
-
-/// How an attempt went.
-enum Outcome {
-    Ordered(Box<Certificate>),
-    /// Another process has ordered.
-    Found(Box<Certificate>),
-    /// Another process is about to.
-    OthersTurn,
+    /// What nodes share, if there are others.
+    shared: Option<SharedStore>,
+    /// Why nothing is shared now, although there are others.
+    apart: Option<Error>,
 }
 
 impl Acme {
@@ -101,6 +105,8 @@ impl Acme {
             names,
             left_alone_until: now,
             hurry,
+            shared: None,
+            apart: None,
         };
         for managed in &mut this.names {
             match look(&this.store, &managed.name) {
@@ -118,14 +124,13 @@ impl Acme {
         Ok(this)
     }
 
-    /// Reads the roots, to see whether they are fine.
+    /// Reads the key and the roots, to see whether they are fine.
     ///
     /// # Errors
     /// [`ConfigError::Setting`].
     pub(crate) fn check(config: &config::Acme) -> Result<(), ConfigError> {
-        roots::load(config.ca.as_deref())
-            .map(drop)
-            .map_err(|error| ConfigError::Setting("acme_ca", error.into()))
+        roots::load(config.ca.as_deref()).map_err(|error| ConfigError::Setting("acme_ca", error.into()))?;
+        key(config).map(drop)
     }
 
     /// Has it try again at once, after a failure.
@@ -139,22 +144,37 @@ impl Acme {
         loop {
             self.look_again().await;
             let now = (SystemTime::now(), Instant::now());
-            if let Some(index) = self.names.iter().position(|managed| managed.until_order(now).is_zero()) {
+            if let Some(index) = self.names.iter().position(|it| self.until_order(it, now).is_zero()) {
                 self.order(index).await;
             } else if let Some(index) = self.names.iter().position(|it| it.until_asking(now.1).is_zero()) {
                 self.ask(index).await;
             } else {
-                let pauses = self.names.iter().map(|it| it.until_order(now).min(it.until_asking(now.1)));
-                let pause = pauses.min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP);
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = tokio::time::sleep(self.pause(now)) => {}
                     () = hurry.notified() => self.forget_failures(),
                 }
             }
         }
     }
 
-    /// Puts certificates into force that another process has ordered.
+    /// How long until the next order for a name. Apart from the other nodes there is none unless the certificate is about to
+    /// expire: each of them would order its own, and the authority might reach another one.
+    fn until_order(&self, managed: &Managed, now: (SystemTime, Instant)) -> Duration {
+        if self.apart.is_some() { managed.until_last_resort(now) } else { managed.until_order(now) }
+    }
+
+    /// How long until the next thing to do, or to look for.
+    fn pause(&self, now: (SystemTime, Instant)) -> Duration {
+        let pauses = self.names.iter().map(|it| self.until_order(it, now).min(it.until_asking(now.1)));
+        let longest = match (&self.shared, &self.apart) {
+            (None, _) => LONGEST_SLEEP,
+            (Some(_), None) => LONGEST_SLEEP_TOGETHER,
+            (Some(_), Some(_)) => OTHERS_TURN,
+        };
+        pauses.min().unwrap_or(longest).min(longest)
+    }
+
+    /// Puts certificates into force that another process or node has ordered.
     async fn look_again(&mut self) {
         let (store, names) =
             (self.store.clone(), self.names.iter().map(|it| it.name.clone()).collect::<Vec<_>>());
@@ -175,91 +195,7 @@ impl Acme {
         if has_changed {
             self.put_into_force();
         }
-    }
-
-    /// Orders a certificate for the name with that index.
-    async fn order(&mut self, index: usize) {
-        let attempt = timeout(LONGEST_ATTEMPT, self.attempt(index)).await;
-        let outcome = attempt.unwrap_or(Err(Error::Slow(LONGEST_ATTEMPT)));
-        let (managed, now) = (&mut self.names[index], Instant::now());
-        let asked = self.client.take_retry_after();
-        match outcome {
-            Ok(Outcome::Ordered(certificate)) => {
-                managed.take(*certificate, now);
-                managed.rest(now);
-                tracing::info!("{}: there is a new certificate; {}", managed.name, managed.plan());
-            }
-            Ok(Outcome::Found(certificate)) => managed.take(*certificate, now),
-            Ok(Outcome::OthersTurn) => managed.wait(now + OTHERS_TURN),
-            Err(error) => {
-                let pause = managed.fail(self.config.retry, asked, now);
-                self.left_alone_until = asked.map_or(self.left_alone_until, |asked| now + asked);
-                let pause = humantime::format_duration(Duration::from_secs(pause.as_secs()));
-                tracing::error!(
-                    "{}: no certificate was given: {error}; the next attempt is in {pause}",
-                    managed.name
-                );
-            }
-        }
-        self.put_into_force();
-    }
-
-    async fn attempt(&self, index: usize) -> Result<Outcome, Error> {
-        let (managed, store) = (&self.names[index], self.store.clone());
-        let name = managed.name.clone();
-        let prepared = in_background(move || {
-            let Some(lock) = store.lock()? else { return Ok(None) };
-            let found = look(&store, &name).ok().flatten();
-            store.check_room()?;
-            Ok(Some((lock, found)))
-        });
-        let Some((_lock, found)) = prepared.await? else { return Ok(Outcome::OthersTurn) };
-        if let Some(certificate) = found.filter(|certificate| managed.is_older_than(certificate)) {
-            return Ok(Outcome::Found(Box::new(certificate)));
-        }
-        tracing::info!("{}: a certificate is ordered from {}", managed.name, self.config.directory);
-        let pem = match self.order_by(self.account().await?, managed).await {
-            Err(error) if error.is_of_account() => {
-                tracing::warn!("the authority doesn't know the account; a new one is made");
-                self.order_by(self.new_account().await?, managed).await?
-            }
-            ordered => ordered?,
-        };
-        let certificate = Certificate::from_pem(pem.as_bytes(), pem.as_bytes())?;
-        if !certificate.is_for(managed.name.as_str()) {
-            return Err(Error::OtherName);
-        }
-        match certificate.check_time(SystemTime::now()) {
-            // It is used all the same: this machine's clock is slow, and another order would change nothing.
-            Err(error @ CertificateError::NotYetValid) => {
-                tracing::error!("{}: {error}, by the clock of this machine", managed.name);
-            }
-            checked => checked?,
-        }
-        let (store, name) = (self.store.clone(), managed.name.clone());
-        let kept = in_background(move || store.keep_certificate(name.as_str(), pem.as_bytes())).await;
-        if let Err(error) = kept {
-            tracing::error!("{}: the new certificate is in force, but can't be kept: {error}", managed.name);
-        }
-        Ok(Outcome::Ordered(Box::new(certificate)))
-    }
-
-    async fn order_by(&self, account: Account, managed: &Managed) -> Result<String, Error> {
-        let kind = managed.failures as usize % self.kinds.len().max(1);
-        let kind = self.kinds.get(kind).copied().unwrap_or(Challenge::Tls);
-        order::certificate(&account, &managed.name, managed.identifier(), kind, &self.challenges).await
-    }
-
-    /// The account, which is made if there is none.
-    async fn account(&self) -> Result<Account, Error> {
-        match account::kept(&self.store, &self.client, self.config.email.as_ref()).await? {
-            Some(account) => Ok(account),
-            None => self.new_account().await,
-        }
-    }
-
-    async fn new_account(&self) -> Result<Account, Error> {
-        account::new(&self.store, &self.client, self.config.email.as_ref(), &self.config.directory).await
+        self.exchange().await;
     }
 
     /// Asks the authority when to renew. Without an answer, that is at two thirds of the lifetime.
@@ -287,7 +223,10 @@ impl Acme {
 
     fn forget_failures(&mut self) {
         let gate = self.left_alone_until;
-        self.names.iter_mut().filter(|managed| managed.failures > 0).for_each(|managed| managed.wait(gate));
+        for managed in self.names.iter_mut().filter(|managed| managed.failures > 0) {
+            managed.wait(gate);
+            managed.is_hurried = true;
+        }
     }
 
     fn put_into_force(&self) {

@@ -8,6 +8,7 @@
 //! - `follower`: what these count, put into the rooms that somebody looks at here.
 //! - `rankings`: what these count on the pages of a site, for its ranking.
 //! - `requested`: rooms that a request asks for.
+//! - `stored`: other values that nodes share.
 //! - `node`: the task that does all of it; `asked` has what it waits for.
 
 #![cfg_attr(not(feature = "redis"), allow(dead_code, reason = "Redis is the only store yet"))]
@@ -26,9 +27,15 @@ use tokio::time::timeout;
 use leases::Timing;
 use node::Node;
 #[cfg(feature = "redis")]
+pub(crate) use redis::StoredValues;
+#[cfg(feature = "redis")]
 pub use redis::{RedisUrl, RedisUrlError};
 pub(crate) use requested::Requested;
+#[cfg(feature = "acme")]
+pub(crate) use store::StoreError;
 use store::{Hint, NodeId, Store};
+#[cfg(not(feature = "redis"))]
+pub(crate) use stored::StoredValues;
 
 mod asked;
 mod follower;
@@ -40,6 +47,8 @@ mod rankings;
 mod redis;
 mod requested;
 mod store;
+#[cfg(not(feature = "redis"))]
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -65,6 +74,12 @@ impl Connecting {
     /// The file of authorities isn't one.
     pub fn to(url: RedisUrl, ca: Option<PathBuf>) -> Result<Self, RedisUrlError> {
         redis::Redis::connect(redis::RedisConfig { url, ca }).map(Self)
+    }
+
+    /// Other values than counts, over the same connection.
+    #[cfg_attr(not(feature = "acme"), allow(dead_code, reason = "certificates are the only such values"))]
+    pub(crate) fn stored(&self) -> StoredValues {
+        self.0.0.stored()
     }
 }
 

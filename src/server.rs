@@ -107,7 +107,8 @@ impl Server {
     pub fn bind(config: &Config) -> io::Result<Self> {
         let files = open_files::raise_limit();
         let invalid = |error: ConfigError| io::Error::new(io::ErrorKind::InvalidInput, error);
-        let tls = Tls::load(config).map_err(invalid)?;
+        let counting = Counting::of(config).map_err(invalid)?;
+        let tls = Tls::load(config, counting.stored()).map_err(invalid)?;
         let acceptor = tls
             .as_ref()
             .map(|tls| tls.acceptor(config.alpn))
@@ -129,7 +130,6 @@ impl Server {
         // One core is left to everything that must not wait for painting.
         let painter = Arc::new(Painter::start(cores().saturating_sub(1).max(1))?);
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
-        let counting = Counting::of(config).map_err(invalid)?;
         let app = Arc::new(App {
             settings: RwLock::new(Arc::new(settings(config))),
             rooms: counting.rooms(),
@@ -192,7 +192,7 @@ impl Server {
     /// [`Died`], if that was the reason to end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
         let Self { listeners, service, tls, counting, drain } = self;
-        let mut nodes = counting.join(&service.app.keys).await;
+        let (mut nodes, tls) = (counting.join(&service.app.keys).await, Tls::ready(tls).await);
         let mut accepting = JoinSet::new();
         for listening in listeners {
             accepting.spawn(accept(listening, service.clone()));

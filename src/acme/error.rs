@@ -7,6 +7,7 @@ use std::time::Duration;
 use instant_acme::Problem;
 
 use crate::net::tls::CertificateError;
+use crate::nodes::StoreError;
 
 /// The longest text of an authority that is logged, in characters.
 const LONGEST_TEXT: usize = 500;
@@ -16,6 +17,12 @@ const LONGEST_TEXT: usize = 500;
 pub(super) enum Error {
     /// The folder can't be read or written.
     Store(io::Error),
+    /// What nodes share can't be had.
+    Shared(StoreError),
+    /// The value with that key can't be opened.
+    Sealed(String),
+    /// Another node has ordered or written meanwhile.
+    Overtaken,
     /// The authority refuses, can't be reached, or says something strange.
     Authority(instant_acme::Error),
     /// It doesn't offer the challenge of that name.
@@ -49,6 +56,12 @@ impl From<instant_acme::Error> for Error {
     }
 }
 
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Shared(error)
+    }
+}
+
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Self::Store(error)
@@ -71,6 +84,13 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(error) => write!(f, "the folder for certificates can't be used: {error}"),
+            Self::Shared(error) => write!(f, "what nodes share can't be had: {error}"),
+            Self::Sealed(key) => write!(
+                f,
+                "{key} in Redis can't be opened with the key in --acme-key-file (is it that of the other nodes?), and \
+                 is left as it is"
+            ),
+            Self::Overtaken => f.write_str("another node has been quicker"),
             Self::Authority(instant_acme::Error::Api(problem)) => {
                 write!(f, "the authority says: {}", plain(&said(problem)))
             }

@@ -20,8 +20,12 @@ pub(super) struct Managed {
     pub(super) certificate: Option<Certificate>,
     /// How many attempts have failed since one succeeded.
     pub(super) failures: u32,
+    /// Whether the next attempt doesn't wait for what other nodes have found.
+    pub(super) is_hurried: bool,
     /// When to renew, by the clock on the wall, which may be set; that of a missing certificate is over.
     due: SystemTime,
+    /// When to renew even if that can't be agreed on with other nodes; never, if there is no certificate.
+    last_resort: Option<SystemTime>,
     /// Before this there is no further order, whatever the clock on the wall says.
     gate: Instant,
     /// When to ask the authority when to renew.
@@ -31,12 +35,22 @@ pub(super) struct Managed {
 impl Managed {
     pub(super) fn new(name: AcmeName) -> Self {
         let now = Instant::now();
-        Self { name, certificate: None, failures: 0, due: SystemTime::UNIX_EPOCH, gate: now, ask: now }
+        Self {
+            name,
+            certificate: None,
+            failures: 0,
+            is_hurried: false,
+            due: SystemTime::UNIX_EPOCH,
+            last_resort: None,
+            gate: now,
+            ask: now,
+        }
     }
 
     /// Makes `certificate` the one for this name.
     pub(super) fn take(&mut self, certificate: Certificate, now: Instant) {
         self.due = schedule::two_thirds(&certificate.validity(), random());
+        self.last_resort = Some(schedule::last_resort(&certificate.validity(), random()));
         self.failures = 0;
         (self.gate, self.ask) = (now, now);
         self.certificate = Some(certificate);
@@ -53,6 +67,13 @@ impl Managed {
     pub(super) fn until_order(&self, (time, now): (SystemTime, Instant)) -> Duration {
         let until_due = self.due.duration_since(time).unwrap_or_default();
         until_due.max(self.gate.saturating_duration_since(now))
+    }
+
+    /// The same, for a node that can't agree on it with the others.
+    pub(super) fn until_last_resort(&self, (time, now): (SystemTime, Instant)) -> Duration {
+        let Some(last_resort) = self.last_resort else { return Duration::MAX };
+        let until = last_resort.duration_since(time).unwrap_or_default();
+        until.max(self.until_order((time, now)))
     }
 
     /// How long until the authority is asked when to renew.
@@ -111,8 +132,16 @@ impl Managed {
 /// The folder's, and what is wrong with the certificate; but it may have expired.
 pub(super) fn look(store: &Store, name: &AcmeName) -> Result<Option<Certificate>, Error> {
     let Some(pem) = store.certificate(name.as_str())? else { return Ok(None) };
-    let certificate = Certificate::from_pem(&pem, &pem)?;
-    if certificate.is_for(name.as_str()) { Ok(Some(certificate)) } else { Err(Error::OtherName) }
+    parse(name, &pem).map(Some)
+}
+
+/// The certificate for a name that is in a text, with its key.
+///
+/// # Errors
+/// What is wrong with it; but it may have expired.
+pub(super) fn parse(name: &AcmeName, pem: &[u8]) -> Result<Certificate, Error> {
+    let certificate = Certificate::from_pem(pem, pem)?;
+    if certificate.is_for(name.as_str()) { Ok(certificate) } else { Err(Error::OtherName) }
 }
 
 /// From 0 to 1.

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use instant_acme::{
-    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, KeyAuthorization,
-    NewOrder, Order, OrderStatus, RetryPolicy,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewOrder, Order,
+    OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
 
+use super::LONGEST_ATTEMPT;
 use super::error::Error;
+use super::shared::{SharedChallenge, SharedStore, Temporary, What};
 use crate::config::AcmeName;
-use crate::net::challenges::{Challenges, Pending};
+use crate::net::challenges::{Challenges, Pending, is_of_token};
 use crate::net::tls::Certificate;
 
 /// How long the authority may take to look, and then to make the certificate.
@@ -26,6 +28,15 @@ pub(crate) enum Challenge {
     Http,
 }
 
+/// By whom a challenge is answered: this server, and the other nodes, if there are any.
+type AnsweredBy<'a> = (&'a Arc<Challenges>, Option<&'a SharedStore>);
+
+/// A challenge is answered for as long as this exists.
+struct Answered {
+    _here: Pending,
+    _elsewhere: Option<Temporary>,
+}
+
 /// Orders a certificate, and gives it with its chain and a new key, in PEM. `replaces` is the one before.
 ///
 /// # Errors
@@ -35,11 +46,11 @@ pub(super) async fn certificate(
     name: &AcmeName,
     replaces: Option<CertificateIdentifier<'_>>,
     challenge: Challenge,
-    challenges: &Arc<Challenges>,
+    answered_by: AnsweredBy<'_>,
 ) -> Result<String, Error> {
     let mut order = open(account, name, replaces).await?;
     // They are answered until this function has ended, however it does.
-    let _pending = begin(&mut order, name, challenge, challenges).await?;
+    let _answered = begin(&mut order, name, challenge, answered_by).await?;
     let patience = RetryPolicy::new().timeout(PATIENCE);
     let ready = order.poll_ready(&patience).await;
     if !matches!(ready, Ok(OrderStatus::Ready)) {
@@ -74,9 +85,9 @@ async fn begin(
     order: &mut Order,
     name: &AcmeName,
     kind: Challenge,
-    challenges: &Arc<Challenges>,
-) -> Result<Vec<Pending>, Error> {
-    let mut pending = Vec::new();
+    (challenges, shared): AnsweredBy<'_>,
+) -> Result<Vec<Answered>, Error> {
+    let mut answered = Vec::new();
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization?;
@@ -90,26 +101,39 @@ async fn begin(
             Challenge::Http => (ChallengeType::Http01, "http-01"),
         };
         let mut challenge = authorization.challenge(wanted).ok_or(Error::NoChallenge(wanted_name))?;
-        // It becomes a part of a path (RFC 8555, section 8.3).
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if challenge.token.len() > 256 || !challenge.token.bytes().all(is_token) {
+        if challenge.token.len() > 256 || !challenge.token.bytes().all(is_of_token) {
             return Err(Error::NoChallenge(wanted_name));
         }
         let proof = challenge.key_authorization();
-        pending.push(match kind {
-            Challenge::Tls => challenges
-                .over_tls(name.as_str(), Arc::clone(proof_certificate(name, &proof)?.certified_key())),
+        let _here = match kind {
+            Challenge::Tls => {
+                let certificate = proof_certificate(name.as_str(), proof.digest().as_ref())?;
+                challenges.over_tls(name.as_str(), Arc::clone(certificate.certified_key()))
+            }
             Challenge::Http => challenges.over_http(&challenge.token, proof.as_str()),
-        });
+        };
+        let _elsewhere = match shared {
+            Some(shared) => Some(share(shared, name, &challenge.token, proof.as_str()).await?),
+            None => None,
+        };
+        answered.push(Answered { _here, _elsewhere });
         challenge.set_ready().await?;
     }
-    Ok(pending)
+    Ok(answered)
 }
 
-/// A certificate that proves who has the account (RFC 8737, section 3).
-fn proof_certificate(name: &AcmeName, proof: &KeyAuthorization) -> Result<Certificate, Error> {
-    let mut params = CertificateParams::new([name.as_str().to_owned()])?;
-    params.custom_extensions = vec![CustomExtension::new_acme_identifier(proof.digest().as_ref())];
+/// Has the other nodes answer the challenge, too.
+async fn share(shared: &SharedStore, name: &AcmeName, token: &str, proof: &str) -> Result<Temporary, Error> {
+    let challenge =
+        SharedChallenge { name: name.as_str().to_owned(), token: token.to_owned(), proof: proof.to_owned() };
+    let challenge = serde_json::to_vec(&challenge).map_err(|error| Error::Crypto(error.into()))?;
+    shared.lend(What::Challenge, &challenge, LONGEST_ATTEMPT).await
+}
+
+/// A certificate that proves who has the account, given the SHA-256 of the key authorization (RFC 8737, section 3).
+pub(super) fn proof_certificate(name: &str, digest: &[u8]) -> Result<Certificate, Error> {
+    let mut params = CertificateParams::new([name.to_owned()])?;
+    params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     Ok(Certificate::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes())?)

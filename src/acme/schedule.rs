@@ -18,6 +18,12 @@ pub(super) fn two_thirds(validity: &Range<SystemTime>, share: f64) -> SystemTime
     validity.start + lifetime(validity).mul_f64(2. / 3. - share / 30.)
 }
 
+/// When a tenth of a certificate's lifetime is left, or up to a thirtieth of it later: when a node that can't agree with the others
+/// orders nevertheless.
+pub(super) fn last_resort(validity: &Range<SystemTime>, share: f64) -> SystemTime {
+    validity.start + lifetime(validity).mul_f64(0.9 + share / 30.)
+}
+
 /// The time in a window that the authority suggests (RFC 9773, section 4.2), unless that is after five sixths of the lifetime:
 /// it must not let the certificate expire. None if there is no such window.
 pub(super) fn within(
@@ -77,6 +83,15 @@ mod tests {
         let nothing = days(5, 4);
         assert_eq!(two_thirds(&nothing, 1.), nothing.start);
         assert_eq!(least_pause(&nothing), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn the_last_resort_is_in_the_last_tenth() {
+        let validity = days(100, 190);
+        assert_eq!(
+            [0., 1.].map(|share| last_resort(&validity, share)),
+            [181, 184].map(|day| days(day, 0).start)
+        );
     }
 
     #[test]

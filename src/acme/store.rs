@@ -1,5 +1,5 @@
-//! What is kept between two starts, and shared by processes: the account, and the certificates with their keys. Today that is a
-//! folder; nothing else knows so.
+//! What is kept between two starts, and shared by processes of one machine: the account, and the certificates with their keys, in a
+//! folder.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
@@ -40,8 +40,7 @@ impl Store {
     /// The system's; and if others may look into `folder`.
     pub(super) fn open(folder: &Path, authority: &DirectoryUrl) -> io::Result<Self> {
         make(folder)?;
-        let name: String = authority.to_string().trim_start_matches("https://").chars().map(plain).collect();
-        let folder = folder.join(name.trim_matches('-'));
+        let folder = folder.join(name_of(authority));
         make(&folder)?;
         Ok(Self { folder })
     }
@@ -150,6 +149,12 @@ fn make(folder: &Path) -> io::Result<()> {
         return Err(io::Error::other(sentence));
     }
     Ok(())
+}
+
+/// An authority's URL, as a part of names.
+pub(super) fn name_of(authority: &DirectoryUrl) -> String {
+    let name: String = authority.to_string().trim_start_matches("https://").chars().map(plain).collect();
+    name.trim_matches('-').to_owned()
 }
 
 /// A character of a URL, as one of a file's name.

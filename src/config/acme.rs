@@ -47,6 +47,9 @@ pub struct Acme {
     /// Root certificates, in PEM, to trust at that URL besides those of the system: for an authority of your own
     #[arg(long = "acme-ca", id = "acme_ca", value_name = "FILE", env = "ONLOOKERS_ACME_CA")]
     pub ca: Option<PathBuf>,
+    /// A file with the key by which nodes share all that through --redis, encrypted: openssl rand -hex 32 makes one
+    #[arg(long, value_name = "FILE", env = "ONLOOKERS_ACME_KEY_FILE")]
+    pub acme_key_file: Option<PathBuf>,
     /// How long to wait after a first failure, and twice as long after each further one. It has no flag: tests shorten it.
     #[doc(hidden)]
     #[arg(skip = Duration::from_mins(1))]

@@ -2,8 +2,8 @@
 //!
 //! What nodes count lies under keys that begin with `onlookers:` ([`keys`]), as text that `redis-cli` shows ([`text`]). All
 //! keys of a partition are on one server ([`servers`], [`cluster`]), and one connection to it has both the commands and the
-//! hints ([`link`], [`open`]). Nothing in Redis expires but the daily keys: what a dead node has written is removed by the
-//! others ([`remove`]).
+//! hints ([`link`], [`open`]). No count in Redis expires: what a dead node has written is removed by the others ([`remove`]).
+//! Values that aren't counts, such as certificates, go over the same connections ([`stored`]).
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ pub(crate) use config::RedisConfig;
 use link::Link;
 use queue::Queue;
 use servers::{Group, Servers};
+pub(crate) use stored::StoredValues;
 use subscriptions::Subscriptions;
 pub use url::{RedisUrl, RedisUrlError};
 use write::{Batch, Thing, Written};
@@ -36,6 +37,8 @@ mod remove;
 mod said;
 mod servers;
 mod slots;
+#[cfg_attr(not(feature = "acme"), allow(dead_code, reason = "certificates are the only such values"))]
+mod stored;
 mod subscriptions;
 mod text;
 mod url;
@@ -57,7 +60,7 @@ const DAY: u64 = 24 * 3600;
 /// cluster fails, a call does what it can on the others, and then returns the error. Rooms that were asked for are listened to
 /// even if the call has failed: as soon as there is a connection again, and then [`Hint::Missed`] says so.
 pub(crate) struct Redis {
-    servers: Servers,
+    servers: Arc<Servers>,
     subscriptions: Arc<Subscriptions>,
     written: Mutex<Written>,
 }
@@ -72,8 +75,14 @@ impl Redis {
         let url = config.load()?;
         let (queue, hints) = Queue::new();
         let subscriptions = Arc::new(Subscriptions::new(queue));
-        let servers = Servers::new(url, Arc::clone(&subscriptions));
+        let servers = Arc::new(Servers::new(url, Arc::clone(&subscriptions)));
         Ok((Self { servers, subscriptions, written: Mutex::default() }, hints))
+    }
+
+    /// Other values than counts, over the same connections.
+    #[cfg_attr(not(feature = "acme"), allow(dead_code, reason = "certificates are the only such values"))]
+    pub(super) fn stored(&self) -> StoredValues {
+        StoredValues(Arc::clone(&self.servers))
     }
 
     /// Does something on each server with the rooms that it has.

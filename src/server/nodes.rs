@@ -7,7 +7,7 @@ use onlookers_rooms::{Keys, Limits, Rooms};
 use crate::config::{Config, ConfigError};
 #[cfg(feature = "redis")]
 use crate::nodes::{Connecting, Shared};
-use crate::nodes::{NodeTask, Requested};
+use crate::nodes::{NodeTask, Requested, StoredValues};
 
 /// The rooms of this server, before it serves, and how to reach the other nodes.
 pub(super) enum Counting {
@@ -69,6 +69,15 @@ impl Counting {
             Self::Alone(_) => None,
             #[cfg(feature = "redis")]
             Self::Together(_, shared) => Some(Arc::clone(&shared.requested)),
+        }
+    }
+
+    /// What nodes can share besides counts; nothing if this one is alone.
+    pub(super) fn stored(&self) -> Option<StoredValues> {
+        match self {
+            Self::Alone(_) => None,
+            #[cfg(feature = "redis")]
+            Self::Together(connecting, _) => Some(connecting.stored()),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::config::Place;
 use crate::config::{Alpn, Config, ConfigError, Speaks};
 use crate::net::challenges::Challenges;
 use crate::net::tls::{Acceptor, Certificates};
+use crate::nodes::StoredValues;
 
 /// The sources of certificates.
 pub(super) struct Tls {
@@ -44,14 +45,15 @@ impl Tls {
         CertificateFiles::load(&config.tls_files, Arc::default()).map(drop)
     }
 
-    /// None if no listener needs it.
+    /// None if no listener needs it. `stored` is what nodes share.
     ///
     /// # Errors
     /// [`ConfigError`], if a certificate is missing or can't be read.
-    pub(super) fn load(config: &Config) -> Result<Option<Self>, ConfigError> {
+    pub(super) fn load(config: &Config, stored: Option<StoredValues>) -> Result<Option<Self>, ConfigError> {
         if !needs_tls(config)? {
             return Ok(None);
         }
+        let _ = &stored;
         let (certificates, challenges) = (Arc::<Certificates>::default(), Arc::<Challenges>::default());
         Ok(Some(Self {
             files: Arc::new(CertificateFiles::load(&config.tls_files, Arc::clone(&certificates))?),
@@ -60,7 +62,8 @@ impl Tls {
                 true => None,
                 false => {
                     let (certificates, challenges) = (Arc::clone(&certificates), Arc::clone(&challenges));
-                    Some(Acme::load(&config.acme, kinds(config), certificates, challenges)?)
+                    let acme = Acme::load(&config.acme, kinds(config), certificates, challenges)?;
+                    Some(acme.sharing(stored)?)
                 }
             },
             certificates,
@@ -74,6 +77,19 @@ impl Tls {
         return self.acme.as_ref().map(Acme::hurry);
         #[cfg(not(feature = "acme"))]
         None
+    }
+
+    /// Waits until it is known which certificates the other nodes have, for two seconds at most.
+    pub(super) async fn ready(tls: Option<Self>) -> Option<Self> {
+        #[cfg(feature = "acme")]
+        let tls = {
+            let mut tls = tls;
+            if let Some(acme) = tls.as_mut().and_then(|tls| tls.acme.as_mut()) {
+                acme.ready().await;
+            }
+            tls
+        };
+        tls
     }
 
     /// Keeps the certificates up to date, until the result is dropped.
@@ -102,6 +118,12 @@ fn needs_tls(config: &Config) -> Result<bool, ConfigError> {
     if let Err((key, sentence)) = config.acme.check() {
         return refuse(key, &sentence);
     }
+    if config.acme.acme_key_file.is_some() && config.acme.names.is_empty() {
+        return refuse("acme_key_file", "it is for certificates that are ordered: it needs acme, too");
+    }
+    if config.acme.acme_key_file.is_some() && !has_nodes(config) {
+        return refuse("acme_key_file", "it is for nodes, which share through Redis: it needs redis, too");
+    }
     if !needs_tls && !config.acme.names.is_empty() {
         return refuse(
             "acme",
@@ -114,6 +136,15 @@ fn needs_tls(config: &Config) -> Result<bool, ConfigError> {
         return refuse("listen", missing);
     }
     Ok(needs_tls)
+}
+
+/// Whether there may be other nodes.
+fn has_nodes(config: &Config) -> bool {
+    let _ = config;
+    #[cfg(feature = "redis")]
+    return config.redis.is_some();
+    #[cfg(not(feature = "redis"))]
+    false
 }
 
 /// How an authority can look whether a name leads here. A port may be another one to the outside; then TLS is tried.

@@ -84,6 +84,9 @@ fn the_example_is_fine_as_it_stands_and_with_everything_in_it() {
     for authorities in ["/etc/onlookers/ca.pem", "/etc/onlookers/redis-ca.pem"] {
         everything = everything.replace(authorities, pair.chain.to_str().unwrap());
     }
+    let acme_key = dir.path().join("acme.key");
+    fs::write(&acme_key, "0".repeat(64)).unwrap();
+    let everything = everything.replace("/etc/onlookers/acme.key", acme_key.to_str().unwrap());
     let everything = TempFile::new("everything", &everything);
     File::read(&everything.0).unwrap();
     let checked = onlookers().args(["check", everything.path()]).output().unwrap();

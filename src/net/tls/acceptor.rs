@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::server::{Acceptor as HelloReader, ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -43,6 +44,7 @@ pub(crate) struct Acceptor {
     http2: Arc<ServerConfig>,
     /// For a certificate authority that looks whether a name leads here. It is refused unless a challenge is pending.
     challenge: Arc<ServerConfig>,
+    challenges: Arc<Challenges>,
     alpn: Alpn,
     /// The connections of each client, from accept to their end.
     clients: Arc<Quota<ClientNetwork>>,
@@ -62,10 +64,10 @@ impl Acceptor {
         let http1 = config(certificates, HTTP_1)?;
         let mut http2 = http1.clone();
         http2.alpn_protocols.insert(0, HTTP_2.to_vec());
-        let mut challenge = config(challenges, challenges::PROTOCOL)?;
+        let mut challenge = config(Arc::<Challenges>::clone(&challenges), challenges::PROTOCOL)?;
         challenge.send_tls13_tickets = 0;
         let [http1, http2, challenge] = [http1, http2, challenge].map(Arc::new);
-        Ok(Self { http1, http2, challenge, alpn, clients: Quota::new(usize::MAX) })
+        Ok(Self { http1, http2, challenge, challenges, alpn, clients: Quota::new(usize::MAX) })
     }
 
     /// A connection of `client` after its handshake. The bytes in `unread` were read from it already.
@@ -85,13 +87,27 @@ impl Acceptor {
         let records = RecordReader::new(stream, unread, self.clients.acquire(client));
         let hello = LazyConfigAcceptor::new(HelloReader::default(), records).await?;
         if speaks(&hello.client_hello(), challenges::PROTOCOL) {
-            hello.into_stream(Arc::clone(&self.challenge)).await?.shutdown().await?;
+            let name = hello.client_hello().server_name().map(str::to_owned);
+            hello.into_stream(self.of_challenge(name).await).await?.shutdown().await?;
             return Err(io::Error::other("it was a certificate authority, and its challenge was answered"));
         }
         let config = if self.offers_http2(&hello.client_hello(), others) { &self.http2 } else { &self.http1 };
         let mut stream = hello.into_stream(Arc::clone(config)).await?;
         stream.get_mut().0.allow_any();
         Ok(stream)
+    }
+
+    /// The configuration for an authority that asks for `name`. The challenge may be another node's.
+    async fn of_challenge(&self, name: Option<String>) -> Arc<ServerConfig> {
+        let asked = name.and_then(|name| self.challenges.ask_others_for(&name));
+        let found = match asked {
+            Some(asked) => asked.await,
+            None => None,
+        };
+        let Some(found) = found else { return Arc::clone(&self.challenge) };
+        let mut config = ServerConfig::clone(&self.challenge);
+        config.cert_resolver = Arc::new(SingleCertAndKey::from(CertifiedKey::clone(&found)));
+        Arc::new(config)
     }
 
     fn offers_http2(&self, hello: &ClientHello<'_>, others: usize) -> bool {

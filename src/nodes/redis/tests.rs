@@ -19,6 +19,7 @@ mod sentinel;
 #[path = "../../../tests/common/redis.rs"]
 mod server;
 mod storm;
+mod stored;
 mod tls;
 
 const A: NodeId = NodeId(0xa);

@@ -130,6 +130,13 @@ async fn all_partitions_are_counted_and_heard_over_a_cluster() {
     a.redis.publish(A, &changes(&pages, 2), &[]).await.unwrap();
     assert!(b.hear_pages(1).await.contains(&pages[15]));
 
+    for number in 0..9 {
+        let key = format!("onlookers:acme:{number}");
+        assert!(a.redis.stored().replace(&key, None, b"a", None).await.unwrap());
+        assert!(b.redis.stored().replace(&key, Some(b"a"), b"b", None).await.unwrap());
+        assert!(a.redis.stored().remove(&key, b"b").await.unwrap());
+    }
+
     // A day that isn't over yet.
     let key = a.redis.daily_key(99_999, [1; 16]).await.unwrap();
     assert_eq!(b.redis.daily_key(99_999, [2; 16]).await.unwrap(), key);

@@ -1,0 +1,209 @@
+//! Keeps the folder and what nodes share alike: the newer of two certificates, and the account that all have.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::Acme;
+use super::error::Error;
+use super::managed::{Managed, parse};
+use super::others::Others;
+use super::seal::Seal;
+use super::shared::{Kept, SharedStore, What};
+use super::store::{Store, in_background};
+use crate::config::{self, AcmeName, ConfigError};
+use crate::net::tls::Certificate;
+use crate::nodes::StoredValues;
+
+/// How long a server that starts waits for what other nodes have.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Acme {
+    /// Shares with other nodes what is configured to be.
+    ///
+    /// # Errors
+    /// [`ConfigError::Setting`], if the key can't be read.
+    pub(crate) fn sharing(mut self, stored: Option<StoredValues>) -> Result<Self, ConfigError> {
+        match (stored, &self.config.acme_key_file) {
+            (Some(stored), Some(_)) => {
+                let seal = key(&self.config)?;
+                self.shared = seal.map(|seal| SharedStore::new(stored, seal, &self.config.directory));
+                let others = self.shared.clone().map(Others::new);
+                others.into_iter().for_each(|others| self.challenges.share(Arc::new(others)));
+            }
+            (Some(_), None) => tracing::warn!(
+                "the nodes share no certificates: each of them with --acme orders its own, and fails if the authority \
+                 reaches another one; give all of them the same --acme-key-file"
+            ),
+            (None, _) => {}
+        }
+        Ok(self)
+    }
+
+    /// Waits until it is known which certificates the other nodes have, for two seconds at most.
+    pub(crate) async fn ready(&mut self) {
+        if self.shared.is_some() {
+            let _ = timeout(PATIENCE, self.exchange()).await;
+        }
+    }
+
+    /// What nodes share, if it can be had now.
+    pub(super) fn together(&self) -> Option<&SharedStore> {
+        self.shared.as_ref().filter(|_| self.apart.is_none())
+    }
+
+    /// Takes what other nodes have that is newer, and shares what they don't have.
+    pub(super) async fn exchange(&mut self) {
+        let Some(shared) = self.shared.clone() else { return };
+        let mut exchanged = exchange_account(&shared, &self.store).await;
+        for index in 0..self.names.len() {
+            // Each question to a store that doesn't answer takes seconds.
+            if matches!(exchanged, Err(Error::Shared(_))) {
+                break;
+            }
+            match self.exchange_certificate(&shared, index).await {
+                Ok(Some(certificate)) => self.take_from_others(index, certificate),
+                Ok(None) => {}
+                Err(error) => exchanged = exchanged.and(Err(error)),
+            }
+        }
+        self.note(exchanged.err());
+    }
+
+    /// Makes a certificate that another node has ordered the one for its name. This node doesn't order for a while, just as if
+    /// it had done so itself: an authority, or a clock, may be wrong.
+    pub(super) fn take_from_others(&mut self, index: usize, certificate: Certificate) {
+        let (managed, now) = (&mut self.names[index], Instant::now());
+        managed.take(certificate, now);
+        managed.rest(now);
+        tracing::info!("{}: another node has ordered a certificate; {}", managed.name, managed.plan());
+        self.put_into_force();
+    }
+
+    /// The certificate that other nodes have, if it is newer than this one's; then the folder has it, too. If this one's is newer,
+    /// they get it.
+    ///
+    /// # Errors
+    /// Those of what is shared. The folder's are logged.
+    pub(super) async fn exchange_certificate(
+        &self,
+        shared: &SharedStore,
+        index: usize,
+    ) -> Result<Option<Certificate>, Error> {
+        let managed = &self.names[index];
+        let (kept, theirs) = read(shared, &managed.name).await?;
+        if let Some((kept, theirs)) = kept.as_ref().zip(theirs.as_ref())
+            && managed.is_older_than(theirs)
+        {
+            keep(&self.store, managed, kept.plain.clone()).await;
+            return Ok(Some(theirs.clone()));
+        }
+        let (store, name) = (self.store.clone(), managed.name.clone());
+        let own = in_background(move || store.certificate(name.as_str())).await.ok().flatten();
+        if let Some(own) = own {
+            offer(shared, &managed.name, &own, (kept, theirs)).await?;
+        }
+        Ok(None)
+    }
+
+    /// Shares a certificate that was ordered. If that fails, it is shared later, from the folder.
+    pub(super) async fn share_certificate(&self, shared: &SharedStore, name: &AcmeName, pem: &[u8]) {
+        let shared = async { offer(shared, name, pem, read(shared, name).await?).await };
+        if let Err(error) = shared.await {
+            tracing::warn!("{name}: the new certificate isn't shared with other nodes yet: {error}");
+        }
+    }
+
+    /// Notes why nothing is shared, and says so once.
+    fn note(&mut self, apart: Option<Error>) {
+        let kind = |error: &Option<Error>| error.as_ref().map(std::mem::discriminant);
+        match &apart {
+            _ if kind(&self.apart) == kind(&apart) => {}
+            Some(why) => tracing::error!(
+                "certificates aren't shared with other nodes: {why}; until they are, this one uses those that it has, and \
+                 orders none that isn't about to expire"
+            ),
+            None => tracing::info!("certificates are shared with other nodes again"),
+        }
+        self.apart = apart;
+    }
+}
+
+/// Has the folder and all nodes use one account: that which is shared, or else the folder's.
+///
+/// # Errors
+/// The folder's, and those of what is shared.
+pub(super) async fn exchange_account(shared: &SharedStore, store: &Store) -> Result<(), Error> {
+    let (kept, read) = (shared.read(What::Account).await?, store.clone());
+    let own = in_background(move || read.account()).await?;
+    match (kept, own) {
+        (Some(kept), own) if own.as_ref() != Some(&*kept.plain) => {
+            let store = store.clone();
+            Ok(in_background(move || store.keep_account(&kept.plain)).await?)
+        }
+        // Another node may be as quick; then its account will be found.
+        (None, Some(own)) => match shared.replace(What::Account, None, &own, None).await {
+            Err(Error::Overtaken) => Ok(()),
+            written => written,
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Shares the folder's account in place of one that the authority doesn't know.
+///
+/// # Errors
+/// The folder's, and those of what is shared.
+pub(super) async fn replace_account(shared: &SharedStore, store: &Store) -> Result<(), Error> {
+    let (before, store) = (shared.read(What::Account).await?, store.clone());
+    let Some(own) = in_background(move || store.account()).await? else { return Ok(()) };
+    if before.as_ref().is_some_and(|before| *before.plain == own) {
+        return Ok(());
+    }
+    shared.replace(What::Account, before.as_ref(), &own, None).await
+}
+
+/// The shared certificate for a name, and what it is read as, if it is one.
+async fn read(shared: &SharedStore, name: &AcmeName) -> Result<(Option<Kept>, Option<Certificate>), Error> {
+    let kept = shared.read(What::Certificate(name.as_str())).await?;
+    let certificate = kept.as_ref().and_then(|kept| {
+        let parsed = parse(name, &kept.plain);
+        parsed.inspect_err(|error| tracing::warn!("{name}: what nodes share is no certificate: {error}")).ok()
+    });
+    Ok((kept, certificate))
+}
+
+/// Shares a certificate, unless the one that was read is as new. It is kept until it expires.
+async fn offer(
+    shared: &SharedStore,
+    name: &AcmeName,
+    pem: &[u8],
+    (kept, theirs): (Option<Kept>, Option<Certificate>),
+) -> Result<(), Error> {
+    let Ok(own) = parse(name, pem) else { return Ok(()) };
+    let (end, now) = (own.validity().end, SystemTime::now());
+    if own.check_time(now).is_err() || theirs.is_some_and(|theirs| theirs.validity().end >= end) {
+        return Ok(());
+    }
+    let lifetime = end.duration_since(now).unwrap_or_default();
+    match shared.replace(What::Certificate(name.as_str()), kept.as_ref(), pem, Some(lifetime)).await {
+        // Another node has another one, which will be found.
+        Err(Error::Overtaken) => Ok(()),
+        written => written,
+    }
+}
+
+async fn keep(store: &Store, managed: &Managed, pem: Zeroizing<Vec<u8>>) {
+    let (store, name) = (store.clone(), managed.name.clone());
+    if let Err(error) = in_background(move || store.keep_certificate(name.as_str(), &pem)).await {
+        tracing::error!("{}: another node's certificate can't be kept: {error}", managed.name);
+    }
+}
+
+/// The key of what nodes share, if there is one.
+pub(super) fn key(config: &config::Acme) -> Result<Option<Seal>, ConfigError> {
+    let seal = config.acme_key_file.as_deref().map(Seal::load).transpose();
+    seal.map_err(|error| ConfigError::Setting("acme_key_file", error.into()))
+}
