@@ -12,6 +12,10 @@ mod orders;
 mod pebble;
 mod renewal;
 mod secure;
+#[cfg(feature = "redis")]
+mod site;
+#[cfg(feature = "redis")]
+mod together;
 mod usage;
 
 use common::network;

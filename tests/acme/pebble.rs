@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use onlookers::config::Config;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
@@ -76,12 +77,18 @@ impl Place {
 
     /// A server that orders from the authority at that port.
     pub(crate) fn server(&self, port: u16) -> TestServer {
-        let [dir, ca] = ["acme", "root.pem"].map(|name| self.path(name).display().to_string());
-        let mut config = config(&[
+        TestServer::with(self.config(&[format!("tls:{TLS}"), HTTP.to_string()], "acme", port, &[]))
+    }
+
+    /// The configuration of a server that listens there, has that folder, and orders from the authority at that port.
+    pub(crate) fn config(&self, listen: &[String; 2], folder: &str, port: u16, more: &[&str]) -> Config {
+        let [dir, ca] = [folder, "root.pem"].map(|name| self.path(name).display().to_string());
+        let directory = format!("https://{PEBBLE_NAME}:{port}/dir");
+        let args = [
             "--listen",
-            &format!("tls:{TLS}"),
+            &listen[0],
             "--listen",
-            &HTTP.to_string(),
+            &listen[1],
             "--repaint",
             "1h",
             "--acme",
@@ -94,10 +101,11 @@ impl Place {
             "--acme-ca",
             &ca,
             "--acme-directory",
-            &format!("https://{PEBBLE_NAME}:{port}/dir"),
-        ]);
+            &directory,
+        ];
+        let mut config = config(&[&args, more].concat());
         config.acme.retry = std::time::Duration::from_millis(100);
-        TestServer::with(config)
+        config
     }
 
     /// The file with the certificate from the authority at that port.

@@ -1,6 +1,7 @@
 //! Renewals while pages are open.
 
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use crate::authority::{Answer, Authority, json};
@@ -35,7 +36,7 @@ fn renewed_with_streams(number: u64, validity: u32) {
     let _server = place.server(Pebble::PORT);
     let root = pebble.root(&place);
     let first = wait_for("there is no certificate", 3, || connect(TLS, NAME, HTTP_1, &root).ok());
-    let mut streams: Vec<_> = (1..=number).map(|_| view(&root)).collect();
+    let mut streams: Vec<_> = (1..=number).map(|_| view(TLS, &root)).collect();
     for stream in &mut streams {
         assert_eq!(leaf(stream), leaf(&first), "all of them are older than the renewal");
         read_until(stream, &png_of(number));
@@ -43,19 +44,19 @@ fn renewed_with_streams(number: u64, validity: u32) {
     wait_for("it isn't renewed", 12, || {
         connect(TLS, NAME, HTTP_1, &root).ok().filter(|now| leaf(now) != leaf(&first))
     });
-    streams.push(view(&root));
+    streams.push(view(TLS, &root));
     for stream in &mut streams {
         read_until(stream, &png_of(number + 1));
     }
 }
 
-fn view(root: &str) -> Secure {
-    let mut stream = connect(TLS, NAME, HTTP_1, root).unwrap();
+pub(crate) fn view(address: SocketAddr, root: &str) -> Secure {
+    let mut stream = connect(address, NAME, HTTP_1, root).unwrap();
     stream.write_all(view_of("example.com").as_bytes()).unwrap();
     stream
 }
 
-fn read_until(stream: &mut Secure, wanted: &[u8]) {
+pub(crate) fn read_until(stream: &mut Secure, wanted: &[u8]) {
     let (mut read, mut bytes) = (Vec::new(), [0; 4096]);
     while !read.windows(wanted.len()).any(|part| part == wanted) {
         let some = stream.read(&mut bytes).unwrap();
