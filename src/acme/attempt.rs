@@ -15,9 +15,6 @@ use super::turn::Turn;
 use super::{Acme, LONGEST_ATTEMPT, OTHERS_TURN, account};
 use crate::net::tls::{Certificate, CertificateError};
 
-/// How much less than this node the others wait after a failure.
-const SLACK: Duration = Duration::from_secs(1);
-
 /// How an attempt went.
 enum Outcome {
     Ordered(Box<Certificate>),
@@ -62,6 +59,8 @@ impl Acme {
                     managed.name
                 );
                 if turn.is_some() {
+                    // The others come first then: it may be this one alone that can't reach the authority.
+                    managed.wait(now + pause + 2 * self.config.retry);
                     self.tell_failure(index, asked.is_some(), pause).await;
                 }
             }
@@ -69,13 +68,11 @@ impl Acme {
         self.put_into_force();
     }
 
-    /// Has the other nodes wait, too; a little less, so that it is over when this one tries again.
+    /// Has the other nodes wait, too.
     async fn tell_failure(&self, index: usize, is_asked: bool, pause: Duration) {
         let (Some(shared), managed) = (&self.shared, &self.names[index]) else { return };
         let failures = Failures { number: managed.failures, is_asked };
-        if let Err(error) =
-            shared.keep_failures(managed.name.as_str(), failures, pause.saturating_sub(SLACK)).await
-        {
+        if let Err(error) = shared.keep_failures(managed.name.as_str(), failures, pause).await {
             tracing::debug!("{}: other nodes aren't told of the failure: {error}", managed.name);
         }
     }
@@ -88,6 +85,22 @@ impl Acme {
             return Ok(Outcome::Found(Box::new(certificate)));
         }
         let Some(shared) = self.together() else { return self.order_now(managed, None).await };
+        match self.attempt_together(index, shared, turn).await {
+            // The store answers, but takes nothing: as if it were away.
+            Err(Error::Shared(_) | Error::Sealed(_)) if managed.is_at_last_resort() => {
+                self.order_now(managed, None).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn attempt_together(
+        &self,
+        index: usize,
+        shared: &SharedStore,
+        turn: &mut Option<Turn>,
+    ) -> Result<Outcome, Error> {
+        let managed = &self.names[index];
         let Some(taken) = Turn::take(shared).await? else { return Ok(Outcome::OthersTurn) };
         let turn = turn.insert(taken);
         // The one whose turn it was may have done it, or failed.
@@ -139,13 +152,13 @@ impl Acme {
             }
             checked => checked?,
         }
-        if let Some(shared) = shared {
-            self.share_certificate(shared, name, pem.as_bytes()).await;
-        }
-        let (store, kept) = (self.store.clone(), name.clone());
-        let kept = in_background(move || store.keep_certificate(kept.as_str(), pem.as_bytes())).await;
+        let (store, kept, bytes) = (self.store.clone(), name.clone(), pem.clone());
+        let kept = in_background(move || store.keep_certificate(kept.as_str(), bytes.as_bytes())).await;
         if let Err(error) = kept {
             tracing::error!("{name}: the new certificate is in force, but can't be kept: {error}");
+        }
+        if let Some(shared) = shared {
+            self.share_certificate(shared, name, pem.as_bytes()).await;
         }
         Ok(Outcome::Ordered(Box::new(certificate)))
     }

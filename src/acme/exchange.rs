@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Acme;
 use super::error::Error;
-use super::managed::{Managed, parse};
+use super::managed::{Managed, age, parse};
 use super::others::Others;
 use super::seal::Seal;
 use super::shared::{Kept, SharedStore, What};
@@ -184,7 +184,7 @@ async fn offer(
 ) -> Result<(), Error> {
     let Ok(own) = parse(name, pem) else { return Ok(()) };
     let (end, now) = (own.validity().end, SystemTime::now());
-    if own.check_time(now).is_err() || theirs.is_some_and(|theirs| theirs.validity().end >= end) {
+    if own.check_time(now).is_err() || theirs.is_some_and(|theirs| age(&theirs) >= age(&own)) {
         return Ok(());
     }
     let lifetime = end.duration_since(now).unwrap_or_default();

@@ -56,11 +56,15 @@ impl Managed {
         self.certificate = Some(certificate);
     }
 
-    /// Whether `certificate` is another one and lasts longer.
+    /// Whether `certificate` is another one, and newer.
     pub(super) fn is_older_than(&self, certificate: &Certificate) -> bool {
-        let end = |certificate: &Certificate| certificate.validity().end;
         certificate.check_time(SystemTime::now()).is_ok()
-            && self.certificate.as_ref().is_none_or(|own| end(own) < end(certificate))
+            && self.certificate.as_ref().is_none_or(|own| age(own) < age(certificate))
+    }
+
+    /// Whether an order can't wait any longer for the other nodes to agree.
+    pub(super) fn is_at_last_resort(&self) -> bool {
+        self.last_resort.is_some_and(|last_resort| last_resort <= SystemTime::now())
     }
 
     /// How long until the next order.
@@ -145,6 +149,12 @@ pub(super) fn parse(name: &AcmeName, pem: &[u8]) -> Result<Certificate, Error> {
 }
 
 /// From 0 to 1.
+/// When a certificate was issued and when it ends: one that was ordered later is the newer one, even if it ends sooner.
+pub(super) fn age(certificate: &Certificate) -> (SystemTime, SystemTime) {
+    let validity = certificate.validity();
+    (validity.start, validity.end)
+}
+
 fn random() -> f64 {
     let mut bytes = [0; 4];
     // Without randomness, there is no TLS either.
