@@ -40,6 +40,11 @@ impl Elsewhere {
         }
     }
 
+    /// Whether that is a viewer whose leave will be noticed.
+    pub(super) fn knows(&self, id: ViewerId) -> bool {
+        self.viewers.contains_key(&id)
+    }
+
     fn compare(
         &mut self,
         now: Vec<(ViewerId, Option<u64>)>,
@@ -50,6 +55,10 @@ impl Elsewhere {
         let is_first = self.presence == 0;
         let mut before = std::mem::take(&mut self.viewers);
         for (id, updated) in now {
+            // A node that has just got another name tells everybody under both.
+            if self.viewers.contains_key(&id) {
+                continue;
+            }
             let known = before.remove(&id);
             if known.is_none() && !is_first {
                 roster.join(id);
@@ -102,7 +111,7 @@ mod tests {
     fn what_no_page_could_say_is_not_passed_on() {
         assert_eq!(checked("{\"a\": 1.50}").unwrap().as_json(), "{\"a\": 1.50}");
         let long = format!("\"{}\"", "x".repeat(5_000));
-        let deep = "[".repeat(200) + &"]".repeat(200);
+        let deep = ["[".repeat(200), "]".repeat(200)].concat();
         for text in ["", "x", "1 2", "\"\u{1}\"", &long, &deep] {
             assert_eq!(checked(text), None, "{text}");
         }

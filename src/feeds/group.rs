@@ -108,17 +108,21 @@ impl Group {
         state.snapshot.greet(id, &now);
         buffer.extend_from_slice(&now);
         if self.topic == Topic::Counts {
-            self.write_readers(id, &mut state.roster, buffer);
+            self.look_elsewhere(&mut state);
+            self.write_readers(id, &mut state, buffer);
         }
         state.batches
     }
 
-    /// A reader who is found here hasn't left: it leaves the room's readers first and then this group, under its lock. So
-    /// the leave of everybody who is revealed here will be announced.
-    fn write_readers(&self, id: ViewerId, roster: &mut Roster, buffer: &mut Vec<u8>) {
-        let readers = self.room.readers(MAX_READERS);
+    /// A reader who is found here hasn't left: it leaves the room's readers first and then this group, under its lock. Of
+    /// another node's it is known whether the group has taken them in. So the leave of everybody who is revealed here will be
+    /// announced; others are sent when they are taken in.
+    fn write_readers(&self, id: ViewerId, State { roster, elsewhere, .. }: &mut State, buffer: &mut Vec<u8>) {
+        let readers = self.room.readers_anywhere(MAX_READERS);
         let room = self.room.name().to_string();
-        for (reader_id, reader) in readers.iter().filter(|(reader_id, _)| *reader_id != id) {
+        let is_sure = |id: ViewerId, is_here: bool| is_here || elsewhere.knows(id);
+        let others = readers.iter().filter(|(other, _, is_here)| *other != id && is_sure(*other, *is_here));
+        for (reader_id, reader, _) in others {
             roster.reveal(*reader_id);
             frame::put_text(buffer, &ServerMessage::presence(&room, *reader_id, reader).to_json());
         }
@@ -188,7 +192,7 @@ impl Group {
     }
 
     fn look_elsewhere(&self, state: &mut State) {
-        if self.topic == Topic::Counts {
+        if self.topic == Topic::Counts && self.room.has_others() {
             state.look_elsewhere(&self.room);
         }
     }
@@ -199,6 +203,14 @@ impl Group {
 
     fn frame_now(&self) -> Vec<u8> {
         frame::text(&self.topic.text(&self.room, &self.channel.context))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.topic == Topic::Counts {
+            self.room.close_inbox();
+        }
     }
 }
 

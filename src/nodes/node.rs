@@ -45,6 +45,8 @@ pub(super) struct Node<S> {
     id: NodeId,
     /// Another that it was, and of which the store is to be cleared.
     former: Option<NodeId>,
+    /// The same, even when that has been done: its last hints may be on their way.
+    past: Option<NodeId>,
     store: Arc<S>,
     rooms: Arc<Rooms>,
     requested: Arc<Requested>,
@@ -95,6 +97,7 @@ impl<S: Store> Node<S> {
         Self {
             id,
             former: None,
+            past: None,
             store,
             leases: LeaseTable::new(timing),
             follower: Follower::new(Arc::clone(&rooms), Arc::clone(&requested)),

@@ -19,7 +19,7 @@ const MOST_UNTOLD: usize = 4096;
 /// The rooms that have changed, each once.
 pub(crate) struct Journal {
     changed: Mutex<Vec<Changed>>,
-    /// Is called when the first one comes, with no lock held.
+    /// Is called when the first one comes, with none of this package's locks held.
     wake: Box<dyn Fn() + Send + Sync>,
     /// The rankings that somebody looks at.
     pub(crate) rankings: Arc<Rankings>,
@@ -103,7 +103,13 @@ impl Untold {
     }
 
     fn bound(&mut self) {
-        if self.visitors.len() + self.present.len() > MOST_UNTOLD {
+        if self.visitors.len() + self.present.len() <= MOST_UNTOLD {
+            return;
+        }
+        // The same few may have moved again and again.
+        self.present.sort_unstable();
+        self.present.dedup();
+        if self.visitors.len() + self.present.len() > MOST_UNTOLD / 2 {
             self.tell_all();
         }
     }

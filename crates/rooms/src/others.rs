@@ -62,6 +62,8 @@ pub(crate) struct Others {
     distinct: u64,
     /// How often somebody has come, moved or gone at a source, and once more.
     presences: u64,
+    /// Whether all sources have said what they count.
+    is_complete: bool,
 }
 
 #[derive(Debug)]
@@ -134,9 +136,14 @@ impl Others {
         self.sources.iter().find_map(|source| source.present.get(&id))
     }
 
-    /// A number that changes whenever somebody comes, moves or goes at a source.
+    /// A number that changes whenever somebody comes, moves or goes at a source; 0 until all of them have been heard.
     pub(crate) fn presences(&self) -> u64 {
-        self.presences
+        if self.is_complete { self.presences } else { 0 }
+    }
+
+    /// All sources have said what they count.
+    pub(crate) fn complete(&mut self) {
+        self.is_complete = true;
     }
 
     /// A source says what it counts now.

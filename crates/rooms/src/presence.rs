@@ -49,17 +49,13 @@ impl Told {
         Self { ids: HashSet::new(), total: Arc::clone(total) }
     }
 
-    /// Adds one, unless there are too many. True if that one is here now.
-    pub(crate) fn add(&mut self, id: PresentId) -> bool {
-        if self.ids.contains(&id) {
-            return true;
-        }
+    /// Adds one, unless there are too many.
+    pub(crate) fn add(&mut self, id: PresentId) {
         // One more or less than the limit does no harm.
-        if self.ids.len() >= MOST_IN_A_ROOM || self.total.load(Ordering::Relaxed) >= MOST {
-            return false;
+        let has_place = self.ids.len() < MOST_IN_A_ROOM && self.total.load(Ordering::Relaxed) < MOST;
+        if has_place && self.ids.insert(id) {
+            self.total.fetch_add(1, Ordering::Relaxed);
         }
-        self.total.fetch_add(1, Ordering::Relaxed);
-        self.ids.insert(id)
     }
 
     /// Removes one. True if that one was here.
@@ -120,13 +116,16 @@ mod tests {
         let total = Arc::default();
         let mut rooms: Vec<_> = (0..MOST / MOST_IN_A_ROOM).map(|_| Told::new(&total)).collect();
         for room in &mut rooms {
-            (0..MOST_IN_A_ROOM).for_each(|number| assert!(room.add(viewer(number))));
-            assert!(!room.add(viewer(MOST_IN_A_ROOM)) && room.add(viewer(0)));
+            (0..2 * MOST_IN_A_ROOM).for_each(|number| room.add(viewer(number)));
+            assert_eq!(room.len(), MOST_IN_A_ROOM);
         }
         let mut last = Told::new(&total);
-        assert!(!last.add(viewer(0)));
+        last.add(viewer(0));
+        assert_eq!(last.len(), 0);
         assert!(rooms[0].remove(viewer(7)) && !rooms[0].remove(viewer(7)));
-        assert!(last.add(viewer(0)));
+        last.add(viewer(0));
+        last.add(viewer(0));
+        assert!(last.contains(viewer(0)) && last.len() == 1);
         drop((rooms, last));
         assert_eq!(total.load(Ordering::Relaxed), 0);
     }

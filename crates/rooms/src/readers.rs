@@ -59,13 +59,17 @@ impl ReaderGuard {
 
 impl Drop for ReaderGuard {
     fn drop(&mut self) {
-        self.room.change_reader(self.id, |Readers(readers)| drop(readers.remove(&self.id)));
+        self.room.remove_reader(self.id);
     }
 }
 
 impl Readers {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(crate) fn remove(&mut self, id: ViewerId) {
+        self.0.remove(&id);
     }
 
     pub(crate) fn reader(&self, id: ViewerId) -> Option<&Reader> {

@@ -96,6 +96,11 @@ impl Room {
 
     /// The readers whose position was updated last, at most `most`, newest first; those where others count, too.
     pub fn readers(&self, most: usize) -> Vec<(ViewerId, Reader)> {
+        self.readers_anywhere(most).into_iter().map(|(id, reader, _)| (id, reader)).collect()
+    }
+
+    /// The same, each with whether they are here.
+    pub fn readers_anywhere(&self, most: usize) -> Vec<(ViewerId, Reader, bool)> {
         self.look(|state| state.readers(most))
     }
 
@@ -125,9 +130,19 @@ impl Room {
         self.look(RoomState::presence_elsewhere)
     }
 
+    /// Whether there are others who could count.
+    pub fn has_others(&self) -> bool {
+        self.site.has_others()
+    }
+
     /// From now on what viewers say where others count is kept until it is [taken](Self::take_messages).
     pub fn open_inbox(&self) {
         self.inbox.open();
+    }
+
+    /// It isn't kept any more, unless somebody else has opened the inbox, too.
+    pub fn close_inbox(&self) {
+        self.inbox.close();
     }
 
     /// Takes what viewers have said where others count, each with who did.
@@ -160,6 +175,10 @@ impl Room {
 
     pub(crate) fn change_reader(&self, id: ViewerId, change: impl FnOnce(&mut Readers)) {
         SiteCounts::change_reader(&self.site, self.page_hash(), id, change);
+    }
+
+    pub(crate) fn remove_reader(&self, id: ViewerId) {
+        SiteCounts::remove_reader(&self.site, self.page_hash(), id);
     }
 
     pub(crate) fn deliver(&self, from: ViewerId, text: String) {

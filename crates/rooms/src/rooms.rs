@@ -119,7 +119,7 @@ impl Rooms {
         changed.iter().filter_map(|(site, page)| SiteCounts::take_change(site, *page)).collect()
     }
 
-    /// Whether there is no change to take.
+    /// Whether there is no change and no post to take.
     pub fn has_told_all(&self) -> bool {
         self.journal.as_ref().is_none_or(|journal| journal.is_empty())
     }

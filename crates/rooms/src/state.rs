@@ -101,7 +101,7 @@ impl RoomState {
 
     /// All others have said what they count.
     pub(crate) fn know_others(&mut self) -> bool {
-        self.change_others(|_, _| ())
+        self.change_others(|others, _| others.complete())
     }
 
     fn others(&self) -> Option<&Others> {
@@ -129,10 +129,11 @@ impl RoomState {
 
     /// Changes what is known of the others, and says whether that was a change.
     fn change_others(&mut self, change: impl FnOnce(&mut Others, &Tally)) -> bool {
-        let before = (self.counts(), self.presence_elsewhere());
+        let presences = |room: &Self| room.others().map_or(0, Others::presences);
+        let before = (self.counts(), presences(self));
         let shared = self.shared.get_or_insert_default();
         change(shared.others.get_or_insert_with(|| Others::new(&self.tally)), &self.tally);
-        let (now, peak) = ((self.counts(), self.presence_elsewhere()), self.peak);
+        let (now, peak) = ((self.counts(), presences(self)), self.peak);
         self.raise_peak(now.0);
         now != before || peak != self.peak
     }

@@ -116,7 +116,8 @@ impl<S: Store> Node<S> {
     /// The store has gone back to an older state, in which this node counts what it doesn't any more. As another node it begins
     /// with nothing; the one that it was is over.
     fn register_anew(&mut self) {
-        self.former = Some(std::mem::replace(&mut self.id, NodeId::random()));
+        self.past = Some(std::mem::replace(&mut self.id, NodeId::random()));
+        self.former = self.past;
         self.publisher = Publisher::new(Arc::clone(&self.rooms));
         (self.renewals, self.is_doubtful, self.has_missed) = (NEVER.to_vec(), true, true);
         self.renew_at = Instant::now();
@@ -125,7 +126,7 @@ impl<S: Store> Node<S> {
     fn hear(&mut self, hint: Hint) {
         let now = Instant::now();
         match hint {
-            Hint::Changed(node, _) | Hint::Said(node, ..) if node == self.id => {}
+            Hint::Changed(node, _) | Hint::Said(node, ..) if node == self.id || Some(node) == self.past => {}
             Hint::Said(_, room, post) => self.rooms.deliver(&room, post),
             Hint::Changed(node, change) => {
                 if self.leases.is_in_force(Partition::of(change.room.of_site()), node) {

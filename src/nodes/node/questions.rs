@@ -81,7 +81,7 @@ impl<S: Store> Node<S> {
     /// is told anew later.
     fn publish(&mut self, asked: &mut Asked, now: Instant) {
         let (local, posts) = (self.take_changes(), self.rooms.take_posts(BATCH_POSTS));
-        let is_all = local.is_empty() || self.rooms.has_told_all();
+        let is_all = local.is_empty() && posts.is_empty() || self.rooms.has_told_all();
         (self.publish_at, self.published_at) = ((!is_all).then_some(now + GAP), now);
         for change in &local {
             match change.is_looked_at {

@@ -36,7 +36,10 @@ impl Queue {
     }
 
     pub(super) fn push(&self, hint: Hint) {
-        if self.0.is_missed.load(Ordering::SeqCst) {
+        // What is said may be lost, and isn't worth reading everything again.
+        let is_lost =
+            matches!(hint, Hint::Said(..)) && self.0.hints.capacity() < self.0.hints.max_capacity() / 2;
+        if is_lost || self.0.is_missed.load(Ordering::SeqCst) {
             return;
         }
         if self.0.hints.try_send(hint).is_err() {

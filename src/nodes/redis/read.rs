@@ -1,6 +1,6 @@
 //! What nodes count in rooms, as it was written.
 
-use onlookers_rooms::{Page, PageQuery, RoomName, Site};
+use onlookers_rooms::{Page, PageQuery, Presence, PresentId, RoomName, Site};
 
 use super::link::Link;
 use super::{MOST_COMMANDS, keys, present, text};
@@ -8,6 +8,9 @@ use crate::nodes::store::{Found, NodeId, PageTabs, RoomCounts, StoreError, Store
 
 /// The most hashes that the answers to one pipeline should have: about 1.5 MB.
 const MOST_HASHES: u64 = 100_000;
+
+/// How many a node tells of in a room.
+const MOST_PRESENT: usize = 256;
 
 /// Of how many rooms it is read at once who is present there: 256 of each node at most, with some hundred bytes each.
 const ROOMS_AT_ONCE: usize = 32;
@@ -118,11 +121,15 @@ async fn read_present(
         for ((node, room), _) in rooms.iter() {
             commands.cmd("HGETALL").arg(keys::present(*node, room));
         }
-        let all: Vec<Vec<(String, String)>> = link.ask(&commands).await?;
+        let all: Vec<Vec<(Vec<u8>, Vec<u8>)>> = link.ask(&commands).await?;
         for ((_, found), all) in rooms.iter_mut().zip(all) {
-            let parse = |(id, text): &(String, String)| Some((present::id(id)?, present::presence(text)?));
-            found.present = all.iter().filter_map(parse).collect();
+            found.present = all.iter().filter_map(parse_present).take(MOST_PRESENT).collect();
         }
     }
     Ok(())
+}
+
+fn parse_present((id, text): &(Vec<u8>, Vec<u8>)) -> Option<(PresentId, Presence)> {
+    let (id, text) = (std::str::from_utf8(id).ok()?, std::str::from_utf8(text).ok()?);
+    Some((present::id(id)?, present::presence(text)?))
 }

@@ -18,8 +18,8 @@ mod removal;
 mod sentinel;
 #[path = "../../../tests/common/redis.rs"]
 mod server;
-mod storm;
 mod stored;
+mod storm;
 mod tls;
 
 const A: NodeId = NodeId(0xa);

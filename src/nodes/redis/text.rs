@@ -22,8 +22,8 @@ pub(super) const MOST_VISITORS: usize = 256;
 /// The most who are present, or no longer, likewise.
 const MOST_PRESENT: usize = 256;
 
-/// The longest hint, in bytes: so much for each visitor and for each who is present, and less than 190 for the rest.
-const LONGEST_HINT: usize = 18 * MOST_VISITORS + (present::LONGEST + 1) * MOST_PRESENT + 190;
+/// The longest hint, in bytes: thousands of them may wait. Of what is longer, all is read.
+const LONGEST_HINT: usize = 8 * 1024;
 
 /// Those who are present, or no longer.
 type Present = Vec<(PresentId, Option<Presence>)>;
@@ -52,26 +52,33 @@ pub(super) fn counts<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Ro
 pub(super) fn of_hint(node: NodeId, change: &Change) -> String {
     let counts = change.counts.as_ref().map_or_else(|| NOBODY.to_owned(), of_counts);
     let mut hint = format!("{VERSION} {node} {} {counts}", change.previous);
-    match &change.visitors {
-        Visitors::Change { come, gone }
-            if come.len() + gone.len() <= MOST_VISITORS && change.present.len() <= MOST_PRESENT =>
-        {
-            let come = come.iter().map(|hash| ('+', hash));
-            for (sign, hash) in come.chain(gone.iter().map(|hash| ('-', hash))) {
-                // Writing to a String can't fail.
-                let _ = write!(hint, " {sign}{hash:x}");
-            }
-            for (id, presence) in &change.present {
-                let id = present::of_id(*id);
-                let _ = match presence {
-                    Some(presence) => write!(hint, " @{id}:{}", present::of_presence(presence)),
-                    None => write!(hint, " !{id}"),
-                };
-            }
-        }
-        _ => hint.extend([" ", READ_AGAIN]),
+    let start = hint.len();
+    if !put_changes(&mut hint, change) || hint.len() > LONGEST_HINT {
+        hint.truncate(start);
+        hint.extend([" ", READ_AGAIN]);
     }
     hint
+}
+
+/// False if they are too many.
+fn put_changes(hint: &mut String, change: &Change) -> bool {
+    let Visitors::Change { come, gone } = &change.visitors else { return false };
+    if come.len() + gone.len() > MOST_VISITORS || change.present.len() > MOST_PRESENT {
+        return false;
+    }
+    let come = come.iter().map(|hash| ('+', hash));
+    for (sign, hash) in come.chain(gone.iter().map(|hash| ('-', hash))) {
+        // Writing to a String can't fail.
+        let _ = write!(hint, " {sign}{hash:x}");
+    }
+    for (id, presence) in &change.present {
+        let id = present::of_id(*id);
+        let _ = match presence {
+            Some(presence) => write!(hint, " @{id}:{}", present::of_presence(presence)),
+            None => write!(hint, " !{id}"),
+        };
+    }
+    true
 }
 
 /// What a hint of that room says, unless it is none that this version understands.
@@ -115,7 +122,7 @@ fn visitor(hash: &str) -> Option<VisitorHash> {
 
 #[cfg(test)]
 mod tests {
-    use onlookers_rooms::ViewerId;
+    use onlookers_rooms::{Reader, ViewerId};
     use proptest::prelude::*;
 
     use super::*;
@@ -161,6 +168,19 @@ mod tests {
         );
         let more = change([1; 5], 0, vec![1; 200], vec![2; 57]);
         assert_eq!(of_hint(NodeId(1), &more), "1 0000000000000001 0 1 1 1 0 1 1 0 =");
+    }
+
+    #[test]
+    fn a_hint_that_would_be_too_long_is_to_be_read() {
+        let mut said = change([1; 5], 0, vec![], vec![]);
+        let name = "\u{1f642}".repeat(32).try_into().ok();
+        let position = f32::MIN_POSITIVE.try_into().unwrap();
+        let reader = Reader { position, name, joined_at: u64::MAX, updated_at: u64::MAX };
+        let one = |id| (PresentId::Viewer(ViewerId::new(id)), Some(Presence::Reader(reader.clone())));
+        said.present = (0..10).map(one).collect();
+        assert_eq!(hint(&room(), of_hint(NodeId(1), &said).as_bytes()), Some((NodeId(1), said.clone())));
+        said.present = (0..100).map(one).collect();
+        assert_eq!(of_hint(NodeId(1), &said), "1 0000000000000001 0 1 1 1 0 1 1 0 =");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use onlookers_rooms::{RoomName, ViewerId};
 use tokio::time::Instant;
 
 use super::fake::Call;
@@ -120,4 +121,17 @@ async fn rooms_that_nobody_looks_at_are_not_read() {
     let made = world.server.change(|state| state.made.clone());
     assert!(!made.contains_key(&Call::Read) && !made.contains_key(&Call::Listen), "{made:?}");
     assert!((100..=202).contains(&made[&Call::Publish]), "{made:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_goes_out_even_if_nothing_else_changes() {
+    let mut world = looking().await;
+    let name: RoomName = "a.example/a".parse().unwrap();
+    let look = world.members[0].rooms.open(&name);
+    world.settle().await;
+    // More than one batch has place for.
+    (0..600).for_each(|_| look.post(ViewerId::new(1), &"x".repeat(1_000)));
+    assert!(!world.members[0].rooms.has_told_all());
+    world.pass(Duration::from_secs(1)).await;
+    assert!(world.members[0].rooms.has_told_all());
 }

@@ -23,7 +23,7 @@ pub(in crate::nodes) const ROOMS: usize = 12;
 const MOST: usize = 5;
 
 /// The longest time for which a number that isn't true any more may be shown while something fails.
-const STALE: Duration = Duration::from_secs(12);
+const STALE: Duration = Duration::from_secs(20);
 
 /// The same, while nothing does.
 const SOON: Duration = Duration::from_millis(300);

@@ -12,9 +12,12 @@ use crate::visitor::Visitor;
 impl SiteCounts {
     /// A viewer's coming is announced, and others are told of it.
     pub(crate) fn appear(this: &SiteRef, page: Option<PageHash>, id: ViewerId) {
-        if this.journal.is_some() {
-            Self::change_presence(this, page, |_| Some(PresentId::Viewer(id)));
-        }
+        let Some(journal) = &this.journal else { return };
+        let mut state = this.lock();
+        let is_first =
+            state.state_mut(page).is_some_and(|room| room.tell(PresentId::Viewer(id), &journal.told));
+        drop(state);
+        this.tell(is_first.then(|| (this.clone(), page)));
     }
 
     /// The viewer has gone.
@@ -28,7 +31,7 @@ impl SiteCounts {
         this.tell(is_first.then(|| (this.clone(), page)));
     }
 
-    /// A reader comes, moves or goes.
+    /// A reader comes or moves.
     pub(crate) fn change_reader(
         this: &SiteRef,
         page: Option<PageHash>,
@@ -39,6 +42,17 @@ impl SiteCounts {
             room.change_readers(change);
             Some(PresentId::Viewer(id))
         });
+    }
+
+    /// A reader goes; the viewer may stay.
+    pub(crate) fn remove_reader(this: &SiteRef, page: Option<PageHash>, id: ViewerId) {
+        let mut state = this.lock();
+        let Some(room) = state.state_mut(page) else { return };
+        room.change_readers(|readers| readers.remove(id));
+        let is_first = room.retell(PresentId::Viewer(id));
+        let room = room.room.upgrade();
+        notify(state, [room]);
+        this.tell(is_first.then(|| (this.clone(), page)));
     }
 
     /// Notes that a visitor of a room has come as far down its page as this. False if the visitor isn't there.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::RoomState;
 use crate::marks::FurthestPositions;
+use crate::others::Others;
 use crate::others::VisitorKey;
 use crate::position::Position;
 use crate::presence::{Presence, PresentId, Told};
@@ -61,12 +62,15 @@ impl RoomState {
     }
 
     /// The readers that were updated last, at most `most`, newest first.
-    pub(crate) fn readers(&self, most: usize) -> Vec<(ViewerId, Reader)> {
+    /// Each with whether they are here.
+    pub(crate) fn readers(&self, most: usize) -> Vec<(ViewerId, Reader, bool)> {
         let here = self.positions.iter().flat_map(|positions| positions.readers.iter());
-        let mut all: Vec<_> = here.chain(self.readers_elsewhere()).collect();
-        all.sort_unstable_by_key(|(id, reader)| (Reverse(reader.updated_at), *id));
+        let here = here.map(|(id, reader)| (id, reader, true));
+        let elsewhere = self.readers_elsewhere().map(|(id, reader)| (id, reader, false));
+        let mut all: Vec<_> = here.chain(elsewhere).collect();
+        all.sort_unstable_by_key(|(id, reader, _)| (Reverse(reader.updated_at), *id));
         all.truncate(most);
-        all.into_iter().map(|(id, reader)| (id, reader.clone())).collect()
+        all.into_iter().map(|(id, reader, is_here)| (id, reader.clone(), is_here)).collect()
     }
 
     /// One of the readers.
@@ -91,9 +95,9 @@ impl RoomState {
         })
     }
 
-    /// A number that changes whenever somebody comes, moves or goes where others count; 0 while they aren't known.
+    /// A number that changes whenever somebody comes, moves or goes where others count; 0 until all of them are known.
     pub(crate) fn presence_elsewhere(&self) -> u64 {
-        self.others().map_or(0, |others| others.presences())
+        self.others().map_or(0, Others::presences)
     }
 
     pub(crate) fn change_readers(&mut self, change: impl FnOnce(&mut Readers)) {
@@ -123,11 +127,18 @@ impl RoomState {
     /// flag says whether that is the first that there is to tell.
     pub(crate) fn tell(&mut self, id: PresentId, total: &Arc<AtomicUsize>) -> bool {
         let shared = self.shared.get_or_insert_default();
-        let is_told = shared.told.get_or_insert_with(|| Told::new(total)).add(id);
-        let (untold, is_first) = self.untold();
-        if is_told {
-            untold.present(id);
+        shared.told.get_or_insert_with(|| Told::new(total)).add(id);
+        self.retell(id)
+    }
+
+    /// Has others told how one is now, if they are told of that one. The flag is the same.
+    pub(crate) fn retell(&mut self, id: PresentId) -> bool {
+        let is_told = self.told().is_some_and(|told| told.contains(id));
+        if !is_told {
+            return false;
         }
+        let (untold, is_first) = self.untold();
+        untold.present(id);
         is_first
     }
 
