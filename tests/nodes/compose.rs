@@ -121,8 +121,9 @@ impl Up {
 fn start_redis(service: &Compose) -> Killed {
     let command = service.items("command");
     let [shell, option, line] = &command[..] else { panic!("{command:?}") };
-    let line = line.replace("/etc/redis.conf", folder().join("redis.conf").to_str().unwrap());
+    // The file may itself be below /tmp.
     let line = line.replace("/tmp/", "/run/");
+    let line = line.replace("/etc/redis.conf", folder().join("redis.conf").to_str().unwrap());
     let mut command = Command::new(shell);
     command.arg(option).arg(line).envs(service.pairs("environment")).current_dir("/run");
     Killed(command.stdout(Stdio::null()).spawn().unwrap())
