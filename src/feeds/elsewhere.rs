@@ -51,7 +51,7 @@ impl Elsewhere {
         roster: &mut Roster,
         posts: &mut Option<Box<Posts>>,
     ) {
-        // Those who were there before the others were known haven't come now.
+        // Viewers who were there before the others were known haven't come now.
         let is_first = self.presence == 0;
         let mut before = std::mem::take(&mut self.viewers);
         for (id, updated) in now {
@@ -75,7 +75,7 @@ impl Elsewhere {
     }
 }
 
-/// What another node says is passed on only if a page could have said it.
+/// The message of another node, if a page could have sent it.
 fn checked(text: &str) -> Option<Data> {
     (text.len() <= LONGEST_MESSAGE).then(|| serde_json::from_str(text).ok()).flatten()
 }

@@ -60,7 +60,7 @@ pub(crate) struct Change {
     /// None if the node counts nobody there any more; then its visitors have gone, too.
     pub(crate) counts: Option<RoomCounts>,
     pub(crate) visitors: Visitors,
-    /// Those who are present, or no longer; with [`Visitors::Replace`] exactly these are.
+    /// The presences that have changed, none of one who has gone; with [`Visitors::Replace`] all that there are.
     pub(crate) present: Vec<(PresentId, Option<Presence>)>,
 }
 

@@ -42,7 +42,7 @@ pub struct LocalChange {
     pub known: u64,
     /// The visitors who may have come or gone, each with whether they are here; none if that may be any.
     pub visitors: Option<Vec<(VisitorKey, bool)>>,
-    /// Those who may have come, moved or gone, of whom others are told; all of them if `visitors` is none.
+    /// The presences that may have changed, each as it is now; any may have if `visitors` is none.
     pub present: Vec<(PresentId, Option<Presence>)>,
     /// Of how many who are present others are told.
     pub told: usize,
@@ -57,7 +57,7 @@ pub struct LocalChange {
 pub(crate) struct Untold {
     /// The visitors who came or went, in any order.
     visitors: Vec<VisitorKey>,
-    /// Those who came, moved or went, likewise.
+    /// The presences that changed, likewise.
     present: Vec<PresentId>,
     /// Whether there were too many of them.
     is_all: bool,

@@ -34,20 +34,20 @@ pub struct Report {
 /// The visitors that a source names, and those who are present there.
 #[derive(Clone, Copy, Debug)]
 pub enum Reported<'k> {
-    /// Those named before, with some changes.
+    /// As before, with some changes.
     Change {
         /// Visitors who are added.
         come: &'k [VisitorKey],
         /// Visitors who are removed.
         gone: &'k [VisitorKey],
-        /// Those who are present, or no longer.
+        /// Presences that have changed; none of one who has gone.
         present: &'k [(PresentId, Option<Presence>)],
     },
     /// Exactly these.
     All {
         /// The visitors.
         visitors: &'k [VisitorKey],
-        /// Those who are present.
+        /// Everybody who is present.
         present: &'k [(PresentId, Presence)],
     },
 }
@@ -126,7 +126,7 @@ impl Others {
         }
     }
 
-    /// Those who are present at a source.
+    /// Everybody who is present at a source.
     pub(crate) fn present(&self) -> impl Iterator<Item = (PresentId, &Presence)> {
         self.sources.iter().flat_map(|source| &source.present).map(|(id, presence)| (*id, presence))
     }

@@ -1,4 +1,4 @@
-//! What is said to others about a room, and is not kept: messages of viewers, and marks of visitors who aren't here.
+//! Posts to others about a room, which aren't kept: messages of viewers, and marks of visitors who aren't here.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -28,9 +28,9 @@ const OVERHEAD: usize = 128;
 pub enum Post {
     /// A viewer says this to all others in the room.
     Message {
-        /// Who does.
+        /// Its sender.
         from: ViewerId,
-        /// What that is.
+        /// Its text.
         text: String,
     },
     /// A visitor has come so far down the page.
@@ -45,7 +45,7 @@ pub enum Post {
 /// Messages of viewers, each with its sender.
 pub(crate) type Messages = Vec<(ViewerId, String)>;
 
-/// What is to be told to others.
+/// Posts that are to be sent to others.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox(Mutex<Waiting>);
 

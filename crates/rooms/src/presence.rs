@@ -1,5 +1,5 @@
-//! Who is present in a room, as others are told of it: viewers by their ids, with where those are who say so; and visitors whose
-//! position a mark has told.
+//! Presences in a room, as others are told of them: viewers by their ids, with their positions if they say them; and visitors
+//! whose position a mark has told.
 
 use std::collections::HashSet;
 
@@ -24,7 +24,7 @@ pub enum PresentId {
     Visitor(VisitorKey),
 }
 
-/// What is known of one who is present.
+/// The state of a viewer or visitor who is present.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Presence {
     /// A viewer who hasn't said where they are.
@@ -35,7 +35,7 @@ pub enum Presence {
     Mark(Position),
 }
 
-/// Those who are present here and whom others are told of.
+/// The presences of a room that others are told of.
 #[derive(Debug)]
 pub(crate) struct Told {
     ids: HashSet<PresentId>,

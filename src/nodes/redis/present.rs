@@ -1,4 +1,4 @@
-//! Those who are present in a room, as words.
+//! Presences in a room, as words.
 
 use onlookers_rooms::{Position, Presence, PresentId, Reader, ReaderName, ViewerId};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};

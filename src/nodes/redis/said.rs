@@ -1,4 +1,4 @@
-//! What nodes say about rooms, as text.
+//! Posts about rooms, as text.
 
 use onlookers_rooms::{Page, PageQuery, Post, RoomName, ViewerId};
 
@@ -34,7 +34,7 @@ pub(super) fn channels(room: &RoomName, post: &Post) -> Vec<String> {
     [room.clone()].iter().chain(&site).map(keys::channel).collect()
 }
 
-/// What was said on that room's channel, and about which room; unless it is nothing that this version understands.
+/// The post that was heard on that room's channel, with its node and its own room; none if this version doesn't understand it.
 pub(super) fn parse(heard: &RoomName, text: &[u8]) -> Option<(NodeId, RoomName, Post)> {
     let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= LONGEST)?;
     let (what, rest) = text.split_once(' ')?;

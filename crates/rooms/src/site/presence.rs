@@ -1,4 +1,4 @@
-//! Who is present in the rooms of a site, and where in their pages.
+//! Changes of presences in the rooms of a site.
 
 use super::{SiteCounts, SiteRef, notify};
 use crate::others::VisitorKey;

@@ -155,7 +155,7 @@ impl RoomState {
         is_first
     }
 
-    /// What others are told of one; none if that one isn't present.
+    /// One presence, if others are told of it.
     pub(crate) fn presence(&self, id: PresentId) -> Option<Presence> {
         self.told()?.contains(id).then(|| match id {
             PresentId::Viewer(id) => self.reader_here(id).cloned().map_or(Presence::Here, Presence::Reader),
@@ -166,7 +166,7 @@ impl RoomState {
         })
     }
 
-    /// Those of whom others are told.
+    /// All presences that others are told of.
     pub(crate) fn presences(&self) -> Vec<(PresentId, Presence)> {
         let ids = self.told().into_iter().flat_map(Told::iter);
         ids.filter_map(|id| Some((id, self.presence(id)?))).collect()
