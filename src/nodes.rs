@@ -3,6 +3,7 @@
 //! In the order of the data's path:
 //!
 //! - `publisher`: what this node counts, as changes of its rooms.
+//! - `pace`: how much of that at once, and how soon again.
 //! - `store`: where it is written and read, as the node sees it; `redis`: in Redis or Valkey.
 //! - `leases`: the nodes whose counts are true, because they are alive.
 //! - `follower`: what these count, put into the rooms that somebody looks at here.
@@ -41,6 +42,7 @@ mod asked;
 mod follower;
 mod leases;
 mod node;
+mod pace;
 mod publisher;
 mod rankings;
 #[cfg(feature = "redis")]

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::asked::{Asked, Event};
 use super::follower::Follower;
 use super::leases::{LeaseTable, Timing};
+use super::pace::Pace;
 use super::publisher::Publisher;
 use super::rankings::RankingReader;
 use super::requested::Requested;
@@ -19,20 +20,17 @@ use super::store::{Hint, NodeId, PARTITIONS, Partition, Store};
 mod events;
 mod questions;
 
-/// The least time between two batches of changes.
-const GAP: Duration = Duration::from_millis(100);
-
-/// How many rooms one batch has at most.
-const BATCH: usize = 5_000;
-
 /// Of a node that has just begun.
 const NEVER: [u64; PARTITIONS as usize] = [0; PARTITIONS as usize];
 
-/// How many visitors, unless one room has more.
+/// How many visitors one batch has, unless one room has more.
 const BATCH_VISITORS: u64 = 50_000;
 
 /// How many bytes of what is said about rooms.
 const BATCH_POSTS: usize = 256 * 1024;
+
+/// How many hints are taken before anything else is looked at.
+const HINTS_AT_ONCE: usize = 256;
 
 /// How soon a node that was heard but isn't known is looked for.
 const LOOK: Duration = Duration::from_millis(200);
@@ -55,6 +53,9 @@ pub(super) struct Node<S> {
     follower: Follower,
     publisher: Publisher,
     rankings: RankingReader,
+    pace: Pace,
+    /// How many rooms' changes are being published.
+    batch: usize,
     /// A dead node, of which the store is to be cleared in a partition, and how often its lease was renewed.
     dead: Option<(Partition, NodeId, u64)>,
     publish_at: Option<Instant>,
@@ -103,6 +104,8 @@ impl<S: Store> Node<S> {
             follower: Follower::new(Arc::clone(&rooms), Arc::clone(&requested)),
             publisher: Publisher::new(Arc::clone(&rooms)),
             rankings: RankingReader::new(),
+            pace: Pace::new(),
+            batch: 0,
             rooms,
             requested,
             keys,
@@ -147,6 +150,7 @@ impl<S: Store> Node<S> {
             };
             self.thaw(wakeup);
             self.handle(event);
+            self.hear_more(&mut hints);
             self.follower.forget(&self.leases.expire(Instant::now()));
         }
         let left = timeout(LAST_WORDS, self.store.leave(self.id)).await;
@@ -154,6 +158,14 @@ impl<S: Store> Node<S> {
             tracing::warn!(
                 "the store doesn't know that this node has stopped; the others find out within ten seconds"
             );
+        }
+    }
+
+    /// Takes hints that have come already: a look at everything else for each of them would cost more than they do.
+    fn hear_more(&mut self, hints: &mut Receiver<Hint>) {
+        for _ in 0..HINTS_AT_ONCE {
+            let Ok(hint) = hints.try_recv() else { return };
+            self.handle(Event::Heard(hint));
         }
     }
 

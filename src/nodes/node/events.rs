@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{GAP, LOOK, NEVER, Node};
+use super::{LOOK, NEVER, Node};
 use crate::nodes::asked::Event;
 use crate::nodes::follower::Question;
 use crate::nodes::publisher::Publisher;
@@ -23,6 +23,7 @@ impl<S: Store> Node<S> {
             Event::Renewed(renewed) => self.renewed(&renewed),
             Event::Published(Ok(())) => {
                 self.publisher.told();
+                self.rest();
                 self.recovered();
             }
             Event::Published(Err(error)) => {
@@ -60,8 +61,15 @@ impl<S: Store> Node<S> {
     }
 
     pub(super) fn publish_soon(&mut self) {
-        let soonest = (self.published_at + GAP).max(Instant::now());
+        let soonest = (self.published_at + self.pace.gap()).max(Instant::now());
         self.publish_at.get_or_insert(soonest);
+    }
+
+    /// The next changes wait, if these have taken long.
+    fn rest(&mut self) {
+        self.pace.answered(self.batch, self.published_at.elapsed());
+        let soonest = self.published_at + self.pace.gap();
+        self.publish_at = self.publish_at.map(|at| at.max(soonest));
     }
 
     /// Where some partitions have failed, the leases of the others are in force all the same.

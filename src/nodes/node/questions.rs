@@ -5,7 +5,7 @@ use std::sync::Arc;
 use onlookers_rooms::LocalChange;
 use tokio::time::Instant;
 
-use super::{BATCH, BATCH_POSTS, BATCH_VISITORS, GAP, Node};
+use super::{BATCH_POSTS, BATCH_VISITORS, Node};
 use crate::nodes::asked::Asked;
 use crate::nodes::follower::Question;
 use crate::nodes::rankings;
@@ -62,8 +62,9 @@ impl<S: Store> Node<S> {
     /// As many changes as one batch may have.
     fn take_changes(&self) -> Vec<LocalChange> {
         let (mut changes, mut visitors) = (Vec::new(), 0);
-        while changes.len() < BATCH && visitors < BATCH_VISITORS {
-            let more = self.rooms.take_changes(100);
+        let most = self.pace.most();
+        while changes.len() < most && visitors < BATCH_VISITORS {
+            let more = self.rooms.take_changes(100.min(most - changes.len()));
             // All of a room may have to be told.
             visitors += more
                 .iter()
@@ -82,7 +83,7 @@ impl<S: Store> Node<S> {
     fn publish(&mut self, asked: &mut Asked, now: Instant) {
         let (local, posts) = (self.take_changes(), self.rooms.take_posts(BATCH_POSTS));
         let is_all = local.is_empty() && posts.is_empty() || self.rooms.has_told_all();
-        (self.publish_at, self.published_at) = ((!is_all).then_some(now + GAP), now);
+        (self.publish_at, self.published_at) = ((!is_all).then_some(now + self.pace.gap()), now);
         for change in &local {
             match change.is_looked_at {
                 true if change.is_opened => self.follower.watch(&change.room, &self.leases),
@@ -93,7 +94,8 @@ impl<S: Store> Node<S> {
         if self.is_doubtful {
             return;
         }
-        let changes = self.publisher.publish(&local, BATCH);
+        let changes = self.publisher.publish(&local, self.pace.most());
+        self.batch = changes.len();
         if self.publisher.has_gone() {
             self.publish_soon();
         }
