@@ -6,7 +6,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionInfo, RedisError};
 
 use super::url::RedisUrl;
 
-/// How long Redis may take to accept a connection and the password, and then to answer each pipeline.
+/// How long Redis may take to accept a connection and the password, and then for each next thing that comes: an answer, or a hint.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
