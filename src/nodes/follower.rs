@@ -1,16 +1,20 @@
 //! What other nodes count, in the rooms that somebody looks at here: listened to, read, and put into the rooms.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use onlookers_rooms::{Report, Reported, RoomName, Rooms, SourceId};
 
 use super::leases::LeaseTable;
 use super::requested::Requested;
-use super::store::{Change, Found, NodeId, Partition, RoomCounts, Stored, Visitors};
+use super::store::{Change, Found, NodeId, Partition, RoomCounts, Stored, Visitors, Wanted};
+
+use known::{Heard, Known, Unread};
+
+mod known;
 
 /// How many rooms are asked of the store at once, or of how many the counts of one node each.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 1000;
 
 /// The rooms that somebody looks at, and what is known of the other nodes there.
 pub(super) struct Follower {
@@ -19,17 +23,10 @@ pub(super) struct Follower {
     watched: HashMap<RoomName, Watched>,
     /// Of which the store has been told to send hints.
     listened: HashSet<RoomName>,
-    /// Of which it may have to be told something else.
-    changed: HashSet<RoomName>,
+    /// Of which it may have to be told something else. In order, so that the pages of a site are read together.
+    changed: BTreeSet<RoomName>,
     /// What is to be read, each once.
     unread: Unread,
-}
-
-/// Counts that are to be read, in order.
-#[derive(Default)]
-struct Unread {
-    queue: VecDeque<(NodeId, RoomName)>,
-    queued: HashSet<(NodeId, RoomName)>,
 }
 
 /// A room that somebody looks at.
@@ -38,28 +35,17 @@ struct Watched {
     nodes: HashMap<NodeId, Known>,
 }
 
-/// What is known of one node in one room.
-#[derive(Default)]
-struct Known {
-    /// The version of its counts that is in the room; 0 if it counts nobody.
-    version: u64,
-    /// Whether it is to be read, or being read.
-    is_unread: bool,
-    /// Whether something has changed since the reading began.
-    is_stale: bool,
-}
-
 /// What to ask of the store next.
 #[derive(Clone, Debug)]
 pub(super) enum Question {
     Listen(Vec<RoomName>),
     Unlisten(Vec<RoomName>),
-    Read(Vec<(NodeId, RoomName)>),
+    Read(Vec<Wanted>),
 }
 
 impl Follower {
     pub(super) fn new(rooms: Arc<Rooms>, requested: Arc<Requested>) -> Self {
-        let (watched, listened, changed) = (HashMap::new(), HashSet::new(), HashSet::new());
+        let (watched, listened, changed) = (HashMap::new(), HashSet::new(), BTreeSet::new());
         Self { rooms, requested, watched, listened, changed, unread: Unread::default() }
     }
 
@@ -118,12 +104,15 @@ impl Follower {
     pub(super) fn hear(&mut self, node: NodeId, change: &Change) {
         let Some(watched) = self.watched.get_mut(&change.room) else { return };
         let known = watched.nodes.entry(node).or_default();
+        let version = change.counts.map(|counts| counts.version);
         if known.is_unread {
-            known.is_stale = true;
+            known.heard = Some(version.map_or(Heard::Gone, Heard::Version));
+        } else if version.is_some_and(|version| version <= known.version) {
+            // The reading was newer.
         } else if known.version != change.previous || matches!(change.visitors, Visitors::Replace(_)) {
             known.ask(node, &change.room, &mut self.unread);
         } else {
-            known.version = change.counts.map_or(0, |counts| counts.version);
+            known.version = version.unwrap_or(0);
             watched.forget_absent(node);
             apply(&self.rooms, node, change);
         }
@@ -159,17 +148,18 @@ impl Follower {
         while wanted.len() < AT_ONCE
             && let Some((node, room)) = self.unread.pop()
         {
-            if self.begin(node, &room) {
-                wanted.push((node, room));
+            if let Some(known) = self.begin(node, &room) {
+                wanted.push(Wanted { node, room, known });
             }
         }
         (!wanted.is_empty()).then_some(Question::Read(wanted))
     }
 
-    /// Notes that something is being read, if it still has to be.
-    fn begin(&mut self, node: NodeId, room: &RoomName) -> bool {
-        let known = self.watched.get_mut(room).and_then(|watched| watched.nodes.get_mut(&node));
-        known.map(|known| (known.is_unread, known.is_stale) = (true, false)).is_some()
+    /// Notes that something is being read, if it still has to be. Returns the version that is known.
+    fn begin(&mut self, node: NodeId, room: &RoomName) -> Option<u64> {
+        let known = self.watched.get_mut(room)?.nodes.get_mut(&node)?;
+        (known.is_unread, known.is_stale, known.heard) = (true, false, None);
+        Some(known.version)
     }
 
     /// The store sends the hints of these rooms from now on. It says so itself if it does so only later.
@@ -178,27 +168,25 @@ impl Follower {
     }
 
     /// The store has answered.
-    pub(super) fn found(&mut self, wanted: Vec<(NodeId, RoomName)>, found: Vec<Found>) {
-        for ((node, room), found) in wanted.into_iter().zip(found) {
+    pub(super) fn found(&mut self, wanted: Vec<Wanted>, found: Vec<Found>) {
+        for (Wanted { node, room, known: asked }, found) in wanted.into_iter().zip(found) {
             let Some(watched) = self.watched.get_mut(&room) else { continue };
             // A lease that has ended meanwhile.
             let Some(known) = watched.nodes.get_mut(&node) else { continue };
             known.is_unread = false;
-            if found.as_ref().is_some_and(|found| found.counts.version < known.version) {
+            let version = found.as_ref().map(|found| found.counts.version);
+            let is_same = version == Some(asked) && asked > 0;
+            if version.is_some_and(|version| version < known.version) || is_same && known.version != asked {
                 // From before the room was closed and opened again.
                 known.ask(node, &room, &mut self.unread);
                 continue;
             }
-            known.version = found.as_ref().map_or(0, |found| found.counts.version);
-            if known.is_stale {
+            known.version = version.unwrap_or(0);
+            if known.is_stale || known.heard.is_some_and(|heard| heard.is_newer_than(version)) {
                 known.ask(node, &room, &mut self.unread);
             }
-            match found {
-                Some(Stored { counts, visitors, present }) => {
-                    let all = Reported::All { visitors: &visitors, present: &present };
-                    self.rooms.report(&room, source(node), report(&counts), all);
-                }
-                None => self.rooms.forget(&room, source(node)),
+            if !is_same {
+                put(&self.rooms, node, &room, found);
             }
             watched.forget_absent(node);
             self.know(&room);
@@ -206,13 +194,13 @@ impl Follower {
     }
 
     /// The store has not answered: it will be asked again when it does.
-    pub(super) fn not_found(&mut self, wanted: Vec<(NodeId, RoomName)>) {
-        wanted.into_iter().for_each(|(node, room)| self.unread.push(node, &room));
+    pub(super) fn not_found(&mut self, wanted: Vec<Wanted>) {
+        wanted.into_iter().for_each(|Wanted { node, room, .. }| self.unread.push(node, &room));
     }
 
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.watched.len() + self.listened.len() + self.changed.len() + self.unread.queue.len()
+        self.watched.len() + self.listened.len() + self.changed.len() + self.unread.len()
     }
 
     fn read_room(&mut self, room: &RoomName, leases: &LeaseTable) {
@@ -243,28 +231,13 @@ impl Watched {
     }
 }
 
-impl Unread {
-    fn push(&mut self, node: NodeId, room: &RoomName) {
-        if self.queued.insert((node, room.clone())) {
-            self.queue.push_back((node, room.clone()));
+fn put(rooms: &Rooms, node: NodeId, room: &RoomName, found: Found) {
+    match found {
+        Some(Stored { counts, visitors, present }) => {
+            let all = Reported::All { visitors: &visitors, present: &present };
+            rooms.report(room, source(node), report(&counts), all);
         }
-    }
-
-    fn pop(&mut self) -> Option<(NodeId, RoomName)> {
-        let first = self.queue.pop_front()?;
-        self.queued.remove(&first);
-        Some(first)
-    }
-}
-
-impl Known {
-    fn ask(&mut self, node: NodeId, room: &RoomName, unread: &mut Unread) {
-        if !self.is_unread {
-            self.is_unread = true;
-            unread.push(node, room);
-        } else {
-            self.is_stale = true;
-        }
+        None => rooms.forget(room, source(node)),
     }
 }
 

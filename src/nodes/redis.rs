@@ -11,7 +11,7 @@ use onlookers_rooms::sync::Mutex;
 use onlookers_rooms::{Post, RoomName, Site};
 use tokio::sync::mpsc::Receiver;
 
-use super::store::{Change, Found, Hint, Leases, NodeId, PageTabs, Partition, Store, StoreError};
+use super::store::{Change, Found, Hint, Leases, NodeId, PageTabs, Partition, Store, StoreError, Wanted};
 pub(crate) use config::RedisConfig;
 use link::Link;
 use queue::Queue;
@@ -56,7 +56,7 @@ const DAY: u64 = 24 * 3600;
 
 /// One or more Redis servers.
 ///
-/// Each round trip takes two seconds at most, and while there is no connection, calls fail at once. Where one server of a
+/// Each round trip takes two seconds at most, ten while hints come, and while there is no connection, calls fail at once. Where one server of a
 /// cluster fails, a call does what it can on the others, and then returns the error. Rooms that were asked for are listened to
 /// even if the call has failed: as soon as there is a connection again, and then [`Hint::Missed`] says so.
 pub(crate) struct Redis {
@@ -133,9 +133,9 @@ impl Store for Redis {
         publish.await?.into_iter().collect()
     }
 
-    async fn read(&self, wanted: &[(NodeId, RoomName)]) -> Result<Vec<Found>, StoreError> {
-        let partition = |(_, room): &&(NodeId, RoomName)| Partition::of(room.of_site());
-        let read = async |Group { link, places, things }: Group<&(NodeId, RoomName)>| match link {
+    async fn read(&self, wanted: &[Wanted]) -> Result<Vec<Found>, StoreError> {
+        let partition = |wanted: &&Wanted| Partition::of(wanted.room.of_site());
+        let read = async |Group { link, places, things }: Group<&Wanted>| match link {
             Ok(link) => (places, read::read(&link, &things).await),
             Err(error) => (places, Err(error)),
         };

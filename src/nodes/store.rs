@@ -64,6 +64,15 @@ pub(crate) struct Change {
     pub(crate) present: Vec<(PresentId, Option<Presence>)>,
 }
 
+/// A node's counts in a room, which are to be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) node: NodeId,
+    pub(crate) room: RoomName,
+    /// The version that is known already, 0 if there is none. Of counts that still have it, nothing else is read.
+    pub(crate) known: u64,
+}
+
 /// What is stored of a node in a room; None if it counts nobody.
 pub(crate) type Found = Option<Stored>;
 
@@ -121,11 +130,8 @@ pub(crate) trait Store: Send + Sync + 'static {
         posts: &[(RoomName, Post)],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Reads what each node counts in each room, with the hashes of its visitors.
-    fn read(
-        &self,
-        wanted: &[(NodeId, RoomName)],
-    ) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send;
+    /// Reads what each node counts in each room, with the hashes of its visitors and those who are present.
+    fn read(&self, wanted: &[Wanted]) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send;
 
     /// Reads how many tabs each node has open on each page of each site.
     fn read_pages(

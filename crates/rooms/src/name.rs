@@ -17,7 +17,7 @@ mod shortened;
 mod site;
 
 /// The name of a room: a page of a site, or the whole site.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RoomName {
     site: Site,
     page: Option<Page>,

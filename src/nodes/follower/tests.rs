@@ -25,6 +25,17 @@ fn reading() -> (Arc<Rooms>, RoomRef, LeaseTable, Follower) {
     (rooms, room, leases, follower)
 }
 
+/// Its counts, while nothing is known of them.
+fn unknown(room: &RoomRef) -> Wanted {
+    Wanted { node: NODE, room: room.name(), known: 0 }
+}
+
+/// From one version to the next.
+fn change(room: &RoomRef, previous: u64, next: u64) -> Change {
+    let visitors = Visitors::Change { come: Vec::new(), gone: Vec::new() };
+    Change { room: room.name(), previous, counts: Some(counts(next)), visitors, present: Vec::new() }
+}
+
 fn counts(version: u64) -> RoomCounts {
     RoomCounts { version, tabs: version, ..RoomCounts::default() }
 }
@@ -36,14 +47,12 @@ fn found(version: u64) -> Vec<Found> {
 #[test]
 fn a_hint_during_the_second_of_two_readings_is_not_lost() {
     let (_rooms, room, leases, mut follower) = reading();
-    let wanted = vec![(NODE, room.name())];
+    let wanted = vec![unknown(&room)];
     follower.unwatch(&room.name());
     follower.watch(&room.name(), &leases);
     follower.found(wanted.clone(), found(1));
     assert!(matches!(follower.next_question(), Some(Question::Read(_))));
-    let visitors = Visitors::Change { come: Vec::new(), gone: Vec::new() };
-    let (counts, present) = (Some(counts(2)), Vec::new());
-    follower.hear(NODE, &Change { room: room.name(), previous: 1, counts, visitors, present });
+    follower.hear(NODE, &change(&room, 1, 2));
     follower.found(wanted, found(1));
     assert!(matches!(follower.next_question(), Some(Question::Read(_))), "it may be older than the hint");
 }
@@ -54,11 +63,46 @@ fn a_node_is_forgotten_in_a_room_that_was_opened_anew() {
     let name = room.name();
     drop(room);
     let room = rooms.open(&name);
-    follower.found(vec![(NODE, name.clone())], found(3));
+    follower.found(vec![unknown(&room)], found(3));
     assert_eq!(room.counts().tabs, 3);
     follower.unwatch(&name);
     assert!(matches!(follower.next_question(), Some(Question::Unlisten(_))));
     follower.watch(&name, &leases);
     follower.forget(&[(Partition::of(name.of_site()), NODE)]);
     assert_eq!(room.counts().tabs, 0);
+}
+
+#[test]
+fn a_hint_that_the_reading_was_newer_than_changes_nothing() {
+    let (_rooms, room, _leases, mut follower) = reading();
+    follower.hear(NODE, &change(&room, 1, 2));
+    follower.found(vec![unknown(&room)], found(3));
+    follower.hear(NODE, &change(&room, 2, 3));
+    assert!(follower.next_question().is_none());
+    assert_eq!(room.counts().tabs, 3);
+    follower.hear(NODE, &change(&room, 3, 4));
+    assert_eq!(room.counts().tabs, 4);
+}
+
+#[test]
+fn counts_that_are_the_same_stay_and_only_those() {
+    let (_rooms, room, leases, mut follower) = reading();
+    follower.found(vec![unknown(&room)], found(3));
+    let all = Partition::all().map(|partition| (partition, vec![NODE])).collect();
+    follower.read_nodes(&all);
+    let Some(Question::Read(wanted)) = follower.next_question() else { panic!("it reads again") };
+    assert_eq!(wanted, [Wanted { known: 3, ..unknown(&room) }]);
+    // Of these, the store has read only the version.
+    let same = vec![Some(Stored {
+        counts: RoomCounts { version: 3, ..RoomCounts::default() },
+        ..Stored::default()
+    })];
+    follower.found(wanted.clone(), same.clone());
+    assert_eq!(room.counts().tabs, 3);
+    assert!(follower.next_question().is_none());
+    // What was known then isn't any more.
+    follower.unwatch(&room.name());
+    follower.watch(&room.name(), &leases);
+    follower.found(wanted, same);
+    assert!(matches!(follower.next_question(), Some(Question::Read(_))));
 }

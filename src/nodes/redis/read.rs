@@ -1,10 +1,12 @@
 //! What nodes count in rooms, as it was written.
 
-use onlookers_rooms::{Page, PageQuery, Presence, PresentId, RoomName, Site};
+use std::collections::BTreeMap;
+
+use onlookers_rooms::{Page, PageQuery, Presence, PresentId, Site};
 
 use super::link::Link;
 use super::{MOST_COMMANDS, keys, present, text};
-use crate::nodes::store::{Found, NodeId, PageTabs, RoomCounts, StoreError, Stored};
+use crate::nodes::store::{Found, NodeId, PageTabs, RoomCounts, StoreError, Stored, Wanted};
 
 /// The most hashes that the answers to one pipeline should have: about 1.5 MB.
 const MOST_HASHES: u64 = 100_000;
@@ -18,7 +20,7 @@ const ROOMS_AT_ONCE: usize = 32;
 /// Of how many sites all pages are read at once: each may have ten thousand.
 const SITES_AT_ONCE: usize = 32;
 
-pub(super) async fn read(link: &Link, wanted: &[&(NodeId, RoomName)]) -> Result<Vec<Found>, StoreError> {
+pub(super) async fn read(link: &Link, wanted: &[&Wanted]) -> Result<Vec<Found>, StoreError> {
     let mut found = Vec::with_capacity(wanted.len());
     for wanted in wanted.chunks(MOST_COMMANDS) {
         let first = found.len();
@@ -52,16 +54,25 @@ fn page((field, counts): &(Vec<u8>, Vec<u8>)) -> Option<(Page, u64)> {
     Some((page, parse(counts)?.tabs))
 }
 
-async fn read_counts(
-    link: &Link,
-    wanted: &[&(NodeId, RoomName)],
-) -> Result<Vec<Option<RoomCounts>>, StoreError> {
-    let mut commands = redis::pipe();
-    for (node, room) in wanted {
-        commands.cmd("HGET").arg(keys::counts(*node, room.of_site())).arg(keys::field(room));
+/// The counts of each, with one command for all rooms of a node's site.
+async fn read_counts(link: &Link, wanted: &[&Wanted]) -> Result<Vec<Option<RoomCounts>>, StoreError> {
+    let mut sites: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (place, Wanted { node, room, .. }) in wanted.iter().enumerate() {
+        sites.entry((*node, room.of_site())).or_default().push(place);
     }
-    let texts: Vec<Option<Vec<u8>>> = link.ask(&commands).await?;
-    Ok(texts.iter().map(|text| parse(text.as_deref()?)).collect())
+    let mut commands = redis::pipe();
+    for ((node, site), places) in &sites {
+        commands.cmd("HMGET").arg(keys::counts(*node, site));
+        commands.arg(places.iter().map(|place| keys::field(&wanted[*place].room)).collect::<Vec<_>>());
+    }
+    let texts: Vec<Vec<Option<Vec<u8>>>> = link.ask(&commands).await?;
+    let mut counts = vec![None; wanted.len()];
+    for (places, texts) in sites.values().zip(texts) {
+        for (place, text) in places.iter().zip(texts) {
+            counts[*place] = text.as_deref().and_then(parse);
+        }
+    }
+    Ok(counts)
 }
 
 fn parse(text: &[u8]) -> Option<RoomCounts> {
@@ -73,18 +84,13 @@ fn parse(text: &[u8]) -> Option<RoomCounts> {
 }
 
 /// Adds the visitors of the rooms where there are some, in as many pipelines as they need.
-async fn read_visitors(
-    link: &Link,
-    wanted: &[&(NodeId, RoomName)],
-    found: &mut [Found],
-) -> Result<(), StoreError> {
-    let mut rooms = wanted.iter().zip(found).filter_map(|(wanted, found)| {
-        let Stored { counts, visitors, .. } = found.as_mut()?;
+async fn read_visitors(link: &Link, wanted: &[&Wanted], found: &mut [Found]) -> Result<(), StoreError> {
+    let mut rooms = unknown(wanted, found).filter_map(|(wanted, Stored { counts, visitors, .. })| {
         (counts.tabs > counts.anonymous).then_some((wanted, counts, visitors))
     });
     loop {
         let (mut commands, mut read, mut expected) = (redis::pipe(), Vec::new(), 0);
-        for ((node, room), counts, hashes) in rooms.by_ref() {
+        for (Wanted { node, room, .. }, counts, hashes) in rooms.by_ref() {
             commands.cmd("SMEMBERS").arg(keys::visitors(*node, room));
             read.push(hashes);
             expected += (counts.tabs - counts.anonymous) >> counts.level.min(63);
@@ -104,21 +110,11 @@ async fn read_visitors(
 }
 
 /// Adds those who are present in the rooms where somebody is.
-async fn read_present(
-    link: &Link,
-    wanted: &[&(NodeId, RoomName)],
-    found: &mut [Found],
-) -> Result<(), StoreError> {
-    let mut rooms: Vec<_> = wanted
-        .iter()
-        .zip(found)
-        .filter_map(|(wanted, found)| {
-            Some((wanted, found.as_mut().filter(|found| found.counts.present > 0)?))
-        })
-        .collect();
+async fn read_present(link: &Link, wanted: &[&Wanted], found: &mut [Found]) -> Result<(), StoreError> {
+    let mut rooms: Vec<_> = unknown(wanted, found).filter(|(_, found)| found.counts.present > 0).collect();
     for rooms in rooms.chunks_mut(ROOMS_AT_ONCE) {
         let mut commands = redis::pipe();
-        for ((node, room), _) in rooms.iter() {
+        for (Wanted { node, room, .. }, _) in rooms.iter() {
             commands.cmd("HGETALL").arg(keys::present(*node, room));
         }
         let all: Vec<Vec<(Vec<u8>, Vec<u8>)>> = link.ask(&commands).await?;
@@ -127,6 +123,16 @@ async fn read_present(
         }
     }
     Ok(())
+}
+
+/// What was found, without what is known already.
+fn unknown<'a>(
+    wanted: &'a [&Wanted],
+    found: &'a mut [Found],
+) -> impl Iterator<Item = (&'a Wanted, &'a mut Stored)> {
+    let all = wanted.iter().zip(found);
+    let some = all.filter_map(|(wanted, found)| Some((*wanted, found.as_mut()?)));
+    some.filter(|(wanted, found)| wanted.known == 0 || found.counts.version != wanted.known)
 }
 
 fn parse_present((id, text): &(Vec<u8>, Vec<u8>)) -> Option<(PresentId, Presence)> {

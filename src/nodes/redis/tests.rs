@@ -63,7 +63,7 @@ impl Node {
 
     /// What a node counts in the rooms.
     async fn read<const N: usize>(&self, node: NodeId, rooms: [&RoomName; N]) -> [Found; N] {
-        let wanted = rooms.map(|room| (node, room.clone()));
+        let wanted = rooms.map(|room| unknown(node, room));
         let mut found = self.redis.read(&wanted).await.unwrap();
         found.iter_mut().flatten().for_each(|stored| {
             stored.visitors.sort();
@@ -71,6 +71,11 @@ impl Node {
         });
         found.try_into().unwrap()
     }
+}
+
+/// What a node counts in a room, of which nothing is known.
+fn unknown(node: NodeId, room: &RoomName) -> Wanted {
+    Wanted { node, room: room.clone(), known: 0 }
 }
 
 fn room(name: &str) -> RoomName {
@@ -138,6 +143,9 @@ async fn what_is_published_is_read() {
         Change { visitors: Visitors::Replace(vec![7]), ..change(&site, Some(counts(3, 2)), &[], &[]) };
     a.redis.publish(A, &[replaced], &[]).await.unwrap();
     assert_eq!(b.read(A, [&site]).await, [stored(counts(3, 2), vec![7])]);
+    let known = [2, 3].map(|known| Wanted { known, ..unknown(A, &site) });
+    let found = b.redis.read(&known).await.unwrap();
+    assert_eq!(found, [stored(counts(3, 2), vec![7]), stored(counts(3, 2), Vec::new())]);
 }
 
 #[tokio::test]
@@ -197,7 +205,7 @@ async fn thousands_of_rooms_are_listened_to_and_read() {
     for change in changes {
         assert_eq!(b.hear().await, Hint::Changed(A, change));
     }
-    let wanted: Vec<_> = rooms.iter().map(|room| (A, room.clone())).collect();
+    let wanted: Vec<_> = rooms.iter().map(|room| unknown(A, room)).collect();
     assert_eq!(b.redis.read(&wanted).await.unwrap(), vec![stored(counts(1, 2), vec![1]); 2500]);
     b.redis.unlisten(&rooms).await.unwrap();
     assert_eq!(command::<Vec<String>>(&server, "PUBSUB CHANNELS").await, [keys::LEFT]);

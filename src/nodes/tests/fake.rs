@@ -13,7 +13,7 @@ use super::random::Random;
 use crate::nodes::leases::Timing;
 use crate::nodes::store::{
     Change, Found, Hint, Leases, NodeId, PageTabs, Partition, RoomCounts, Store, StoreError, Stored,
-    VisitorHash,
+    VisitorHash, Wanted,
 };
 
 mod state;
@@ -189,10 +189,13 @@ impl Store for Fake {
         self.call(Call::Publish, publish).await
     }
 
-    async fn read(&self, wanted: &[(NodeId, RoomName)]) -> Result<Vec<Found>, StoreError> {
-        let read =
-            |state: &mut State| wanted.iter().map(|key| state.rooms.get(key).map(Room::stored)).collect();
-        self.call(Call::Read, read).await
+    async fn read(&self, wanted: &[Wanted]) -> Result<Vec<Found>, StoreError> {
+        let one = |state: &State, wanted: &Wanted| {
+            let room = state.rooms.get(&(wanted.node, wanted.room.clone()))?;
+            let is_known = wanted.known > 0 && room.counts.version == wanted.known;
+            Some(if is_known { Stored { counts: room.counts, ..Stored::default() } } else { room.stored() })
+        };
+        self.call(Call::Read, |state| wanted.iter().map(|wanted| one(state, wanted)).collect()).await
     }
 
     async fn read_pages(&self, wanted: &[(NodeId, Site)]) -> Result<Vec<PageTabs>, StoreError> {

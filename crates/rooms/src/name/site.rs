@@ -14,7 +14,7 @@ const LONGEST_HOST: usize = 253;
 ///
 /// Host names are in lower case, internationalised ones as their ASCII form (UTS 46), without a trailing dot:
 /// `example.com`, `xn--bcher-kva.example`, `localhost:3000`, `[::1]:8080`. At most 259 bytes.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Site(Arc<str>);
 
 /// Text that names no site.
