@@ -3,6 +3,7 @@
 use crate::{
     Outcome, figure,
     load::{
+        axes::Axes,
         options::Build,
         samples::{Sample, quantile, values},
     },
@@ -54,13 +55,11 @@ type Line = (Kind, Vec<(f64, f64)>);
 impl Panel {
     fn draw(&self, svg: &mut String, samples: &[Sample<Subject>]) -> Outcome<()> {
         let lines: Vec<_> = Kind::ALL.into_iter().filter_map(|kind| self.line(samples, kind)).collect();
-        let points = || lines.iter().flat_map(|(_, points)| points);
-        let right = points().map(|point| point.0).fold(1.0, f64::max);
-        let top = ceiling(points().map(|point| point.1).fold(0.1, f64::max));
+        let axes = Axes::around(WIDTH, HEIGHT, lines.iter().flat_map(|(_, points)| points.iter().copied()));
         writeln!(svg, "<g transform=\"translate({} 40)\">", self.left)?;
         writeln!(svg, "<text y=\"-18\">{}</text>", self.figure)?;
-        grid(svg, right, top)?;
-        let place = |&(x, y): &(f64, f64)| (x / right * WIDTH, HEIGHT * (1.0 - y / top));
+        axes.draw(svg, "viewers")?;
+        let place = |&point: &(f64, f64)| axes.place(point);
         let mut lines: Vec<Line> =
             lines.iter().map(|(kind, points)| (*kind, points.iter().map(place).collect())).collect();
         lines.sort_by(|a, b| end(b).total_cmp(&end(a)));
@@ -90,28 +89,6 @@ impl Panel {
 
 fn end(line: &Line) -> f64 {
     line.1.last().map_or(0.0, |point| point.1)
-}
-
-/// The next of 1, 2, 4, 10, 20, … so that the grid lines, a quarter apart, fall on short numbers.
-fn ceiling(most: f64) -> f64 {
-    let decade = 10f64.powf(most.log10().floor());
-    [1.0, 2.0, 4.0, 10.0].map(|step| step * decade).into_iter().find(|&top| top >= most).unwrap_or(most)
-}
-
-fn grid(svg: &mut String, right: f64, top: f64) -> Outcome<()> {
-    for quarter in 0..=4 {
-        let share = f64::from(quarter) / 4.0;
-        let (y, value) = (HEIGHT * (1.0 - share), top * share);
-        writeln!(svg, "<line class=\"grid\" x2=\"{WIDTH}\" y1=\"{y}\" y2=\"{y}\"/>")?;
-        writeln!(svg, "<text class=\"tick\" x=\"-8\" y=\"{}\" text-anchor=\"end\">{value}</text>", y + 4.0)?;
-    }
-    for (x, value) in [(0.0, 0.0), (WIDTH / 2.0, right / 2.0), (WIDTH, right)] {
-        let y = HEIGHT + 18.0;
-        writeln!(svg, "<text class=\"tick\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{value}</text>")?;
-    }
-    let (x, y) = (WIDTH / 2.0, HEIGHT + 34.0);
-    writeln!(svg, "<text class=\"tick\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">viewers</text>")?;
-    Ok(())
 }
 
 fn draw(svg: &mut String, (kind, points): &Line, label: f64) -> Outcome<()> {

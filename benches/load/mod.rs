@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod asker;
 pub(crate) mod attack;
+pub(crate) mod axes;
 pub(crate) mod certificate;
 pub(crate) mod changes;
 pub(crate) mod crowd;

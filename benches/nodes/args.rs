@@ -10,13 +10,17 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) size: Size,
 
-    /// One run after the other, of more and more nodes, then of more and more changes.
+    /// One run after the other, of more and more nodes, then of more and more rooms, then of more and more changes.
     #[arg(long)]
     pub(crate) scale: bool,
 
     /// The numbers of nodes of these runs.
     #[arg(long, value_delimiter = ',', default_value = "2,5,10,20,50")]
     pub(crate) nodes_from_to: Vec<usize>,
+
+    /// The numbers of rooms of these runs.
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000")]
+    pub(crate) rooms_from_to: Vec<usize>,
 
     /// The changes a second of these runs.
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
@@ -81,7 +85,14 @@ impl Args {
             return Self { run, ..self };
         }
         let size = Size { viewers: 500, rooms: 200, site: 20, churn: 100, seconds: 1.0, ..self.size };
-        Self { size, nodes_from_to: vec![2, 3], churn_from_to: vec![100, 200], run, ..self }
+        Self {
+            size,
+            nodes_from_to: vec![2, 3],
+            rooms_from_to: vec![100, 200],
+            churn_from_to: vec![100, 200],
+            run,
+            ..self
+        }
     }
 }
 

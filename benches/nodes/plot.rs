@@ -1,6 +1,6 @@
 //! How the figures grow, as an SVG: a row of panels for each thing that grows.
 
-use crate::{Outcome, report::value, scale::Growth};
+use crate::{Outcome, load::axes::Axes, report::value, scale::Growth};
 use std::{fmt::Write, fs, path::Path};
 
 /// A panel's inside, in pixels.
@@ -26,7 +26,7 @@ pub(crate) fn write(path: &Path, rows: &[(&str, &Growth)]) -> Outcome<()> {
     let height = 40.0 + DOWN * rows.len() as f64;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 {height}\" role=\"img\">\n\
-         <title>What Redis does, and how late changes are, by nodes and by changes a second</title>\n\
+         <title>What Redis does, and how late changes are, by nodes, rooms and changes a second</title>\n\
          <style>{STYLE}</style>\n"
     );
     for (row, (what, growth)) in rows.iter().enumerate() {
@@ -52,32 +52,13 @@ fn points(growth: &Growth, figure: &str) -> Vec<(f64, f64)> {
 }
 
 fn panel(svg: &mut String, what: &str, points: &[(f64, f64)]) -> Outcome<()> {
-    let right = points.iter().map(|point| point.0).fold(1.0, f64::max);
-    let top = ceiling(points.iter().map(|point| point.1).fold(0.1, f64::max));
-    for quarter in 0..=4 {
-        let share = f64::from(quarter) / 4.0;
-        let (y, value) = (HEIGHT * (1.0 - share), top * share);
-        writeln!(svg, "<line class=\"grid\" x2=\"{WIDTH}\" y1=\"{y}\" y2=\"{y}\"/>")?;
-        writeln!(svg, "<text class=\"tick\" x=\"-8\" y=\"{}\" text-anchor=\"end\">{value}</text>", y + 4.0)?;
-    }
-    for (x, value) in [(0.0, 0.0), (WIDTH / 2.0, right / 2.0), (WIDTH, right)] {
-        let y = HEIGHT + 18.0;
-        writeln!(svg, "<text class=\"tick\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{value}</text>")?;
-    }
-    let (x, y) = (WIDTH / 2.0, HEIGHT + 34.0);
-    writeln!(svg, "<text class=\"tick\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{what}</text>")?;
-    let place = |&(x, y): &(f64, f64)| (x / right * WIDTH, HEIGHT * (1.0 - y / top));
-    let places: Vec<_> = points.iter().map(place).collect();
+    let axes = Axes::around(WIDTH, HEIGHT, points.iter().copied());
+    axes.draw(svg, what)?;
+    let places: Vec<_> = points.iter().map(|&point| axes.place(point)).collect();
     let steps: Vec<_> = places.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
     writeln!(svg, "<path d=\"M{}\"/>", steps.join("L"))?;
     for (x, y) in places {
         writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>")?;
     }
     Ok(())
-}
-
-/// The next of 1, 2, 4, 10, 20, … so that the grid lines, a quarter apart, fall on short numbers.
-fn ceiling(most: f64) -> f64 {
-    let decade = 10f64.powf(most.log10().floor());
-    [1.0, 2.0, 4.0, 10.0].map(|step| step * decade).into_iter().find(|&top| top >= most).unwrap_or(most)
 }

@@ -44,11 +44,16 @@ pub(crate) fn measure(args: &Args) -> Outcome<()> {
     let of_nodes =
         args.nodes_from_to.iter().map(|&nodes| (nodes as f64, Size { nodes, ..args.size.clone() }));
     let nodes = table("nodes", of_nodes.collect())?;
+    let of_rooms =
+        args.rooms_from_to.iter().map(|&rooms| (rooms as f64, Size { rooms, ..args.size.clone() }));
+    let rooms = table("rooms", of_rooms.collect())?;
     let of_churn =
         args.churn_from_to.iter().map(|&churn| (f64::from(churn), Size { churn, ..args.size.clone() }));
     let churn = table("changes a second", of_churn.collect())?;
     match &args.plot {
-        Some(path) => plot::write(path, &[("nodes", &nodes), ("changes a second", &churn)]),
+        Some(path) => {
+            plot::write(path, &[("nodes", &nodes), ("rooms", &rooms), ("changes a second", &churn)])
+        }
         None => Ok(()),
     }
 }
