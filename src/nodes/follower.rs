@@ -9,7 +9,7 @@ use super::leases::LeaseTable;
 use super::requested::Requested;
 use super::store::{Change, Found, NodeId, Partition, RoomCounts, Stored, Visitors, Wanted};
 
-use known::{Heard, Known, Unread};
+use known::{Heard, Known, Reading, Unread};
 
 mod known;
 
@@ -25,7 +25,7 @@ pub(super) struct Follower {
     listened: HashSet<RoomName>,
     /// Of which it may have to be told something else. In order, so that the pages of a site are read together.
     changed: BTreeSet<RoomName>,
-    /// What is to be read, each once.
+    /// Of which other nodes' counts are to be read.
     unread: Unread,
 }
 
@@ -62,6 +62,7 @@ impl Follower {
     /// Nobody looks at a room any more.
     pub(super) fn unwatch(&mut self, room: &RoomName) {
         if self.watched.remove(room).is_some() {
+            self.unread.remove(room);
             self.note_subscription(room);
         }
     }
@@ -81,9 +82,8 @@ impl Follower {
         // The others are read as soon as they are listened to.
         let listened = self.watched.iter_mut().filter(|(room, _)| self.listened.contains(*room));
         for (room, watched) in listened {
-            for node in nodes.get(&watched.partition).into_iter().flatten() {
-                watched.nodes.entry(*node).or_default().ask(*node, room, &mut self.unread);
-            }
+            let nodes = nodes.get(&watched.partition).into_iter().flatten();
+            watched.ask(nodes.copied(), room, &mut self.unread);
         }
     }
 
@@ -105,16 +105,21 @@ impl Follower {
         let Some(watched) = self.watched.get_mut(&change.room) else { return };
         let known = watched.nodes.entry(node).or_default();
         let version = change.counts.map(|counts| counts.version);
-        if known.is_unread {
-            known.heard = Some(version.map_or(Heard::Gone, Heard::Version));
-        } else if version.is_some_and(|version| version <= known.version) {
-            // The reading was newer.
-        } else if known.version != change.previous || matches!(change.visitors, Visitors::Replace(_)) {
-            known.ask(node, &change.room, &mut self.unread);
-        } else {
-            known.version = version.unwrap_or(0);
-            watched.forget_absent(node);
-            apply(&self.rooms, node, change);
+        match &mut known.reading {
+            Reading::Due => {}
+            Reading::Asked { heard, .. } => *heard = Some(Heard::of(version)),
+            // What was read was newer.
+            Reading::Done if version.is_some_and(|version| version <= known.version) => {}
+            Reading::Done
+                if known.version != change.previous || matches!(change.visitors, Visitors::Replace(_)) =>
+            {
+                watched.ask([node], &change.room, &mut self.unread);
+            }
+            Reading::Done => {
+                known.version = version.unwrap_or(0);
+                watched.forget_absent(node);
+                apply(&self.rooms, node, change);
+            }
         }
     }
 
@@ -146,20 +151,12 @@ impl Follower {
     fn next_reading(&mut self) -> Option<Question> {
         let mut wanted = Vec::new();
         while wanted.len() < AT_ONCE
-            && let Some((node, room)) = self.unread.pop()
+            && let Some(room) = self.unread.pop()
         {
-            if let Some(known) = self.begin(node, &room) {
-                wanted.push(Wanted { node, room, known });
-            }
+            let watched = self.watched.get_mut(&room);
+            wanted.extend(watched.into_iter().flat_map(|watched| watched.begin(&room)));
         }
         (!wanted.is_empty()).then_some(Question::Read(wanted))
-    }
-
-    /// Notes that something is being read, if it still has to be. Returns the version that is known.
-    fn begin(&mut self, node: NodeId, room: &RoomName) -> Option<u64> {
-        let known = self.watched.get_mut(room)?.nodes.get_mut(&node)?;
-        (known.is_unread, known.is_stale, known.heard) = (true, false, None);
-        Some(known.version)
     }
 
     /// The store sends the hints of these rooms from now on. It says so itself if it does so only later.
@@ -168,34 +165,40 @@ impl Follower {
     }
 
     /// The store has answered.
-    pub(super) fn found(&mut self, wanted: Vec<Wanted>, found: Vec<Found>) {
-        for (Wanted { node, room, known: asked }, found) in wanted.into_iter().zip(found) {
-            let Some(watched) = self.watched.get_mut(&room) else { continue };
-            // A lease that has ended meanwhile.
-            let Some(known) = watched.nodes.get_mut(&node) else { continue };
-            known.is_unread = false;
-            let version = found.as_ref().map(|found| found.counts.version);
-            let is_same = version == Some(asked) && asked > 0;
-            if version.is_some_and(|version| version < known.version) || is_same && known.version != asked {
-                // From before the room was closed and opened again.
-                known.ask(node, &room, &mut self.unread);
-                continue;
-            }
-            known.version = version.unwrap_or(0);
-            if known.is_stale || known.heard.is_some_and(|heard| heard.is_newer_than(version)) {
-                known.ask(node, &room, &mut self.unread);
-            }
-            if !is_same {
-                put(&self.rooms, node, &room, found);
-            }
-            watched.forget_absent(node);
-            self.know(&room);
+    pub(super) fn found(&mut self, wanted: &[Wanted], found: Vec<Found>) {
+        for (wanted, found) in wanted.iter().zip(found) {
+            self.take_in(wanted, found);
         }
+        // Those of a room stand together.
+        wanted.chunk_by(|one, next| one.room == next.room).for_each(|of_room| self.know(&of_room[0].room));
+    }
+
+    fn take_in(&mut self, Wanted { node, room, known: asked }: &Wanted, found: Found) {
+        let Some(watched) = self.watched.get_mut(room) else { return };
+        // A lease that has ended meanwhile.
+        let Some(known) = watched.nodes.get_mut(node) else { return };
+        // The room was closed and opened again meanwhile, or the node's lease: it is read anew.
+        let Reading::Asked { again, heard } = known.reading else { return };
+        let version = found.as_ref().map(|found| found.counts.version);
+        (known.version, known.reading) = (version.unwrap_or(0), Reading::Done);
+        if again || heard.is_some_and(|heard| heard.is_newer_than(version)) {
+            watched.ask([*node], room, &mut self.unread);
+        }
+        if version.is_none_or(|version| version != *asked) {
+            put(&self.rooms, *node, room, found);
+        }
+        watched.forget_absent(*node);
     }
 
     /// The store has not answered: it will be asked again when it does.
-    pub(super) fn not_found(&mut self, wanted: Vec<Wanted>) {
-        wanted.into_iter().for_each(|Wanted { node, room, .. }| self.unread.push(node, &room));
+    pub(super) fn not_found(&mut self, wanted: &[Wanted]) {
+        for Wanted { node, room, .. } in wanted {
+            let Some(watched) = self.watched.get_mut(room) else { continue };
+            if let Some(known) = watched.nodes.get_mut(node) {
+                known.reading = Reading::Due;
+                self.unread.insert(room);
+            }
+        }
     }
 
     #[cfg(test)]
@@ -205,9 +208,7 @@ impl Follower {
 
     fn read_room(&mut self, room: &RoomName, leases: &LeaseTable) {
         if let Some(watched) = self.watched.get_mut(room) {
-            for node in leases.nodes(watched.partition) {
-                watched.nodes.entry(node).or_default().ask(node, room, &mut self.unread);
-            }
+            watched.ask(leases.nodes(watched.partition), room, &mut self.unread);
         }
         self.know(room);
     }
@@ -216,16 +217,36 @@ impl Follower {
     fn know(&self, room: &RoomName) {
         let known = self.watched.get(room).map(|watched| &watched.nodes);
         // One that has changed meanwhile was read nevertheless.
-        if known.is_some_and(|nodes| nodes.values().all(|known| !known.is_unread || known.version > 0)) {
+        if known.is_some_and(|nodes| nodes.values().all(Known::is_known)) {
             self.requested.know(room);
         }
     }
 }
 
 impl Watched {
+    /// Has nodes' counts read.
+    fn ask(&mut self, nodes: impl IntoIterator<Item = NodeId>, room: &RoomName, unread: &mut Unread) {
+        let mut is_due = false;
+        for node in nodes {
+            is_due |= self.nodes.entry(node).or_default().ask();
+        }
+        if is_due {
+            unread.insert(room);
+        }
+    }
+
+    /// What is due to be read, which is then being read.
+    fn begin(&mut self, room: &RoomName) -> impl Iterator<Item = Wanted> {
+        let due = self.nodes.iter_mut().filter(|(_, known)| known.reading == Reading::Due);
+        due.map(|(node, known)| {
+            known.begin();
+            Wanted { node: *node, room: room.clone(), known: known.version }
+        })
+    }
+
     /// Most nodes count nobody in most rooms.
     fn forget_absent(&mut self, node: NodeId) {
-        if self.nodes.get(&node).is_some_and(|known| known.version == 0 && !known.is_unread) {
+        if self.nodes.get(&node).is_some_and(|known| known.version == 0 && known.reading == Reading::Done) {
             self.nodes.remove(&node);
         }
     }

@@ -151,7 +151,7 @@ impl<S: Store> Node<S> {
             self.thaw(wakeup);
             self.handle(event);
             self.hear_more(&mut hints);
-            self.follower.forget(&self.leases.expire(Instant::now()));
+            self.expire(&asked);
         }
         let left = timeout(LAST_WORDS, self.store.leave(self.id)).await;
         if !matches!(left, Ok(Ok(()))) {
@@ -174,14 +174,24 @@ impl<S: Store> Node<S> {
         let publication = self.publish_at.filter(|_| asked.publication.is_none());
         let renewal = asked.renewal.is_none().then_some(self.renew_at);
         let ranking = self.rankings.at.filter(|_| asked.ranking.is_none() && !self.is_alone);
-        let due = [publication, renewal, ranking, self.leases.next_end()];
+        let end = self.leases.next_end().filter(|_| asked.renewal.is_none());
+        let due = [publication, renewal, ranking, end];
         due.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + self.leases.timing().renewal)
     }
 
-    /// If this task ran much too late, the process was frozen, or the machine, and the others' leases weren't seen meanwhile.
+    /// Leases that have not been seen to be renewed end, but not before an answer that is on its way: it may take long to come
+    /// where very many hints come before it.
+    fn expire(&mut self, asked: &Asked) {
+        if asked.renewal.is_none() {
+            self.follower.forget(&self.leases.expire(Instant::now()));
+        }
+    }
+
+    /// If this task ran too late, the process was frozen, or the machine, or there was too much to do; and the others' leases weren't
+    /// seen meanwhile.
     fn thaw(&mut self, wakeup: Instant) {
         let late = Instant::now().saturating_duration_since(wakeup);
-        if late > self.leases.timing().life * 2 / 3 {
+        if late > self.leases.timing().renewal / 4 {
             self.leases.skip(late);
             self.renew_at = Instant::now();
         }

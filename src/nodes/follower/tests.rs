@@ -50,10 +50,10 @@ fn a_hint_during_the_second_of_two_readings_is_not_lost() {
     let wanted = vec![unknown(&room)];
     follower.unwatch(&room.name());
     follower.watch(&room.name(), &leases);
-    follower.found(wanted.clone(), found(1));
+    follower.found(&wanted, found(1));
     assert!(matches!(follower.next_question(), Some(Question::Read(_))));
     follower.hear(NODE, &change(&room, 1, 2));
-    follower.found(wanted, found(1));
+    follower.found(&wanted, found(1));
     assert!(matches!(follower.next_question(), Some(Question::Read(_))), "it may be older than the hint");
 }
 
@@ -63,7 +63,7 @@ fn a_node_is_forgotten_in_a_room_that_was_opened_anew() {
     let name = room.name();
     drop(room);
     let room = rooms.open(&name);
-    follower.found(vec![unknown(&room)], found(3));
+    follower.found(&[unknown(&room)], found(3));
     assert_eq!(room.counts().tabs, 3);
     follower.unwatch(&name);
     assert!(matches!(follower.next_question(), Some(Question::Unlisten(_))));
@@ -76,7 +76,7 @@ fn a_node_is_forgotten_in_a_room_that_was_opened_anew() {
 fn a_hint_that_the_reading_was_newer_than_changes_nothing() {
     let (_rooms, room, _leases, mut follower) = reading();
     follower.hear(NODE, &change(&room, 1, 2));
-    follower.found(vec![unknown(&room)], found(3));
+    follower.found(&[unknown(&room)], found(3));
     follower.hear(NODE, &change(&room, 2, 3));
     assert!(follower.next_question().is_none());
     assert_eq!(room.counts().tabs, 3);
@@ -87,7 +87,7 @@ fn a_hint_that_the_reading_was_newer_than_changes_nothing() {
 #[test]
 fn counts_that_are_the_same_stay_and_only_those() {
     let (_rooms, room, leases, mut follower) = reading();
-    follower.found(vec![unknown(&room)], found(3));
+    follower.found(&[unknown(&room)], found(3));
     let all = Partition::all().map(|partition| (partition, vec![NODE])).collect();
     follower.read_nodes(&all);
     let Some(Question::Read(wanted)) = follower.next_question() else { panic!("it reads again") };
@@ -97,12 +97,12 @@ fn counts_that_are_the_same_stay_and_only_those() {
         counts: RoomCounts { version: 3, ..RoomCounts::default() },
         ..Stored::default()
     })];
-    follower.found(wanted.clone(), same.clone());
+    follower.found(&wanted, same.clone());
     assert_eq!(room.counts().tabs, 3);
     assert!(follower.next_question().is_none());
     // What was known then isn't any more.
     follower.unwatch(&room.name());
     follower.watch(&room.name(), &leases);
-    follower.found(wanted, same);
+    follower.found(&wanted, same);
     assert!(matches!(follower.next_question(), Some(Question::Read(_))));
 }

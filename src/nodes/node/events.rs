@@ -33,12 +33,12 @@ impl<S: Store> Node<S> {
             Event::Answered(question, Ok(found)) => match question {
                 Question::Listen(rooms) => self.follower.listening(&rooms, &self.leases),
                 Question::Unlisten(_) => {}
-                Question::Read(wanted) => self.follower.found(wanted, found),
+                Question::Read(wanted) => self.follower.found(&wanted, found),
             },
             Event::Answered(question, Err(error)) => {
                 self.complain(&error);
                 match question {
-                    Question::Read(wanted) => self.follower.not_found(wanted),
+                    Question::Read(wanted) => self.follower.not_found(&wanted),
                     // The store listens to them as soon as it can, and then says that something was missed.
                     Question::Listen(_) | Question::Unlisten(_) => {}
                 }
