@@ -19,11 +19,11 @@ const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1f2328}path{fill:
 const PANELS: [(&str, &str); 3] = [
     ("Redis, % of a core", "churn: Redis, % of a core"),
     ("MiB a second from Redis", "churn: KiB/s from Redis"),
-    ("95 % of changes are everywhere, ms", "churn: until the last node has 95 % of the changes, ms"),
+    ("95 % everywhere after, ms", "churn: until the last node has 95 % of the changes, ms"),
 ];
 
 pub(crate) fn write(path: &Path, rows: &[(&str, &Growth)]) -> Outcome<()> {
-    let height = 40.0 + DOWN * rows.len() as f64;
+    let height = DOWN * rows.len() as f64;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 {height}\" role=\"img\">\n\
          <title>What Redis does, and how late changes are, by nodes, rooms and changes a second</title>\n\
