@@ -22,6 +22,7 @@ pub use crate::settings::{
 use crate::settings::{Settings, values};
 use crate::transport::Sends;
 pub use acme::{Acme, AcmeName, AcmeNameError, DirectoryUrl, DirectoryUrlError, Email, EmailError};
+pub use admin::{AdminPlace, AdminPlaceError};
 pub use error::ConfigError;
 pub use file::File;
 pub use picture::PictureArgs;
@@ -29,6 +30,7 @@ pub use tls::TlsFiles;
 
 #[cfg_attr(not(feature = "acme"), allow(dead_code, reason = "these settings are refused"))]
 mod acme;
+mod admin;
 mod environment;
 mod error;
 mod file;
@@ -160,6 +162,10 @@ pub struct Config {
     #[cfg(feature = "redis")]
     #[arg(long, value_name = "FILE", env = "ONLOOKERS_REDIS_CA")]
     pub redis_ca: Option<PathBuf>,
+    /// Where operators may ask for /metrics, /livez, /readyz and /status, apart from the pictures: 127.0.0.1:9193, or unix:/PATH.
+    /// It shows the addresses of visitors, so only operators should reach it [default: nowhere]
+    #[arg(long, value_name = "ADDR", env = "ONLOOKERS_ADMIN", value_parser = values::trimmed::<AdminPlace>)]
+    pub admin: Option<AdminPlace>,
     /// How many threads write pictures, 1 to 63 [default: one a core]
     #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub fanout_threads: Option<u8>,
@@ -248,51 +254,4 @@ fn duration(text: &str, bounds: RangeInclusive<Duration>, refusal: &str) -> Resu
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from([&["onlookers"], args].concat())
-    }
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn defaults_serve_this_machine_only() {
-        let config = parse(&[]).unwrap().config;
-        assert_eq!(config.listen, ["127.0.0.1:9192".parse().unwrap()]);
-        assert_eq!(config.repaint, Duration::from_secs(5));
-        assert_eq!(config.drain, Duration::from_secs(3));
-        assert!(config.reloadable.allow.is_empty());
-    }
-
-    #[test]
-    fn bad_values_are_bad_usage() {
-        for args in [
-            ["--repaint", "5"],
-            ["--repaint", "0s"],
-            ["--repaint", "2h"],
-            ["--drain", "61s"],
-            ["--drain", "3"],
-            ["--allow", "https://example.com/"],
-            ["--listen", "9192"],
-            ["--sni-pass", "other.example"],
-            ["--allow", "\"example.com\""],
-            ["--allow", "example.com;example.org"],
-            ["--allow", "$HOST"],
-            ["--name", "$HOST"],
-            ["--ignore", "example.com"],
-            ["--max-viewers", "0"],
-            ["--max-sites", "0"],
-            ["--max-pages-per-site", "some"],
-            ["--fanout-threads", "64"],
-            ["--nonsense", "1"],
-        ] {
-            assert_eq!(parse(&args).unwrap_err().exit_code(), 2, "{args:?}");
-        }
-    }
-}
+mod tests;

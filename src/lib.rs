@@ -14,7 +14,7 @@
 //! ```
 //!
 //! - [`config`]: flags, environment and file become one [`Config`](config::Config), parsed once; `themes` reads the digits
-//!   and fonts that it names, `certificates` the certificates, which `acme` orders.
+//!   and fonts that it names, `certificates` the certificates, which `acme` orders; `admin` answers operators.
 //! - [`server`]: accepts connections, hands them over, and drains them at the end.
 //! - `http`: the routes. A request is parsed once, judged, and answered, refused, or granted a stream or a WebSocket.
 //! - [`transport`]: one event loop per core owns every socket that was taken over from hyper.
@@ -25,7 +25,7 @@
 //! - [`doctor`]: looks at a counter from outside, through whatever is in between.
 //! - [`wire`]: the bytes of streams, events and WebSocket messages.
 //! - [`gate`]: the sites that may embed; `files`: reads those that a configuration names; `net`: listening sockets, addresses, and how many viewers may be in;
-//!   [`logging`]: lines on standard error, without waiting; [`signals`]: those that the program obeys.
+//!   `metrics`: numbers of what each part does; [`logging`]: lines on standard error, without waiting; [`signals`]: those that the program obeys.
 //!
 //! Below them are three packages: `onlookers_rooms` counts, `onlookers_picture` paints, `onlookers_ring` sends many frames in
 //! one system call. Each module imports only from lower layers; `ARCHITECTURE.md` has the threads, the locks, a
@@ -33,6 +33,7 @@
 
 #[cfg(feature = "acme")]
 mod acme;
+mod admin;
 mod certificates;
 pub mod config;
 pub mod server;
@@ -55,5 +56,6 @@ pub mod wire;
 mod files;
 pub mod gate;
 pub mod logging;
+mod metrics;
 mod net;
 pub mod signals;

@@ -139,9 +139,9 @@ async fn run(cli: Cli, signals: Signals) -> Result<(), Failure> {
     if let (Some(file), false) = (&cli.file, cli.has_file_settings) {
         tracing::warn!("there are no settings in {}", file.display());
     }
-    let places = server.places();
+    let (places, admin) = (server.places(), server.admin_place());
     // On a thread of its own: standard output may be a pipe that nobody reads.
-    thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&places))?;
+    thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&places, admin.as_deref()))?;
     tokio::spawn(reload_on_hangup(cli, server.control(), signals.reload));
     let mut has_died = false;
     server.run(async { has_died = signals.stop.await.is_err() }).await?;
@@ -177,10 +177,13 @@ async fn reload_on_hangup(mut in_force: Cli, control: Control, mut hangups: mpsc
 
 /// Says where the server is, and what to do with that. Somebody may have closed standard output: that is no reason not
 /// to serve.
-fn greet(places: &[String]) {
+fn greet(places: &[String], admin: Option<&str>) {
     let mut out = io::stdout().lock();
     for place in places {
         let _ = writeln!(out, "onlookers listens on {place}");
+    }
+    if let Some(place) = admin {
+        let _ = writeln!(out, "Operators ask at {place}");
     }
     if let Some(url) = places.iter().find(|place| place.starts_with("http")) {
         let _ = write!(

@@ -12,6 +12,7 @@ use onlookers_rooms::Keys;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::admin::{self, Admin};
 use crate::app::App;
 use crate::certificates::CertificateFiles;
 use crate::config::{Config, ConfigError};
@@ -19,6 +20,7 @@ use crate::feeds::Feeds;
 use crate::logging::once_per_site::OncePerSite;
 use crate::net::capacity::Capacity;
 use crate::net::connections::Connections;
+use crate::net::listen::ListenSocket;
 use crate::net::main_peer::MainPeer;
 use crate::net::open_files;
 use crate::net::system::{self, SystemLimits};
@@ -72,6 +74,7 @@ pub struct Server {
     service: Service,
     tls: Option<Tls>,
     counting: Counting,
+    admin: Option<ListenSocket>,
     drain: Duration,
 }
 
@@ -116,6 +119,7 @@ impl Server {
             .map_err(io::Error::other)?
             .map(Arc::new);
         let sockets = listeners::bind(config)?;
+        let admin = listeners::bind_admin(config)?;
         let loops = Loops::new(transport::Options {
             loops: config.fanout_threads.map_or_else(cores, usize::from),
             resend: config.repaint,
@@ -155,7 +159,7 @@ impl Server {
         });
         let listeners = listeners::speak(sockets, with);
         let service = Service { app, loops: Arc::new(loops) };
-        Ok(Self { listeners, service, tls, counting, drain: config.drain })
+        Ok(Self { listeners, service, tls, counting, admin, drain: config.drain })
     }
 
     /// A way to change the settings of this server while it runs.
@@ -186,13 +190,21 @@ impl Server {
         self.listeners.iter().map(place).collect()
     }
 
+    /// Where operators ask, as a URL or as the configuration has it; none without `--admin`.
+    pub fn admin_place(&self) -> Option<String> {
+        let socket = self.admin.as_ref()?;
+        Some(socket.address().map_or_else(|| socket.to_string(), |address| format!("http://{address}/")))
+    }
+
     /// Serves until `shutdown` is ready, then ends every stream in order.
     ///
     /// # Errors
     /// [`Died`], if that was the reason to end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
-        let Self { listeners, service, tls, counting, drain } = self;
+        let Self { listeners, service, tls, counting, admin, drain } = self;
         let (mut nodes, tls) = (counting.join(&service.app.keys).await, Tls::ready(tls).await);
+        // Ended when this is dropped: operators see the end, too.
+        let _admin = serve_admin(admin, &service);
         let mut accepting = JoinSet::new();
         for listening in listeners {
             accepting.spawn(accept(listening, service.clone()));
@@ -225,6 +237,16 @@ impl Server {
         let _ = leaving.await;
         done
     }
+}
+
+/// Answers operators until the result is dropped.
+fn serve_admin(socket: Option<ListenSocket>, service: &Service) -> JoinSet<()> {
+    let mut serving = JoinSet::new();
+    if let Some(socket) = socket {
+        let admin = Admin { loops: Arc::clone(&service.loops) };
+        serving.spawn(admin::serve(socket, Arc::new(admin)));
+    }
+    serving
 }
 
 /// Waits until something has ended that goes on for as long as the server does.
@@ -266,35 +288,4 @@ impl fmt::Display for Died {
 impl Error for Died {}
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-    use crate::config::Cli;
-
-    fn server() -> Server {
-        let cli = Cli::try_parse_from(["onlookers", "--listen", "127.0.0.1:0", "--fanout-threads", "2"]);
-        Server::bind(&cli.unwrap().config).unwrap()
-    }
-
-    #[tokio::test]
-    async fn the_server_ends_when_a_thread_of_its_loops_dies() {
-        let server = server();
-        server.service.loops.tell_end_of_one();
-        assert_eq!(server.run(std::future::pending()).await, Err(Died::EventLoop));
-    }
-
-    #[tokio::test]
-    async fn the_death_of_an_accepting_task_is_noticed() {
-        let server = server();
-        let mut accepting = JoinSet::new();
-        accepting.spawn(std::future::pending());
-        accepting.spawn(async { panic!("as a fault in accept would") });
-        assert_eq!(death(&mut accepting, &server.service.loops, &mut Joined::default()).await, Died::Accept);
-    }
-
-    #[tokio::test]
-    async fn an_orderly_end_is_no_death() {
-        assert_eq!(server().run(async {}).await, Ok(()));
-    }
-}
+mod tests;

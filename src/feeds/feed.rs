@@ -14,6 +14,7 @@ use super::View;
 use super::channel::{Channel, Painting, Published, Update};
 use super::view::{FAILED, Fingerprint, UNPAINTED};
 use super::views::ViewPermit;
+use crate::metrics::Kind;
 use crate::painting::Payer;
 
 /// One room in one representation.
@@ -51,6 +52,11 @@ impl Feed {
     /// The bytes that keep a connection alive which has `frame`, the newest, already.
     pub(crate) fn resend<'f>(&self, frame: &'f Bytes) -> &'f Bytes {
         self.view.resend(frame)
+    }
+
+    /// What its viewers receive.
+    pub(crate) fn kind(&self) -> Kind {
+        self.view.kind()
     }
 
     /// If it shows the ranking, has other nodes' counts taken in for as long as it exists.

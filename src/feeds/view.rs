@@ -9,6 +9,7 @@ use onlookers_rooms::{Counting, Counts, Position, Room};
 
 use super::channel::Context;
 use super::topic::top;
+use crate::metrics::Kind;
 use crate::painting::Pictures;
 use crate::wire::protocol::{self, TopPage};
 use crate::wire::{events, multipart};
@@ -50,6 +51,17 @@ impl View {
             Self::Reading(_) => Duration::from_millis(200),
             Self::Top(_) => Duration::from_secs(1),
             Self::Readable(view) => view.min_gap(),
+        }
+    }
+
+    /// What its viewers receive.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Count { .. } => Kind::Picture,
+            Self::Top(_) => Kind::Ranking,
+            Self::Reading(_) => Kind::Reading,
+            Self::Events => Kind::Events,
+            Self::Readable(view) => view.kind(),
         }
     }
 

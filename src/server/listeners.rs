@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::accept::{Listening, Protocol, TlsService};
-use crate::config::{Config, ConfigError, Listener, Place, SniPassError, Speaks};
+use crate::config::{AdminPlace, Config, ConfigError, Listener, Place, SniPassError, Speaks};
 use crate::net::listen::{self, ListenSocket};
 use crate::net::sni_pass::Passes;
 
@@ -25,6 +25,18 @@ pub(super) fn bind(config: &Config) -> io::Result<Vec<(Listener, ListenSocket)>>
         bound.extend(sockets.into_iter().map(|socket| (listener.clone(), socket)));
     }
     Ok(bound)
+}
+
+/// Listens where operators ask.
+///
+/// # Errors
+/// The system's, if the place can't be had.
+pub(super) fn bind_admin(config: &Config) -> io::Result<Option<ListenSocket>> {
+    let Some(AdminPlace(place)) = &config.admin else { return Ok(None) };
+    let sockets = listen::bind(place).map_err(|error| {
+        io::Error::new(error.kind(), format!("can't listen on {place} for --admin: {error}"))
+    })?;
+    Ok(sockets.into_iter().next())
 }
 
 /// Says if nobody can use a listener.

@@ -1,6 +1,5 @@
 //! The bodies of all HTTP/2 streams: a subscriber of feeds beside the event loops. It has no sockets: it wakes bodies.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,11 @@ use super::cursor::Cursor;
 use super::http2::session::Session;
 use super::http2::{Exchange, due};
 use super::{Options, StreamGrant};
-use crate::feeds::{FeedId, FeedRef, Published};
+use crate::feeds::{FeedId, Published};
+use crate::metrics::{Transport, ViewerMetrics};
+use state::{Reader, Readers, State};
+
+mod state;
 
 /// By this number it subscribes to feeds: one past those of event loops.
 pub(super) const NUMBER: u32 = 63;
@@ -37,36 +40,9 @@ pub(crate) struct Bodies {
     resend: Duration,
     write_timeout: Duration,
     sessions: StdMutex<Slab<Arc<Session>>>,
+    pub(super) metrics: ViewerMetrics,
     /// The last connection has closed.
     emptied: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    feeds: HashMap<FeedId, Box<Readers>>,
-    bodies: Slab<Reader>,
-    /// The feeds with a new frame, each once.
-    due: Vec<FeedId>,
-    /// Streams get their last frame.
-    has_ended: bool,
-}
-
-/// The bodies of one feed.
-struct Readers {
-    feed: FeedRef,
-    places: SmallVec<[u32; 4]>,
-    is_due: bool,
-}
-
-/// One body.
-struct Reader {
-    exchange: Arc<Exchange>,
-    feed: FeedId,
-    /// Its place among those of its feed.
-    place: u32,
-    /// It is sent its frame once in so many turns, of which each interval has two; and how many have gone by.
-    every: u8,
-    skipped: u8,
 }
 
 impl Bodies {
@@ -77,6 +53,7 @@ impl Bodies {
             resend: options.resend / 2,
             write_timeout: options.write_timeout,
             sessions: StdMutex::default(),
+            metrics: ViewerMetrics::default(),
             emptied: Condvar::new(),
         }
     }
@@ -101,6 +78,7 @@ impl Bodies {
         state.bodies.insert(Reader { exchange: Arc::clone(&exchange), feed: id, place, every, skipped });
         let is_first = state.bodies.len() == 1;
         drop(state);
+        self.metrics.join(feed.kind(), Transport::Http2);
         if is_first {
             self.changed.notify_one();
         }
@@ -139,7 +117,7 @@ impl Bodies {
             let now = Instant::now();
             let (places, is_due) = {
                 let state = self.state.lock();
-                (places(&state), !state.due.is_empty())
+                (state.places(), !state.due.is_empty())
             };
             if places == 0 {
                 cursor.restart(now);
@@ -188,7 +166,8 @@ impl Bodies {
             let some = readers.places.get(next..end).unwrap_or_default();
             some.iter()
                 .filter_map(|place| bodies.get(*place as usize))
-                .for_each(|it| it.exchange.wake(due::NEWEST));
+                .filter(|it| !it.exchange.wake(due::NEWEST))
+                .for_each(|_| self.metrics.skipped.count());
             woken += some.len() as u32;
             if next == 0 {
                 break Arc::clone(&readers.feed);
@@ -203,7 +182,7 @@ impl Bodies {
     fn wake_again(&self, cursor: &mut Cursor) {
         let mut state = self.state.lock();
         // At the end, too: its next turn would be due for ever.
-        let turn = cursor.step(places(&state), Instant::now());
+        let turn = cursor.step(state.places(), Instant::now());
         if state.has_ended {
             return;
         }
@@ -224,7 +203,9 @@ impl Bodies {
     pub(super) fn tell_end(&self) {
         let mut state = self.state.lock();
         state.has_ended = true;
-        state.bodies.iter().for_each(|(_, reader)| reader.exchange.wake(due::LAST));
+        for (_, reader) in &state.bodies {
+            reader.exchange.wake(due::LAST);
+        }
         drop(state);
         self.sessions().iter().for_each(|(_, session)| session.end_in_order());
     }
@@ -259,40 +240,6 @@ impl Bodies {
     fn sessions(&self) -> MutexGuard<'_, Slab<Arc<Session>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl State {
-    /// Removes a body, and returns what is to be dropped after the lock.
-    fn remove(&mut self, place: u32) -> Option<(Reader, Option<Box<Readers>>)> {
-        let reader = self.bodies.try_remove(place as usize)?;
-        let readers = self.feeds.get_mut(&reader.feed)?;
-        readers.places.swap_remove(reader.place as usize);
-        if let Some(moved) = readers.places.get(reader.place as usize) {
-            self.bodies[*moved as usize].place = reader.place;
-        }
-        let is_last = readers.places.is_empty();
-        let last = if is_last { self.feeds.remove(&reader.feed) } else { None };
-        if let Some(readers) = &last {
-            readers.feed.channel().unsubscribe(NUMBER);
-        }
-        if self.bodies.is_empty() {
-            (self.bodies, self.feeds) = (Slab::new(), HashMap::new());
-        }
-        Some((reader, last))
-    }
-}
-
-impl Reader {
-    /// Whether it is sent its frame once more in this round.
-    fn takes_turn(&mut self) -> bool {
-        self.skipped = (self.skipped + 1) % self.every;
-        self.skipped == 0
-    }
-}
-
-/// How far the cursor goes.
-fn places(state: &State) -> usize {
-    if state.bodies.is_empty() { 0 } else { state.bodies.capacity() }
 }
 
 fn cores() -> u32 {

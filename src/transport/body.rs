@@ -14,6 +14,7 @@ use super::bodies::Bodies;
 use super::http2::Exchange;
 use super::http2::due;
 use crate::feeds::FeedRef;
+use crate::metrics::{Leave, Sent, Transport};
 use crate::net::capacity::Permit;
 use crate::wire::Opening;
 
@@ -126,6 +127,7 @@ impl Live {
         let due = due.unwrap_or_default();
         self.has_ended = due & due::LAST != 0;
         let frame = if self.has_ended { self.feed.closing() } else { self.feed.newest() };
+        let is_first = opening.is_some();
         let bytes = match opening {
             Some(opening) => {
                 let mut bytes = Vec::new();
@@ -136,13 +138,29 @@ impl Live {
             None if due & (due::LAST | due::NEWEST) == 0 => self.feed.resend(&frame).clone(),
             None => frame,
         };
+        let sent = if is_first { Sent::First } else { Sent::of(due & (due::LAST | due::NEWEST) != 0) };
+        self.bodies.metrics.frame(sent, bytes.len());
         self.exchange.frame_begins();
         Some(Chunk { bytes, exchange: Some(Arc::clone(&self.exchange)) })
     }
 }
 
+impl Live {
+    /// Why it ends.
+    fn reason(&self) -> Leave {
+        match self.has_ended {
+            true => Leave::Stopped,
+            false if self.exchange.is_cut() => Leave::TimedOut,
+            false => Leave::Closed,
+        }
+    }
+}
+
 impl Drop for Live {
     fn drop(&mut self) {
+        let metrics = &self.bodies.metrics;
+        metrics.disappear(self.feed.kind(), Transport::Http2);
+        metrics.leaves.of(self.reason()).count();
         self.bodies.close(self.place);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use slab::Slab;
 use super::connection::{Connection, ConnectionId, Protocol, Ready};
 use super::cursor::Cursor;
 use super::inbox::{Commands, Inbox};
-use super::sender::Sender;
+use super::sender::{Sender, SentCount};
 use super::socket::{Gone, Registered};
 use super::subscriptions::{Source, Subscriber, Subscriptions};
 use super::takeover::Taken;
@@ -19,8 +20,10 @@ use super::websocket::End;
 use super::{Grant, Options};
 use crate::app::App;
 use crate::feeds::FeedId;
+use crate::metrics::{Leave, Sent, ViewerMetrics};
 
 mod admit;
+mod counting;
 mod ending;
 mod incoming;
 mod periodic;
@@ -51,8 +54,8 @@ pub(super) struct EventLoop {
     replies: Vec<(ConnectionId, Bytes)>,
     /// Connections that are over.
     over: Vec<(ConnectionId, End)>,
-    /// WebSockets that were sent a close frame, and streams that have ended alone, and until when they may close.
-    closing: Vec<(ConnectionId, Instant)>,
+    /// WebSockets that were sent a close frame, and streams that have ended alone, until when they may close, and why they do.
+    closing: Vec<(ConnectionId, Instant, Leave)>,
     /// How many connections are WebSockets.
     websockets: usize,
     /// One past the highest place in use since there last was no connection: how far the cursors go.
@@ -69,6 +72,7 @@ pub(super) struct EventLoop {
     now: Instant,
     /// For openings and replies; kept, so that it isn't allocated anew for each.
     buffer: Vec<u8>,
+    metrics: Arc<ViewerMetrics>,
 }
 
 impl EventLoop {
@@ -76,7 +80,8 @@ impl EventLoop {
     /// The system's, if it has no poll or no io_uring to give.
     pub(super) fn new(number: u32, options: Options) -> io::Result<(Self, Inbox)> {
         let poll = Poll::new()?;
-        let inbox = Inbox::new(Waker::new(poll.registry(), WAKER)?);
+        let metrics = Arc::<ViewerMetrics>::default();
+        let inbox = Inbox::new(Waker::new(poll.registry(), WAKER)?, Arc::clone(&metrics));
         let now = Instant::now();
         let event_loop = Self {
             poll,
@@ -99,6 +104,7 @@ impl EventLoop {
             end: None,
             now,
             buffer: Vec::new(),
+            metrics,
         };
         Ok((event_loop, inbox))
     }
@@ -151,7 +157,7 @@ impl EventLoop {
         }
         let now = Instant::now();
         let publish = self.subscriptions.has_due().then_some(self.rested);
-        let closing = self.closing.iter().map(|(_, until)| *until).min();
+        let closing = self.closing.iter().map(|(_, until, _)| *until).min();
         let times = [publish, closing, self.end].into_iter().flatten();
         let timeouts = times.map(|time| time.saturating_duration_since(now));
         timeouts.chain(self.periodic_timeout(now)).min()
@@ -225,8 +231,19 @@ impl EventLoop {
                 }
             }
         }
-        subscription.source.channel().add_cost(started.elapsed());
+        let took = started.elapsed();
+        subscription.source.channel().add_cost(took);
+        self.metrics.fanout.add(took);
+        self.note_sent(Sent::Update);
         self.note_gone(gone);
+    }
+
+    /// Counts what was sent since the last time.
+    fn note_sent(&mut self, sent: Sent) {
+        let SentCount { frames, bytes, skipped } = self.sender.take_count();
+        self.metrics.frames.of(sent).add(frames);
+        self.metrics.bytes.add(bytes);
+        self.metrics.skipped.add(skipped);
     }
 
     fn note_gone(&mut self, gone: Vec<ConnectionId>) {
@@ -241,13 +258,17 @@ impl EventLoop {
 
     /// Goes on with the rest of a connection's write, and ends a stream that has everything.
     fn resume(&mut self, id: ConnectionId) -> Result<(), Gone> {
-        let Self { connections, subscriptions, poll, .. } = self;
+        let Self { connections, subscriptions, poll, metrics, .. } = self;
         let Some(connection) = connections.get_mut(id.index()) else { return Ok(()) };
-        let newest = |protocol: &mut Protocol, slot| match protocol {
-            Protocol::Stream(stream) => {
-                subscriptions.get(stream.feed).map(|it| it.frame.clone()).unwrap_or_default()
-            }
-            Protocol::WebSocket(socket) => socket.newest(slot),
+        let newest = |protocol: &mut Protocol, slot| {
+            let bytes = match protocol {
+                Protocol::Stream(stream) => {
+                    subscriptions.get(stream.feed).map(|it| it.frame.clone()).unwrap_or_default()
+                }
+                Protocol::WebSocket(socket) => socket.newest(slot),
+            };
+            metrics.frame(Sent::Update, bytes.len());
+            bytes
         };
         connection.resume(newest, Registered { registry: poll.registry(), id })?;
         let is_last = match &connection.protocol {

@@ -13,6 +13,7 @@ use super::Grant;
 use super::bodies::{self, Bodies};
 use super::takeover::Taken;
 use crate::feeds::{FeedId, Publisher, Update};
+use crate::metrics::ViewerMetrics;
 
 /// The commands that wait for an event loop.
 #[derive(Default)]
@@ -32,6 +33,8 @@ pub(super) struct Inbox {
     commands: Mutex<Option<Commands>>,
     waker: Waker,
     is_awake: AtomicBool,
+    /// What the event loop counts.
+    pub(super) metrics: Arc<ViewerMetrics>,
 }
 
 /// The inboxes of all event loops, and the bodies of HTTP/2, which have none.
@@ -41,8 +44,9 @@ pub(super) struct Inboxes {
 }
 
 impl Inbox {
-    pub(super) fn new(waker: Waker) -> Self {
-        Self { commands: Mutex::new(Some(Commands::default())), waker, is_awake: AtomicBool::new(false) }
+    pub(super) fn new(waker: Waker, metrics: Arc<ViewerMetrics>) -> Self {
+        let commands = Mutex::new(Some(Commands::default()));
+        Self { commands, waker, is_awake: AtomicBool::new(false), metrics }
     }
 
     /// Adds a command, unless the event loop has ended. What the command holds is dropped then, after the lock.

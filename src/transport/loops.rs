@@ -17,6 +17,7 @@ use super::inbox::{CloseOnDrop, Inboxes};
 use super::takeover::Taken;
 use crate::app::App;
 use crate::feeds::Publisher;
+use crate::metrics::ViewerMetrics;
 
 /// As many as a feed has bits for, less one for the bodies of HTTP/2.
 const MAX_LOOPS: usize = bodies::NUMBER as usize;
@@ -126,6 +127,12 @@ impl Loops {
     /// The bodies of HTTP/2 streams.
     pub(super) fn bodies(&self) -> &Arc<Bodies> {
         &self.inboxes.bodies
+    }
+
+    /// What the event loops count of their viewers, and HTTP/2 of its own.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = &ViewerMetrics> {
+        let loops = self.inboxes.loops.iter().map(|inbox| &*inbox.metrics);
+        loops.chain([&self.inboxes.bodies.metrics])
     }
 
     /// Waits until every loop has begun a turn from now on.

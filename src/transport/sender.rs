@@ -39,6 +39,17 @@ struct Outgoing<'f> {
     record: Option<Range<usize>>,
 }
 
+/// How much was sent.
+#[derive(Default)]
+pub(super) struct SentCount {
+    /// Frames, and batches of messages.
+    pub(super) frames: u64,
+    /// Of those, and of replies, before they are sealed.
+    pub(super) bytes: u64,
+    /// Frames that had to wait for the write before them.
+    pub(super) skipped: u64,
+}
+
 /// Sends the frames of an event loop.
 pub(super) struct Sender {
     ring: Option<Ring>,
@@ -46,6 +57,8 @@ pub(super) struct Sender {
     min_sends: usize,
     /// The records of a batch.
     records: Vec<u8>,
+    /// Since it was taken last.
+    count: SentCount,
 }
 
 impl Sender {
@@ -61,7 +74,12 @@ impl Sender {
                 (Ring::new().inspect_err(|error| tracing::debug!(%error, "no io_uring here")).ok(), MIN_SENDS)
             }
         };
-        Ok(Self { ring, min_sends, records: Vec::new() })
+        Ok(Self { ring, min_sends, records: Vec::new(), count: SentCount::default() })
+    }
+
+    /// How much was sent since this was called last.
+    pub(super) fn take_count(&mut self) -> SentCount {
+        std::mem::take(&mut self.count)
     }
 
     /// Sends each subscriber its frame, if there is one for it, and returns the connections that have gone.
@@ -74,7 +92,7 @@ impl Sender {
     ) -> Vec<ConnectionId> {
         let mut gone = Vec::new();
         for subscribers in subscribers.chunks(BATCH) {
-            let deliveries = ready(subscribers, connections, &frame_of);
+            let deliveries = ready(subscribers, connections, &frame_of, &mut self.count.skipped);
             gone.extend(self.deliver(&deliveries, connections, registry));
         }
         gone
@@ -87,6 +105,8 @@ impl Sender {
         connections: &mut Slab<Connection>,
         registry: &Registry,
     ) -> Vec<ConnectionId> {
+        self.count.frames += deliveries.iter().filter(|it| it.slot.is_some()).count() as u64;
+        self.count.bytes += deliveries.iter().map(|it| it.bytes.len() as u64).sum::<u64>();
         let mut gone = Vec::new();
         let outgoing = self.seal(deliveries, connections, registry, &mut gone);
         let (sent, partly) = self.send_by_ring(&outgoing, connections);
@@ -194,11 +214,14 @@ fn ready<'f>(
     subscribers: &[Subscriber],
     connections: &mut Slab<Connection>,
     frame_of: impl Fn(&Connection, u8) -> Option<&'f Bytes>,
+    skipped: &mut u64,
 ) -> Vec<Delivery<'f>> {
     let deliver = |&Subscriber { connection: to, slot }: &Subscriber| {
         let connection = connections.get_mut(to.index())?;
         let bytes = frame_of(connection, slot)?;
-        (!connection.has_to_wait(slot)).then_some(Delivery { to, slot: Some(slot), bytes })
+        let waits = connection.has_to_wait(slot);
+        *skipped += u64::from(waits);
+        (!waits).then_some(Delivery { to, slot: Some(slot), bytes })
     };
     subscribers.iter().filter_map(deliver).collect()
 }

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::connection::ConnectionId;
 use crate::feeds::{Batch, Channel, FeedId, FeedRef, GroupRef, Published, Update};
+use crate::metrics::Kind;
 
 /// How many batches of a group may wait for the loop. If there are more, its members get the newest state instead.
 const MAX_BATCHES: usize = 16;
@@ -162,6 +163,14 @@ impl Source {
             Self::Feed(feed) if is_last => feed.closing(),
             Self::Feed(feed) => feed.newest(),
             Self::Group(_) => Bytes::new(),
+        }
+    }
+
+    /// What its subscribers receive.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Feed(feed) => feed.kind(),
+            Self::Group(_) => Kind::WebSocket,
         }
     }
 

@@ -8,6 +8,7 @@ use super::allowance::Allowance;
 use super::session::Session;
 use super::socket::Gone;
 use crate::feeds::Batch;
+use crate::metrics::Leave;
 use crate::wire::frame::{self, CloseCode, Decoder, Incoming};
 use crate::wire::protocol::{ClientError, ServerMessage};
 
@@ -32,8 +33,14 @@ pub(crate) enum Format {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
     Gone,
-    /// It is to be closed, with this code.
+    /// It has taken nothing, or answered no ping, for too long.
+    TimedOut,
+    /// Its page has closed it, with this code.
     Close(u16),
+    /// Its page has broken the protocol.
+    Broken(CloseCode),
+    /// The server ends it, for this reason.
+    Ended(Leave),
     /// It is to be closed, because its page sends more than it may.
     TooFast,
 }
@@ -112,13 +119,13 @@ impl WebSocket {
     /// Whether a ping is to be sent.
     ///
     /// # Errors
-    /// [`Gone`], if none of the last was answered.
-    pub(super) fn is_pinged(&mut self) -> Result<bool, Gone> {
+    /// [`End`], if none of the last was answered.
+    pub(super) fn is_pinged(&mut self) -> Result<bool, End> {
         if self.is_closing() {
             return Ok(false);
         }
         if self.unanswered == MAX_UNANSWERED {
-            return Err(Gone);
+            return Err(End::TimedOut);
         }
         self.unanswered += 1;
         Ok(true)
@@ -136,11 +143,25 @@ impl WebSocket {
 }
 
 impl End {
+    /// How the end of a viewer is counted.
+    pub(super) fn reason(self) -> Leave {
+        match self {
+            Self::Gone | Self::Close(_) => Leave::Closed,
+            Self::TimedOut => Leave::TimedOut,
+            Self::Broken(_) => Leave::Protocol,
+            Self::Ended(reason) => reason,
+            Self::TooFast => Leave::TooFast,
+        }
+    }
+
     /// The last bytes for the page; none if it has gone.
     pub(super) fn farewell(self) -> Option<Vec<u8>> {
         match self {
-            Self::Gone => None,
+            Self::Gone | Self::TimedOut => None,
             Self::Close(code) => Some(frame::close(code)),
+            Self::Broken(code) => Some(frame::close(code as u16)),
+            Self::Ended(Leave::Denied) => Some(frame::close(CloseCode::Policy as u16)),
+            Self::Ended(_) => Some(frame::close(CloseCode::GoingAway as u16)),
             Self::TooFast => {
                 let mut bytes = frame::text(&ServerMessage::from(&ClientError::TooFast).to_json());
                 bytes.extend(frame::close(CloseCode::Policy as u16));
@@ -158,6 +179,6 @@ impl From<Gone> for End {
 
 impl From<CloseCode> for End {
     fn from(code: CloseCode) -> Self {
-        Self::Close(code as u16)
+        Self::Broken(code)
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct TestServer {
     /// The first of its addresses.
     pub(crate) address: SocketAddr,
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Where operators ask, if they may.
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) control: Control,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -51,13 +53,19 @@ impl TestServer {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 let server = Server::bind(&config).unwrap();
-                tell.send((server.addresses(), server.control())).unwrap();
+                tell.send((server.addresses(), server.admin_place(), server.control())).unwrap();
                 // A dropped sender ends the server too.
                 server.run(async { drop(stopped.await) }).await.unwrap();
             });
         });
-        let (addresses, control) = told.recv().unwrap();
-        Self { address: addresses[0], addresses, control, stop: Some(stop), thread: Some(thread) }
+        let (addresses, admin, control) = told.recv().unwrap();
+        let admin = admin.as_deref().and_then(address_of);
+        Self { address: addresses[0], addresses, admin, control, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Where operators ask.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin.expect("it was started with --admin")
     }
 
     /// Tells it to end, without waiting.
@@ -67,6 +75,10 @@ impl TestServer {
 
     /// Stops it and waits until it has ended.
     pub(crate) fn stop(self) {}
+}
+
+fn address_of(url: &str) -> Option<SocketAddr> {
+    url.strip_prefix("http://")?.strip_suffix('/')?.parse().ok()
 }
 
 impl Drop for TestServer {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// From the lowest to the highest. `crates/` is below all of them; cargo sees to that.
 const LAYERS: [&[&str]; 11] = [
-    &["files", "gate", "logging", "net", "signals", "wire"],
+    &["files", "gate", "logging", "metrics", "net", "signals", "wire"],
     &["doctor", "nodes", "settings"],
     &["painting"],
     &["feeds"],
@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 11] = [
     &["transport"],
     &["http"],
     &["config"],
-    &["acme", "certificates", "themes"],
+    &["acme", "admin", "certificates", "themes"],
     &["server"],
     &["main"],
 ];

@@ -13,8 +13,8 @@ use super::super::websocket::{End, WebSocket};
 use super::super::{Grant, StreamGrant, WebSocketGrant};
 use super::EventLoop;
 use crate::feeds::{Membership, Published};
+use crate::metrics::{Leave, Sent};
 use crate::wire::Opening;
-use crate::wire::frame::CloseCode;
 
 impl EventLoop {
     pub(super) fn admit(&mut self, Taken { socket, grant, unread }: Taken<Grant>) {
@@ -34,6 +34,7 @@ impl EventLoop {
         );
         let Some(id) = self.insert(Connection::new(socket, permit, Protocol::Stream(stream))) else { return };
         self.subscribe(id, 0, &Source::Feed(feed));
+        self.count_join(id);
         let opened = self.open_stream(id, &opening, unread);
         self.note(id, opened);
     }
@@ -47,6 +48,7 @@ impl EventLoop {
         stream.ignore(unread)?;
         let Some(subscription) = self.subscriptions.get(stream.feed) else { return Ok(()) };
         let poll = Registered { registry: self.poll.registry(), id };
+        self.metrics.frame(Sent::First, self.buffer.len() + subscription.frame.len());
         connection.open(&self.buffer, &subscription.frame, poll)?;
         if self.end.is_some() { connection.finish(poll) } else { Ok(()) }
     }
@@ -55,6 +57,7 @@ impl EventLoop {
         let WebSocketGrant { key, session, format, memberships, permit } = grant;
         let websocket = Protocol::WebSocket(Box::new(WebSocket::new(session, format)));
         let Some(id) = self.insert(Connection::new(socket, permit, websocket)) else { return };
+        self.count_join(id);
         let states = memberships.into_iter().filter_map(|membership| self.enter(id, membership));
         let states: Vec<_> = states.map(|(_, state)| state).collect();
         let mut opening = Vec::new();
@@ -66,9 +69,10 @@ impl EventLoop {
 
     fn open_websocket(&mut self, id: ConnectionId, opening: &[u8], unread: &[u8]) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(()) };
+        self.metrics.frame(Sent::First, opening.len());
         connection.open(opening, &Bytes::new(), Registered { registry: self.poll.registry(), id })?;
         if self.end.is_some() {
-            return Err(CloseCode::GoingAway.into());
+            return Err(End::Ended(Leave::Stopped));
         }
         if let Protocol::WebSocket(socket) = &mut connection.protocol
             && !unread.is_empty()

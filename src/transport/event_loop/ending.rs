@@ -7,9 +7,10 @@ use slab::Slab;
 use super::super::connection::{Connection, ConnectionId, Protocol, Ready};
 use super::super::kept;
 use super::super::socket::{Gone, Registered};
+use super::super::websocket::End;
 use super::EventLoop;
 use crate::feeds::FeedId;
-use crate::wire::frame::CloseCode;
+use crate::metrics::Leave;
 
 /// How long a page may take to close a connection that was sent a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -29,7 +30,7 @@ impl EventLoop {
                     let finished = connection.finish(Registered { registry: self.poll.registry(), id });
                     self.note(id, finished);
                 }
-                Protocol::WebSocket(_) => self.over.push((id, CloseCode::GoingAway.into())),
+                Protocol::WebSocket(_) => self.over.push((id, End::Ended(Leave::Stopped))),
             }
         }
     }
@@ -51,12 +52,12 @@ impl EventLoop {
             if !kept::is_nearly_exceeded() {
                 return;
             }
-            self.remove(id);
+            self.remove(id, Leave::Memory);
         }
     }
 
-    /// Ends a stream in order whose keys may seal few more records.
-    pub(super) fn end_worn_out(&mut self, id: ConnectionId) -> Result<(), Gone> {
+    /// Ends a stream alone, in order, for that reason.
+    pub(super) fn end_stream(&mut self, id: ConnectionId, reason: Leave) -> Result<(), Gone> {
         let poll = Registered { registry: self.poll.registry(), id };
         let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(()) };
         if let Protocol::Stream(stream) = &connection.protocol
@@ -64,7 +65,7 @@ impl EventLoop {
         {
             connection.send(Some(0), &subscription.source.frame(true), poll)?;
             connection.finish(poll)?;
-            self.closing.push((id, Instant::now() + CLOSE_TIMEOUT));
+            self.closing.push((id, Instant::now() + CLOSE_TIMEOUT, reason));
         }
         Ok(())
     }
@@ -73,15 +74,16 @@ impl EventLoop {
     pub(super) fn remove_over(&mut self) {
         for (id, end) in std::mem::take(&mut self.over) {
             tracing::debug!(?id, ?end, "a connection is over");
-            let closes = end.farewell().is_some_and(|bytes| self.close(id, bytes));
+            let reason = end.reason();
+            let closes = end.farewell().is_some_and(|bytes| self.close(id, bytes, reason));
             if !closes {
-                self.remove(id);
+                self.remove(id, reason);
             }
         }
         let now = Instant::now();
-        while let Some(at) = self.closing.iter().position(|(_, until)| *until <= now) {
-            let (id, _) = self.closing.swap_remove(at);
-            self.remove(id);
+        while let Some(at) = self.closing.iter().position(|(_, until, _)| *until <= now) {
+            let (id, _, reason) = self.closing.swap_remove(at);
+            self.remove(id, reason);
         }
         if self.connections.is_empty() && self.connections.capacity() > 0 {
             self.connections = Slab::new();
@@ -91,7 +93,7 @@ impl EventLoop {
     }
 
     /// Sends a WebSocket its close frame, and says whether it has to wait for the page's. It is in no room any more.
-    fn close(&mut self, id: ConnectionId, farewell: Vec<u8>) -> bool {
+    fn close(&mut self, id: ConnectionId, farewell: Vec<u8>, reason: Leave) -> bool {
         let Some(connection) = self.connections.get_mut(id.index()) else { return true };
         let Protocol::WebSocket(socket) = &mut connection.protocol else { return false };
         if !socket.start_closing() {
@@ -106,20 +108,25 @@ impl EventLoop {
         if sent.and_then(|()| self.resume(id)).is_err() {
             return false;
         }
-        self.closing.push((id, Instant::now() + CLOSE_TIMEOUT));
+        self.closing.push((id, Instant::now() + CLOSE_TIMEOUT, reason));
         true
     }
 
-    /// Ends a connection, which takes it out of its room.
-    fn remove(&mut self, id: ConnectionId) {
+    /// Ends a connection, which takes it out of its room. One that was about to close does so for the reason of that.
+    fn remove(&mut self, id: ConnectionId, reason: Leave) {
+        let begun = self.closing.iter().find(|(closing, ..)| *closing == id).map(|(.., reason)| *reason);
         if let Some(connection) = self.take(id) {
+            let reason = if self.end.is_some() { Leave::Stopped } else { begun.unwrap_or(reason) };
+            self.metrics.leaves.of(reason).count();
             connection.close(self.poll.registry());
         }
     }
 
     /// Takes a connection out of the loop, which is watched still.
     pub(super) fn take(&mut self, id: ConnectionId) -> Option<Connection> {
+        let (kind, transport) = self.shape(id);
         let connection = self.connections.try_remove(id.index())?;
+        self.metrics.disappear(kind, transport);
         match &connection.protocol {
             Protocol::Stream(stream) => self.unsubscribe(stream.feed, stream.place),
             Protocol::WebSocket(socket) => {
@@ -128,7 +135,7 @@ impl EventLoop {
             }
         }
         if !self.closing.is_empty() {
-            self.closing.retain(|(closing, _)| *closing != id);
+            self.closing.retain(|(closing, ..)| *closing != id);
         }
         if connection.ready != Ready::default() {
             self.ready.retain(|ready| *ready != id);

@@ -9,6 +9,7 @@ use super::super::socket::{Gone, Registered};
 use super::super::websocket::{End, Format};
 use super::{EventLoop, MAX_INCOMING};
 use crate::app::App;
+use crate::metrics::Sent;
 use crate::wire::frame::{self, Incoming};
 use crate::wire::protocol::{self, ClientError, ClientMessage, ServerMessage};
 
@@ -171,6 +172,7 @@ impl EventLoop {
         let deliveries = replies.iter().map(|(to, bytes)| Delivery { to: *to, slot: None, bytes });
         gone.extend(sender.deliver(&deliveries.collect::<Vec<_>>(), connections, registry));
         replies.clear();
+        self.note_sent(Sent::Update);
         self.note_gone(gone);
     }
 }

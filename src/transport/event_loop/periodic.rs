@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::super::connection::{Connection, ConnectionId, Protocol};
 use super::super::subscriptions::Subscriber;
+use super::super::websocket::End;
 use super::EventLoop;
-use crate::wire::frame::{self, CloseCode};
+use crate::metrics::{Leave, Sent};
+use crate::wire::frame;
 
 impl EventLoop {
     pub(super) fn periodic_timeout(&self, now: Instant) -> Option<Duration> {
@@ -29,7 +31,7 @@ impl EventLoop {
             let is_worn_out = connection.socket.is_worn_out() && !connection.is_ending();
             let Protocol::Stream(stream) = &mut connection.protocol else { continue };
             if has_stalled {
-                self.over.push((id, super::End::Gone));
+                self.over.push((id, End::TimedOut));
             } else if is_worn_out && !is_stalled {
                 worn_out.push(id);
             } else if !is_stalled && stream.takes_turn() {
@@ -37,7 +39,7 @@ impl EventLoop {
             }
         }
         for id in worn_out {
-            let ended = self.end_worn_out(id);
+            let ended = self.end_stream(id, Leave::Keys);
             self.note(id, ended);
         }
         let frame = |connection: &Connection, _| match &connection.protocol {
@@ -45,6 +47,7 @@ impl EventLoop {
             Protocol::WebSocket(_) => None,
         };
         let gone = self.sender.send(&turn, &mut self.connections, self.poll.registry(), frame);
+        self.note_sent(Sent::Repaint);
         self.note_gone(gone);
     }
 
@@ -58,7 +61,7 @@ impl EventLoop {
             let is_worn_out = self.connections.get(place).is_some_and(|it| it.socket.is_worn_out());
             let Some(socket) = self.websocket(id) else { continue };
             if is_worn_out {
-                self.over.push((id, CloseCode::GoingAway.into()));
+                self.over.push((id, End::Ended(Leave::Keys)));
                 continue;
             }
             match socket.is_pinged() {

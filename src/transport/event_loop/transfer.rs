@@ -39,6 +39,8 @@ impl EventLoop {
                     adopted.and(connection.miss(slot, Registered { registry: self.poll.registry(), id }));
             }
         }
+        let (kind, transport) = self.shape(id);
+        self.metrics.appear(kind, transport);
         let resumed = adopted.and_then(|()| self.resume(id));
         self.note(id, resumed);
     }

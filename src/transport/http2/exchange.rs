@@ -58,11 +58,13 @@ impl Exchange {
         self.flags.load(Ordering::SeqCst) & LIVE != 0
     }
 
-    /// Wakes the body, which finds what is due; at once, or when the frame before has gone.
-    pub(crate) fn wake(&self, due: u8) {
-        if self.flags.fetch_or(due, Ordering::SeqCst) & (BUSY | due) == 0 {
+    /// Wakes the body, which finds what is due; at once, or when the frame before has gone. False if it was due already.
+    pub(crate) fn wake(&self, due: u8) -> bool {
+        let before = self.flags.fetch_or(due, Ordering::SeqCst);
+        if before & (BUSY | due) == 0 {
             self.waker.wake();
         }
+        before & due == 0
     }
 
     /// What is due, for a body that sends it now; none while a frame is on its way.
@@ -117,7 +119,7 @@ impl Exchange {
         }
     }
 
-    pub(super) fn is_cut(&self) -> bool {
+    pub(crate) fn is_cut(&self) -> bool {
         self.flags.load(Ordering::SeqCst) & CUT != 0
     }
 }

@@ -1,0 +1,73 @@
+//! What operators ask a running server, at an address of its own (`--admin`): nothing of it is on the public side.
+//!
+//! - `serve`: one request for each connection, a few at a time.
+//! - `metrics`: `/metrics`, the numbers of all parts, in the text format of Prometheus; `process` has those of the process.
+//! - `/livez`: whether the server is alive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+use tokio::time::timeout;
+
+use crate::transport::Loops;
+pub(crate) use serve::serve;
+
+mod metrics;
+mod process;
+mod serve;
+mod text;
+
+/// How long event loops may take to begin a turn: what `/livez` calls dead has stood still for that long.
+const TURN: Duration = Duration::from_secs(2);
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// The server, as its operators may see it.
+pub(crate) struct Admin {
+    pub(crate) loops: Arc<Loops>,
+}
+
+impl Admin {
+    async fn answer(self: &Arc<Self>, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let mut response =
+                text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are understood here.\n");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        match path {
+            "/" => text(StatusCode::OK, "/metrics\n/livez\n"),
+            "/metrics" => response(StatusCode::OK, metrics::CONTENT_TYPE, metrics::encode(self)),
+            "/livez" => self.livez().await,
+            _ => text(StatusCode::NOT_FOUND, "There is nothing here.\n"),
+        }
+    }
+
+    /// Whether the runtime and all event loops go on. A server that stops is alive, too.
+    async fn livez(&self) -> Response<Full<Bytes>> {
+        match timeout(TURN, self.loops.respond()).await {
+            Ok(()) => text(StatusCode::OK, "alive\n"),
+            Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "an event loop stands still\n"),
+        }
+    }
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    response(status, PLAIN, text)
+}
+
+/// An answer that isn't stored, and whose type isn't guessed.
+fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    response
+}
