@@ -13,6 +13,8 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use tokio::time::timeout;
 
+use crate::app::App;
+use crate::net::tls::Certificates;
 use crate::transport::Loops;
 pub(crate) use serve::serve;
 
@@ -28,7 +30,10 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// The server, as its operators may see it.
 pub(crate) struct Admin {
+    pub(crate) app: Arc<App>,
     pub(crate) loops: Arc<Loops>,
+    /// Those in force, if there is TLS.
+    pub(crate) certificates: Option<Arc<Certificates>>,
 }
 
 impl Admin {

@@ -7,6 +7,7 @@ use onlookers_rooms::{Keys, LimitReached, RoomName, Rooms, Site, ViewerId, Visit
 
 use crate::feeds::{Feeds, Membership, Topic};
 use crate::logging::once_per_site::OncePerSite;
+use crate::metrics::ServerMetrics;
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::Capacity;
 use crate::net::challenges::Challenges;
@@ -33,6 +34,7 @@ pub(crate) struct App {
     pub(crate) main_peer: MainPeer,
     /// The sites of which the log says that `page=auto` finds no page there.
     pub(crate) sites_without_pages: OncePerSite,
+    pub(crate) metrics: ServerMetrics,
 }
 
 impl App {

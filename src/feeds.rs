@@ -32,6 +32,7 @@ use onlookers_rooms::{EntryObserver, RoomRef, ViewerId};
 pub use topic::Topic;
 pub use view::View;
 
+use crate::metrics::Times;
 use crate::painting::{Painted, Painter, Payer, Pictures};
 use crate::settings::Titles;
 use channel::Context;
@@ -99,6 +100,9 @@ impl Feeds {
         }
         let is_at_hand = || view.frame_at_hand(room, &self.context).is_some();
         let is_refused = self.context.painter.is_busy(opener) && !is_at_hand();
+        if is_refused {
+            self.context.painter.metrics().refusals.count();
+        }
         let permit = if is_refused { None } else { self.views.acquire(room.name(), opener) };
         let Some(permit) = permit else { return self.open(room, usual.clone(), usual, opener) };
         let opened = self.open_view(room, &view, opener.clone());
@@ -167,6 +171,16 @@ impl Feeds {
         for feed in self.feeds.entries() {
             feed.end(deadline);
         }
+    }
+
+    /// How long changes have waited until they were published.
+    pub(crate) fn delays(&self) -> &Times {
+        &self.context.delays
+    }
+
+    /// How many feeds there are, and how many groups.
+    pub(crate) fn counts(&self) -> [usize; 2] {
+        [self.feeds.len(), self.groups.len()]
     }
 
     fn new_channel(&self) -> Channel {

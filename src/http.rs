@@ -75,7 +75,12 @@ fn parse<'r>(app: &App, parts: &'r Parts, peer: Peer) -> Request<'r> {
 
 fn answer_parsed(app: &App, request: &Request<'_>) -> Answer {
     let (form, route) = route(request);
-    match route(app, request).unwrap_or_else(|refusal| Answer::Respond(refusal.render(form, request))) {
+    app.metrics.requests.count();
+    let refuse = |refusal: Refusal| {
+        app.metrics.refusals.of(refusal.reason()).count();
+        Answer::Respond(refusal.render(form, request))
+    };
+    match route(app, request).unwrap_or_else(refuse) {
         Answer::Respond(response) => Answer::Respond(diagnosis::describe(response, request)),
         other => other,
     }

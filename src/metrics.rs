@@ -5,8 +5,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+pub(crate) use server::{AcceptError, Refused, ServerMetrics};
 pub(crate) use viewers::{Kind, Leave, Sent, Transport, ViewerMetrics};
 
+mod server;
 mod viewers;
 
 /// A number that only grows.

@@ -39,6 +39,7 @@ use store::{Hint, NodeId, Store};
 pub(crate) use stored::StoredValues;
 
 mod asked;
+mod figures;
 mod follower;
 mod leases;
 mod node;

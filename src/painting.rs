@@ -5,6 +5,7 @@
 
 pub use painter::{Busy, Painted, Painter};
 pub use payer::Payer;
+pub(crate) use payer::PayerKind;
 pub use pictures::Pictures;
 
 mod class;

@@ -18,6 +18,7 @@ use crate::certificates::CertificateFiles;
 use crate::config::{Config, ConfigError};
 use crate::feeds::Feeds;
 use crate::logging::once_per_site::OncePerSite;
+use crate::metrics::ServerMetrics;
 use crate::net::capacity::Capacity;
 use crate::net::connections::Connections;
 use crate::net::listen::ListenSocket;
@@ -148,6 +149,7 @@ impl Server {
             challenges: tls.as_ref().map(|tls| Arc::clone(&tls.challenges)).unwrap_or_default(),
             main_peer: MainPeer::default(),
             sites_without_pages: OncePerSite::default(),
+            metrics: ServerMetrics::default(),
             capacity,
         });
         app.feeds.replace_titles(app.settings().titles());
@@ -204,7 +206,7 @@ impl Server {
         let Self { listeners, service, tls, counting, admin, drain } = self;
         let (mut nodes, tls) = (counting.join(&service.app.keys).await, Tls::ready(tls).await);
         // Ended when this is dropped: operators see the end, too.
-        let _admin = serve_admin(admin, &service);
+        let _admin = serve_admin(admin, &service, tls.as_ref());
         let mut accepting = JoinSet::new();
         for listening in listeners {
             accepting.spawn(accept(listening, service.clone()));
@@ -240,10 +242,12 @@ impl Server {
 }
 
 /// Answers operators until the result is dropped.
-fn serve_admin(socket: Option<ListenSocket>, service: &Service) -> JoinSet<()> {
+fn serve_admin(socket: Option<ListenSocket>, service: &Service, tls: Option<&Tls>) -> JoinSet<()> {
     let mut serving = JoinSet::new();
     if let Some(socket) = socket {
-        let admin = Admin { loops: Arc::clone(&service.loops) };
+        let Service { app, loops } = service.clone();
+        let certificates = tls.map(|tls| Arc::clone(&tls.certificates));
+        let admin = Admin { app, loops, certificates };
         serving.spawn(admin::serve(socket, Arc::new(admin)));
     }
     serving

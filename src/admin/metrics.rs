@@ -14,6 +14,10 @@ use super::Admin;
 use super::process;
 use super::text::Text;
 
+mod connections;
+mod nodes;
+mod painting;
+mod rooms;
 mod viewers;
 
 pub(super) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
@@ -41,7 +45,8 @@ impl Collector for All {
         let mut text = Text(encoder);
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         text.gauges(("onlookers_build_info", "The version that runs"), [(version, 1.0)])?;
-        viewers::encode(&self.0, &mut text)?;
+        let parts = [viewers::encode, rooms::encode, painting::encode, connections::encode, nodes::encode];
+        parts.iter().try_for_each(|encode| encode(&self.0, &mut text))?;
         process::encode(&mut text)
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Batch;
 use super::pace::Pace;
+use crate::metrics::Times;
 use crate::painting::{Painter, Payer, Pictures};
 use crate::settings::Titles;
 
@@ -54,6 +55,9 @@ pub(super) struct Context {
     pub(super) ended: AtomicBool,
     /// The last frames of streams, once the server stops.
     pub(super) closings: Mutex<HashMap<FeedId, Bytes>>,
+    started: Instant,
+    /// How long changes have waited until they were published.
+    pub(super) delays: Times,
 }
 
 impl Context {
@@ -64,7 +68,8 @@ impl Context {
         runtime: Handle,
     ) -> Self {
         let (ended, closings, titles) = (AtomicBool::new(false), Mutex::default(), Mutex::default());
-        Self { painter, pictures, publisher, titles, runtime, ended, closings }
+        let (started, delays) = (Instant::now(), Times::default());
+        Self { painter, pictures, publisher, titles, runtime, ended, closings, started, delays }
     }
 
     /// The titles that rankings show in place of pages' paths.
@@ -86,9 +91,15 @@ pub(crate) struct Channel {
     /// How long it took to make and to send the last update, over all loops, in nanoseconds.
     cost: AtomicU64,
     pace: Mutex<Pace>,
+    /// When the first change came that isn't published, in microseconds from the server's start and never 0; 0 if there is none.
+    changed: AtomicU64,
     /// Whether a task publishes its changes at the moment.
     driven: AtomicBool,
 }
+
+/// When a change came that isn't published yet, if there is one.
+#[derive(Clone, Copy)]
+pub(super) struct Changed(u64);
 
 /// How an update is to be painted.
 pub(crate) struct Painting {
@@ -121,7 +132,7 @@ impl Channel {
     pub(super) fn new(id: FeedId, context: Arc<Context>) -> Self {
         let pace = Mutex::new(Pace::new(Instant::now()));
         let (loops, cost, driven) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-        Self { id, context, loops, cost, pace, driven }
+        Self { id, context, loops, cost, pace, changed: AtomicU64::new(0), driven }
     }
 
     pub(crate) fn id(&self) -> FeedId {
@@ -162,6 +173,30 @@ impl Channel {
         self.cost.store(took.as_nanos() as u64, Ordering::Relaxed);
     }
 
+    /// Takes the time of the first change that isn't published. What is published next shows it.
+    pub(super) fn take_change(&self) -> Changed {
+        Changed(self.changed.swap(0, Ordering::Relaxed))
+    }
+
+    /// It isn't published yet.
+    pub(super) fn put_back(&self, Changed(at): Changed) {
+        self.changed.store(at, Ordering::Relaxed);
+    }
+
+    fn note_change(&self) {
+        let now = self.context.started.elapsed().as_micros() as u64;
+        self.changed.store(now.max(1), Ordering::Relaxed);
+    }
+
+    /// Publishes an update that shows this change.
+    pub(super) fn publish_change(&self, Changed(at): Changed, update: Update) {
+        if at > 0 {
+            let waited = self.context.started.elapsed().saturating_sub(Duration::from_micros(at));
+            self.context.delays.add(waited);
+        }
+        self.publish(update);
+    }
+
     pub(super) fn publish(&self, update: Update) {
         self.context.publisher.publish(self.loops.load(Ordering::SeqCst), self.id, update);
     }
@@ -170,9 +205,17 @@ impl Channel {
 /// Starts a task that publishes, if there is something to publish and none does. Nothing happens in most rooms, so a feed
 /// has no task in between.
 pub(super) fn wake<P: Published>(source: &Arc<Entry<(), P>>) {
-    let driven = &source.channel().driven;
-    if !driven.load(Ordering::SeqCst) && source.has_changed() && !driven.swap(true, Ordering::SeqCst) {
-        source.channel().context.runtime.spawn(drive(Arc::downgrade(source)));
+    let channel = source.channel();
+    if channel.driven.load(Ordering::SeqCst) {
+        if channel.changed.load(Ordering::Relaxed) == 0 {
+            channel.note_change();
+        }
+    } else if source.has_changed() {
+        channel.note_change();
+        if channel.driven.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        channel.context.runtime.spawn(drive(Arc::downgrade(source)));
     }
 }
 
@@ -195,7 +238,9 @@ async fn drive<P: Published>(source: Weak<Entry<(), P>>) {
 /// When to publish next; none if there is nothing to publish, and then the task ends.
 fn next<P: Published>(source: &P) -> Option<Instant> {
     if !source.has_changed() {
-        let driven = &source.channel().driven;
+        let Channel { driven, changed, .. } = source.channel();
+        // A change that looks like none isn't waited for.
+        changed.store(0, Ordering::Relaxed);
         driven.store(false, Ordering::SeqCst);
         // A change before that found the task, and relied on this look.
         if !source.has_changed() || driven.swap(true, Ordering::SeqCst) {

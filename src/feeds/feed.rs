@@ -11,7 +11,7 @@ use onlookers_rooms::{RankingWatch, RoomRef};
 use tokio::time;
 
 use super::View;
-use super::channel::{Channel, Painting, Published, Update};
+use super::channel::{Changed, Channel, Painting, Published, Update};
 use super::view::{FAILED, Fingerprint, UNPAINTED};
 use super::views::ViewPermit;
 use crate::metrics::Kind;
@@ -116,17 +116,17 @@ impl Feed {
 
     /// Paints the room as it is now and publishes that. The feed's own task has this done at its pace.
     pub fn publish(&self) {
-        let started = Instant::now();
+        let (started, changed) = (Instant::now(), self.channel.take_change());
         let made = self.view.frame(&self.room, &self.channel.context);
-        self.publish_made(made, started);
+        self.publish_made(made, started, changed);
     }
 
-    fn publish_made(&self, made: (Fingerprint, Bytes), started: Instant) {
+    fn publish_made(&self, made: (Fingerprint, Bytes), started: Instant, changed: Changed) {
         self.channel.start_cost(started.elapsed());
         let looks_different = self.replace(made);
         self.channel.published();
         if looks_different {
-            self.channel.publish(Update::Newest);
+            self.channel.publish_change(changed, Update::Newest);
         }
     }
 
@@ -160,11 +160,14 @@ impl Published for Feed {
         if self.due(now) > now {
             return Ok(());
         }
-        let started = Instant::now();
+        let (started, changed) = (Instant::now(), self.channel.take_change());
         let made = self.view.frame_at_hand(&self.room, &self.channel.context);
+        if made.is_none() {
+            self.channel.put_back(changed);
+        }
         let painting = || Painting { payer: Payer::Site(self.room.site().clone()), later: self.is_unusual() };
         let made = made.ok_or_else(painting)?;
-        self.publish_made(made, started);
+        self.publish_made(made, started, changed);
         Ok(())
     }
 

@@ -257,9 +257,9 @@ impl Published for Group {
     }
 
     fn publish_due(&self, now: Instant) {
-        let started = Instant::now();
+        let (started, changed) = (Instant::now(), self.channel.take_change());
         let Some(batch) = self.collect(now) else { return };
         self.channel.start_cost(started.elapsed());
-        self.channel.publish(Update::Batch(Arc::new(batch)));
+        self.channel.publish_change(changed, Update::Batch(Arc::new(batch)));
     }
 }

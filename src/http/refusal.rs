@@ -16,6 +16,7 @@ use super::respond::{self, Body, PNG};
 use super::static_file::{self, KnownTags};
 use super::{Request, cors};
 use crate::gate::GateError;
+use crate::metrics::Refused;
 use crate::net::capacity::CapacityError;
 use crate::painting::Busy;
 
@@ -131,6 +132,24 @@ impl Refusal {
                 respond::json(self.status(), &serde_json::json!({ "error": self.sentence(form) }))
             }
             _ => respond::text(self.status(), self.sentence(form) + "\n"),
+        }
+    }
+
+    /// How it is counted.
+    pub(super) fn reason(&self) -> Refused {
+        match self {
+            Self::Query(_) | Self::Gate(GateError::BadSite(_)) => Refused::Query,
+            Self::Name(_) => Refused::Name,
+            Self::Malformed(_) => Refused::Malformed,
+            Self::Gate(_) | Self::ForeignForm => Refused::NotAllowed,
+            Self::NotFound => Refused::NotFound,
+            Self::Method => Refused::Method,
+            Self::NoUpgrade(_) | Self::Version(_) => Refused::Upgrade,
+            Self::Capacity(CapacityError::Total) => Refused::Viewers,
+            Self::Capacity(_) => Refused::Client,
+            Self::Rooms(LimitReached::Sites) => Refused::Sites,
+            Self::Rooms(LimitReached::Pages) => Refused::Pages,
+            Self::Busy(_) => Refused::Painting,
         }
     }
 

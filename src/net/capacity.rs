@@ -69,6 +69,11 @@ impl Capacity {
         self.taken.load(Ordering::Relaxed)
     }
 
+    /// How many there may be.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// How many places `client` has, if anything limits that.
     pub(crate) fn places_of(&self, client: ClientNetwork) -> usize {
         self.places.as_ref().map_or(0, |places| places.times_held(&client))

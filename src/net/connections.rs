@@ -80,6 +80,12 @@ impl Connections {
         self.limits
     }
 
+    /// How many are open, and how many were closed for newcomers.
+    pub(crate) fn counts(&self) -> (usize, u64) {
+        let state = self.state.lock();
+        (state.open.len(), state.closed)
+    }
+
     /// Lets a connection in. Its peer is a client, or none where many clients may come from.
     pub(crate) fn open(self: &Arc<Self>, peer: Option<ClientNetwork>) -> ConnectionPermit {
         let (viewers, allowed) = (self.capacity.viewers(), self.allowed(peer));

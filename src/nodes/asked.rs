@@ -4,6 +4,9 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
+use super::figures::NodeFigures;
 use super::follower::Question;
 use super::rankings::BySite;
 use super::store::{Found, Hint, Leases, StoreError};
@@ -24,7 +27,6 @@ pub(super) enum Event {
 }
 
 /// The questions that are being answered, one of a kind.
-#[derive(Default)]
 pub(super) struct Asked {
     pub(super) renewal: Slot<Vec<Result<Leases, StoreError>>>,
     pub(super) publication: Slot<Result<(), StoreError>>,
@@ -35,9 +37,24 @@ pub(super) struct Asked {
 }
 
 /// One question, or none.
-pub(super) struct Slot<T>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+pub(super) struct Slot<T> {
+    answer: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    figures: Arc<NodeFigures>,
+}
 
 impl Asked {
+    /// None yet. How long each takes is noted in `figures`.
+    pub(super) fn new(figures: &Arc<NodeFigures>) -> Self {
+        Self {
+            renewal: Slot::new(figures),
+            publication: Slot::new(figures),
+            answer: Slot::new(figures),
+            ranking: Slot::new(figures),
+            reaping: Slot::new(figures),
+            key: Slot::new(figures),
+        }
+    }
+
     /// The next answer; none comes if there is no question.
     pub(super) async fn next(&mut self) -> Event {
         tokio::select! {
@@ -51,30 +68,34 @@ impl Asked {
     }
 }
 
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
 impl<T> Slot<T> {
+    fn new(figures: &Arc<NodeFigures>) -> Self {
+        Self { answer: None, figures: Arc::clone(figures) }
+    }
+
     pub(super) fn is_none(&self) -> bool {
-        self.0.is_none()
+        self.answer.is_none()
     }
 
     pub(super) fn ask<S, F>(&mut self, store: &Arc<S>, question: impl FnOnce(Arc<S>) -> F)
     where
         F: Future<Output = T> + Send + 'static,
     {
-        self.0 = Some(Box::pin(question(Arc::clone(store))));
+        let (question, figures) = (question(Arc::clone(store)), Arc::clone(&self.figures));
+        self.answer = Some(Box::pin(async move {
+            let asked = Instant::now();
+            let answer = question.await;
+            figures.answers.add(asked.elapsed());
+            answer
+        }));
     }
 
     async fn answered(&mut self) -> T {
-        let answer = match &mut self.0 {
+        let answer = match &mut self.answer {
             Some(answer) => answer.await,
             None => pending().await,
         };
-        self.0 = None;
+        self.answer = None;
         answer
     }
 }

@@ -133,7 +133,7 @@ impl<S: Store> Node<S> {
         changed: Arc<Notify>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let mut asked = Asked::default();
+        let mut asked = Asked::new(&self.requested.figures);
         loop {
             self.ask(&mut asked);
             #[cfg(test)]
@@ -182,9 +182,14 @@ impl<S: Store> Node<S> {
     /// Leases that have not been seen to be renewed end, but not before an answer that is on its way: it may take long to come
     /// where very many hints come before it.
     fn expire(&mut self, asked: &Asked) {
-        if asked.renewal.is_none() {
-            self.follower.forget(&self.leases.expire(Instant::now()));
+        if !asked.renewal.is_none() {
+            return;
         }
+        let expired = self.leases.expire(Instant::now());
+        if !expired.is_empty() {
+            self.requested.figures.note_leases(&self.leases);
+        }
+        self.follower.forget(&expired);
     }
 
     /// If this task ran too late, the process was frozen, or the machine, or there was too much to do; and the others' leases weren't

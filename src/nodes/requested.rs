@@ -11,6 +11,7 @@ use onlookers_rooms::{RankingWatch, RoomName, RoomRef, Rooms, Site};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use super::figures::NodeFigures;
 use crate::net::address::ClientNetwork;
 use crate::net::quota::{Quota, QuotaPermit};
 
@@ -34,6 +35,8 @@ pub(crate) struct Requested {
     known: Notify,
     /// Whether the other nodes can't be asked.
     is_alone: AtomicBool,
+    /// For operators.
+    pub(crate) figures: Arc<NodeFigures>,
 }
 
 /// A room that is kept up to date, and its ranking, if that was asked for.
@@ -56,6 +59,7 @@ impl Requested {
             clients: Quota::new(MOST_OF_CLIENT),
             known: Notify::new(),
             is_alone: AtomicBool::new(false),
+            figures: Arc::default(),
         }
     }
 
@@ -76,7 +80,7 @@ impl Requested {
     }
 
     async fn until(&self, is_known: impl Fn() -> bool) {
-        if self.is_alone.load(Ordering::Relaxed) {
+        if self.is_alone() {
             return;
         }
         let known = async {
@@ -142,6 +146,10 @@ impl Requested {
     /// Whether the other nodes can't be asked.
     pub(super) fn set_alone(&self, is_alone: bool) {
         self.is_alone.store(is_alone, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_alone(&self) -> bool {
+        self.is_alone.load(Ordering::Relaxed)
     }
 
     /// Lets those go that nobody has asked for lately.

@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::Payer;
+use super::payer::{Payer, PayerKind};
 use super::queue::{Next, Queue};
+use crate::metrics::{Counter, Label, Times};
 
 /// Paints on threads of its own. Dropping it ends them; jobs that wait are dropped.
 pub struct Painter {
@@ -20,10 +21,26 @@ pub struct Painter {
     has_threads: bool,
 }
 
+/// What the threads count.
+#[derive(Debug, Default)]
+pub(crate) struct PaintMetrics {
+    times: [Times; PayerKind::ALL.len()],
+    /// Jobs of clients that there was no time for.
+    pub(crate) refusals: Counter,
+}
+
+impl PaintMetrics {
+    /// How long jobs of these payers take.
+    pub(crate) fn times(&self, of: PayerKind) -> &Times {
+        &self.times[of.index()]
+    }
+}
+
 struct Shared {
     /// Not ranked: nothing else is locked under it, and a condition variable needs the standard library's.
     state: Mutex<State>,
     changed: Condvar,
+    metrics: PaintMetrics,
 }
 
 struct State {
@@ -47,7 +64,7 @@ impl Painter {
     /// The system's, if it has no thread to give.
     pub fn start(threads: usize) -> std::io::Result<Self> {
         let state = Mutex::new(State { queue: Queue::new(), has_ended: false });
-        let shared = Arc::new(Shared { state, changed: Condvar::new() });
+        let shared = Arc::new(Shared { state, changed: Condvar::new(), metrics: PaintMetrics::default() });
         let painter = Self { shared, has_threads: threads > 0 };
         for number in 0..threads {
             let shared = Arc::clone(&painter.shared);
@@ -59,6 +76,15 @@ impl Painter {
     /// Whether jobs run on threads of their own.
     pub(crate) fn has_threads(&self) -> bool {
         self.has_threads
+    }
+
+    pub(crate) fn metrics(&self) -> &PaintMetrics {
+        &self.shared.metrics
+    }
+
+    /// How many jobs of these payers wait.
+    pub(crate) fn waiting(&self, of: PayerKind) -> usize {
+        self.shared.lock().queue.waiting(of)
     }
 
     /// Whether a client's job would be refused now.
@@ -76,6 +102,7 @@ impl Painter {
         paint: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Painted<T>, Busy> {
         if self.is_busy(&client) {
+            self.metrics().refusals.count();
             return Err(Busy);
         }
         let (sender, receiver) = oneshot::channel();
@@ -134,6 +161,7 @@ impl Shared {
                 tracing::error!("a picture could not be painted");
             }
             let now = Instant::now();
+            self.metrics.times(payer.kind()).add(now - started);
             self.lock().queue.finish(payer, now - started, now);
         }
     }

@@ -4,7 +4,18 @@ use std::net::IpAddr;
 
 use onlookers_rooms::Site;
 
+use crate::metrics::labels;
 use crate::net::address::ClientNetwork;
+
+labels! {
+    /// The kind of a payer.
+    PayerKind {
+        /// A site.
+        Site = "site",
+        /// A client.
+        Client = "client",
+    }
+}
 
 /// A party with a share of the painting time.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -16,8 +27,11 @@ pub enum Payer {
 }
 
 impl Payer {
-    pub(super) fn is_client(&self) -> bool {
-        matches!(self, Self::Client(_))
+    pub(super) fn kind(&self) -> PayerKind {
+        match self {
+            Self::Site(_) => PayerKind::Site,
+            Self::Client(_) => PayerKind::Client,
+        }
     }
 
     /// Whether it is certainly one party.

@@ -8,6 +8,7 @@ use onlookers_picture::{Layers, RankingStyle, Raster, Row, Style, Value, load_fo
 use onlookers_rooms::sync::Mutex;
 
 use super::generations::Generations;
+use crate::metrics::Counter;
 use crate::wire::multipart;
 
 /// PNG files by style and value, each followed by what comes after it in a stream. A picture is encoded when it is first
@@ -18,6 +19,9 @@ pub struct Pictures {
     layers: Mutex<Generations<Size, Arc<Layers>>>,
     /// Characters that the log has named because a font has no glyph for them.
     missing: Mutex<BTreeSet<char>>,
+    /// How often a picture was there already, and how often it had to be made.
+    pub(crate) hits: Counter,
+    pub(crate) misses: Counter,
 }
 
 /// The first caller fills it; the others wait for the slot, not for the lock.
@@ -45,6 +49,8 @@ impl Pictures {
             files: Mutex::new(Generations::new(limit - of_layers, cost)),
             layers: Mutex::new(Generations::new(of_layers, cost_of_layers)),
             missing: Mutex::default(),
+            hits: Counter::default(),
+            misses: Counter::default(),
         }
     }
 
@@ -65,6 +71,7 @@ impl Pictures {
         let mut files = self.files.lock();
         let frame = files.peek(&key)?.get()?.clone();
         files.get_or_make(&key, Slot::default);
+        self.hits.count();
         Some(frame)
     }
 
@@ -78,6 +85,11 @@ impl Pictures {
             self.warn_of_missing_glyphs(style.missing_glyphs(value));
             multipart::frame(&self.render(style, value).encode())
         });
+        if made {
+            self.misses.count()
+        } else {
+            self.hits.count()
+        }
         if made {
             self.files.lock().count(&key, cost(&key, &slot));
         }

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Payer;
 use super::class::Class;
+use super::payer::{Payer, PayerKind};
+use crate::metrics::Label;
 
 /// How many jobs of clients may wait when one comes from a client that has had something painted just now.
 const MAX_OF_CLIENTS: usize = 64;
@@ -75,13 +76,18 @@ impl<J> Queue<J> {
         self.class(&payer).finish(payer, took.min(MAX_CHARGE), now);
     }
 
+    /// How many jobs of these payers wait.
+    pub(super) fn waiting(&self, of: PayerKind) -> usize {
+        self.classes[of.index()].waiting
+    }
+
     /// Whether there is something to do, now or later.
     pub(super) fn has_more(&self) -> bool {
         self.classes.iter().any(|class| !class.is_empty())
     }
 
     fn class(&mut self, payer: &Payer) -> &mut Class<J> {
-        &mut self.classes[usize::from(payer.is_client())]
+        &mut self.classes[payer.kind().index()]
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::pass::{Forwarder, Passing};
 use crate::app::App;
 use crate::http;
+use crate::metrics::AcceptError;
 use crate::net::address::{ClientNetwork, Peer};
 use crate::net::connections::{ConnectionPermit, MOST_CLOSING, Phase};
 use crate::net::listen::{Accepted, ListenSocket};
@@ -78,6 +79,7 @@ pub(super) async fn accept(Listening { socket, proxy, protocol }: Listening, ser
         match socket.accept().await {
             Ok(Accepted { stream, peer, unread }) => {
                 spare.reopen();
+                app.metrics.accepted.count();
                 let permit = app.connections.open(app.settings().proxies.client(peer.address));
                 let (service, arrival) =
                     (service.clone(), Arrival { stream, unread, peer, ends: None, permit });
@@ -89,7 +91,12 @@ pub(super) async fn accept(Listening { socket, proxy, protocol }: Listening, ser
             Err(error) if open_files::are_used_up(&error) && app.connections.close_one() => {
                 app.connections.wait_for_closing(0).await;
             }
-            Err(error) => spare.handle_accept_error(&socket, &error).await,
+            Err(error) => {
+                let is_of_files = open_files::are_used_up(&error);
+                let reason = if is_of_files { AcceptError::Files } else { AcceptError::Other };
+                app.metrics.accept_errors.of(reason).count();
+                spare.handle_accept_error(&socket, &error).await;
+            }
         }
     }
 }
@@ -156,7 +163,14 @@ impl Service {
         // What has written to a Unix socket may have passed on another's TLS as it came: then its requests are a visitor's.
         let peer = Peer { is_tls: true, is_local: false, ..peer };
         let client = ClientNetwork::of(peer.address);
-        if let Some(stream) = begin(&permit, tls.acceptor.accept(stream, unread, client)).await
+        let shaken = begin(&permit, tls.acceptor.accept(stream, unread, client)).await;
+        let metrics = &self.app.metrics;
+        if shaken.is_some() {
+            metrics.handshakes.count()
+        } else {
+            metrics.failed_handshakes.count()
+        }
+        if let Some(stream) = shaken
             && permit.begin_answer()
         {
             drop(tls);

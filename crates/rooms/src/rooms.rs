@@ -215,6 +215,11 @@ impl Rooms {
         self.totals.counts()
     }
 
+    /// How many sites have a tab open here, of as many as may have.
+    pub fn open_sites(&self) -> (usize, usize) {
+        (self.totals.sites(), self.limits.sites)
+    }
+
     /// How many rooms exist: sites, and their pages.
     pub fn len(&self) -> usize {
         self.sites.entries().iter().map(|site| 1 + site.lock().pages.len()).sum()

@@ -23,6 +23,11 @@ impl Totals {
         Counts { tabs: u64::from(counts as u32), visitors: counts >> 32 }
     }
 
+    /// How many sites have a tab open.
+    pub(crate) fn sites(&self) -> usize {
+        self.sites.load(Ordering::Relaxed)
+    }
+
     /// Takes up the place of a site that is about to have its first tab.
     ///
     /// # Errors

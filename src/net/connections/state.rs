@@ -59,6 +59,8 @@ pub(super) struct State {
     pub(super) gone: usize,
     /// How many were told to close and haven't yet.
     pub(super) closing: usize,
+    /// How many were told to close in all.
+    pub(super) closed: u64,
     /// When the first one waited.
     started: Option<Instant>,
     /// The number of the next turn, and of the next connection.
@@ -168,6 +170,7 @@ impl State {
 
     fn close(&mut self, id: Id) -> Option<Waker> {
         self.closing += 1;
+        self.closed += 1;
         self.remove(id)
     }
 

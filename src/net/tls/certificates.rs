@@ -54,6 +54,15 @@ struct Chosen {
     first: Option<Arc<CertifiedKey>>,
     /// None for a name whose certificate isn't there yet.
     by_name: HashMap<String, Option<Arc<CertifiedKey>>>,
+    /// When the first of them expires.
+    expires: Option<SystemTime>,
+}
+
+impl Chosen {
+    fn note_expiry(&mut self, certificate: &Certificate) {
+        let expires = self.expires.map_or(certificate.not_after, |first| first.min(certificate.not_after));
+        self.expires = Some(expires);
+    }
 }
 
 impl Certificate {
@@ -140,6 +149,7 @@ impl Certificates {
         let (valid, others): (Vec<_>, Vec<_>) =
             certificates.into_iter().partition(|certificate| certificate.check_time(now).is_ok());
         for certificate in valid.into_iter().chain(others) {
+            chosen.note_expiry(certificate);
             chosen.first.get_or_insert_with(|| Arc::clone(&certificate.key));
             for name in &certificate.names {
                 chosen.by_name.entry(name.clone()).or_insert_with(|| Some(Arc::clone(&certificate.key)));
@@ -158,10 +168,17 @@ impl Certificates {
         let mut chosen = Chosen::default();
         for (name, certificate) in certificates {
             let key = certificate.map(|certificate| Arc::clone(&certificate.key));
+            certificate.inspect(|certificate| chosen.note_expiry(certificate));
             chosen.first = chosen.first.or_else(|| key.clone());
             chosen.by_name.insert(name.to_owned(), key);
         }
         self.0.write().unwrap_or_else(PoisonError::into_inner).ordered = Arc::new(chosen);
+    }
+
+    /// When the first of those of files expires, and the first of those that were ordered.
+    pub(crate) fn expiries(&self) -> [Option<SystemTime>; 2] {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        [table.of_files.expires, table.ordered.expires]
     }
 
     /// Whether one of them is for exactly this name, in lower case, or will be.

@@ -113,6 +113,8 @@ impl<S: Store> Node<S> {
                 unread.insert(partition, nodes);
             }
         }
+        self.requested.figures.renewed();
+        self.requested.figures.note_leases(&self.leases);
         if !unread.is_empty() {
             self.follower.read_nodes(&unread);
         }
@@ -144,7 +146,9 @@ impl<S: Store> Node<S> {
                 }
             }
             Hint::Left(node) => {
-                self.follower.forget(&self.leases.left(node, now));
+                let left = self.leases.left(node, now);
+                self.requested.figures.note_leases(&self.leases);
+                self.follower.forget(&left);
             }
             Hint::Missed => {
                 (self.has_missed, self.renew_at) = (true, now);
@@ -154,6 +158,7 @@ impl<S: Store> Node<S> {
     }
 
     fn complain(&mut self, error: &StoreError) {
+        self.requested.figures.failures.count();
         if !self.is_alone {
             self.is_alone = true;
             self.requested.set_alone(true);

@@ -11,6 +11,7 @@ use super::*;
 use crate::config::Cli;
 use crate::feeds::{FeedRef, Feeds, Published, View};
 use crate::logging::once_per_site::OncePerSite;
+use crate::metrics::ServerMetrics;
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::{Capacity, CapacityLimits};
 use crate::net::connections::{ConnectionLimits, Connections};
@@ -43,6 +44,7 @@ fn app() -> App {
         challenges: Arc::default(),
         main_peer: MainPeer::default(),
         sites_without_pages: OncePerSite::default(),
+        metrics: ServerMetrics::default(),
         capacity,
     }
 }

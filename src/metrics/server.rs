@@ -1,0 +1,58 @@
+//! Connections and requests.
+
+use super::{Counter, Counters, Label, labels};
+
+labels! {
+    /// Why a connection could not be accepted.
+    AcceptError {
+        /// There was no open file left for it.
+        Files = "files",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+labels! {
+    /// Why a request was refused.
+    Refused {
+        /// A parameter has a bad value.
+        Query = "query",
+        /// The path doesn't name a room.
+        Name = "name",
+        /// The request is malformed.
+        Malformed = "malformed",
+        /// The site or the page isn't allowed, or isn't said.
+        NotAllowed = "not_allowed",
+        /// The configuration denies the client or the site.
+        Denied = "denied",
+        /// There is nothing at the path.
+        NotFound = "not_found",
+        /// The method isn't supported.
+        Method = "method",
+        /// It doesn't open a WebSocket, or not with that version of HTTP.
+        Upgrade = "upgrade",
+        /// The server has as many viewers as it may have.
+        Viewers = "viewers",
+        /// The client has as many places, or has opened as many pages, as it may.
+        Client = "client",
+        /// There are as many sites as there may be.
+        Sites = "sites",
+        /// The site has as many pages as it may have.
+        Pages = "pages",
+        /// Too much waits to be painted.
+        Painting = "painting",
+    }
+}
+
+/// What all listeners count.
+#[derive(Debug, Default)]
+pub(crate) struct ServerMetrics {
+    pub(crate) accepted: Counter,
+    pub(crate) accept_errors: Counters<{ AcceptError::ALL.len() }>,
+    /// TLS handshakes that were finished.
+    pub(crate) handshakes: Counter,
+    /// And those that weren't.
+    pub(crate) failed_handshakes: Counter,
+    pub(crate) requests: Counter,
+    pub(crate) refusals: Counters<{ Refused::ALL.len() }>,
+}
