@@ -2,7 +2,7 @@
 //!
 //! - `serve`: one request for each connection, a few at a time.
 //! - `metrics`: `/metrics`, the numbers of all parts, in the text format of Prometheus; `process` has those of the process.
-//! - `/livez`: whether the server is alive.
+//! - `/livez`: whether the server is alive; `/readyz`: whether it can take more viewers, and if not, why.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,10 +45,20 @@ impl Admin {
             return response;
         }
         match path {
-            "/" => text(StatusCode::OK, "/metrics\n/livez\n"),
+            "/" => text(StatusCode::OK, "/metrics\n/livez\n/readyz\n"),
             "/metrics" => response(StatusCode::OK, metrics::CONTENT_TYPE, metrics::encode(self)),
             "/livez" => self.livez().await,
+            "/readyz" => self.readyz(),
             _ => text(StatusCode::NOT_FOUND, "There is nothing here.\n"),
+        }
+    }
+
+    /// Whether the server can take more viewers: else a line for each reason why not.
+    fn readyz(&self) -> Response<Full<Bytes>> {
+        let reasons: String = self.app.unready().iter().map(|reason| format!("{reason}\n")).collect();
+        match reasons.is_empty() {
+            true => text(StatusCode::OK, "ready\n"),
+            false => response(StatusCode::SERVICE_UNAVAILABLE, PLAIN, reasons),
         }
     }
 

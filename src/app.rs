@@ -1,5 +1,6 @@
 //! The state that the whole server shares.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onlookers_picture::Themes;
@@ -16,6 +17,10 @@ use crate::net::main_peer::MainPeer;
 use crate::nodes::Requested;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
+
+pub(crate) use ready::Unready;
+
+mod ready;
 
 /// Everything that requests are judged by and answered from.
 pub(crate) struct App {
@@ -35,6 +40,7 @@ pub(crate) struct App {
     /// The sites of which the log says that `page=auto` finds no page there.
     pub(crate) sites_without_pages: OncePerSite,
     pub(crate) metrics: ServerMetrics,
+    pub(crate) is_stopping: AtomicBool,
 }
 
 impl App {

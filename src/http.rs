@@ -42,6 +42,7 @@ mod demo;
 mod elsewhere;
 mod embed;
 mod events;
+mod health;
 mod ignore;
 mod live;
 mod livecount;
@@ -88,7 +89,8 @@ fn answer_parsed(app: &App, request: &Request<'_>) -> Answer {
 
 /// Says once if most requests come from a peer that the settings don't name as a proxy.
 fn warn_of_main_peer(app: &App, request: &Request<'_>, peer: Peer) {
-    if request.settings.proxies.trusts(peer) {
+    // A load balancer asks by itself whether the server is ready.
+    if request.settings.proxies.trusts(peer) || request.path == "/healthz" {
         return;
     }
     if let Some(peer) = app.main_peer.count(peer.address.to_canonical()) {
@@ -125,6 +127,7 @@ fn reading_route(request: &Request<'_>) -> (Form, Route) {
         "/" | "/index.html" => (Form::Text, demo::page),
         "/favicon.ico" => (Form::Text, demo::icon),
         "/robots.txt" => (Form::Text, demo::robots),
+        "/healthz" => (Form::Text, health::answer),
         "/online.png" if online::wants_still(request) => (Form::Still, online::still),
         "/online.png" => (Form::Picture, online::live),
         "/top.png" => (Form::Picture, top::picture),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -150,6 +151,7 @@ impl Server {
             main_peer: MainPeer::default(),
             sites_without_pages: OncePerSite::default(),
             metrics: ServerMetrics::default(),
+            is_stopping: AtomicBool::new(false),
             capacity,
         });
         app.feeds.replace_titles(app.settings().titles());
@@ -221,6 +223,7 @@ impl Server {
             never = trim::after_bursts(&app.connections) => match never {},
             died = death(&mut accepting, &loops, &mut nodes) => Err(died).inspect_err(|died| tracing::error!("{died}")),
         };
+        app.begin_to_stop();
         supervisor::tell_stopping();
         tracing::info!("stopping: the open streams get their last picture");
         // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.

@@ -5,4 +5,20 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ready;
 mod scrape;
+
+use std::net::SocketAddr;
+
+use common::program::Program;
+
+/// The program, which operators may ask.
+fn program(args: &[&str]) -> Program {
+    Program::start(&[&["--repaint", "1h"], args].concat())
+}
+
+/// Where operators ask it.
+fn admin_of(program: &Program) -> SocketAddr {
+    let place = program.greeting.iter().find_map(|line| line.strip_prefix("Operators ask at http://"));
+    place.and_then(|place| place.strip_suffix('/')).expect("it says where operators ask").parse().unwrap()
+}

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::admin::Admin;
 use crate::admin::text::Text;
-use crate::metrics::TimesSum;
+use crate::app::Unready;
+use crate::metrics::{Label, TimesSum};
 
 pub(super) fn encode(admin: &Admin, text: &mut Text<'_>) -> fmt::Result {
     let app = &admin.app;
@@ -30,6 +31,12 @@ pub(super) fn encode(admin: &Admin, text: &mut Text<'_>) -> fmt::Result {
         app.capacity.viewers() as f64,
     )?;
     text.gauge(("onlookers_places_limit", "How many there may be"), app.capacity.limit() as f64)?;
+    let unready = app.unready();
+    let reasons = Unready::ALL.iter().map(|it| ([("reason", it.name())], f64::from(unready.contains(it))));
+    text.gauges(
+        ("onlookers_unready", "1 for each reason why the server isn't ready for more viewers"),
+        reasons,
+    )?;
     let mut delays = TimesSum::default();
     app.feeds.delays().add_to(&mut delays);
     text.times(
