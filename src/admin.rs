@@ -2,31 +2,42 @@
 //!
 //! - `serve`: one request for each connection, a few at a time.
 //! - `metrics`: `/metrics`, the numbers of all parts, in the text format of Prometheus; `process` has those of the process.
+//! - `status`: `/status`, a page for people; `costs`: what costs most, which it shows.
 //! - `/livez`: whether the server is alive; `/readyz`: whether it can take more viewers, and if not, why.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use tokio::time::timeout;
 
 use crate::app::App;
+use crate::config::is_reloaded;
 use crate::net::tls::Certificates;
 use crate::transport::Loops;
+use costs::Sampler;
 pub(crate) use serve::serve;
 
+mod costs;
 mod metrics;
 mod process;
 mod serve;
+mod status;
 mod text;
 
 /// How long event loops may take to begin a turn: what `/livez` calls dead has stood still for that long.
 const TURN: Duration = Duration::from_secs(2);
 
 const PLAIN: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// A page runs no script, loads nothing, and is shown in no frame.
+const NOTHING_ELSE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 
 /// The server, as its operators may see it.
 pub(crate) struct Admin {
@@ -34,9 +45,21 @@ pub(crate) struct Admin {
     pub(crate) loops: Arc<Loops>,
     /// Those in force, if there is TLS.
     pub(crate) certificates: Option<Arc<Certificates>>,
+    /// The settings that were in force at the start.
+    listed: Vec<(String, String)>,
+    started: Instant,
+    sampler: Sampler,
 }
 
 impl Admin {
+    /// From now on the server notes what clients cost.
+    pub(crate) fn new(app: Arc<App>, loops: Arc<Loops>, certificates: Option<Arc<Certificates>>) -> Self {
+        let (listed, metrics) = (app.settings().listed.clone(), Arc::clone(app.painter.metrics()));
+        metrics.clients.begin();
+        metrics.stills.begin();
+        Self { app, loops, certificates, listed, started: Instant::now(), sampler: Sampler::default() }
+    }
+
     async fn answer(self: &Arc<Self>, method: &Method, path: &str) -> Response<Full<Bytes>> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut response =
@@ -45,10 +68,11 @@ impl Admin {
             return response;
         }
         match path {
-            "/" => text(StatusCode::OK, "/metrics\n/livez\n/readyz\n"),
+            "/" => text(StatusCode::OK, "/metrics\n/livez\n/readyz\n/status\n"),
             "/metrics" => response(StatusCode::OK, metrics::CONTENT_TYPE, metrics::encode(self)),
             "/livez" => self.livez().await,
             "/readyz" => self.readyz(),
+            "/status" => self.status().await,
             _ => text(StatusCode::NOT_FOUND, "There is nothing here.\n"),
         }
     }
@@ -60,6 +84,23 @@ impl Admin {
             true => text(StatusCode::OK, "ready\n"),
             false => response(StatusCode::SERVICE_UNAVAILABLE, PLAIN, reasons),
         }
+    }
+
+    async fn status(&self) -> Response<Full<Bytes>> {
+        let costs = self.sampler.costs(&self.app).await;
+        let mut response = response(StatusCode::OK, HTML, status::page(self, &costs));
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, NOTHING_ELSE);
+        response
+    }
+
+    /// The settings in force, as keys and values: a reload changes some of them.
+    fn configuration(&self) -> Vec<(String, String)> {
+        let now = self.app.settings();
+        let value = |(key, at_start): &(String, String)| {
+            let reloaded = now.listed.iter().find(|(known, _)| known == key && is_reloaded(key));
+            (key.clone(), reloaded.map_or_else(|| at_start.clone(), |(_, value)| value.clone()))
+        };
+        self.listed.iter().map(value).collect()
     }
 
     /// Whether the runtime and all event loops go on. A server that stops is alive, too.

@@ -25,6 +25,7 @@ pub use acme::{Acme, AcmeName, AcmeNameError, DirectoryUrl, DirectoryUrlError, E
 pub use admin::{AdminPlace, AdminPlaceError};
 pub use error::ConfigError;
 pub use file::File;
+pub(crate) use listed::is_reloaded;
 pub use picture::PictureArgs;
 pub use tls::TlsFiles;
 
@@ -34,6 +35,7 @@ mod admin;
 mod environment;
 mod error;
 mod file;
+mod listed;
 mod listen;
 mod picture;
 mod tls;
@@ -130,6 +132,9 @@ pub struct Config {
     /// The file's settings of single sites, also reloaded.
     #[arg(skip)]
     pub sites: HashMap<Site, SiteSettings>,
+    /// All settings as text, by their keys and without passwords; nothing before they are loaded.
+    #[arg(skip)]
+    pub listed: Vec<(String, String)>,
     /// A folder of digit themes for style=digits, each a folder with 0 to 9 as .png, .gif or .webp
     #[arg(long, value_name = "DIR", env = "ONLOOKERS_THEMES")]
     pub themes: Option<PathBuf>,
@@ -202,14 +207,18 @@ impl Cli {
             environment::refuse_quotes(&command).map_err(ConfigError::Usage)?;
         }
         let matches = matches.map_err(ConfigError::Usage)?;
-        let cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
-        let Some(path) = &cli.file else { return Ok(cli) };
+        let mut cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
+        let Some(path) = &cli.file else {
+            cli.config.listed = listed::listed(&cli.config, &matches);
+            return Ok(cli);
+        };
         let file = File::read(path)?;
         let command = file.set_defaults(command, &matches);
         let matches = command.try_get_matches_from(&args).map_err(ConfigError::Usage)?;
         let mut cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
         cli.has_file_settings = !file.is_empty();
         cli.config.sites = file.into_sites();
+        cli.config.listed = listed::listed(&cli.config, &matches);
         Ok(cli)
     }
 
@@ -235,7 +244,7 @@ impl Cli {
 impl Config {
     /// The settings that may change while the server runs.
     pub(crate) fn settings(&self) -> Settings {
-        Settings::new(self.reloadable.clone(), self.sites.clone())
+        Settings::new(self.reloadable.clone(), self.sites.clone(), self.listed.clone())
     }
 }
 

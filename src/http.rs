@@ -4,6 +4,7 @@
 //! [`Form`] that the route speaks.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::Method;
 use hyper::http::request::Parts;
@@ -76,6 +77,16 @@ fn parse<'r>(app: &App, parts: &'r Parts, peer: Peer) -> Request<'r> {
 
 fn answer_parsed(app: &App, request: &Request<'_>) -> Answer {
     let (form, route) = route(request);
+    let clients = &app.painter.metrics().clients;
+    let started = clients.is_wanted().then(Instant::now);
+    let answer = routed(app, request, form, route);
+    if let Some(started) = started {
+        clients.add(request.client().first_address(), started.elapsed());
+    }
+    answer
+}
+
+fn routed(app: &App, request: &Request<'_>, form: Form, route: Route) -> Answer {
     app.metrics.requests.count();
     let refuse = |refusal: Refusal| {
         app.metrics.refusals.of(refusal.reason()).count();

@@ -250,8 +250,8 @@ fn serve_admin(socket: Option<ListenSocket>, service: &Service, tls: Option<&Tls
     if let Some(socket) = socket {
         let Service { app, loops } = service.clone();
         let certificates = tls.map(|tls| Arc::clone(&tls.certificates));
-        let admin = Admin { app, loops, certificates };
-        serving.spawn(admin::serve(socket, Arc::new(admin)));
+        let admin = Arc::new(Admin::new(app, loops, certificates));
+        serving.spawn(admin::serve(socket, admin));
     }
     serving
 }

@@ -72,10 +72,16 @@ pub(crate) struct Settings {
     /// Which addresses are the same page, on the sites that say so.
     rules: HashMap<Site, PageRules>,
     titles: Arc<Titles>,
+    /// All settings of the configuration that these are of, as text by their keys.
+    pub(crate) listed: Vec<(String, String)>,
 }
 
 impl Settings {
-    pub(crate) fn new(server: Reloadable, sites: HashMap<Site, SiteSettings>) -> Self {
+    pub(crate) fn new(
+        server: Reloadable,
+        sites: HashMap<Site, SiteSettings>,
+        listed: Vec<(String, String)>,
+    ) -> Self {
         let aliases =
             sites.iter().flat_map(|(site, own)| own.aliases().map(|alias| (alias.clone(), site.clone())));
         let gate = Gate::new(server.allow.clone()).named(server.name.clone()).with_aliases(aliases.collect());
@@ -86,7 +92,7 @@ impl Settings {
         let rules = sites.iter().map(|(site, own)| (site.clone(), own.rules.clone()));
         let rules = rules.filter(|(_, rules)| *rules != PageRules::default()).collect();
         let titles = sites.iter().map(|(site, own)| (site.clone(), own.titles.clone())).collect();
-        Self { gate, proxies, server, sites, rules, titles: Arc::new(titles) }
+        Self { gate, proxies, server, sites, rules, titles: Arc::new(titles), listed }
     }
 
     /// The titles that rankings show in place of pages' paths.

@@ -10,10 +10,10 @@ use onlookers_rooms::sync::Mutex;
 use onlookers_rooms::{RankingWatch, RoomRef};
 use tokio::time;
 
-use super::View;
 use super::channel::{Changed, Channel, Painting, Published, Update};
 use super::view::{FAILED, Fingerprint, UNPAINTED};
 use super::views::ViewPermit;
+use super::{Spent, View};
 use crate::metrics::Kind;
 use crate::painting::Payer;
 
@@ -57,6 +57,12 @@ impl Feed {
     /// What its viewers receive.
     pub(crate) fn kind(&self) -> Kind {
         self.view.kind()
+    }
+
+    /// What it has cost.
+    pub(super) fn spent(&self) -> Spent {
+        let (id, time) = (self.channel.id(), self.channel.spent());
+        Spent { id, site: self.room.site().clone(), style: self.view.style(), time }
     }
 
     /// If it shows the ranking, has other nodes' counts taken in for as long as it exists.

@@ -17,7 +17,8 @@ use super::elsewhere::Elsewhere;
 use super::posts::{Post, Posts};
 use super::roster::{Notice, Roster};
 use super::snapshot::Snapshot;
-use super::{GroupRef, Topic};
+use super::{GroupRef, Spent, Topic};
+use crate::metrics::{Kind, Label};
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, Data, ServerMessage};
 
@@ -78,6 +79,12 @@ impl Group {
             state: Mutex::default(),
             ranking: OnceLock::new(),
         }
+    }
+
+    /// What it has cost.
+    pub(super) fn spent(&self) -> Spent {
+        let (id, time) = (self.channel.id(), self.channel.spent());
+        Spent { id, site: self.room.site().clone(), style: Kind::WebSocket.name(), time }
     }
 
     /// Records the room's current state, which the first members receive on entry, so that it isn't published as a change.

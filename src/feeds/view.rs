@@ -9,7 +9,7 @@ use onlookers_rooms::{Counting, Counts, Position, Room};
 
 use super::channel::Context;
 use super::topic::top;
-use crate::metrics::Kind;
+use crate::metrics::{Kind, Label};
 use crate::painting::Pictures;
 use crate::wire::protocol::{self, TopPage};
 use crate::wire::{events, multipart};
@@ -62,6 +62,15 @@ impl View {
             Self::Reading(_) => Kind::Reading,
             Self::Events => Kind::Events,
             Self::Readable(view) => view.kind(),
+        }
+    }
+
+    /// The family of its style, or what it is.
+    pub(super) fn style(&self) -> &'static str {
+        match self {
+            Self::Count { style, .. } => style.family(),
+            Self::Readable(view) => view.style(),
+            other => other.kind().name(),
         }
     }
 

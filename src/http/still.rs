@@ -1,6 +1,7 @@
 //! Complete pictures. One that nobody has asked for before is painted at the expense of the client.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use onlookers_picture::{Style, Value};
@@ -18,7 +19,7 @@ pub(super) fn png(app: &App, request: &Request<'_>, style: Style, value: Value) 
         return grant::respond(cors::of_any_page(static_file::fresh(&KnownTags::of(request), PNG, file)));
     }
     let pictures = Arc::clone(&app.pictures);
-    painted(app, request, PNG, move || pictures.png(&style, value))
+    painted(app, request, PNG, style.family(), move || pictures.png(&style, value))
 }
 
 /// The SVG file; none are kept.
@@ -27,16 +28,23 @@ pub(super) fn png(app: &App, request: &Request<'_>, style: Style, value: Value) 
 /// [`Refusal::Busy`].
 pub(super) fn svg(app: &App, request: &Request<'_>, style: Style, value: Value) -> Result<Answer, Refusal> {
     let pictures = Arc::clone(&app.pictures);
-    painted(app, request, SVG, move || pictures.svg(&style, value))
+    painted(app, request, SVG, style.family(), move || pictures.svg(&style, value))
 }
 
 fn painted(
     app: &App,
     request: &Request<'_>,
     content_type: &'static str,
+    style: &'static str,
     paint: impl FnOnce() -> Bytes + Send + 'static,
 ) -> Result<Answer, Refusal> {
-    let painted = app.painter.paint_for_client(request.payer(), paint)?;
+    let metrics = Arc::clone(app.painter.metrics());
+    let measured = move || {
+        let (started, file) = (Instant::now(), paint());
+        metrics.stills.add(style, started.elapsed());
+        file
+    };
+    let painted = app.painter.paint_for_client(request.payer(), measured)?;
     let known = KnownTags::of(request);
     Ok(Answer::Later(Box::pin(async move {
         Answer::Respond(cors::of_any_page(match painted.await {

@@ -1,6 +1,7 @@
 //! The threads that paint.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::payer::{Payer, PayerKind};
 use super::queue::{Next, Queue};
-use crate::metrics::{Counter, Label, Times};
+use crate::metrics::{Counter, Label, Recent, Times};
 
 /// Paints on threads of its own. Dropping it ends them; jobs that wait are dropped.
 pub struct Painter {
@@ -25,6 +26,9 @@ pub struct Painter {
 #[derive(Debug, Default)]
 pub(crate) struct PaintMetrics {
     times: [Times; PayerKind::ALL.len()],
+    /// What clients have cost lately, and the styles of what was painted for them alone.
+    pub(crate) clients: Recent<IpAddr>,
+    pub(crate) stills: Recent<&'static str>,
     /// Jobs of clients that there was no time for.
     pub(crate) refusals: Counter,
 }
@@ -40,7 +44,7 @@ struct Shared {
     /// Not ranked: nothing else is locked under it, and a condition variable needs the standard library's.
     state: Mutex<State>,
     changed: Condvar,
-    metrics: PaintMetrics,
+    metrics: Arc<PaintMetrics>,
 }
 
 struct State {
@@ -64,7 +68,7 @@ impl Painter {
     /// The system's, if it has no thread to give.
     pub fn start(threads: usize) -> std::io::Result<Self> {
         let state = Mutex::new(State { queue: Queue::new(), has_ended: false });
-        let shared = Arc::new(Shared { state, changed: Condvar::new(), metrics: PaintMetrics::default() });
+        let shared = Arc::new(Shared { state, changed: Condvar::new(), metrics: Arc::default() });
         let painter = Self { shared, has_threads: threads > 0 };
         for number in 0..threads {
             let shared = Arc::clone(&painter.shared);
@@ -78,7 +82,7 @@ impl Painter {
         self.has_threads
     }
 
-    pub(crate) fn metrics(&self) -> &PaintMetrics {
+    pub(crate) fn metrics(&self) -> &Arc<PaintMetrics> {
         &self.shared.metrics
     }
 
@@ -162,6 +166,9 @@ impl Shared {
             }
             let now = Instant::now();
             self.metrics.times(payer.kind()).add(now - started);
+            if let Payer::Client(address) = &payer {
+                self.metrics.clients.add(*address, now - started);
+            }
             self.lock().queue.finish(payer, now - started, now);
         }
     }

@@ -7,6 +7,7 @@ mod common;
 
 mod ready;
 mod scrape;
+mod status;
 
 use std::net::SocketAddr;
 

@@ -86,6 +86,21 @@ impl Style {
         (drawing.width, drawing.height)
     }
 
+    /// The family of the picture, as the parameter `style` names it.
+    pub fn family(&self) -> &'static str {
+        match &self.look {
+            Look::Plain(_) => "plain",
+            Look::Digits(_) => "digits",
+            Look::Badge(badge) => match badge.kind {
+                Kind::Flat => "flat",
+                Kind::FlatSquare => "flat-square",
+                Kind::Plastic => "plastic",
+                Kind::ForTheBadge => "for-the-badge",
+                Kind::Social => "social",
+            },
+        }
+    }
+
     /// The text beside the number.
     pub fn label(&self) -> &Label {
         &self.label

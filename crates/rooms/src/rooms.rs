@@ -220,6 +220,19 @@ impl Rooms {
         (self.totals.sites(), self.limits.sites)
     }
 
+    /// The sites with most tabs open here, at most so many, and their counts here.
+    pub fn top_sites(&self, most: usize) -> Vec<(Site, Counts)> {
+        let counts = |site: SiteRef| {
+            let counts = site.lock().state(None).map(|site| site.tally.counts()).unwrap_or_default();
+            (site.key().clone(), counts)
+        };
+        let all = self.sites.entries().into_iter().map(counts);
+        let mut open: Vec<_> = all.filter(|(_, counts)| counts.tabs > 0).collect();
+        open.sort_unstable_by_key(|(_, counts)| std::cmp::Reverse(counts.tabs));
+        open.truncate(most);
+        open
+    }
+
     /// How many rooms exist: sites, and their pages.
     pub fn len(&self) -> usize {
         self.sites.entries().iter().map(|site| 1 + site.lock().pages.len()).sum()

@@ -1,0 +1,143 @@
+//! `/status`: a page for people. It loads nothing and runs nothing; all that visitors have written is escaped.
+
+use std::fmt::{Display, Write};
+use std::time::Duration;
+
+use super::Admin;
+use super::costs::{Costs, ROWS};
+
+const STYLE: &str = "body{font:15px/1.4 sans-serif;margin:2em auto;max-width:60em;padding:0 1em}\
+    table{border-collapse:collapse;margin:1.5em 0}caption{font-weight:bold;text-align:left}\
+    td,th{border-bottom:1px solid #999;padding:.2em 1em .2em 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}\
+    td.n,th.n{text-align:right;white-space:nowrap}@media(prefers-color-scheme:dark){body{background:#111;color:#eee}}";
+
+/// The page.
+pub(super) fn page(admin: &Admin, costs: &Costs) -> String {
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Status of onlookers</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<style>{STYLE}</style>\n<h1>Status of onlookers</h1>\n"
+    );
+    state(&mut page, admin);
+    open_pages(&mut page, admin);
+    expensive(&mut page, costs);
+    configuration(&mut page, admin);
+    page
+}
+
+fn state(page: &mut String, admin: &Admin) {
+    let app = &admin.app;
+    let (reasons, counts, (sites, _)) = (app.unready(), app.rooms.totals(), app.rooms.open_sites());
+    let ready = match reasons.is_empty() {
+        true => "ready".to_owned(),
+        false => reasons.iter().map(|it| format!("not ready: {it}")).collect::<Vec<_>>().join("; "),
+    };
+    let viewers = format!("{} of {}", app.capacity.viewers(), app.capacity.limit());
+    let up = Duration::from_secs(admin.started.elapsed().as_secs());
+    let rows = [
+        ("State", ready),
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("Running for", humantime::format_duration(up).to_string()),
+        ("Viewers", viewers),
+        ("Open pages", counts.tabs.to_string()),
+        ("Visitors", counts.visitors.to_string()),
+        ("Sites", sites.to_string()),
+    ];
+    table(page, "Now", ["", ""], rows.map(|(name, value)| [Cell::text(name), Cell::text(value)]));
+}
+
+fn open_pages(page: &mut String, admin: &Admin) {
+    let sites = admin.app.rooms.top_sites(ROWS).into_iter();
+    let rows = sites.map(|(site, counts)| {
+        [
+            Cell::text(site.as_str()),
+            Cell::Number(counts.tabs.to_string()),
+            Cell::Number(counts.visitors.to_string()),
+        ]
+    });
+    table(page, "Open pages by site", ["site", "pages", "visitors"], rows);
+}
+
+fn expensive(page: &mut String, costs: &Costs) {
+    page.push_str("<p>Costs are milliseconds of one core in a second.</p>\n");
+    let sites = costs.sites.iter().map(|(site, time)| [Cell::text(site.as_str()), Cell::time(*time)]);
+    table(page, "Sites that cost most: painting and sending their frames", ["site", "ms/s"], sites);
+    let styles = costs.styles.iter().map(|(style, time)| [Cell::text(style), Cell::time(*time)]);
+    table(page, "Styles that cost most: painting and sending", ["style", "ms/s"], styles);
+    let clients = costs.clients.iter().map(|(client, cost)| {
+        [Cell::text(client), Cell::time(cost.time), Cell::Number(cost.times.to_string())]
+    });
+    let caption = "Addresses that cost most: their requests, and pictures painted for them";
+    table(page, caption, ["address or /64", "ms/s", "requests and pictures/s"], clients);
+}
+
+fn configuration(page: &mut String, admin: &Admin) {
+    let rows = admin.configuration().into_iter().map(|(name, value)| [Cell::text(name), Cell::text(value)]);
+    table(page, "Configuration in force", ["key", "value"], rows);
+}
+
+/// A cell of a table, unescaped.
+enum Cell {
+    Text(String),
+    Number(String),
+}
+
+impl Cell {
+    fn text(text: impl Display) -> Self {
+        Self::Text(text.to_string())
+    }
+
+    fn time(time: Duration) -> Self {
+        Self::Number(format!("{:.2}", time.as_secs_f64() * 1000.0))
+    }
+}
+
+fn table<const N: usize>(
+    page: &mut String,
+    caption: &str,
+    heads: [&str; N],
+    rows: impl IntoIterator<Item = [Cell; N]>,
+) {
+    // Writing to a string can't fail.
+    let _ = writeln!(page, "<table>\n<caption>{}</caption>", escape(caption));
+    if heads.iter().any(|head| !head.is_empty()) {
+        let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{}", escape(head))).collect();
+        let _ = writeln!(page, "<tr>{heads}");
+    }
+    for row in rows {
+        let cells = row.map(|cell| match cell {
+            Cell::Text(text) => format!("<td>{}", escape(&text)),
+            Cell::Number(number) => format!("<td class=\"n\">{}", escape(&number)),
+        });
+        let _ = writeln!(page, "<tr>{}", cells.concat());
+    }
+    page.push_str("</table>\n");
+}
+
+/// Text as HTML has it, also in quotes.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c if c.is_control() => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_have_written_is_escaped() {
+        let mut page = String::new();
+        table(&mut page, "a", ["b"], [[Cell::text("<script>&\"'\u{7}")]]);
+        assert!(page.contains("<td>&lt;script&gt;&amp;&quot;&#39;\u{fffd}\n"), "{page}");
+    }
+}

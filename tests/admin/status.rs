@@ -1,0 +1,87 @@
+//! `/status` shows what the server does, and what costs most of it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::scrape::server;
+use super::{admin_of, program};
+use crate::common::client::{Client, get};
+use crate::common::request;
+use crate::common::viewer::Viewer;
+
+/// The first cell of the first row below a caption that begins so.
+fn first_of(page: &str, caption: &str) -> String {
+    let (_, table) = page.split_once(&format!("<caption>{caption}")).expect("there is such a table");
+    let table = table.split("</table>").next().unwrap();
+    let cell = table.split("<td>").nth(1).unwrap_or_else(|| panic!("nothing in {caption}: {table}"));
+    cell.split(['<', '\n']).next().unwrap().to_owned()
+}
+
+/// Asks for badges of one style that nobody has asked for before, until it is told to stop.
+fn flood(address: SocketAddr, stop: &AtomicBool) {
+    let mut client = Client::connect(address);
+    for number in 0_u32.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let path = format!("/badge/other.example.png?style=for-the-badge&color={:06x}", number % 0x100_0000);
+        client.send(request(&format!("GET {path} HTTP/1.1"), &["X-Forwarded-For: 198.51.100.66"]));
+        client.response();
+    }
+}
+
+/// Readers come and go on one site, until they are told to stop.
+fn churn(address: SocketAddr, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        Viewer::join_site(address, "busy.example").count();
+    }
+}
+
+#[test]
+fn during_a_flood_the_site_the_style_and_the_address_that_cost_most_are_named() {
+    let server = server(&["--trust-proxy", "127.0.0.0/8"]);
+    let (address, stop) = (server.address, AtomicBool::new(false));
+    let _readers: Vec<_> = (0..30).map(|_| Viewer::join_site(address, "busy.example")).collect();
+    let _quiet = [Viewer::join_site(address, "quiet.example"), Viewer::join_site(address, "calm.example")];
+    let page = thread::scope(|scope| {
+        scope.spawn(|| flood(address, &stop));
+        scope.spawn(|| churn(address, &stop));
+        // The first answer may be of a second in which the flood had just begun.
+        let pages = [(); 2].map(|()| get(server.admin(), "/status", &[]));
+        stop.store(true, Ordering::Relaxed);
+        pages.into_iter().next_back().unwrap()
+    });
+    assert_eq!(page.status, 200);
+    page.assert_safe();
+    let page = page.text();
+    assert_eq!(first_of(page, "Open pages by site"), "busy.example", "{page}");
+    assert_eq!(first_of(page, "Sites that cost most"), "busy.example", "{page}");
+    assert_eq!(first_of(page, "Styles that cost most"), "for-the-badge", "{page}");
+    assert_eq!(first_of(page, "Addresses that cost most"), "198.51.100.66", "{page}");
+}
+
+#[test]
+fn the_page_runs_and_loads_nothing_and_shows_no_password() {
+    let program = program(&[
+        "--admin",
+        "127.0.0.1:0",
+        "--label",
+        "<b>&",
+        "--redis",
+        "redis://me:hunter2@127.0.0.1:1",
+        "--allow",
+        "a.example",
+    ]);
+    let response = get(admin_of(&program), "/status", &[]);
+    let policy = response.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline'"), "{policy}");
+    let page = response.text();
+    for foreign in ["<script", "<link", "<img", "src=", "href=", "hunter2", "<b>"] {
+        assert!(!page.contains(foreign), "{foreign} is in {page}");
+    }
+    for shown in ["&lt;b&gt;&amp;", "redis://127.0.0.1:1", "a.example", "<td>max_viewers", "not ready: Redis"]
+    {
+        assert!(page.contains(shown), "{shown} is not in {page}");
+    }
+}
