@@ -14,6 +14,7 @@ use crate::net::capacity::Capacity;
 use crate::net::challenges::Challenges;
 use crate::net::connections::Connections;
 use crate::net::main_peer::MainPeer;
+use crate::net::remote::Agents;
 use crate::nodes::Requested;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
@@ -40,6 +41,8 @@ pub(crate) struct App {
     /// The sites of which the log says that `page=auto` finds no page there.
     pub(crate) sites_without_pages: OncePerSite,
     pub(crate) metrics: ServerMetrics,
+    /// Where viewers are known, so that a reload can deny them.
+    pub(crate) agents: Option<Agents>,
     pub(crate) is_stopping: AtomicBool,
 }
 

@@ -17,7 +17,8 @@ pub use crate::net::tls::Alpn;
 #[cfg(feature = "redis")]
 pub use crate::nodes::{RedisUrl, RedisUrlError};
 pub use crate::settings::{
-    Audience, ClientHeader, ClientHeaderError, PagePattern, PagePatternError, Reloadable, SiteSettings,
+    AgentPattern, AgentPatternError, Audience, ClientHeader, ClientHeaderError, PagePattern,
+    PagePatternError, Reloadable, SiteSettings,
 };
 use crate::settings::{Settings, values};
 use crate::transport::Sends;
@@ -132,6 +133,9 @@ pub struct Config {
     /// The file's settings of single sites, also reloaded.
     #[arg(skip)]
     pub sites: HashMap<Site, SiteSettings>,
+    /// Whether a reload may deny clients that are in, so that it has to be known who they are.
+    #[arg(skip)]
+    pub knows_clients: bool,
     /// All settings as text, by their keys and without passwords; nothing before they are loaded.
     #[arg(skip)]
     pub listed: Vec<(String, String)>,
@@ -218,6 +222,7 @@ impl Cli {
         let mut cli = Self::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
         cli.has_file_settings = !file.is_empty();
         cli.config.sites = file.into_sites();
+        cli.config.knows_clients = true;
         cli.config.listed = listed::listed(&cli.config, &matches);
         Ok(cli)
     }

@@ -24,6 +24,7 @@ pub struct Gate {
     aliases: HashMap<Site, Site>,
     /// The sites of which an alias is allowed.
     allowed_by_alias: HashSet<Site>,
+    denied: Vec<Pattern>,
 }
 
 /// A request's own, unchecked words about where it comes from. A browser's scripts can't change any of them.
@@ -92,6 +93,11 @@ impl Gate {
         Self { aliases, allowed_by_alias, ..self }
     }
 
+    /// The same gate, which lets none of these sites in, whatever is allowed.
+    pub fn denying(self, denied: Vec<Pattern>) -> Self {
+        Self { denied, ..self }
+    }
+
     /// The site that `site` is, be it by an alias.
     pub fn canonical(&self, site: &Site) -> Site {
         self.aliases.get(site).unwrap_or(site).clone()
@@ -119,10 +125,11 @@ impl Gate {
         }
         // Only such a page (`/embed`) may speak for a site that isn't its own.
         match claim.site {
+            None if self.denies(&embedding) => Err(GateError::NotAllowed(embedding)),
             None => Ok(Admission { site: self.canonical(&embedding) }),
             Some(name) => {
                 let site = self.canonical(&name.parse().map_err(GateError::BadSite)?);
-                if site == self.canonical(&embedding) || self.allows(&site) {
+                if !self.denies(&site) && (site == self.canonical(&embedding) || self.allows(&site)) {
                     Ok(Admission { site })
                 } else {
                     Err(GateError::NotAllowed(site))
@@ -155,9 +162,14 @@ impl Gate {
 
     /// Whether `site` may embed, be it by the name of an alias.
     pub fn allows(&self, site: &Site) -> bool {
-        self.allowed.is_empty()
-            || self.allowed.iter().any(|pattern| pattern.matches(site))
-            || self.allowed_by_alias.contains(site)
+        !self.denies(site)
+            && (self.allowed.is_empty()
+                || self.allowed.iter().any(|pattern| pattern.matches(site))
+                || self.allowed_by_alias.contains(site))
+    }
+
+    fn denies(&self, site: &Site) -> bool {
+        self.denied.iter().any(|pattern| pattern.matches(site) || pattern.matches(&self.canonical(site)))
     }
 
     /// The only site that may embed, if the list names exactly one.
@@ -177,6 +189,7 @@ impl Gate {
             || is_on_web
                 && (self.allowed_by_alias.contains(&site)
                     || self.includes(&Embedder::on_the_web(site.clone())));
+        let is_allowed = is_allowed && !self.denies(&embedder.site);
         if is_allowed { Ok(Admission { site }) } else { Err(GateError::NotAllowed(embedder.site)) }
     }
 

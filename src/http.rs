@@ -92,7 +92,8 @@ fn routed(app: &App, request: &Request<'_>, form: Form, route: Route) -> Answer 
         app.metrics.refusals.of(refusal.reason()).count();
         Answer::Respond(refusal.render(form, request))
     };
-    match route(app, request).unwrap_or_else(refuse) {
+    let answer = if request.is_denied() { Err(Refusal::Denied) } else { route(app, request) };
+    match answer.unwrap_or_else(refuse) {
         Answer::Respond(response) => Answer::Respond(diagnosis::describe(response, request)),
         other => other,
     }

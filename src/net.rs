@@ -10,6 +10,7 @@ pub(crate) mod main_peer;
 pub(crate) mod open_files;
 pub(crate) mod proxy_protocol;
 pub(crate) mod quota;
+pub(crate) mod remote;
 pub(crate) mod sni_pass;
 pub(crate) mod stream;
 pub(crate) mod system;

@@ -1,7 +1,5 @@
 //! The server: accept, admit, drain.
 
-use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -25,17 +23,20 @@ use crate::net::connections::Connections;
 use crate::net::listen::ListenSocket;
 use crate::net::main_peer::MainPeer;
 use crate::net::open_files;
+use crate::net::remote::Agents;
 use crate::net::system::{self, SystemLimits};
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops};
 use accept::{Listening, Protocol, Service, TlsService, accept};
+pub use died::Died;
 use nodes::{Counting, Joined};
 use pass::Forwarder;
 use tls::Tls;
 
 mod accept;
+mod died;
 mod limits;
 mod listeners;
 mod nodes;
@@ -46,18 +47,6 @@ mod trim;
 
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 2 * 1024 * 1024;
-
-/// A part has died that the server can't do without. Everything else was ended in order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Died {
-    /// The task that accepts the connections of a listener.
-    Accept,
-    /// The thread of an event loop.
-    EventLoop,
-    /// The task that counts together with other nodes.
-    Nodes,
-}
 
 /// Reads the files that `config` names, as [`Server::bind`] does, to see whether they are fine.
 ///
@@ -84,6 +73,7 @@ pub struct Server {
 #[derive(Clone)]
 pub struct Control {
     app: Arc<App>,
+    loops: Arc<Loops>,
     certificates: Option<Arc<CertificateFiles>>,
     /// Has failed orders of certificates tried again.
     orders: Option<Arc<Notify>>,
@@ -91,9 +81,10 @@ pub struct Control {
 
 impl Control {
     /// Puts those settings of `config` into force that can change while the server runs: all but where it listens, how it
-    /// writes, and how many it holds. Who is in stays in; no stream is dropped.
+    /// writes, and how many it holds. Streams stay open, except for those that are denied now.
     pub fn reload(&self, config: &Config) {
         self.app.replace_settings(settings(config));
+        self.loops.deny(&self.app.settings().denied);
         if let Some(certificates) = &self.certificates {
             certificates.reload(&config.tls_files);
         }
@@ -151,6 +142,7 @@ impl Server {
             main_peer: MainPeer::default(),
             sites_without_pages: OncePerSite::default(),
             metrics: ServerMetrics::default(),
+            agents: config.knows_clients.then(Agents::new),
             is_stopping: AtomicBool::new(false),
             capacity,
         });
@@ -171,6 +163,7 @@ impl Server {
         let tls = self.tls.as_ref();
         Control {
             app: Arc::clone(&self.service.app),
+            loops: Arc::clone(&self.service.loops),
             certificates: tls.map(|tls| Arc::clone(&tls.files)),
             orders: tls.and_then(Tls::orders),
         }
@@ -281,18 +274,6 @@ fn settings(config: &Config) -> Settings {
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
-
-impl fmt::Display for Died {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Accept => "a task that accepts connections has died",
-            Self::EventLoop => "the thread of an event loop has died",
-            Self::Nodes => "the task that counts together with other nodes has died",
-        })
-    }
-}
-
-impl Error for Died {}
 
 #[cfg(test)]
 mod tests;

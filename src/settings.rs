@@ -11,9 +11,12 @@ use onlookers_rooms::{PageQuery, PageRules, RoomName, RoomNameError, Site};
 use crate::gate::{Gate, Pattern, ServerName};
 use crate::net::address::TrustedProxies;
 pub use crate::net::address::{ClientHeader, ClientHeaderError};
+pub(crate) use deny::DenyList;
+pub use deny::{AgentPattern, AgentPatternError};
 pub use site::{Audience, PagePattern, PagePatternError, SiteSettings};
 pub(crate) use titles::Titles;
 
+mod deny;
 mod site;
 mod titles;
 pub(crate) mod values;
@@ -30,6 +33,18 @@ pub struct Reloadable {
     /// is given
     #[arg(long, value_name = "NAME", env = "ONLOOKERS_NAME", value_delimiter = ',', value_parser = values::trimmed::<ServerName>)]
     pub name: Vec<ServerName>,
+    /// A network that is refused everything, as 198.51.100.0/24, or an address; a reload ends what it has open. Can be given
+    /// several times
+    #[arg(long, value_name = "CIDR", env = "ONLOOKERS_DENY_ADDRESS", value_delimiter = ',', value_parser = values::network)]
+    pub deny_address: Vec<IpNet>,
+    /// A site whose pages may not show the counter, whatever --allow says; patterns are those of --allow, and it is reloaded
+    /// likewise. Can be given several times
+    #[arg(long, value_name = "PATTERN", env = "ONLOOKERS_DENY_SITE", value_delimiter = ',', value_parser = values::trimmed::<Pattern>)]
+    pub deny_site: Vec<Pattern>,
+    /// A part of the User-Agent of clients that are refused everything, in any case, as BadBot; likewise. Can be given several
+    /// times
+    #[arg(long, value_name = "TEXT", env = "ONLOOKERS_DENY_AGENT", value_delimiter = ',', value_parser = values::trimmed::<AgentPattern>)]
+    pub deny_agent: Vec<AgentPattern>,
     /// The text before the number; at most 64 characters
     #[arg(long, value_name = "TEXT", env = "ONLOOKERS_LABEL", default_value = "Users online", value_parser = Label::new)]
     pub label: Label,
@@ -72,6 +87,7 @@ pub(crate) struct Settings {
     /// Which addresses are the same page, on the sites that say so.
     rules: HashMap<Site, PageRules>,
     titles: Arc<Titles>,
+    pub(crate) denied: Arc<DenyList>,
     /// All settings of the configuration that these are of, as text by their keys.
     pub(crate) listed: Vec<(String, String)>,
 }
@@ -85,6 +101,9 @@ impl Settings {
         let aliases =
             sites.iter().flat_map(|(site, own)| own.aliases().map(|alias| (alias.clone(), site.clone())));
         let gate = Gate::new(server.allow.clone()).named(server.name.clone()).with_aliases(aliases.collect());
+        let gate = gate.denying(server.deny_site.clone());
+        let denied =
+            DenyList::new(server.deny_address.clone(), server.deny_site.clone(), server.deny_agent.clone());
         let proxies = TrustedProxies::new(
             server.trust_proxy.clone(),
             server.client_address.clone().unwrap_or_default(),
@@ -92,7 +111,8 @@ impl Settings {
         let rules = sites.iter().map(|(site, own)| (site.clone(), own.rules.clone()));
         let rules = rules.filter(|(_, rules)| *rules != PageRules::default()).collect();
         let titles = sites.iter().map(|(site, own)| (site.clone(), own.titles.clone())).collect();
-        Self { gate, proxies, server, sites, rules, titles: Arc::new(titles), listed }
+        let (titles, denied) = (Arc::new(titles), Arc::new(denied));
+        Self { gate, proxies, server, sites, rules, titles, denied, listed }
     }
 
     /// The titles that rankings show in place of pages' paths.

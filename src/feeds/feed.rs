@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use onlookers_rooms::sync::Mutex;
-use onlookers_rooms::{RankingWatch, RoomRef};
+use onlookers_rooms::{RankingWatch, RoomRef, Site};
 use tokio::time;
 
 use super::channel::{Changed, Channel, Painting, Published, Update};
@@ -57,6 +57,11 @@ impl Feed {
     /// What its viewers receive.
     pub(crate) fn kind(&self) -> Kind {
         self.view.kind()
+    }
+
+    /// The site of its room.
+    pub(crate) fn site(&self) -> &Site {
+        self.room.site()
     }
 
     /// What it has cost.

@@ -37,6 +37,7 @@ pub(super) fn stream(
     }
     let client = request.client();
     let permit = app.capacity.acquire(client, counted_in.and_then(|room| app.page_of(room, client)))?;
+    let permit = permit.with_remote(app.agents.as_ref().map(|agents| request.remote(agents)));
     let join = |room: &RoomName| {
         let site = room.of_site();
         let session = if is_events { request.session(&app.keys, site) } else { None };
@@ -72,6 +73,7 @@ pub(super) fn websocket(
     let (client, is_counted) = (request.client(), !peek && request.is_counted());
     let page_of = if is_counted { app.page_of(room, client) } else { None };
     let permit = app.capacity.acquire(client, page_of)?;
+    let permit = permit.with_remote(app.agents.as_ref().map(|agents| request.remote(agents)));
     let visitor = request.visitor(&app.keys, room.of_site());
     let id = app.feeds.new_viewer_id();
     let (topic, named) = match format {

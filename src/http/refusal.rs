@@ -50,6 +50,8 @@ pub(super) enum Refusal {
     Malformed(&'static str),
     /// The gate, or a setting of the site.
     Gate(GateError),
+    /// The configuration denies the client.
+    Denied,
     /// The form of `/ignore`, sent by another site's page.
     ForeignForm,
     /// There is nothing at this path.
@@ -142,6 +144,7 @@ impl Refusal {
             Self::Name(_) => Refused::Name,
             Self::Malformed(_) => Refused::Malformed,
             Self::Gate(_) | Self::ForeignForm => Refused::NotAllowed,
+            Self::Denied => Refused::Denied,
             Self::NotFound => Refused::NotFound,
             Self::Method => Refused::Method,
             Self::NoUpgrade(_) | Self::Version(_) => Refused::Upgrade,
@@ -158,7 +161,7 @@ impl Refusal {
             Self::Query(_) | Self::Name(_) | Self::Malformed(_) | Self::Gate(GateError::BadSite(_)) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Gate(_) | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::Gate(_) | Self::ForeignForm | Self::Denied => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
@@ -192,6 +195,7 @@ impl Refusal {
             Self::Rooms(LimitReached::Sites) => "Too many sites",
             Self::Rooms(LimitReached::Pages) => "Too many pages",
             Self::Busy(_) => "Too much to paint",
+            Self::Denied => "Not served here",
             Self::Malformed(_) | Self::ForeignForm => "Bad request",
             Self::NotFound | Self::Method | Self::NoUpgrade(_) | Self::Version(_) => "Not found",
         }
@@ -242,6 +246,7 @@ impl fmt::Display for Refusal {
             Self::Name(_) => "not the name of a room",
             Self::Malformed(sentence) | Self::NoUpgrade(sentence) | Self::Version(sentence) => sentence,
             Self::Gate(_) => "not admitted",
+            Self::Denied => "denied by the configuration",
             Self::ForeignForm => "a form of another site",
             Self::NotFound => "not found",
             Self::Method => "a method that isn't supported",

@@ -13,6 +13,7 @@ use super::query::{Query, QueryError};
 use super::wishes::Wishes;
 use crate::gate::Claim;
 use crate::net::address::{ClientNetwork, Peer};
+use crate::net::remote::{Agents, Remote};
 use crate::painting::Payer;
 use crate::settings::Settings;
 use crate::transport::Repaint;
@@ -179,6 +180,16 @@ impl<'r> Request<'r> {
         let accept = self.headers.get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
         let accepts = |kind: &[u8]| accept.windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
         accepts(b"image/") && !accepts(b"text/html")
+    }
+
+    /// Whether the configuration denies its client.
+    pub(super) fn is_denied(&self) -> bool {
+        self.settings.denied.denies_client(self.address, self.agent)
+    }
+
+    /// Its client, as it is known while a stream is open.
+    pub(super) fn remote(&self, agents: &Agents) -> Remote {
+        agents.remote(self.address, self.agent)
     }
 
     /// How often a stream is to be sent its frame while nothing changes.

@@ -23,7 +23,7 @@ labels! {
         Malformed = "malformed",
         /// The site or the page isn't allowed, or isn't said.
         NotAllowed = "not_allowed",
-        /// The configuration denies the client or the site.
+        /// The configuration denies the client.
         Denied = "denied",
         /// There is nothing at the path.
         NotFound = "not_found",

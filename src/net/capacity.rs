@@ -9,6 +9,7 @@ use onlookers_rooms::sync::atomic::{AtomicUsize, Ordering};
 
 use super::address::ClientNetwork;
 use super::quota::{Quota, QuotaPermit};
+use super::remote::Remote;
 
 /// The permits that viewers may hold.
 #[derive(Debug)]
@@ -35,16 +36,18 @@ pub(crate) struct CapacityLimits {
 #[derive(Debug)]
 pub(crate) struct Permit {
     capacity: Arc<Capacity>,
-    _place: Option<Box<Place>>,
+    place: Option<Box<Place>>,
 }
 
 /// The charge of a client for being in a room; dropping it ends that. There is none where nothing is charged, which
 /// saves a tenth of a viewer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Place {
     _place: Option<QuotaPermit<ClientNetwork>>,
     /// If the room is a page that nobody had open.
-    _page: Option<QuotaPermit<(Site, ClientNetwork)>>,
+    _page: Option<Box<QuotaPermit<(Site, ClientNetwork)>>>,
+    /// Who has it, where a reload may deny that.
+    remote: Option<Remote>,
 }
 
 /// Why there is no permit.
@@ -89,7 +92,7 @@ impl Capacity {
         page_of: Option<&Site>,
     ) -> Result<Permit, CapacityError> {
         let mut permit = self.acquire_alone()?;
-        permit._place = self.place(client, page_of)?;
+        permit.place = self.place(client, page_of)?;
         Ok(permit)
     }
 
@@ -101,7 +104,7 @@ impl Capacity {
         let one_more = |taken: usize| (taken < self.limit).then_some(taken + 1);
         let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         taken.map_err(|_| CapacityError::Total)?;
-        Ok(Permit { capacity: Arc::clone(self), _place: None })
+        Ok(Permit { capacity: Arc::clone(self), place: None })
     }
 
     /// Takes a place in a room for a viewer that is in, or that has just got its permit.
@@ -115,9 +118,25 @@ impl Capacity {
     ) -> Result<Option<Box<Place>>, CapacityError> {
         let place = self.places.as_ref().map(|places| places.acquire(client).ok_or(CapacityError::Address));
         let page = page_of.map(|site| self.pages.acquire((site.clone(), client)).ok_or(CapacityError::Pages));
-        let place = Place { _place: place.transpose()?, _page: page.transpose()? };
+        let page = page.transpose()?.map(Box::new);
+        let place = Place { _place: place.transpose()?, _page: page, remote: None };
         let is_charged = place._place.is_some() || place._page.is_some();
         Ok(is_charged.then(|| Box::new(place)))
+    }
+}
+
+impl Permit {
+    /// The same permit, of that client.
+    pub(crate) fn with_remote(mut self, remote: Option<Remote>) -> Self {
+        if remote.is_some() {
+            self.place.get_or_insert_default().remote = remote;
+        }
+        self
+    }
+
+    /// The client that has it, if that is known.
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        self.place.as_ref()?.remote.as_ref()
     }
 }
 

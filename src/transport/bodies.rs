@@ -15,6 +15,7 @@ use super::http2::{Exchange, due};
 use super::{Options, StreamGrant};
 use crate::feeds::{FeedId, Published};
 use crate::metrics::{Transport, ViewerMetrics};
+use crate::settings::DenyList;
 use state::{Reader, Readers, State};
 
 mod state;
@@ -40,6 +41,7 @@ pub(crate) struct Bodies {
     resend: Duration,
     write_timeout: Duration,
     sessions: StdMutex<Slab<Arc<Session>>>,
+    denied: Mutex<Arc<DenyList>>,
     pub(super) metrics: ViewerMetrics,
     /// The last connection has closed.
     emptied: Condvar,
@@ -53,6 +55,7 @@ impl Bodies {
             resend: options.resend / 2,
             write_timeout: options.write_timeout,
             sessions: StdMutex::default(),
+            denied: Mutex::default(),
             metrics: ViewerMetrics::default(),
             emptied: Condvar::new(),
         }
@@ -85,8 +88,37 @@ impl Bodies {
         if has_ended {
             exchange.wake(due::LAST);
         }
+        if !self.denied().is_empty() {
+            exchange.wake(due::DENIED);
+        }
         let (place, bodies, opening) = (entry as u32, Arc::clone(self), Some(opening));
-        Live { exchange, feed, place, opening, has_ended: false, bodies, _permit: permit, _guard: guard }
+        Live {
+            exchange,
+            feed,
+            place,
+            opening,
+            has_ended: false,
+            is_denied: false,
+            bodies,
+            permit,
+            _guard: guard,
+        }
+    }
+
+    /// Has each body look whether it is denied from now on.
+    pub(super) fn deny(&self, list: &Arc<DenyList>) {
+        *self.denied.lock() = Arc::clone(list);
+        if list.is_empty() {
+            return;
+        }
+        for (_, reader) in &self.state.lock().bodies {
+            reader.exchange.wake(due::DENIED);
+        }
+    }
+
+    /// The deny list in force.
+    pub(super) fn denied(&self) -> Arc<DenyList> {
+        Arc::clone(&self.denied.lock())
     }
 
     /// A body has gone.

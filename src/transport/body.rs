@@ -43,7 +43,8 @@ pub(super) struct Live {
     pub(super) opening: Option<Opening>,
     pub(super) has_ended: bool,
     pub(super) bodies: Arc<Bodies>,
-    pub(super) _permit: Permit,
+    pub(super) is_denied: bool,
+    pub(super) permit: Permit,
     pub(super) _guard: Option<CountGuard>,
 }
 
@@ -125,7 +126,11 @@ impl Live {
             return None;
         }
         let due = due.unwrap_or_default();
-        self.has_ended = due & due::LAST != 0;
+        self.is_denied = due & due::DENIED != 0 && self.denies();
+        if due == due::DENIED && !self.is_denied && opening.is_none() {
+            return None;
+        }
+        self.has_ended = due & due::LAST != 0 || self.is_denied;
         let frame = if self.has_ended { self.feed.closing() } else { self.feed.newest() };
         let is_first = opening.is_some();
         let bytes = match opening {
@@ -146,9 +151,14 @@ impl Live {
 }
 
 impl Live {
+    fn denies(&self) -> bool {
+        self.bodies.denied().denies(self.permit.remote(), self.feed.site())
+    }
+
     /// Why it ends.
     fn reason(&self) -> Leave {
         match self.has_ended {
+            true if self.is_denied => Leave::Denied,
             true => Leave::Stopped,
             false if self.exchange.is_cut() => Leave::TimedOut,
             false => Leave::Closed,

@@ -27,7 +27,7 @@ pub(super) struct Connection {
     end: Ending,
     /// Events that the poll has reported and the loop hasn't attended to.
     pub(super) ready: Ready,
-    _permit: Permit,
+    pub(super) permit: Permit,
     pub(super) protocol: Protocol,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Stream {
 impl Connection {
     pub(super) fn new(socket: Socket, permit: Permit, protocol: Protocol) -> Self {
         let ready = Ready::default();
-        Self { socket, unsent: None, end: Ending::No, ready, _permit: permit, protocol }
+        Self { socket, unsent: None, end: Ending::No, ready, permit, protocol }
     }
 
     /// Sends the opening and the first frame, in one write.

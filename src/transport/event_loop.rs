@@ -21,9 +21,11 @@ use super::{Grant, Options};
 use crate::app::App;
 use crate::feeds::FeedId;
 use crate::metrics::{Leave, Sent, ViewerMetrics};
+use crate::settings::DenyList;
 
 mod admit;
 mod counting;
+mod denying;
 mod ending;
 mod incoming;
 mod periodic;
@@ -73,6 +75,9 @@ pub(super) struct EventLoop {
     /// For openings and replies; kept, so that it isn't allocated anew for each.
     buffer: Vec<u8>,
     metrics: Arc<ViewerMetrics>,
+    denied: Arc<DenyList>,
+    /// The first place that hasn't been looked at since then, if any.
+    unexamined: Option<usize>,
 }
 
 impl EventLoop {
@@ -105,6 +110,8 @@ impl EventLoop {
             now,
             buffer: Vec::new(),
             metrics,
+            denied: Arc::default(),
+            unexamined: None,
         };
         Ok((event_loop, inbox))
     }
@@ -123,6 +130,7 @@ impl EventLoop {
             self.send_again();
             self.send_pings();
             self.attend(app);
+            self.end_denied();
             self.end_keepers();
             self.remove_over();
         }
@@ -152,7 +160,7 @@ impl EventLoop {
 
     /// How long the poll may wait for an event.
     fn timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || !self.admitted.is_empty() {
+        if !self.ready.is_empty() || !self.admitted.is_empty() || self.unexamined.is_some() {
             return Some(Duration::ZERO);
         }
         let now = Instant::now();
@@ -175,10 +183,13 @@ impl EventLoop {
     }
 
     fn on_commands(&mut self, commands: Commands) {
-        let Commands { published, admitted, probes, end } = commands;
+        let Commands { published, admitted, probes, deny, end } = commands;
         // One that nobody waits for any more was too late.
         for probe in probes {
             let _ = probe.send(());
+        }
+        if let Some(list) = deny {
+            self.deny(list);
         }
         self.admitted.extend(admitted);
         if let Some(within) = end {

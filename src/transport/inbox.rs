@@ -14,6 +14,7 @@ use super::bodies::{self, Bodies};
 use super::takeover::Taken;
 use crate::feeds::{FeedId, Publisher, Update};
 use crate::metrics::ViewerMetrics;
+use crate::settings::DenyList;
 
 /// The commands that wait for an event loop.
 #[derive(Default)]
@@ -24,6 +25,8 @@ pub(super) struct Commands {
     pub(super) admitted: VecDeque<Taken<Grant>>,
     /// To be told that the loop is alive.
     pub(super) probes: Vec<oneshot::Sender<()>>,
+    /// Put this into force, also for those who are in.
+    pub(super) deny: Option<Arc<DenyList>>,
     /// End every connection in order; within this time.
     pub(super) end: Option<Duration>,
 }

@@ -18,6 +18,7 @@ use super::takeover::Taken;
 use crate::app::App;
 use crate::feeds::Publisher;
 use crate::metrics::ViewerMetrics;
+use crate::settings::DenyList;
 
 /// As many as a feed has bits for, less one for the bodies of HTTP/2.
 const MAX_LOOPS: usize = bodies::NUMBER as usize;
@@ -127,6 +128,14 @@ impl Loops {
     /// The bodies of HTTP/2 streams.
     pub(super) fn bodies(&self) -> &Arc<Bodies> {
         &self.inboxes.bodies
+    }
+
+    /// Ends the streams and WebSockets that `list` denies, and lets none in that were judged before.
+    pub(crate) fn deny(&self, list: &Arc<DenyList>) {
+        for inbox in &self.inboxes.loops {
+            inbox.add(|commands| commands.deny = Some(Arc::clone(list)));
+        }
+        self.bodies().deny(list);
     }
 
     /// What the event loops count of their viewers, and HTTP/2 of its own.

@@ -164,6 +164,11 @@ impl Session {
         feeds::post(self.named_room(room, app)?.membership.group(), id, data)
     }
 
+    /// The site whose rooms it may join.
+    pub(super) fn site(&self) -> &Site {
+        &self.site
+    }
+
     /// The slot for one room more.
     pub(super) fn free_slot(&self) -> u8 {
         // Never more than a byte holds: rooms are bounded.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use onlookers_rooms::Site;
 use smallvec::SmallVec;
 
 use super::connection::ConnectionId;
@@ -163,6 +164,14 @@ impl Source {
             Self::Feed(feed) if is_last => feed.closing(),
             Self::Feed(feed) => feed.newest(),
             Self::Group(_) => Bytes::new(),
+        }
+    }
+
+    /// The site of its room.
+    pub(super) fn site(&self) -> &Site {
+        match self {
+            Self::Feed(feed) => feed.site(),
+            Self::Group(group) => group.room.site(),
         }
     }
 

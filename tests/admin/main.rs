@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod deny;
 mod ready;
 mod scrape;
 mod status;

@@ -100,7 +100,7 @@ impl Stream {
         text
     }
 
-    async fn take_through(&mut self, end: &[u8]) -> Vec<u8> {
+    pub(crate) async fn take_through(&mut self, end: &[u8]) -> Vec<u8> {
         loop {
             if let Some(at) = self.buffer.windows(end.len()).position(|bytes| bytes == end) {
                 return self.buffer.drain(..at + end.len()).collect();

@@ -18,6 +18,9 @@ use crate::wire::Opening;
 
 impl EventLoop {
     pub(super) fn admit(&mut self, Taken { socket, grant, unread }: Taken<Grant>) {
+        if self.denies(&grant) {
+            return;
+        }
         match grant {
             Grant::Stream(grant) => self.admit_stream(socket, grant, unread.len()),
             Grant::WebSocket(grant) => self.admit_websocket(socket, *grant, &unread),

@@ -45,6 +45,7 @@ fn app() -> App {
         main_peer: MainPeer::default(),
         sites_without_pages: OncePerSite::default(),
         metrics: ServerMetrics::default(),
+        agents: None,
         is_stopping: false.into(),
         capacity,
     }

@@ -30,8 +30,10 @@ pub(crate) mod due {
     pub(crate) const AGAIN: u8 = 16;
     /// The server stops.
     pub(crate) const LAST: u8 = 32;
+    /// It may be denied.
+    pub(crate) const DENIED: u8 = 128;
     /// Any of them.
-    pub(super) const ANY: u8 = NEWEST | AGAIN | LAST;
+    pub(super) const ANY: u8 = NEWEST | AGAIN | LAST | DENIED;
 }
 
 /// A request and its response.
