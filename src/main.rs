@@ -1,5 +1,6 @@
 //! The command line; starts the runtime; hands over to the server.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use onlookers::config::{Cli, Command, ConfigError, DoctorArgs, File, PictureArgs};
 use onlookers::doctor;
+use onlookers::health;
 use onlookers::logging::{self, Log};
 use onlookers::painting::Pictures;
 use onlookers::server::{self, Control, Died, Server};
@@ -86,6 +88,7 @@ fn run_command(command: &Command, signals: Signals) -> Result<(), Failure> {
         Command::Picture(args) => Ok(picture(args)?),
         Command::Doctor(args) => examine(args),
         Command::Check { file } => check(file),
+        Command::Health { flags } => health(flags),
     }
 }
 
@@ -104,6 +107,12 @@ fn check(file: &Path) -> Result<(), Failure> {
     // The exit code says so too, if standard output is closed.
     let _ = writeln!(io::stdout(), "{} is fine{but}", file.display());
     Ok(())
+}
+
+fn health(flags: &[OsString]) -> Result<(), Failure> {
+    let program = OsString::from("onlookers");
+    let server = Cli::load([program].iter().chain(flags))?;
+    health::check(&server.config).map_err(|why| Failure { code: 1, sentence: why.to_string() })
 }
 
 fn level(cli: &Cli) -> LevelFilter {

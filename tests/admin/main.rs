@@ -6,6 +6,7 @@
 mod common;
 
 mod deny;
+mod health;
 mod ready;
 mod scrape;
 mod status;

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 11] = [
     &["transport"],
     &["http"],
     &["config"],
-    &["acme", "admin", "certificates", "themes"],
+    &["acme", "admin", "certificates", "health", "themes"],
     &["server"],
     &["main"],
 ];
