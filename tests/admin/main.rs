@@ -6,6 +6,7 @@
 mod common;
 
 mod deny;
+mod documents;
 mod health;
 mod ready;
 mod scrape;
