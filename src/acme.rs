@@ -202,8 +202,10 @@ impl Acme {
     async fn ask(&mut self, index: usize) {
         let managed = &self.names[index];
         let asked = async {
-            let Some(account) = account::kept(&self.store, &self.client, self.config.email.as_ref()).await?
-            else {
+            let store = self.store.clone();
+            let lock = in_background(move || store.lock()).await?.map(Arc::new);
+            let (email, lock) = (self.config.email.as_ref(), lock.as_ref());
+            let Some(account) = account::kept(&self.store, &self.client, email, lock).await? else {
                 return Ok(None);
             };
             let Some(identifier) = managed.identifier() else { return Ok(None) };

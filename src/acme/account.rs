@@ -1,12 +1,13 @@
 //! The account at the certificate authority.
 
+use std::sync::Arc;
+
 use instant_acme::{Account, AccountCredentials, NewAccount};
 use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use super::error::Error;
-use super::store::Store;
-use super::store::in_background;
+use super::store::{Lock, Store, in_background};
 use crate::config::{DirectoryUrl, Email};
 
 /// The account as it is kept.
@@ -16,7 +17,8 @@ struct Kept {
     credentials: AccountCredentials,
 }
 
-/// The account that was kept; none if there is none that can be used.
+/// The account that was kept; none if there is none that can be used. With the folder's lock, the authority is told of another
+/// address.
 ///
 /// # Errors
 /// The folder's or the authority's.
@@ -24,6 +26,7 @@ pub(super) async fn kept(
     store: &Store,
     client: &Client,
     email: Option<&Email>,
+    lock: Option<&Arc<Lock>>,
 ) -> Result<Option<Account>, Error> {
     let read = store.clone();
     let Some(bytes) = in_background(move || read.account()).await? else { return Ok(None) };
@@ -38,10 +41,10 @@ pub(super) async fn kept(
     let again = serde_json::from_slice(&bytes).map(|kept: Kept| kept.credentials);
     let account = Account::builder_with_http(Box::new(client.clone())).from_credentials(credentials).await?;
     let wanted = email.map(|email| email.as_str().to_owned());
-    if let (true, Ok(credentials)) = (known != wanted, again) {
+    if let (true, Ok(credentials), Some(lock)) = (known != wanted, again, lock) {
         let contact = contact(email);
         account.update_contacts(&contact.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        keep(store, &Kept { email: wanted, credentials }).await?;
+        keep(lock, &Kept { email: wanted, credentials }).await?;
     }
     Ok(Some(account))
 }
@@ -51,7 +54,7 @@ pub(super) async fn kept(
 /// # Errors
 /// The folder's or the authority's.
 pub(super) async fn new(
-    store: &Store,
+    lock: &Arc<Lock>,
     client: &Client,
     email: Option<&Email>,
     directory: &DirectoryUrl,
@@ -65,7 +68,7 @@ pub(super) async fn new(
     };
     let builder = Account::builder_with_http(Box::new(client.clone()));
     let (account, credentials) = builder.create(&new, directory.to_string(), None).await?;
-    keep(store, &Kept { email: email.map(|email| email.as_str().to_owned()), credentials }).await?;
+    keep(lock, &Kept { email: email.map(|email| email.as_str().to_owned()), credentials }).await?;
     Ok(account)
 }
 
@@ -73,8 +76,8 @@ fn contact(email: Option<&Email>) -> Option<String> {
     email.map(|email| format!("mailto:{}", email.as_str()))
 }
 
-async fn keep(store: &Store, kept: &Kept) -> Result<(), Error> {
+async fn keep(lock: &Arc<Lock>, kept: &Kept) -> Result<(), Error> {
     let bytes = serde_json::to_vec(kept).map_err(|error| Error::Crypto(error.into()))?;
-    let store = store.clone();
-    Ok(in_background(move || store.keep_account(&bytes)).await?)
+    let lock = Arc::clone(lock);
+    Ok(in_background(move || lock.keep_account(&bytes)).await?)
 }

@@ -1,5 +1,6 @@
 //! Attempts to get a certificate: by an order, if nobody else orders or has ordered meanwhile.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use instant_acme::Account;
@@ -80,15 +81,15 @@ impl Acme {
     /// With other nodes, `turn` is this one's from the order on, so that they can be told of a failure before it is theirs.
     async fn attempt(&self, index: usize, turn: &mut Option<Turn>) -> Result<Outcome, Error> {
         let managed = &self.names[index];
-        let Some((_lock, found)) = self.prepare(managed).await? else { return Ok(Outcome::OthersTurn) };
+        let Some((lock, found)) = self.prepare(managed).await? else { return Ok(Outcome::OthersTurn) };
         if let Some(certificate) = found.filter(|certificate| managed.is_older_than(certificate)) {
             return Ok(Outcome::Found(Box::new(certificate)));
         }
-        let Some(shared) = self.together() else { return self.order_now(managed, None).await };
-        match self.attempt_together(index, shared, turn).await {
+        let Some(shared) = self.together() else { return self.order_now(managed, &lock, None).await };
+        match self.attempt_together(index, &lock, shared, turn).await {
             // The store answers, but takes nothing: as if it were away.
             Err(Error::Shared(_) | Error::Sealed(_)) if managed.is_at_last_resort() => {
-                self.order_now(managed, None).await
+                self.order_now(managed, &lock, None).await
             }
             outcome => outcome,
         }
@@ -97,6 +98,7 @@ impl Acme {
     async fn attempt_together(
         &self,
         index: usize,
+        lock: &Arc<Lock>,
         shared: &SharedStore,
         turn: &mut Option<Turn>,
     ) -> Result<Outcome, Error> {
@@ -109,35 +111,40 @@ impl Acme {
         {
             return Ok(Outcome::OthersFailures(failures.number));
         }
-        if let Some(certificate) = self.exchange_certificate(shared, index).await? {
+        if let Some(certificate) = self.exchange_certificate(shared, index, Some(lock)).await? {
             return Ok(Outcome::FoundShared(Box::new(certificate)));
         }
-        exchange_account(shared, &self.store).await?;
+        exchange_account(shared, &self.store, Some(lock)).await?;
         tokio::select! {
-            ordered = self.order_now(managed, Some(shared)) => ordered,
+            ordered = self.order_now(managed, lock, Some(shared)) => ordered,
             () = turn.lost() => Err(Error::Overtaken),
         }
     }
 
     /// The folder's lock and certificate; none if another process has the lock.
-    async fn prepare(&self, managed: &Managed) -> Result<Option<(Lock, Option<Certificate>)>, Error> {
+    async fn prepare(&self, managed: &Managed) -> Result<Option<(Arc<Lock>, Option<Certificate>)>, Error> {
         let (store, name) = (self.store.clone(), managed.name.clone());
         let prepared = in_background(move || {
             let Some(lock) = store.lock()? else { return Ok(None) };
             let found = look(&store, &name).ok().flatten();
-            store.check_room()?;
-            Ok(Some((lock, found)))
+            lock.check_room()?;
+            Ok(Some((Arc::new(lock), found)))
         });
         Ok(prepared.await?)
     }
 
-    async fn order_now(&self, managed: &Managed, shared: Option<&SharedStore>) -> Result<Outcome, Error> {
+    async fn order_now(
+        &self,
+        managed: &Managed,
+        lock: &Arc<Lock>,
+        shared: Option<&SharedStore>,
+    ) -> Result<Outcome, Error> {
         let name = &managed.name;
         tracing::info!("{name}: a certificate is ordered from {}", self.config.directory);
-        let pem = match self.order_by(self.account(shared).await?, managed, shared).await {
+        let pem = match self.order_by(self.account(lock, shared).await?, managed, shared).await {
             Err(error) if error.is_of_account() => {
                 tracing::warn!("the authority doesn't know the account; a new one is made");
-                self.order_by(self.new_account(shared).await?, managed, shared).await?
+                self.order_by(self.new_account(lock, shared).await?, managed, shared).await?
             }
             ordered => ordered?,
         };
@@ -152,8 +159,8 @@ impl Acme {
             }
             checked => checked?,
         }
-        let (store, kept, bytes) = (self.store.clone(), name.clone(), pem.clone());
-        let kept = in_background(move || store.keep_certificate(kept.as_str(), bytes.as_bytes())).await;
+        let (lock, kept, bytes) = (Arc::clone(lock), name.clone(), pem.clone());
+        let kept = in_background(move || lock.keep_certificate(kept.as_str(), bytes.as_bytes())).await;
         if let Err(error) = kept {
             tracing::error!("{name}: the new certificate is in force, but can't be kept: {error}");
         }
@@ -176,18 +183,18 @@ impl Acme {
     }
 
     /// The account, which is made if there is none.
-    async fn account(&self, shared: Option<&SharedStore>) -> Result<Account, Error> {
+    async fn account(&self, lock: &Arc<Lock>, shared: Option<&SharedStore>) -> Result<Account, Error> {
         let email = self.config.email.as_ref();
-        let Some(account) = account::kept(&self.store, &self.client, email).await? else {
-            return self.new_account(shared).await;
+        let Some(account) = account::kept(&self.store, &self.client, email, Some(lock)).await? else {
+            return self.new_account(lock, shared).await;
         };
         self.share_account(shared).await?;
         Ok(account)
     }
 
-    async fn new_account(&self, shared: Option<&SharedStore>) -> Result<Account, Error> {
+    async fn new_account(&self, lock: &Arc<Lock>, shared: Option<&SharedStore>) -> Result<Account, Error> {
         let email = self.config.email.as_ref();
-        let account = account::new(&self.store, &self.client, email, &self.config.directory).await?;
+        let account = account::new(lock, &self.client, email, &self.config.directory).await?;
         self.share_account(shared).await?;
         Ok(account)
     }

@@ -1,5 +1,6 @@
 //! Keeps the folder and what nodes share alike: the newer of two certificates, and the account that all have.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,11 +9,11 @@ use zeroize::Zeroizing;
 
 use super::Acme;
 use super::error::Error;
-use super::managed::{Managed, age, parse};
+use super::managed::{age, is_newer, look, parse};
 use super::others::Others;
 use super::seal::Seal;
 use super::shared::{Kept, SharedStore, What};
-use super::store::{Store, in_background};
+use super::store::{Lock, Store, in_background};
 use crate::config::{self, AcmeName, ConfigError};
 use crate::net::tls::Certificate;
 use crate::nodes::StoredValues;
@@ -57,13 +58,13 @@ impl Acme {
     /// Takes what other nodes have that is newer, and shares what they don't have.
     pub(super) async fn exchange(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
-        let mut exchanged = exchange_account(&shared, &self.store).await;
+        let mut exchanged = exchange_account(&shared, &self.store, None).await;
         for index in 0..self.names.len() {
             // Each question to a store that doesn't answer takes seconds.
             if matches!(exchanged, Err(Error::Shared(_))) {
                 break;
             }
-            match self.exchange_certificate(&shared, index).await {
+            match self.exchange_certificate(&shared, index, None).await {
                 Ok(Some(certificate)) => self.take_from_others(index, certificate),
                 Ok(None) => {}
                 Err(error) => exchanged = exchanged.and(Err(error)),
@@ -82,8 +83,8 @@ impl Acme {
         self.put_into_force();
     }
 
-    /// The certificate that other nodes have, if it is newer than this one's; then the folder has it, too. If this one's is newer,
-    /// they get it.
+    /// The certificate that other nodes have, if it is newer than this one's. The folder gets it, too, unless another process has
+    /// the lock; then it gets it later. If the folder's is newer, the others get that. `lock` is the folder's, if this process has it.
     ///
     /// # Errors
     /// Those of what is shared. The folder's are logged.
@@ -91,21 +92,25 @@ impl Acme {
         &self,
         shared: &SharedStore,
         index: usize,
+        lock: Option<&Arc<Lock>>,
     ) -> Result<Option<Certificate>, Error> {
         let managed = &self.names[index];
-        let (kept, theirs) = read(shared, &managed.name).await?;
-        if let Some((kept, theirs)) = kept.as_ref().zip(theirs.as_ref())
-            && managed.is_older_than(theirs)
-        {
-            keep(&self.store, managed, kept.plain.clone()).await;
-            return Ok(Some(theirs.clone()));
+        let name = &managed.name;
+        let (kept, theirs) = read(shared, name).await?;
+        let found = theirs.clone().filter(|theirs| managed.is_older_than(theirs));
+        let own = certificate(&self.store, name).await;
+        match (kept, theirs, own) {
+            (Some(kept), Some(theirs), own) if is_newer(&theirs, own.as_ref().map(|(_, own)| own)) => {
+                let kept = keep(&self.store, lock, name, (kept.plain, theirs)).await;
+                // It is tried again at each exchange.
+                if let (Err(error), true) = (kept, found.is_some()) {
+                    tracing::error!("{name}: another node's certificate can't be kept: {error}");
+                }
+            }
+            (kept, theirs, Some((own, _))) => offer(shared, name, &own, (kept, theirs)).await?,
+            _ => {}
         }
-        let (store, name) = (self.store.clone(), managed.name.clone());
-        let own = in_background(move || store.certificate(name.as_str())).await.ok().flatten();
-        if let Some(own) = own {
-            offer(shared, &managed.name, &own, (kept, theirs)).await?;
-        }
-        Ok(None)
+        Ok(found)
     }
 
     /// Shares a certificate that was ordered. If that fails, it is shared later, from the folder.
@@ -131,17 +136,23 @@ impl Acme {
     }
 }
 
-/// Has the folder and all nodes use one account: that which is shared, or else the folder's.
+/// Has the folder and all nodes use one account: that which is shared, or else the folder's. `lock` is the folder's, if this process
+/// has it; while another has it, the folder stays as it is.
 ///
 /// # Errors
 /// The folder's, and those of what is shared.
-pub(super) async fn exchange_account(shared: &SharedStore, store: &Store) -> Result<(), Error> {
+pub(super) async fn exchange_account(
+    shared: &SharedStore,
+    store: &Store,
+    lock: Option<&Arc<Lock>>,
+) -> Result<(), Error> {
     let (kept, read) = (shared.read(What::Account).await?, store.clone());
     let own = in_background(move || read.account()).await?;
     match (kept, own) {
         (Some(kept), own) if own.as_ref() != Some(&*kept.plain) => {
-            let store = store.clone();
-            Ok(in_background(move || store.keep_account(&kept.plain)).await?)
+            let (store, lock) = (store.clone(), lock.cloned());
+            let keep = move || locked(&store, lock)?.map_or(Ok(()), |lock| lock.keep_account(&kept.plain));
+            Ok(in_background(keep).await?)
         }
         // Another node may be as quick; then its account will be found.
         (None, Some(own)) => match shared.replace(What::Account, None, &own, None).await {
@@ -195,11 +206,39 @@ async fn offer(
     }
 }
 
-async fn keep(store: &Store, managed: &Managed, pem: Zeroizing<Vec<u8>>) {
-    let (store, name) = (store.clone(), managed.name.clone());
-    if let Err(error) = in_background(move || store.keep_certificate(name.as_str(), &pem)).await {
-        tracing::error!("{}: another node's certificate can't be kept: {error}", managed.name);
-    }
+/// The certificate for a name that is in the folder, if it is one.
+async fn certificate(store: &Store, name: &AcmeName) -> Option<(Vec<u8>, Certificate)> {
+    let (store, name) = (store.clone(), name.clone());
+    let found = in_background(move || {
+        let Some(pem) = store.certificate(name.as_str())? else { return Ok(None) };
+        Ok(parse(&name, &pem).ok().map(|certificate| (pem, certificate)))
+    });
+    found.await.ok().flatten()
+}
+
+/// Keeps a certificate, unless another process has the lock, or has kept a newer one.
+async fn keep(
+    store: &Store,
+    lock: Option<&Arc<Lock>>,
+    name: &AcmeName,
+    (pem, certificate): (Zeroizing<Vec<u8>>, Certificate),
+) -> io::Result<()> {
+    let (store, lock, name) = (store.clone(), lock.cloned(), name.clone());
+    in_background(move || {
+        let Some(lock) = locked(&store, lock)? else { return Ok(()) };
+        let found = look(&store, &name).ok().flatten();
+        if is_newer(&certificate, found.as_ref()) {
+            lock.keep_certificate(name.as_str(), &pem)
+        } else {
+            Ok(())
+        }
+    })
+    .await
+}
+
+/// The folder's lock, which this process may have; none if another has it.
+fn locked(store: &Store, lock: Option<Arc<Lock>>) -> io::Result<Option<Arc<Lock>>> {
+    if lock.is_some() { Ok(lock) } else { Ok(store.lock()?.map(Arc::new)) }
 }
 
 /// The key of what nodes share, if there is one.

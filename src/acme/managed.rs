@@ -58,8 +58,7 @@ impl Managed {
 
     /// Whether `certificate` is another one, and newer.
     pub(super) fn is_older_than(&self, certificate: &Certificate) -> bool {
-        certificate.check_time(SystemTime::now()).is_ok()
-            && self.certificate.as_ref().is_none_or(|own| age(own) < age(certificate))
+        is_newer(certificate, self.certificate.as_ref())
     }
 
     /// Whether an order can't wait any longer for the other nodes to agree.
@@ -148,13 +147,18 @@ pub(super) fn parse(name: &AcmeName, pem: &[u8]) -> Result<Certificate, Error> {
     if certificate.is_for(name.as_str()) { Ok(certificate) } else { Err(Error::OtherName) }
 }
 
-/// From 0 to 1.
+/// Whether a certificate is to take the place of another one, or of none.
+pub(super) fn is_newer(certificate: &Certificate, than: Option<&Certificate>) -> bool {
+    certificate.check_time(SystemTime::now()).is_ok() && than.is_none_or(|than| age(than) < age(certificate))
+}
+
 /// When a certificate was issued and when it ends: one that was ordered later is the newer one, even if it ends sooner.
 pub(super) fn age(certificate: &Certificate) -> (SystemTime, SystemTime) {
     let validity = certificate.validity();
     (validity.start, validity.end)
 }
 
+/// From 0 to 1.
 fn random() -> f64 {
     let mut bytes = [0; 4];
     // Without randomness, there is no TLS either.

@@ -27,9 +27,10 @@ pub(super) struct Store {
     folder: PathBuf,
 }
 
-/// While this exists, no other process orders.
+/// While this exists, no other process orders, or writes to the folder.
 #[derive(Debug)]
 pub(super) struct Lock {
+    folder: PathBuf,
     _file: File,
 }
 
@@ -53,37 +54,12 @@ impl Store {
         self.read(ACCOUNT)
     }
 
-    /// # Errors
-    /// The system's.
-    pub(super) fn keep_account(&self, account: &[u8]) -> io::Result<()> {
-        self.write(ACCOUNT, account)
-    }
-
     /// The certificate for `name` with its chain and key, in PEM; none if there is none.
     ///
     /// # Errors
     /// The system's.
     pub(super) fn certificate(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         self.read(&format!("{name}.pem"))
-    }
-
-    /// In one file: they can't come apart.
-    ///
-    /// # Errors
-    /// The system's.
-    pub(super) fn keep_certificate(&self, name: &str, pem: &[u8]) -> io::Result<()> {
-        self.write(&format!("{name}.pem"), pem)
-    }
-
-    /// Whether something could be kept now. Authorities limit how often they give a certificate that then is lost.
-    ///
-    /// # Errors
-    /// The system's, if not.
-    pub(super) fn check_room(&self) -> io::Result<()> {
-        let temporary = self.folder.join(".room");
-        let written = write_new(&temporary, &[0; ROOM]);
-        let _ = fs::remove_file(&temporary);
-        written
     }
 
     /// The lock; none if another process has it.
@@ -94,7 +70,7 @@ impl Store {
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = File::from(open(self.folder.join(LOCK), flags, Mode::RUSR | Mode::WUSR)?);
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Lock { _file: file })),
+            Ok(()) => Ok(Some(Lock { folder: self.folder.clone(), _file: file })),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -111,6 +87,33 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Lock {
+    /// # Errors
+    /// The system's.
+    pub(super) fn keep_account(&self, account: &[u8]) -> io::Result<()> {
+        self.write(ACCOUNT, account)
+    }
+
+    /// In one file: certificate and key can't come apart.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn keep_certificate(&self, name: &str, pem: &[u8]) -> io::Result<()> {
+        self.write(&format!("{name}.pem"), pem)
+    }
+
+    /// Whether something could be kept now. Authorities limit how often they give a certificate that then is lost.
+    ///
+    /// # Errors
+    /// The system's, if not.
+    pub(super) fn check_room(&self) -> io::Result<()> {
+        let temporary = self.folder.join(".room");
+        let written = write_new(&temporary, &[0; ROOM]);
+        let _ = fs::remove_file(&temporary);
+        written
     }
 
     /// Whatever happens, there is the old file or the new one.
@@ -188,18 +191,19 @@ mod tests {
         let store = Store::open(&folder.path().join("a/acme"), &authority()).unwrap();
         assert_eq!(store.certificate("a.example").unwrap(), None);
         for pem in [&b"first"[..], b"second"] {
-            store.keep_certificate("a.example", pem).unwrap();
+            store.lock().unwrap().unwrap().keep_certificate("a.example", pem).unwrap();
             let store = Store::open(&folder.path().join("a/acme"), &authority()).unwrap();
             assert_eq!(store.certificate("a.example").unwrap().unwrap(), pem);
         }
-        store.keep_account(b"account").unwrap();
-        store.check_room().unwrap();
+        let lock = store.lock().unwrap().unwrap();
+        lock.keep_account(b"account").unwrap();
+        lock.check_room().unwrap();
         assert!(store.path().ends_with("acme/ca.example-14000-dir"));
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(store.path()), 0o700);
         assert_eq!(mode(store.path().parent().unwrap()), 0o700);
         let files: Vec<_> = fs::read_dir(store.path()).unwrap().map(|file| file.unwrap().path()).collect();
-        assert_eq!(files.len(), 2, "{files:?}");
+        assert_eq!(files.len(), 3, "{files:?}");
         assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
     }
 
@@ -216,7 +220,7 @@ mod tests {
         let folder = tempdir().unwrap();
         let store = Store::open(&folder.path().join("acme"), &authority()).unwrap();
         fs::write(store.path().join(".a.example.pem.new"), "half of").unwrap();
-        store.keep_certificate("a.example", b"whole").unwrap();
+        store.lock().unwrap().unwrap().keep_certificate("a.example", b"whole").unwrap();
         assert_eq!(store.certificate("a.example").unwrap().unwrap(), b"whole");
     }
 

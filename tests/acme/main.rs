@@ -7,6 +7,8 @@
 mod common;
 
 mod authority;
+#[cfg(feature = "redis")]
+mod exchange;
 mod faults;
 mod orders;
 mod pebble;

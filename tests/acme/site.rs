@@ -3,6 +3,7 @@
 use std::fs::{self, DirBuilder, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 
 use onlookers::config::Config;
 use redis::Commands;
@@ -34,10 +35,15 @@ impl Site {
 
     /// The configuration of the node with that number, which listens at 127.0.0.NUMBER and has a folder of its own.
     pub(crate) fn config(&self, number: u8) -> Config {
+        self.config_with(number, Pebble::PORT)
+    }
+
+    /// The same with the authority at that port.
+    pub(crate) fn config_with(&self, number: u8, port: u16) -> Config {
         let key = self.place.path("key").display().to_string();
         let more = ["--redis", &self.redis.url(), "--acme-key-file", &key];
         let listen = [format!("tls:{}", at(number, 443)), at(number, 80).to_string()];
-        self.place.config(&listen, &folder(number), Pebble::PORT, &more)
+        self.place.config(&listen, &folder(number), port, &more)
     }
 
     pub(crate) fn node(&self, number: u8) -> TestServer {
@@ -46,11 +52,16 @@ impl Site {
 
     /// Has the first node order nothing itself, as another process would that has its folder's lock.
     pub(crate) fn bar_the_first(&self) -> File {
-        let folder = self.place.path(&folder(1)).join(format!("127.0.0.1-{}-dir", Pebble::PORT));
+        let folder = self.folder(1);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).unwrap();
         let lock = File::create(folder.join("lock")).unwrap();
         flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
         lock
+    }
+
+    /// What the node with that number keeps of the authority.
+    pub(crate) fn folder(&self, number: u8) -> PathBuf {
+        self.place.path(&folder(number)).join(format!("127.0.0.1-{}-dir", Pebble::PORT))
     }
 
     pub(crate) fn connection(&self) -> redis::Connection {
