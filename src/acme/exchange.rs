@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Acme;
 use super::error::Error;
-use super::managed::{age, is_newer, look, parse};
+use super::managed::{age, has_expired, is_newer, look, parse};
 use super::others::Others;
 use super::seal::Seal;
 use super::shared::{Kept, SharedStore, What};
@@ -195,7 +195,7 @@ async fn offer(
 ) -> Result<(), Error> {
     let Ok(own) = parse(name, pem) else { return Ok(()) };
     let (end, now) = (own.validity().end, SystemTime::now());
-    if own.check_time(now).is_err() || theirs.is_some_and(|theirs| age(&theirs) >= age(&own)) {
+    if has_expired(&own) || theirs.is_some_and(|theirs| age(&theirs) >= age(&own)) {
         return Ok(());
     }
     let lifetime = end.duration_since(now).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::schedule;
 use super::store::Store;
 use crate::config::AcmeName;
-use crate::net::tls::Certificate;
+use crate::net::tls::{Certificate, CertificateError};
 
 /// How long an authority that doesn't say when to renew isn't asked again.
 const UNTIL_ASKING: Duration = Duration::from_hours(6);
@@ -149,7 +149,13 @@ pub(super) fn parse(name: &AcmeName, pem: &[u8]) -> Result<Certificate, Error> {
 
 /// Whether a certificate is to take the place of another one, or of none.
 pub(super) fn is_newer(certificate: &Certificate, than: Option<&Certificate>) -> bool {
-    certificate.check_time(SystemTime::now()).is_ok() && than.is_none_or(|than| age(than) < age(certificate))
+    !has_expired(certificate) && than.is_none_or(|than| age(than) < age(certificate))
+}
+
+/// Whether a certificate is of no use any more. One that isn't valid yet is: some machine's clock is slow, and another order would change
+/// nothing.
+pub(super) fn has_expired(certificate: &Certificate) -> bool {
+    matches!(certificate.check_time(SystemTime::now()), Err(CertificateError::Expired))
 }
 
 /// When a certificate was issued and when it ends: one that was ordered later is the newer one, even if it ends sooner.

@@ -1,10 +1,14 @@
 //! What nodes exchange, while something else goes on, or is wrong.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::authority::Authority;
 use crate::common::server::TestServer;
+use crate::faults::signed;
 use crate::network::in_network_of_its_own;
-use crate::pebble::{Options, Pebble};
+use crate::pebble::{NAME, Options, Pebble};
 use crate::secure::{leaf, wait_for};
 use crate::site::{Site, tls};
 
@@ -29,4 +33,25 @@ fn a_folder_that_another_process_has_locked_gets_the_certificate_later() {
             });
         },
     );
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_yet_is_shared_and_ordered_once() {
+    in_network_of_its_own("exchange::a_certificate_that_is_not_valid_yet_is_shared_and_ordered_once", || {
+        let (site, orders) = (Site::new(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&orders);
+        // As if the clocks of all nodes were slow.
+        let authority = Authority::giving(&site.place, move |request| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            signed(request, |params| params.not_before = rcgen::date_time_ymd(2998, 1, 1))
+        });
+        let kept = |number| fs::read(site.folder_of(number, authority.port).join(format!("{NAME}.pem"))).ok();
+        let _nodes = [1, 2, 3].map(|number| {
+            let node = TestServer::with(site.config_with(number, authority.port));
+            wait_for("there is no certificate", 3, || kept(number));
+            node
+        });
+        assert!(kept(1) == kept(2) && kept(1) == kept(3), "it is the same on all nodes");
+        assert_eq!(orders.load(Ordering::Relaxed), 1);
+    });
 }

@@ -88,7 +88,7 @@ fn a_certificate_that_is_not_the_one_ordered_is_refused() {
 }
 
 /// The certificate that a request asks for, but for a change.
-fn signed(request: &[u8], change: impl FnOnce(&mut CertificateParams)) -> String {
+pub(crate) fn signed(request: &[u8], change: impl FnOnce(&mut CertificateParams)) -> String {
     let mut request = CertificateSigningRequestParams::from_der(&request.to_vec().into()).unwrap();
     request.params.not_after = rcgen::date_time_ymd(2999, 1, 1);
     change(&mut request.params);

@@ -59,9 +59,14 @@ impl Site {
         lock
     }
 
-    /// What the node with that number keeps of the authority.
+    /// What the node with that number keeps of pebble.
     pub(crate) fn folder(&self, number: u8) -> PathBuf {
-        self.place.path(&folder(number)).join(format!("127.0.0.1-{}-dir", Pebble::PORT))
+        self.folder_of(number, Pebble::PORT)
+    }
+
+    /// The same of the authority at that port.
+    pub(crate) fn folder_of(&self, number: u8, port: u16) -> PathBuf {
+        self.place.path(&folder(number)).join(format!("127.0.0.1-{port}-dir"))
     }
 
     pub(crate) fn connection(&self) -> redis::Connection {
