@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use instant_acme::Account;
+use instant_acme::{Account, Order};
 use tokio::time::timeout;
 
 use super::error::Error;
@@ -18,6 +18,8 @@ use crate::net::tls::{Certificate, CertificateError};
 
 /// How an attempt went.
 enum Outcome {
+    /// The authority is about to give a certificate.
+    Ready(Box<Order>, Arc<Lock>),
     Ordered(Box<Certificate>),
     /// Another process has ordered.
     Found(Box<Certificate>),
@@ -34,7 +36,11 @@ impl Acme {
     pub(super) async fn order(&mut self, index: usize) {
         let mut turn = None;
         let attempt = timeout(LONGEST_ATTEMPT, self.attempt(index, &mut turn)).await;
-        let outcome = attempt.unwrap_or(Err(Error::Slow(LONGEST_ATTEMPT)));
+        let outcome = match attempt.unwrap_or(Err(Error::Slow(LONGEST_ATTEMPT))) {
+            // A certificate that is given counts at the authority, whoever has the turn by then, and however late it is.
+            Ok(Outcome::Ready(order, lock)) => self.finish(index, *order, lock).await,
+            outcome => outcome,
+        };
         let (managed, now) = (&mut self.names[index], Instant::now());
         let asked = self.client.take_retry_after();
         managed.is_hurried = false;
@@ -46,7 +52,9 @@ impl Acme {
             }
             Ok(Outcome::Found(certificate)) => managed.take(*certificate, now),
             Ok(Outcome::FoundShared(certificate)) => self.take_from_others(index, *certificate),
-            Ok(Outcome::OthersTurn) | Err(Error::Overtaken) => managed.wait(now + OTHERS_TURN),
+            Ok(Outcome::Ready(..) | Outcome::OthersTurn) | Err(Error::Overtaken) => {
+                managed.wait(now + OTHERS_TURN)
+            }
             Ok(Outcome::OthersFailures(number)) => {
                 managed.failures = managed.failures.max(number);
                 managed.wait(now + self.config.retry);
@@ -141,13 +149,20 @@ impl Acme {
     ) -> Result<Outcome, Error> {
         let name = &managed.name;
         tracing::info!("{name}: a certificate is ordered from {}", self.config.directory);
-        let pem = match self.order_by(self.account(lock, shared).await?, managed, shared).await {
+        let order = match self.order_by(self.account(lock, shared).await?, managed, shared).await {
             Err(error) if error.is_of_account() => {
                 tracing::warn!("the authority doesn't know the account; a new one is made");
                 self.order_by(self.new_account(lock, shared).await?, managed, shared).await?
             }
             ordered => ordered?,
         };
+        Ok(Outcome::Ready(Box::new(order), Arc::clone(lock)))
+    }
+
+    /// Takes the certificate from the authority, and keeps and shares it. Nothing interrupts this.
+    async fn finish(&self, index: usize, order: Order, lock: Arc<Lock>) -> Result<Outcome, Error> {
+        let name = &self.names[index].name;
+        let pem = order::finish(order, name).await?;
         let certificate = Certificate::from_pem(pem.as_bytes(), pem.as_bytes())?;
         if !certificate.is_for(name.as_str()) {
             return Err(Error::OtherName);
@@ -159,12 +174,12 @@ impl Acme {
             }
             checked => checked?,
         }
-        let (lock, kept, bytes) = (Arc::clone(lock), name.clone(), pem.clone());
+        let (kept, bytes) = (name.clone(), pem.clone());
         let kept = in_background(move || lock.keep_certificate(kept.as_str(), bytes.as_bytes())).await;
         if let Err(error) = kept {
             tracing::error!("{name}: the new certificate is in force, but can't be kept: {error}");
         }
-        if let Some(shared) = shared {
+        if let Some(shared) = self.together() {
             self.share_certificate(shared, name, pem.as_bytes()).await;
         }
         Ok(Outcome::Ordered(Box::new(certificate)))
@@ -175,11 +190,11 @@ impl Acme {
         account: Account,
         managed: &Managed,
         shared: Option<&SharedStore>,
-    ) -> Result<String, Error> {
+    ) -> Result<Order, Error> {
         let kind = managed.failures as usize % self.kinds.len().max(1);
         let kind = self.kinds.get(kind).copied().unwrap_or(Challenge::Tls);
         let answered_by = (&self.challenges, shared);
-        order::certificate(&account, &managed.name, managed.identifier(), kind, answered_by).await
+        order::prepare(&account, &managed.name, managed.identifier(), kind, answered_by).await
     }
 
     /// The account, which is made if there is none.

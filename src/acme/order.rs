@@ -37,30 +37,37 @@ struct Answered {
     _elsewhere: Option<Temporary>,
 }
 
-/// Orders a certificate, and gives it with its chain and a new key, in PEM. `replaces` is the one before.
+/// Orders a certificate, and has the authority find that the name leads here. `replaces` is the certificate before.
 ///
 /// # Errors
 /// [`Error`], most of them the authority's.
-pub(super) async fn certificate(
+pub(super) async fn prepare(
     account: &Account,
     name: &AcmeName,
     replaces: Option<CertificateIdentifier<'_>>,
     challenge: Challenge,
     answered_by: AnsweredBy<'_>,
-) -> Result<String, Error> {
+) -> Result<Order, Error> {
     let mut order = open(account, name, replaces).await?;
     // They are answered until this function has ended, however it does.
     let _answered = begin(&mut order, name, challenge, answered_by).await?;
-    let patience = RetryPolicy::new().timeout(PATIENCE);
-    let ready = order.poll_ready(&patience).await;
+    let ready = order.poll_ready(&RetryPolicy::new().timeout(PATIENCE)).await;
     if !matches!(ready, Ok(OrderStatus::Ready)) {
         return Err(reason(&mut order).await.or(ready.err().map(Error::from)).unwrap_or(Error::NotConvinced));
     }
+    Ok(order)
+}
+
+/// Gives the certificate that was ordered, with its chain and a new key, in PEM.
+///
+/// # Errors
+/// As with [`prepare`].
+pub(super) async fn finish(mut order: Order, name: &AcmeName) -> Result<String, Error> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new([name.as_str().to_owned()])?;
     params.distinguished_name = DistinguishedName::new();
     order.finalize_csr(params.serialize_request(&key)?.der()).await?;
-    let chain = order.poll_certificate(&patience).await?;
+    let chain = order.poll_certificate(&RetryPolicy::new().timeout(PATIENCE)).await?;
     Ok(key.serialize_pem() + chain.as_str())
 }
 

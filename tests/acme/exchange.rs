@@ -1,8 +1,10 @@
 //! What nodes exchange, while something else goes on, or is wrong.
 
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use redis::Commands;
 
 use crate::authority::Authority;
 use crate::common::server::TestServer;
@@ -10,7 +12,7 @@ use crate::faults::signed;
 use crate::network::in_network_of_its_own;
 use crate::pebble::{NAME, Options, Pebble};
 use crate::secure::{leaf, wait_for};
-use crate::site::{Site, tls};
+use crate::site::{Site, calls, tls};
 
 #[test]
 fn a_folder_that_another_process_has_locked_gets_the_certificate_later() {
@@ -53,5 +55,42 @@ fn a_certificate_that_is_not_valid_yet_is_shared_and_ordered_once() {
         });
         assert!(kept(1) == kept(2) && kept(1) == kept(3), "it is the same on all nodes");
         assert_eq!(orders.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_certificate_that_comes_after_the_turn_is_lost_is_kept_and_shared() {
+    in_network_of_its_own(
+        "exchange::a_certificate_that_comes_after_the_turn_is_lost_is_kept_and_shared",
+        || {
+            let (site, orders) = (Site::new(), Arc::new(AtomicUsize::new(0)));
+            let (counted, connection) = (Arc::clone(&orders), Mutex::new(site.connection()));
+            let authority = Authority::giving(&site.place, move |request| {
+                if counted.fetch_add(1, Ordering::Relaxed) == 0 {
+                    lose_turn(&mut connection.lock().unwrap());
+                }
+                signed(request, |_| ())
+            });
+            let _node = TestServer::with(site.config_with(1, authority.port));
+            let kept = || fs::read(site.folder_of(1, authority.port).join(format!("{NAME}.pem"))).ok();
+            wait_for("the certificate is lost", 6, kept);
+            wait_for("it isn't shared", 3, || {
+                let certificates: Vec<String> =
+                    site.connection().keys("onlookers:acme:*:certificate:*").unwrap();
+                (certificates.len() == 1).then_some(())
+            });
+            assert_eq!(orders.load(Ordering::Relaxed), 1);
+        },
+    );
+}
+
+/// Gives the turn to another node, and waits until the one that had it has noticed.
+fn lose_turn(connection: &mut redis::Connection) {
+    let turns: Vec<String> = connection.keys("onlookers:acme:*:turn").unwrap();
+    let () = connection.pset_ex(&turns[0], "another", 60_000).unwrap();
+    let before = ["eval", "set"].map(|command| calls(connection, command));
+    wait_for("the turn isn't renewed", 3, || {
+        let now = ["eval", "set"].map(|command| calls(connection, command));
+        (now[0] > before[0] && now[1] > before[1]).then_some(())
     });
 }

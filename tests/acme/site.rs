@@ -96,10 +96,7 @@ impl Site {
 
     /// How many values Redis was asked for.
     pub(crate) fn questions(&self) -> u64 {
-        let statistics: String =
-            redis::cmd("INFO").arg("commandstats").query(&mut self.connection()).unwrap();
-        let (_, calls) = statistics.split_once("cmdstat_getrange:calls=").unwrap();
-        calls.split_once(',').unwrap().0.parse().unwrap()
+        calls(&mut self.connection(), "getrange")
     }
 
     /// How many certificates pebble has given.
@@ -107,6 +104,15 @@ impl Site {
         let log = fs::read_to_string(self.place.path("pebble.log")).unwrap();
         log.matches("Issued certificate serial").count()
     }
+}
+
+/// How often Redis was given a command.
+pub(crate) fn calls(connection: &mut redis::Connection, command: &str) -> u64 {
+    let statistics: String = redis::cmd("INFO").arg("commandstats").query(connection).unwrap();
+    let calls = statistics
+        .split_once(&format!("cmdstat_{command}:calls="))
+        .and_then(|(_, calls)| calls.split_once(','));
+    calls.map_or(0, |(calls, _)| calls.parse().unwrap())
 }
 
 pub(crate) fn at(number: u8, port: u16) -> SocketAddr {
