@@ -15,7 +15,7 @@ use crate::net::challenges::Challenges;
 use crate::net::tls::Certificates;
 use client::Client;
 use error::Error;
-use exchange::key;
+use exchange::{key, share_address};
 use managed::{Managed, look};
 pub(crate) use order::Challenge;
 use shared::SharedStore;
@@ -205,9 +205,11 @@ impl Acme {
             let store = self.store.clone();
             let lock = in_background(move || store.lock()).await?.map(Arc::new);
             let (email, lock) = (self.config.email.as_ref(), lock.as_ref());
-            let Some(account) = account::kept(&self.store, &self.client, email, lock).await? else {
-                return Ok(None);
-            };
+            let kept = account::kept(&self.store, &self.client, email, lock).await?;
+            let Some((account, has_changed)) = kept else { return Ok(None) };
+            if let (true, Some(shared)) = (has_changed, self.together()) {
+                share_address(shared, &self.store).await?;
+            }
             let Some(identifier) = managed.identifier() else { return Ok(None) };
             Ok::<_, Error>(Some(account.renewal_info(&identifier).await?))
         };

@@ -17,7 +17,7 @@ struct Kept {
     credentials: AccountCredentials,
 }
 
-/// The account that was kept; none if there is none that can be used. With the folder's lock, the authority is told of another
+/// The account that was kept, and whether it has another address now; none if there is none that can be used. With the folder's lock, the authority is told of another
 /// address.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ pub(super) async fn kept(
     client: &Client,
     email: Option<&Email>,
     lock: Option<&Arc<Lock>>,
-) -> Result<Option<Account>, Error> {
+) -> Result<Option<(Account, bool)>, Error> {
     let read = store.clone();
     let Some(bytes) = in_background(move || read.account()).await? else { return Ok(None) };
     let Kept { email: known, credentials } = match serde_json::from_slice(&bytes) {
@@ -45,8 +45,16 @@ pub(super) async fn kept(
         let contact = contact(email);
         account.update_contacts(&contact.iter().map(String::as_str).collect::<Vec<_>>()).await?;
         keep(lock, &Kept { email: wanted, credentials }).await?;
+        return Ok(Some((account, true)));
     }
-    Ok(Some(account))
+    Ok(Some((account, false)))
+}
+
+/// Whether two texts have the same account, perhaps with different addresses.
+pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let credentials = |text| serde_json::from_slice(text).ok().map(|kept: Kept| kept.credentials);
+    let text = |text| credentials(text).and_then(|credentials| serde_json::to_string(&credentials).ok());
+    one == other || text(one).is_some_and(|one| Some(one) == text(other))
 }
 
 /// A new account, which is kept.

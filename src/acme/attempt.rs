@@ -200,7 +200,8 @@ impl Acme {
     /// The account, which is made if there is none.
     async fn account(&self, lock: &Arc<Lock>, shared: Option<&SharedStore>) -> Result<Account, Error> {
         let email = self.config.email.as_ref();
-        let Some(account) = account::kept(&self.store, &self.client, email, Some(lock)).await? else {
+        let kept = account::kept(&self.store, &self.client, email, Some(lock)).await?;
+        let Some((account, _)) = kept else {
             return self.new_account(lock, shared).await;
         };
         self.share_account(shared).await?;

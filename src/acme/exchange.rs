@@ -7,13 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::Acme;
 use super::error::Error;
 use super::managed::{age, has_expired, is_newer, look, parse};
 use super::others::Others;
 use super::seal::Seal;
 use super::shared::{Kept, SharedStore, What};
 use super::store::{Lock, Store, in_background};
+use super::{Acme, account};
 use crate::config::{self, AcmeName, ConfigError};
 use crate::net::tls::Certificate;
 use crate::nodes::StoredValues;
@@ -136,7 +136,8 @@ impl Acme {
     }
 }
 
-/// Has the folder and all nodes use one account: that which is shared, or else the folder's. `lock` is the folder's, if this process
+/// Has the folder and all nodes use one account: that which is shared, or else the folder's. Its address may differ: a node that has been
+/// given another one has told the authority. `lock` is the folder's, if this process
 /// has it; while another has it, the folder stays as it is.
 ///
 /// # Errors
@@ -149,7 +150,7 @@ pub(super) async fn exchange_account(
     let (kept, read) = (shared.read(What::Account).await?, store.clone());
     let own = in_background(move || read.account()).await?;
     match (kept, own) {
-        (Some(kept), own) if own.as_ref() != Some(&*kept.plain) => {
+        (Some(kept), own) if own.as_ref().is_none_or(|own| !account::is_same(own, &kept.plain)) => {
             let (store, lock) = (store.clone(), lock.cloned());
             let keep = move || locked(&store, lock)?.map_or(Ok(()), |lock| lock.keep_account(&kept.plain));
             Ok(in_background(keep).await?)
@@ -174,6 +175,21 @@ pub(super) async fn replace_account(shared: &SharedStore, store: &Store) -> Resu
         return Ok(());
     }
     shared.replace(What::Account, before.as_ref(), &own, None).await
+}
+
+/// Shares the address of the folder's account, if nodes share that account.
+///
+/// # Errors
+/// The folder's, and those of what is shared.
+pub(super) async fn share_address(shared: &SharedStore, store: &Store) -> Result<(), Error> {
+    let (before, store) = (shared.read(What::Account).await?, store.clone());
+    let own = in_background(move || store.account()).await?;
+    match (before, own) {
+        (Some(before), Some(own)) if account::is_same(&before.plain, &own) => {
+            shared.replace(What::Account, Some(&before), &own, None).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The shared certificate for a name, and what it is read as, if it is one.

@@ -84,6 +84,37 @@ fn a_certificate_that_comes_after_the_turn_is_lost_is_kept_and_shared() {
     );
 }
 
+#[test]
+fn another_address_for_email_reaches_all_nodes_before_the_next_order() {
+    in_network_of_its_own(
+        "exchange::another_address_for_email_reaches_all_nodes_before_the_next_order",
+        || {
+            let site = Site::new();
+            let pebble = Pebble::start(&site.place, &Options::default());
+            let root = pebble.root(&site.place);
+            let node = site.node(1);
+            tls(1, &root);
+            let before = site.wait_until_shared(&["account", "certificate:count.example"]);
+            drop(node);
+
+            let mut config = site.config(1);
+            config.acme.email = Some("other@example.com".parse().unwrap());
+            let node = TestServer::with(config.clone());
+            let now = wait_for("it isn't shared", 3, || Some(site.shared()).filter(|now| *now != before));
+            let address = |number| fs::read_to_string(site.folder(number).join("account.json")).unwrap();
+            assert!(address(1).contains("other@example.com"));
+            // Each exchange asks for the account and for the certificate.
+            let questions = site.questions();
+            wait_for("nothing is exchanged", 3, || {
+                node.control.reload(&config);
+                (site.questions() > questions + 4).then_some(())
+            });
+            assert!(address(1).contains("other@example.com") && site.shared() == now);
+            assert_eq!(site.orders(), 1);
+        },
+    );
+}
+
 /// Gives the turn to another node, and waits until the one that had it has noticed.
 fn lose_turn(connection: &mut redis::Connection) {
     let turns: Vec<String> = connection.keys("onlookers:acme:*:turn").unwrap();
