@@ -23,14 +23,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::schedule::LONGEST_RETRY_AFTER;
+
 /// How long one request may take, the connection included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest answer, in bytes: a chain of certificates has a few kilobytes.
 const LONGEST: usize = 256 * 1024;
-
-/// The longest time that the authority can ask to be left alone for.
-const LONGEST_PAUSE: Duration = Duration::from_hours(7 * 24);
 
 /// The type of an answer that says in JSON what is wrong (RFC 9457).
 const PROBLEM: &str = "application/problem+json";
@@ -151,7 +150,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let date = || httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok();
     let seconds = text.parse().ok().map(Duration::from_secs);
-    seconds.or_else(date).map(|time| time.min(LONGEST_PAUSE))
+    seconds.or_else(date).map(|time| time.min(LONGEST_RETRY_AFTER))
 }
 
 impl fmt::Display for BadAnswer {

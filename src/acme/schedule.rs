@@ -4,7 +4,10 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest pause after failures.
-const LONGEST_BACKOFF: Duration = Duration::from_hours(6);
+pub(super) const LONGEST_BACKOFF: Duration = Duration::from_hours(6);
+
+/// The longest time that an authority can ask to be left alone for.
+pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(7 * 24);
 
 /// Bounds for the pause after a success, whatever the authority says.
 const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_hours(1)];

@@ -9,8 +9,10 @@ use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::schedule::{LONGEST_BACKOFF, LONGEST_RETRY_AFTER};
 use super::seal::Seal;
 use super::store::name_of;
+use super::{LONGEST_ATTEMPT, turn};
 use crate::config::DirectoryUrl;
 use crate::nodes::StoredValues;
 
@@ -35,6 +37,19 @@ pub(super) enum What<'n> {
     Failures(&'n str),
     /// The turn of the node that orders. It is no secret, so it isn't sealed.
     Turn,
+}
+
+impl What<'_> {
+    /// For how long a value keeps other nodes from ordering that was written without a lifetime, and each at most, whoever has written it.
+    /// None for one that stays.
+    fn bounds(self) -> Option<[Duration; 2]> {
+        match self {
+            Self::Account | Self::Certificate(_) => None,
+            Self::Challenge => Some([LONGEST_ATTEMPT; 2]),
+            Self::Failures(_) => Some([LONGEST_BACKOFF, LONGEST_RETRY_AFTER]),
+            Self::Turn => Some([turn::LIFETIME; 2]),
+        }
+    }
 }
 
 /// A value as it was read.
@@ -109,7 +124,7 @@ impl SharedStore {
         plain: &[u8],
         lifetime: Duration,
     ) -> Result<Temporary, Error> {
-        let before = self.read(what).await?;
+        let before = self.read_bounded(what).await?;
         let value = self.write(what, before.as_ref(), plain, Some(lifetime)).await?;
         Ok(Temporary { values: self.0.values.clone(), key: self.key(what), value })
     }
@@ -128,7 +143,7 @@ impl SharedStore {
     /// # Errors
     /// As with [`read`](Self::read).
     pub(super) async fn failures(&self, name: &str) -> Result<Option<Failures>, Error> {
-        let kept = self.read(What::Failures(name)).await?;
+        let kept = self.read_bounded(What::Failures(name)).await?;
         Ok(kept.and_then(|kept| serde_json::from_slice(&kept.plain).ok()))
     }
 
@@ -163,9 +178,20 @@ impl SharedStore {
         let is_new = claimed.again(lifetime).await;
         if matches!(is_new, Ok(false)) {
             claimed.forget();
-            return Ok(None);
+            return self.bound(what).await.map(|()| None);
         }
         is_new.map(|_| Some(claimed))
+    }
+
+    /// Reads a value that doesn't stay, even if it can't be opened.
+    async fn read_bounded(&self, what: What<'_>) -> Result<Option<Kept>, Error> {
+        self.bound(what).await?;
+        self.read(what).await
+    }
+
+    async fn bound(&self, what: What<'_>) -> Result<(), Error> {
+        let Some([usual, longest]) = what.bounds() else { return Ok(()) };
+        Ok(self.0.values.bound(&self.key(what), usual, longest).await?)
     }
 
     async fn write(

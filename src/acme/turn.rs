@@ -11,7 +11,7 @@ use super::error::Error;
 use super::shared::{SharedStore, Temporary, What};
 
 /// How long a turn lasts unless it is renewed. A node that dies in the middle of an order has the others wait for so long.
-const LIFETIME: Duration = Duration::from_secs(30);
+pub(super) const LIFETIME: Duration = Duration::from_secs(30);
 
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(10);

@@ -28,6 +28,10 @@ impl StoredValues {
         match self.0 {}
     }
 
+    pub(crate) async fn bound(&self, _: &str, _: Duration, _: Duration) -> Result<(), StoreError> {
+        match self.0 {}
+    }
+
     pub(crate) async fn remove(&self, _: &str, _: &[u8]) -> Result<bool, StoreError> {
         match self.0 {}
     }

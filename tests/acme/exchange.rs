@@ -12,7 +12,7 @@ use crate::faults::signed;
 use crate::network::in_network_of_its_own;
 use crate::pebble::{NAME, Options, Pebble};
 use crate::secure::{leaf, wait_for};
-use crate::site::{Site, calls, tls};
+use crate::site::{Site, calls, prefix, tls};
 
 #[test]
 fn a_folder_that_another_process_has_locked_gets_the_certificate_later() {
@@ -113,6 +113,31 @@ fn another_address_for_email_reaches_all_nodes_before_the_next_order() {
             assert_eq!(site.orders(), 1);
         },
     );
+}
+
+#[test]
+fn nothing_that_is_written_without_a_lifetime_keeps_nodes_from_ordering_for_ever() {
+    const TEST: &str =
+        "exchange::nothing_that_is_written_without_a_lifetime_keeps_nodes_from_ordering_for_ever";
+    in_network_of_its_own(TEST, || {
+        let site = Site::new();
+        let pebble = Pebble::start(&site.place, &Options::default());
+        let root = pebble.root(&site.place);
+        let mut connection = site.connection();
+        let bounds = [("turn", 30_000), ("failures:count.example", 21_600_000), ("challenge", 360_000)];
+        for (key, _) in bounds {
+            let () = connection.set(prefix() + key, "strange").unwrap();
+        }
+        let _node = site.node(1);
+        for (key, most) in bounds {
+            let lifetime: i64 = wait_for("it stays", 2, || {
+                connection.pttl(prefix() + key).ok().filter(|lifetime| *lifetime > 0)
+            });
+            assert!(lifetime <= most, "{key}: {lifetime}");
+            let () = connection.del(prefix() + key).unwrap();
+        }
+        tls(1, &root);
+    });
 }
 
 /// Gives the turn to another node, and waits until the one that had it has noticed.

@@ -76,6 +76,20 @@ impl StoredValues {
         self.ask(key, &commands).await
     }
 
+    /// Has a value that would stay for ever go after `usual`, and each after `longest` at most, whatever it is.
+    pub(crate) async fn bound(
+        &self,
+        key: &str,
+        usual: Duration,
+        longest: Duration,
+    ) -> Result<(), StoreError> {
+        let mut commands = redis::pipe();
+        commands.cmd("PEXPIRE").arg(key).arg(milliseconds(usual)).arg("NX").ignore();
+        // Where there is none to bound, Redis answers 0.
+        commands.cmd("PEXPIRE").arg(key).arg(milliseconds(longest)).arg("LT");
+        self.ask::<i64>(key, &commands).await.map(drop)
+    }
+
     /// Removes a value. Tells whether it was still there.
     pub(crate) async fn remove(&self, key: &str, value: &[u8]) -> Result<bool, StoreError> {
         let mut commands = redis::pipe();

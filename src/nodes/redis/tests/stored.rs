@@ -49,6 +49,23 @@ async fn what_is_there_instead_of_a_value_is_an_error_or_cut_off() {
 }
 
 #[tokio::test]
+async fn a_value_without_a_lifetime_or_with_a_long_one_gets_another() {
+    let server = RedisServer::start();
+    let (_node, stored) = stored(&server.url());
+    stored.bound(KEY, LONG, LONG * 2).await.unwrap();
+    assert_eq!(stored.read(KEY).await.unwrap(), None);
+    // Before, and then: at most, in milliseconds.
+    for (before, after) in [("PERSIST", 60_000), ("PEXPIRE 500000", 120_000), ("PEXPIRE 90000", 90_000)] {
+        let () = command(&server, &format!("LPUSH {KEY} strange")).await;
+        let (verb, time) = before.split_once(' ').unwrap_or((before, ""));
+        let _: i64 = command(&server, format!("{verb} {KEY} {time}").trim_end()).await;
+        stored.bound(KEY, LONG, LONG * 2).await.unwrap();
+        let lifetime = command::<i64>(&server, &format!("PTTL {KEY}")).await;
+        assert!((after - 10_000..=after).contains(&lifetime), "{before}: {lifetime}");
+    }
+}
+
+#[tokio::test]
 async fn the_documented_rules_allow_all_of_it() {
     let server = RedisServer::start();
     let docs = include_str!("../../../../docs/nodes.md");
@@ -61,6 +78,7 @@ async fn the_documented_rules_allow_all_of_it() {
     assert!(stored.replace(KEY, None, b"a", Some(LONG)).await.unwrap());
     assert!(stored.replace(KEY, Some(b"a"), b"b", Some(LONG)).await.unwrap());
     assert!(stored.extend(KEY, b"b", LONG).await.unwrap());
+    stored.bound(KEY, LONG, LONG).await.unwrap();
     assert_eq!(stored.read(KEY).await.unwrap().unwrap(), b"b");
     assert!(stored.remove(KEY, b"b").await.unwrap());
     assert!(stored.read("other:key").await.unwrap_err().to_string().starts_with("NOPERM"));
