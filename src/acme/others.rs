@@ -28,15 +28,19 @@ pub(super) struct Others {
     last: Mutex<Last>,
 }
 
-/// What was found when the store was asked last.
+/// What the store has said last.
 struct Last {
+    /// When it was asked last. It may not have answered: those who wait can go at any time.
+    begun: Instant,
+    /// When it was asked for `found`.
     asked: Instant,
     found: Option<SharedChallenge>,
 }
 
 impl Others {
     pub(super) fn new(shared: SharedStore) -> Self {
-        Self { shared, last: Mutex::new(Last { asked: Instant::now(), found: None }) }
+        let now = Instant::now();
+        Self { shared, last: Mutex::new(Last { begun: now, asked: now, found: None }) }
     }
 
     /// The challenge that is pending. The store is asked after this was called: whatever was pending by then is found.
@@ -44,13 +48,13 @@ impl Others {
         let called = Instant::now();
         let mut last = self.last.lock().await;
         if last.asked < called {
-            sleep_until(last.asked + INTERVAL).await;
-            let asked = Instant::now();
+            sleep_until(last.begun + INTERVAL).await;
+            last.begun = Instant::now();
             let found = self.shared.challenge().await.unwrap_or_else(|error| {
                 tracing::debug!("a challenge can't be looked up: {error}");
                 None
             });
-            *last = Last { asked, found };
+            *last = Last { asked: last.begun, found, ..*last };
         }
         last.found.clone()
     }

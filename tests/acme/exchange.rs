@@ -1,18 +1,21 @@
 //! What nodes exchange, while something else goes on, or is wrong.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use redis::Commands;
 
 use crate::authority::Authority;
+use crate::common::client::get;
 use crate::common::server::TestServer;
 use crate::faults::signed;
 use crate::network::in_network_of_its_own;
 use crate::pebble::{NAME, Options, Pebble};
 use crate::secure::{leaf, wait_for};
-use crate::site::{Site, calls, prefix, tls};
+use crate::site::{Site, at, calls, prefix, tls};
 
 #[test]
 fn a_folder_that_another_process_has_locked_gets_the_certificate_later() {
@@ -137,6 +140,29 @@ fn nothing_that_is_written_without_a_lifetime_keeps_nodes_from_ordering_for_ever
             let () = connection.del(prefix() + key).unwrap();
         }
         tls(1, &root);
+    });
+}
+
+#[test]
+fn clients_that_go_before_the_answer_cause_no_more_lookups() {
+    in_network_of_its_own("exchange::clients_that_go_before_the_answer_cause_no_more_lookups", || {
+        let site = Site::new();
+        let _node = site.node(1);
+        let path = "/.well-known/acme-challenge/0123456789abcdefghijklmnopqrstuvwxyz";
+        assert_eq!(get(at(1, 80), path, &[]).status, 404);
+        let before = site.questions();
+        site.redis.freeze();
+        for _ in 0..200 {
+            let mut socket = TcpStream::connect(at(1, 80)).unwrap();
+            write!(socket, "GET {path} HTTP/1.1\r\nHost: count.example\r\n\r\n").unwrap();
+            socket.shutdown(Shutdown::Write).unwrap();
+            // The server has given it up when it closes.
+            assert_eq!(socket.read(&mut [0; 64]).unwrap_or_default(), 0);
+        }
+        site.redis.thaw();
+        assert_eq!(get(at(1, 80), path, &[]).status, 404);
+        let questions = site.questions() - before;
+        assert!(questions < 40, "{questions} for 200 requests, a few of them the node's own");
     });
 }
 
