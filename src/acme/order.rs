@@ -8,13 +8,15 @@ use instant_acme::{
     OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
 
 use super::LONGEST_ATTEMPT;
 use super::error::Error;
 use super::shared::{SharedChallenge, SharedStore, Temporary, What};
 use crate::config::AcmeName;
 use crate::net::challenges::{Challenges, Pending, is_of_token};
-use crate::net::tls::Certificate;
 
 /// How long the authority may take to look, and then to make the certificate.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -115,7 +117,7 @@ async fn begin(
         let _here = match kind {
             Challenge::Tls => {
                 let certificate = proof_certificate(name.as_str(), proof.digest().as_ref())?;
-                challenges.over_tls(name.as_str(), Arc::clone(certificate.certified_key()))
+                challenges.over_tls(name.as_str(), certificate)
             }
             Challenge::Http => challenges.over_http(&challenge.token, proof.as_str()),
         };
@@ -137,13 +139,17 @@ async fn share(shared: &SharedStore, name: &AcmeName, token: &str, proof: &str) 
     shared.lend(What::Challenge, &challenge, LONGEST_ATTEMPT).await
 }
 
-/// A certificate that proves who has the account, given the SHA-256 of the key authorization (RFC 8737, section 3).
-pub(super) fn proof_certificate(name: &str, digest: &[u8]) -> Result<Certificate, Error> {
+/// A certificate that proves who has the account, given the SHA-256 of the key authorization (RFC 8737, section 3). No usual one: it
+/// has a critical extension, by which rustls refuses to look whether the key is its own.
+pub(super) fn proof_certificate(name: &str, digest: &[u8]) -> Result<Arc<CertifiedKey>, Error> {
     let mut params = CertificateParams::new([name.to_owned()])?;
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
-    Ok(Certificate::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes())?)
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let key = default_provider().key_provider.load_private_key(key);
+    let key = key.map_err(|error| Error::Crypto(error.into()))?;
+    Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key)))
 }
 
 /// What the authority says of the challenge that failed. The order itself may say nothing of it.

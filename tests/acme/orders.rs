@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use crate::common::client::get;
+use crate::common::server::TestServer;
 use crate::network::in_network_of_its_own;
 use crate::pebble::{HTTP, NAME, Options, Pebble, Place, TLS, answer_dns};
 use crate::secure::{connect, leaf, wait_for};
@@ -61,5 +62,18 @@ fn where_port_443_leads_elsewhere_port_80_is_enough() {
         let root = pebble.root(&place);
         wait_for("there is no certificate", 3, || connect(TLS, NAME, HTTP_1, &root).ok());
         assert_eq!(get(HTTP, "/.well-known/acme-challenge/token", &[]).status, 404);
+    });
+}
+
+#[test]
+fn where_port_80_leads_elsewhere_port_443_is_enough() {
+    in_network_of_its_own("orders::where_port_80_leads_elsewhere_port_443_is_enough", || {
+        answer_dns();
+        let place = Place::new();
+        let pebble = Pebble::start(&place, &Options::default());
+        let listen = [format!("tls:{TLS}"), "127.0.0.1:0".to_owned()];
+        let _server = TestServer::with(place.config(&listen, "acme", Pebble::PORT, &[]));
+        let root = pebble.root(&place);
+        wait_for("there is no certificate", 3, || connect(TLS, NAME, HTTP_1, &root).ok());
     });
 }
