@@ -17,6 +17,8 @@ mod secure;
 #[cfg(feature = "redis")]
 mod site;
 #[cfg(feature = "redis")]
+mod takeover;
+#[cfg(feature = "redis")]
 mod together;
 mod usage;
 

@@ -4,11 +4,13 @@ use std::fs::{self, DirBuilder, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use onlookers::config::Config;
 use redis::Commands;
 use rustix::fs::{FlockOperation, flock};
 
+use crate::common::program::onlookers;
 use crate::common::redis::RedisServer;
 use crate::common::server::TestServer;
 use crate::pebble::{NAME, Pebble, Place, answer_dns};
@@ -48,6 +50,23 @@ impl Site {
 
     pub(crate) fn node(&self, number: u8) -> TestServer {
         TestServer::with(self.config(number))
+    }
+
+    /// The program as that node, with Redis at that URL and the key in that file.
+    pub(crate) fn program(&self, number: u8, redis: &str, key: &str) -> Command {
+        let mut command = onlookers();
+        command.args([
+            "--listen",
+            &format!("tls:{}", at(number, 443)),
+            "--listen",
+            &at(number, 80).to_string(),
+        ]);
+        let [key, dir, ca] =
+            [key, &folder(number), "root.pem"].map(|name| self.place.path(name).display().to_string());
+        let directory = format!("https://127.0.0.1:{}/dir", Pebble::PORT);
+        command.args(["--acme", NAME, "--acme-agree", "--acme-dir", &dir, "--acme-ca", &ca]);
+        command.args(["--acme-directory", &directory, "--redis", redis, "--acme-key-file", &key]);
+        command
     }
 
     /// Has the first node order nothing itself, as another process would that has its folder's lock.

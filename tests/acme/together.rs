@@ -117,13 +117,7 @@ fn a_node_with_another_key_is_told_and_changes_nothing() {
         let _node = site.node(1);
         tls(1, &root);
         let before = site.wait_until_shared(&["account", "certificate:count.example"]);
-        let mut command = onlookers();
-        command.args(["--listen", &format!("tls:{}", at(2, 443)), "--listen", &at(2, 80).to_string()]);
-        let [key, dir, ca] =
-            ["other-key", "acme-2", "root.pem"].map(|name| site.place.path(name).display().to_string());
-        let directory = format!("https://127.0.0.1:{}/dir", Pebble::PORT);
-        command.args(["--acme", NAME, "--acme-agree", "--acme-dir", &dir, "--acme-ca", &ca]);
-        command.args(["--acme-directory", &directory, "--redis", &site.redis.url(), "--acme-key-file", &key]);
+        let command = site.program(2, &site.redis.url(), "other-key");
         let mut program = Program::spawn_logging(command, Stdio::piped());
         let mut lines = BufReader::new(program.log().unwrap()).lines().map_while(Result::ok);
         let line = lines.find(|line| line.contains("can't be opened")).unwrap();

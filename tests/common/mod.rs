@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod client;
+pub(crate) mod cluster;
 pub(crate) mod crowd;
 pub(crate) mod h2;
 pub(crate) mod listener;
