@@ -46,6 +46,11 @@ impl Pace {
         self.gap = GAP.max(took + took.min(LONGEST_REST));
         self.most = if took > SOON { self.most.min(rooms) / 2 } else { self.most * 2 }.clamp(LEAST, MOST);
     }
+
+    /// A batch of so many rooms failed: the next one is smaller, for it may have been too large to be answered in time.
+    pub(super) fn failed(&mut self, rooms: usize) {
+        self.most = (self.most.min(rooms) / 2).max(LEAST);
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +69,8 @@ mod tests {
         for _ in 0..10 {
             pace.answered(pace.most(), millis(5_000));
         }
+        assert_eq!(pace.most(), LEAST);
+        pace.failed(1);
         assert_eq!(pace.most(), LEAST);
         pace.answered(1, millis(200));
         assert_eq!(pace.most(), 2 * LEAST);

@@ -28,6 +28,7 @@ impl<S: Store> Node<S> {
             }
             Event::Published(Err(error)) => {
                 self.is_doubtful = true;
+                self.pace.failed(self.batch);
                 self.complain(&error);
             }
             Event::Answered(question, Ok(found)) => match question {
@@ -69,7 +70,7 @@ impl<S: Store> Node<S> {
     fn rest(&mut self) {
         self.pace.answered(self.batch, self.published_at.elapsed());
         let soonest = self.published_at + self.pace.gap();
-        self.publish_at = self.publish_at.map(|at| at.max(soonest));
+        self.publish_at = self.publish_at.map(|_| soonest);
     }
 
     /// Where some partitions have failed, the leases of the others are in force all the same.
