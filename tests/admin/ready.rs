@@ -70,6 +70,7 @@ fn a_node_that_counts_alone_is_not_ready() {
     assert!(value(&text, r#"onlookers_lease_age_seconds{of="own"}"#) < 10.0, "{text}");
     redis.kill();
     wait_until(server.admin(), (503, "Redis can't be reached: this node counts alone\n"));
+    assert!(is_healthy(server.address), "no other node would be better");
     let text = metrics(server.admin());
     assert_eq!(value(&text, "onlookers_redis_up"), 0.0);
     assert!(value(&text, "onlookers_redis_failures_total") >= 1.0, "{text}");
