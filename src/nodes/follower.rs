@@ -153,8 +153,12 @@ impl Follower {
         while wanted.len() < AT_ONCE
             && let Some(room) = self.unread.pop()
         {
-            let watched = self.watched.get_mut(&room);
+            let (watched, before) = (self.watched.get_mut(&room), wanted.len());
             wanted.extend(watched.into_iter().flat_map(|watched| watched.begin(&room)));
+            if wanted.len() == before {
+                // All that was to be read has died.
+                self.know(&room);
+            }
         }
         (!wanted.is_empty()).then_some(Question::Read(wanted))
     }

@@ -19,6 +19,8 @@ const MOST_UNTOLD: usize = 4096;
 /// The rooms that have changed, each once.
 pub(crate) struct Journal {
     changed: Mutex<Vec<Changed>>,
+    /// Those that somebody looks at, and for which others are still to be asked.
+    opened: Mutex<Vec<Changed>>,
     /// Is called when the first one comes, with none of this package's locks held.
     wake: Box<dyn Fn() + Send + Sync>,
     /// The rankings that somebody looks at.
@@ -48,8 +50,6 @@ pub struct LocalChange {
     pub told: usize,
     /// Whether somebody looks at the room here, and so has to know what others count in it.
     pub is_looked_at: bool,
-    /// Whether nothing is known of the others in it.
-    pub is_opened: bool,
 }
 
 /// The part of a room's changes that others haven't been told.
@@ -61,13 +61,10 @@ pub(crate) struct Untold {
     present: Vec<PresentId>,
     /// Whether there were too many of them.
     is_all: bool,
-    /// Whether somebody looks at the room who didn't before.
-    pub(crate) is_opened: bool,
 }
 
 impl LocalChange {
     pub(crate) fn new(room: RoomName, state: &RoomState, untold: Untold) -> Self {
-        let (is_looked_at, is_opened) = (state.room.strong_count() > 0, untold.is_opened);
         let here = |visitor| (visitor, state.tally.known().knows(visitor));
         let (visitors, present) = untold.into_all().unzip();
         let visitors = visitors.map(|visitors: Vec<_>| visitors.into_iter().map(here).collect());
@@ -79,8 +76,7 @@ impl LocalChange {
             visitors,
             present,
             told: state.told().map_or(0, Told::len),
-            is_looked_at,
-            is_opened: is_looked_at && is_opened,
+            is_looked_at: state.room.strong_count() > 0,
         }
     }
 }
@@ -132,7 +128,7 @@ impl Untold {
 impl Journal {
     pub(crate) fn new(wake: Box<dyn Fn() + Send + Sync>) -> Arc<Self> {
         let (rankings, told, outbox) = (Arc::default(), Arc::default(), Outbox::default());
-        Arc::new(Self { changed: Mutex::default(), wake, rankings, told, outbox })
+        Arc::new(Self { changed: Mutex::default(), opened: Mutex::default(), wake, rankings, told, outbox })
     }
 
     /// Adds rooms that had no untold change. Their sites' locks are not held.
@@ -148,6 +144,22 @@ impl Journal {
         if is_first {
             (self.wake)();
         }
+    }
+
+    /// Somebody looks at a room for which others weren't asked. Its site's lock is not held.
+    pub(crate) fn open(&self, room: Changed) {
+        let mut opened = self.opened.lock();
+        let is_first = opened.is_empty();
+        opened.push(room);
+        drop(opened);
+        if is_first {
+            (self.wake)();
+        }
+    }
+
+    /// Takes all of those.
+    pub(crate) fn take_opened(&self) -> Vec<Changed> {
+        std::mem::take(&mut self.opened.lock())
     }
 
     /// Somebody looks at a ranking.

@@ -113,6 +113,13 @@ impl Rooms {
         }
     }
 
+    /// Takes the rooms that somebody has begun to look at, and of which nothing is known of the others. What these say of one
+    /// matters from now on.
+    pub fn take_opened(&self) -> Vec<RoomName> {
+        let opened = self.journal.as_ref().map(|journal| journal.take_opened()).unwrap_or_default();
+        opened.iter().filter_map(|(site, page)| SiteCounts::take_opened(site, *page)).collect()
+    }
+
     /// Takes the changes that haven't been told to others, of at most so many rooms.
     pub fn take_changes(&self, most: usize) -> Vec<LocalChange> {
         let changed = self.journal.as_ref().map(|journal| journal.take(most)).unwrap_or_default();

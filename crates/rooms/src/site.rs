@@ -125,7 +125,7 @@ impl SiteCounts {
             // Another may have been opened meanwhile.
             Some(state) if std::ptr::eq(state.room.as_ptr(), room) => {
                 state.room = Weak::new();
-                state.forget_others();
+                state.close();
                 this.journal.is_some() && state.untold().1
             }
             _ => return,

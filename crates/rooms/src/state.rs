@@ -33,6 +33,8 @@ struct Shared {
     told: Option<Told>,
     /// None until one of them has said what it counts, and while nobody looks at the room.
     others: Option<Others>,
+    /// Whether somebody looks at the room, and the others have not been asked for it.
+    is_opened: bool,
 }
 
 impl RoomState {
@@ -101,7 +103,25 @@ impl RoomState {
 
     /// All others have said what they count.
     pub(crate) fn know_others(&mut self) -> bool {
-        self.change_others(|others, _| others.complete())
+        !self.is_opened() && self.change_others(|others, _| others.complete())
+    }
+
+    /// Somebody looks at the room who has to know what others count, and nothing is known of it. Returns whether that isn't noted already.
+    pub(crate) fn open(&mut self) -> bool {
+        // Of a room that is about to close, it may still be there.
+        self.forget_others();
+        !std::mem::replace(&mut self.shared.get_or_insert_default().is_opened, true)
+    }
+
+    /// The others are being asked. Returns whether somebody looks at the room for whom they were not.
+    pub(crate) fn take_opened(&mut self) -> bool {
+        let was_opened = self.shared.as_mut().is_some_and(|shared| std::mem::take(&mut shared.is_opened));
+        self.shrink();
+        was_opened
+    }
+
+    fn is_opened(&self) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.is_opened)
     }
 
     fn others(&self) -> Option<&Others> {
@@ -138,8 +158,12 @@ impl RoomState {
         now != before || peak != self.peak
     }
 
-    /// A source says what it counts here now. True if the room's numbers change.
+    /// A source says what it counts here now. True if the room's numbers change. An answer from before the others were asked, as
+    /// the room was closed and opened again, may say only what has changed.
     pub(crate) fn report(&mut self, id: SourceId, report: Report, reported: Reported<'_>) -> bool {
+        if self.is_opened() {
+            return false;
+        }
         let before = self.peak;
         self.raise_peak(report.peak);
         self.change_others(|others, local| others.report(id, report, reported, local)) || before != self.peak
@@ -151,7 +175,12 @@ impl RoomState {
     }
 
     /// Nobody looks any more: nobody keeps what is known of the others up to date.
-    pub(crate) fn forget_others(&mut self) {
+    pub(crate) fn close(&mut self) {
+        self.take_opened();
+        self.forget_others();
+    }
+
+    fn forget_others(&mut self) {
         if let Some(shared) = &mut self.shared {
             shared.others = None;
         }
@@ -159,8 +188,9 @@ impl RoomState {
     }
 
     fn shrink(&mut self) {
-        let is_empty =
-            |shared: &Shared| shared.untold.is_none() && shared.told.is_none() && shared.others.is_none();
+        let is_empty = |shared: &Shared| {
+            shared.untold.is_none() && shared.told.is_none() && shared.others.is_none() && !shared.is_opened
+        };
         self.shared.take_if(|shared| is_empty(shared));
     }
 }

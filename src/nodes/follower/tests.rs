@@ -18,6 +18,7 @@ fn reading() -> (Arc<Rooms>, RoomRef, LeaseTable, Follower) {
     for partition in Partition::all() {
         leases.update(partition, &[(NODE, 1)], false, tokio::time::Instant::now());
     }
+    rooms.take_opened();
     follower.watch(&room.name(), &leases);
     assert!(matches!(follower.next_question(), Some(Question::Listen(_))));
     follower.listening(&[room.name()], &leases);
@@ -63,6 +64,7 @@ fn a_node_is_forgotten_in_a_room_that_was_opened_anew() {
     let name = room.name();
     drop(room);
     let room = rooms.open(&name);
+    rooms.take_opened();
     follower.found(&[unknown(&room)], found(3));
     assert_eq!(room.counts().tabs, 3);
     follower.unwatch(&name);
@@ -105,4 +107,14 @@ fn counts_that_are_the_same_stay_and_only_those() {
     follower.watch(&room.name(), &leases);
     follower.found(&wanted, same);
     assert!(matches!(follower.next_question(), Some(Question::Read(_))));
+}
+
+#[test]
+fn a_room_is_known_once_the_last_unread_node_has_died() {
+    let (rooms, room, _leases, mut follower) = reading();
+    follower.not_found(&[unknown(&room)]);
+    follower.forget(&[(Partition::of(room.name().of_site()), NODE)]);
+    assert!(!rooms.knows_others(&room.name()));
+    assert!(follower.next_question().is_none());
+    assert!(rooms.knows_others(&room.name()));
 }

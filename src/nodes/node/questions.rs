@@ -15,6 +15,8 @@ impl<S: Store> Node<S> {
     /// Asks the store whatever is due, one question of each kind at a time.
     pub(super) fn ask(&mut self, asked: &mut Asked) {
         let now = Instant::now();
+        // Before anything is told or asked: whoever looks at a room waits for no batch.
+        self.rooms.take_opened().iter().for_each(|room| self.follower.watch(room, &self.leases));
         let (store, id) = (&self.store, self.id);
         if asked.renewal.is_none() && now >= self.renew_at {
             (self.renew_at, self.unanswered) = (now + self.leases.timing().renewal, self.unanswered + 1);
@@ -84,13 +86,8 @@ impl<S: Store> Node<S> {
         let (local, posts) = (self.take_changes(), self.rooms.take_posts(BATCH_POSTS));
         let is_all = local.is_empty() && posts.is_empty() || self.rooms.has_told_all();
         (self.publish_at, self.published_at) = ((!is_all).then_some(now + self.pace.gap()), now);
-        for change in &local {
-            match change.is_looked_at {
-                true if change.is_opened => self.follower.watch(&change.room, &self.leases),
-                true => {}
-                false => self.follower.unwatch(&change.room),
-            }
-        }
+        let closed = local.iter().filter(|change| !change.is_looked_at);
+        closed.for_each(|change| self.follower.unwatch(&change.room));
         if self.is_doubtful {
             return;
         }

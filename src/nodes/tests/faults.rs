@@ -7,6 +7,8 @@ use onlookers_rooms::RoomName;
 use super::fake::{Call, Fate};
 use super::world::World;
 
+/// A site, and a page of it.
+const SITE: usize = 0;
 const PAGE: usize = 1;
 const OTHER: usize = 6;
 
@@ -41,6 +43,17 @@ async fn a_viewer_who_went_while_publishing_failed_is_gone() {
             world.check_end().await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_opened_waits_for_no_batch() {
+    let mut world = looking().await;
+    plan(&world, Call::Publish, Fate::HangsAfter, 1);
+    world.join_as(2, OTHER, None);
+    world.pass(Duration::from_millis(150)).await;
+    world.look(2, SITE);
+    world.settle().await;
+    world.check_exact("while a batch isn't answered");
 }
 
 #[tokio::test(start_paused = true)]

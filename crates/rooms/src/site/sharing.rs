@@ -28,6 +28,13 @@ impl SiteCounts {
         self.journal.as_ref().inspect(|journal| journal.add(changed));
     }
 
+    /// Has others asked what they count in a room. No lock is held.
+    fn ask(&self, opened: Option<Changed>) {
+        if let (Some(journal), Some(room)) = (&self.journal, opened) {
+            journal.open(room);
+        }
+    }
+
     /// Whether there are others who could count.
     pub(crate) fn has_others(&self) -> bool {
         self.journal.is_some()
@@ -43,9 +50,9 @@ impl SiteCounts {
     /// The room of a page, or of the whole site, to be looked at; it exists from now on.
     pub(crate) fn open(this: &SiteRef, page: Option<(PageHash, &Page)>) -> RoomRef {
         let mut state = this.lock();
-        let (room, is_first) = look_at(this, page, state.open(page));
+        let (room, is_opened) = look_at(this, page, state.open(page));
         drop(state);
-        this.tell(is_first.then(|| (Arc::clone(this), page.map(|(hash, _)| hash))));
+        this.ask(is_opened.then(|| (Arc::clone(this), page.map(|(hash, _)| hash))));
         room
     }
 
@@ -53,23 +60,26 @@ impl SiteCounts {
     pub(crate) fn find(this: &SiteRef, page: Option<(PageHash, &Page)>) -> Option<RoomRef> {
         let mut state = this.lock();
         let hash = page.map(|(hash, _)| hash);
-        let (room, is_first) = look_at(this, page, state.state_mut(hash)?);
+        let (room, is_opened) = look_at(this, page, state.state_mut(hash)?);
         drop(state);
-        this.tell(is_first.then(|| (Arc::clone(this), hash)));
+        this.ask(is_opened.then(|| (Arc::clone(this), hash)));
         Some(room)
     }
 
     /// What hasn't been told of a room; it counts as told from now on.
     pub(crate) fn take_change(this: &SiteRef, page: Option<PageHash>) -> Option<LocalChange> {
         let mut state = this.lock();
-        let name = match page {
-            None => RoomName::site(this.key().clone()),
-            Some(hash) => RoomName::page(this.key().clone(), state.pages.name(hash)?.clone()),
-        };
+        let name = name(this, &state, page)?;
         let room = state.state_mut(page)?;
         let change = room.take_untold().map(|untold| LocalChange::new(name, room, untold));
         page.inspect(|hash| state.pages.remove_if_idle(*hash));
         change
+    }
+
+    /// The name of a room that somebody looks at, if others are still to be asked for it; they count as asked from now on.
+    pub(crate) fn take_opened(this: &SiteRef, page: Option<PageHash>) -> Option<RoomName> {
+        let mut state = this.lock();
+        state.state_mut(page)?.take_opened().then(|| name(this, &state, page))?
     }
 
     /// Has everything told anew that is counted or looked at here.
@@ -93,17 +103,18 @@ impl SiteCounts {
     }
 }
 
-/// The room, and whether it is the first of its changes that hasn't been told to others.
+/// The room, and whether others have to be asked what they count in it, which isn't noted already.
 fn look_at(site: &SiteRef, page: Option<(PageHash, &Page)>, state: &mut RoomState) -> (RoomRef, bool) {
     let (room, is_new) = Room::of(site, page, state);
-    let mut is_first = false;
-    if is_new && site.journal.is_some() {
-        // Of a room that is about to close, they may still be there.
-        state.forget_others();
-        let (untold, first) = state.untold();
-        (untold.is_opened, is_first) = (true, first);
-    }
-    (room, is_first)
+    let is_opened = is_new && site.journal.is_some() && state.open();
+    (room, is_opened)
+}
+
+fn name(site: &SiteRef, state: &SiteState, page: Option<PageHash>) -> Option<RoomName> {
+    Some(match page {
+        None => RoomName::site(site.key().clone()),
+        Some(hash) => RoomName::page(site.key().clone(), state.pages.name(hash)?.clone()),
+    })
 }
 
 impl SiteState {

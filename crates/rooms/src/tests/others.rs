@@ -110,6 +110,10 @@ fn exchange(nodes: &mut [Node]) {
             others.for_each(|(_, node)| node.rooms.deliver(&room, post.clone()));
         }
     }
+    let opened = |(from, node): (usize, &Node)| {
+        node.rooms.take_opened().into_iter().map(move |room| (from, room)).collect::<Vec<_>>()
+    };
+    let opened: Vec<_> = nodes.iter().enumerate().flat_map(opened).collect();
     for from in 0..nodes.len() {
         for change in nodes[from].rooms.take_changes(usize::MAX) {
             let all = nodes[from].rooms.visitors(&change.room, 0);
@@ -126,18 +130,16 @@ fn exchange(nodes: &mut [Node]) {
                     change.counts,
                     Reported::Change { come: &come, gone: &gone, present },
                 );
-                if change.is_opened {
-                    let (rooms, there) = (&nodes[from].rooms, &nodes[to].rooms);
-                    let (all, present) = (there.visitors(&change.room, 0), there.presences(&change.room));
-                    rooms.report(
-                        &change.room,
-                        nodes[to].id,
-                        counts(there, &change.room),
-                        Reported::All { visitors: &all, present: &present },
-                    );
-                }
             }
             assert!(all.len() as u64 <= change.counts.tabs);
+        }
+    }
+    for (from, room) in opened {
+        for to in (0..nodes.len()).filter(|to| *to != from) {
+            let (there, id) = (&nodes[to].rooms, nodes[to].id);
+            let (all, present) = (there.visitors(&room, 0), there.presences(&room));
+            let reported = Reported::All { visitors: &all, present: &present };
+            nodes[from].rooms.report(&room, id, counts(there, &room), reported);
         }
     }
 }
@@ -239,6 +241,7 @@ fn observers_are_told_of_others() {
     let rooms = Rooms::with_others(Limits::default(), || ());
     let (name, other) = (&PAGES[0], SourceId(1));
     let room = rooms.open(name);
+    rooms.take_opened();
     let calls = super::observe(&room, super::Calls::default());
     let report = Report { tabs: 2, ..Report::default() };
     rooms.report(name, other, report, Reported::All { visitors: &[7], present: &[] });
@@ -263,6 +266,7 @@ fn a_sample_of_very_many_visitors_is_within_two_percent() {
     };
     let rooms = Rooms::with_others(Limits::default(), || ());
     let room = rooms.open(&PAGES[0]);
+    rooms.take_opened();
     for (visitors, level) in [(10_000, 0), (32_768, 0), (50_000, 1), (400_000, 4), (1_000_000, 5)] {
         // Half of them are at both.
         for (source, range) in [(1, 0..visitors * 3 / 4), (2, visitors / 4..visitors)] {
@@ -279,4 +283,29 @@ fn a_sample_of_very_many_visitors_is_within_two_percent() {
         let error = (counted as f64 / visitors as f64 - 1.0).abs();
         assert!(if level == 0 { counted == visitors } else { error < 0.02 }, "{counted} of {visitors}");
     }
+}
+
+/// What was asked before a room was closed and opened again may be only a part.
+#[test]
+fn nothing_counts_in_a_room_that_was_opened_before_others_are_asked() {
+    let rooms = Rooms::with_others(Limits::default(), || ());
+    let (name, other) = (&PAGES[0], SourceId(1));
+    let report = Report { tabs: 2, ..Report::default() };
+    let say = || rooms.report(name, other, report, Reported::All { visitors: &[], present: &[] });
+    let room = rooms.open(name);
+    assert_eq!(rooms.take_opened(), [name.clone()]);
+    say();
+    drop(room);
+    let room = rooms.open(name);
+    say();
+    rooms.know_others(name);
+    assert_eq!((room.counts().tabs, rooms.knows_others(name)), (0, false));
+    assert_eq!((rooms.take_opened(), rooms.take_opened()), (vec![name.clone()], vec![]));
+    say();
+    assert_eq!((room.counts().tabs, rooms.knows_others(name)), (2, true));
+    drop(room);
+    drop(rooms.open(name));
+    assert_eq!(rooms.take_opened(), []);
+    rooms.take_changes(usize::MAX);
+    assert!(rooms.is_empty());
 }
