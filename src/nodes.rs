@@ -7,6 +7,7 @@
 //! - `store`: where it is written and read, as the node sees it; `redis`: in Redis or Valkey.
 //! - `leases`: the nodes whose counts are true, because they are alive.
 //! - `follower`: what these count, put into the rooms that somebody looks at here.
+//! - `totals`: what these count on all sites together.
 //! - `rankings`: what these count on the pages of a site, for its ranking.
 //! - `requested`: rooms that a request asks for.
 //! - `stored`: other values that nodes share.
@@ -54,6 +55,7 @@ mod store;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 /// How long a server that starts waits for the store. Without it, it begins alone.
 const PATIENCE: Duration = Duration::from_secs(2);

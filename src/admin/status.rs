@@ -26,7 +26,7 @@ pub(super) fn page(admin: &Admin, costs: &Costs) -> String {
 
 fn state(page: &mut String, admin: &Admin) {
     let app = &admin.app;
-    let (reasons, counts, (sites, _)) = (app.unready(), app.rooms.totals(), app.rooms.open_sites());
+    let (reasons, counts, (sites, _)) = (app.unready(), app.rooms.totals_here(), app.rooms.open_sites());
     let ready = match reasons.is_empty() {
         true => "ready".to_owned(),
         false => reasons.iter().map(|it| format!("not ready: {it}")).collect::<Vec<_>>().join("; "),

@@ -16,6 +16,7 @@ use super::publisher::Publisher;
 use super::rankings::RankingReader;
 use super::requested::Requested;
 use super::store::{Hint, NodeId, PARTITIONS, Partition, Store};
+use super::totals::OtherTotals;
 
 mod events;
 mod questions;
@@ -50,6 +51,7 @@ pub(super) struct Node<S> {
     requested: Arc<Requested>,
     keys: Arc<Keys>,
     leases: LeaseTable,
+    totals: OtherTotals,
     follower: Follower,
     publisher: Publisher,
     rankings: RankingReader,
@@ -101,6 +103,7 @@ impl<S: Store> Node<S> {
             past: None,
             store,
             leases: LeaseTable::new(timing),
+            totals: OtherTotals::new(Arc::clone(&rooms)),
             follower: Follower::new(Arc::clone(&rooms), Arc::clone(&requested)),
             publisher: Publisher::new(Arc::clone(&rooms)),
             rankings: RankingReader::new(),
@@ -187,9 +190,14 @@ impl<S: Store> Node<S> {
         }
         let expired = self.leases.expire(Instant::now());
         if !expired.is_empty() {
-            self.requested.figures.note_leases(&self.leases);
+            self.leases_changed();
         }
         self.follower.forget(&expired);
+    }
+
+    fn leases_changed(&self) {
+        self.requested.figures.note_leases(&self.leases);
+        self.totals.add_up(&self.leases);
     }
 
     /// If this task ran too late, the process was frozen, or the machine, or there was too much to do; and the others' leases weren't

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use onlookers_rooms::sync::Mutex;
-use onlookers_rooms::{Post, RoomName, Site};
+use onlookers_rooms::{Counts, Post, RoomName, Site};
 use tokio::sync::mpsc::Receiver;
 
 use super::store::{Change, Found, Hint, Leases, NodeId, PageTabs, Partition, Store, StoreError, Wanted};
@@ -34,6 +34,7 @@ mod present;
 mod queue;
 mod read;
 mod remove;
+mod renew;
 mod said;
 mod servers;
 mod slots;
@@ -101,8 +102,9 @@ impl Redis {
 }
 
 impl Store for Redis {
-    async fn renew(&self, node: NodeId) -> Vec<Result<Leases, StoreError>> {
-        let renew = async |group: Group<Partition>| (group.places.clone(), renew(group, node).await);
+    async fn renew(&self, node: NodeId, total: Counts) -> Vec<Result<Leases, StoreError>> {
+        let renew =
+            async |group: Group<Partition>| (group.places.clone(), renew::renew(group, node, total).await);
         let groups = self.servers.each(Partition::all(), |partition| *partition, renew).await;
         let all = in_order(Partition::all().count(), groups);
         for (partition, leases) in Partition::all().zip(&all) {
@@ -185,16 +187,6 @@ impl Store for Redis {
     }
 }
 
-/// Renews a node's lease in some partitions of one server.
-async fn renew(group: Group<Partition>, node: NodeId) -> Result<Vec<Leases>, StoreError> {
-    let mut commands = redis::pipe();
-    for key in group.things.iter().map(|partition| keys::leases(*partition)) {
-        commands.cmd("HINCRBY").arg(&key).arg(node.to_string()).arg(1).cmd("HGETALL").arg(&key);
-    }
-    let answers: Vec<(u64, Vec<(String, String)>)> = group.link?.ask(&commands).await?;
-    Ok(answers.into_iter().map(|(own, all)| leases(node, own, all)).collect())
-}
-
 /// Which questions a server was asked, and what it has answered.
 type OfGroup<T> = (Vec<usize>, Result<Vec<T>, StoreError>);
 
@@ -211,11 +203,4 @@ fn in_order<T>(places: usize, groups: Result<Vec<OfGroup<T>>, StoreError>) -> Ve
         }
     }
     all
-}
-
-/// The leases of a partition, from what it has of each node; what no node can have written is left out.
-fn leases(node: NodeId, own: u64, all: Vec<(String, String)>) -> Leases {
-    let parse = |(node, renewals): (String, String)| Some((node.parse().ok()?, renewals.parse().ok()?));
-    let others = all.into_iter().filter_map(parse).filter(|(other, _)| *other != node).collect();
-    Leases { own, others }
 }

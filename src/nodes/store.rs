@@ -95,6 +95,8 @@ pub(crate) struct Leases {
     pub(crate) own: u64,
     /// Those of other nodes, each with how often it was renewed.
     pub(crate) others: Vec<(NodeId, u64)>,
+    /// What the nodes count on all sites together, of those that have written it in this partition.
+    pub(crate) totals: Vec<(NodeId, Counts)>,
 }
 
 /// What a node hears of the others without asking.
@@ -118,8 +120,13 @@ pub(crate) struct StoreError(pub(crate) String);
 /// A store that nodes share. Each call is one round trip, or a few at most, and ends with an error rather than wait for long.
 /// Nothing is promised of two calls at once.
 pub(crate) trait Store: Send + Sync + 'static {
-    /// Renews the node's lease in each partition, and returns the leases of each, in order. Some may fail, and others not.
-    fn renew(&self, node: NodeId) -> impl Future<Output = Vec<Result<Leases, StoreError>>> + Send;
+    /// Renews the node's lease in each partition, and returns the leases of each, in order. Some may fail, and others not. What
+    /// the node counts on all sites together is written in the [first](Partition::FIRST).
+    fn renew(
+        &self,
+        node: NodeId,
+        total: Counts,
+    ) -> impl Future<Output = Vec<Result<Leases, StoreError>>> + Send;
 
     /// Writes changes, and sends each as a hint to the nodes that listen to its room; and likewise what is said about rooms,
     /// which isn't written. Those who listen to a page's site hear its marks, too.
@@ -174,6 +181,9 @@ impl NodeId {
 }
 
 impl Partition {
+    /// That of what belongs to no site.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// All of them.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..PARTITIONS).map(Self)

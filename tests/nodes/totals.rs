@@ -1,15 +1,17 @@
 //! All nodes show the same.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::common::client::{Client, get};
 use crate::common::page::Page;
-use crate::common::parts::png_of;
+use crate::common::parts::{count_on, png_of};
 use crate::common::program::Program;
 use crate::common::redis::RedisServer;
 use crate::common::request;
 use crate::common::viewer::Viewer;
-use crate::{SOON, all_see, join, nodes};
+use crate::{LEASE, SOON, all_see, join, nodes};
 
 /// A viewer of one page of example.com.
 fn join_page(node: &Program, path: &str) -> Viewer {
@@ -166,4 +168,29 @@ fn a_peak_is_that_of_all_nodes() {
         let count: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!((&count["pages"], &count["peak"]["pages"]), (&1.into(), &2.into()));
     }
+}
+
+/// A still without a site. Nodes write their totals every two seconds, and read those of the others as often.
+#[test]
+fn the_total_of_all_sites_is_that_of_all_nodes() {
+    let redis = RedisServer::start();
+    let [one, other, killed] = nodes(&redis);
+    let total = |node: &Program| {
+        let target = "GET /online.png HTTP/1.1";
+        count_on(&Client::ask(node.address, request(target, &["User-Agent: github-camo (876de43e)"])).body)
+    };
+    let comes_to = |count: u64, within: Duration| {
+        let begun = Instant::now();
+        while total(&one) != count || total(&other) != count {
+            assert!(begun.elapsed() < within, "{} and {}, not {count}", total(&one), total(&other));
+        }
+        begun.elapsed()
+    };
+    let _one = [join(&one), Viewer::join_site(one.address, "a.example")];
+    let _other = Viewer::join_site(other.address, "a.example");
+    let gone = Viewer::join_site(killed.address, "b.example");
+    println!("4 after {:?}", comes_to(4, SOON * 30));
+    drop(killed);
+    println!("3 after {:?}, once a node was killed", comes_to(3, LEASE * 2));
+    drop(gone);
 }

@@ -217,9 +217,20 @@ impl Rooms {
         }
     }
 
-    /// The counts of all rooms together; a visitor of two sites is two.
+    /// The counts of all sites together, with those of others; a visitor of two sites, or at two sources, is two.
     pub fn totals(&self) -> Counts {
+        let (here, others) = (self.totals.counts(), self.totals.others());
+        Counts { tabs: here.tabs + others.tabs, visitors: here.visitors + others.visitors }
+    }
+
+    /// The counts of all sites together, without others; a visitor of two sites is two.
+    pub fn totals_here(&self) -> Counts {
         self.totals.counts()
+    }
+
+    /// Others count so many on all of their sites together.
+    pub fn report_totals(&self, others: Counts) {
+        self.totals.report(others);
     }
 
     /// How many sites have a tab open here, of as many as may have.

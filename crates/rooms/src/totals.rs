@@ -10,17 +10,34 @@ pub(crate) struct Totals {
     sites: AtomicUsize,
     /// Packed, so that both numbers are of one moment and a join changes them in one step.
     counts: AtomicU64,
+    /// What others count, packed likewise.
+    others: AtomicU64,
 }
 
-/// Tabs in the lower half and visitors in the upper. Neither comes near 2^32: each tab is a connection.
+/// Tabs in the lower half and visitors in the upper. Neither comes near 2^32 here: each tab is a connection.
 fn pack(counts: Counts) -> u64 {
     counts.visitors << 32 | counts.tabs
 }
 
+fn unpack(counts: u64) -> Counts {
+    Counts { tabs: u64::from(counts as u32), visitors: counts >> 32 }
+}
+
 impl Totals {
     pub(crate) fn counts(&self) -> Counts {
-        let counts = self.counts.load(Ordering::Relaxed);
-        Counts { tabs: u64::from(counts as u32), visitors: counts >> 32 }
+        unpack(self.counts.load(Ordering::Relaxed))
+    }
+
+    /// What others count on all of their sites.
+    pub(crate) fn others(&self) -> Counts {
+        unpack(self.others.load(Ordering::Relaxed))
+    }
+
+    /// Others count so many, from now on. More than 2^32 - 1 of either are taken for as many.
+    pub(crate) fn report(&self, others: Counts) {
+        let most = u64::from(u32::MAX);
+        let others = Counts { tabs: others.tabs.min(most), visitors: others.visitors.min(most) };
+        self.others.store(pack(others), Ordering::Relaxed);
     }
 
     /// How many sites have a tab open.

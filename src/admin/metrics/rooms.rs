@@ -9,7 +9,7 @@ use crate::metrics::{Label, TimesSum};
 
 pub(super) fn encode(admin: &Admin, text: &mut Text<'_>) -> fmt::Result {
     let app = &admin.app;
-    let (counts, (sites, most_sites)) = (app.rooms.totals(), app.rooms.open_sites());
+    let (counts, (sites, most_sites)) = (app.rooms.totals_here(), app.rooms.open_sites());
     text.gauge(("onlookers_open_pages", "Open pages that are counted here"), counts.tabs as f64)?;
     text.gauge(
         ("onlookers_visitors", "Distinct visitors, where one of two sites is two"),

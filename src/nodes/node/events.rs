@@ -110,12 +110,15 @@ impl<S: Store> Node<S> {
         for (partition, leases) in Partition::all().zip(renewed) {
             let Ok(leases) = leases else { continue };
             let nodes = self.leases.update(partition, &leases.others, has_missed, now);
+            if partition == Partition::FIRST {
+                self.totals.found(&leases.totals);
+            }
             if !nodes.is_empty() {
                 unread.insert(partition, nodes);
             }
         }
         self.requested.figures.renewed();
-        self.requested.figures.note_leases(&self.leases);
+        self.leases_changed();
         if !unread.is_empty() {
             self.follower.read_nodes(&unread);
         }
@@ -148,7 +151,7 @@ impl<S: Store> Node<S> {
             }
             Hint::Left(node) => {
                 let left = self.leases.left(node, now);
-                self.requested.figures.note_leases(&self.leases);
+                self.leases_changed();
                 self.follower.forget(&left);
             }
             Hint::Missed => {

@@ -21,7 +21,8 @@ impl<S: Store> Node<S> {
         if asked.renewal.is_none() && now >= self.renew_at {
             (self.renew_at, self.unanswered) = (now + self.leases.timing().renewal, self.unanswered + 1);
             self.requested.expire(now);
-            asked.renewal.ask(store, move |store| async move { store.renew(id).await });
+            let total = self.rooms.totals_here();
+            asked.renewal.ask(store, move |store| async move { store.renew(id, total).await });
         }
         if asked.publication.is_none() && self.publish_at.is_some_and(|at| now >= at) {
             self.publish(asked, now);

@@ -8,9 +8,17 @@ use crate::nodes::store::{NodeId, Partition};
 /// The channel on which a node says that it has stopped.
 pub(super) const LEFT: &str = "onlookers:left";
 
-/// A hash: how often each node has renewed its lease.
+/// Ends the field of a [`total`], where that of a lease ends.
+pub(super) const TOTAL: &str = ":total";
+
+/// A hash: how often each node has renewed its lease; and in the first partition, what it [counts](total) on all sites together.
 pub(super) fn leases(partition: Partition) -> String {
     format!("onlookers:{{{}}}:leases", partition.number())
+}
+
+/// The field of a node's total in the [`leases`].
+pub(super) fn total(node: NodeId) -> String {
+    format!("{node}{TOTAL}")
 }
 
 /// A set: the nodes that have no lease any more, but may still have keys.

@@ -13,12 +13,12 @@ const SITES_AT_ONCE: usize = 64;
 /// How many pages of a site are removed at a time.
 const PAGES_AT_ONCE: usize = 256;
 
-/// KEYS: the leases, the dead. ARGV: a node, how often it had renewed its lease. A script, because the node may do that at
+/// KEYS: the leases, the dead. ARGV: a node, how often it had renewed its lease, the field of its total. A script, because the node may do that at
 /// any moment.
 const GIVE_UP: &str = "\
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then \
 redis.call('SADD', KEYS[2], ARGV[1]) \
-redis.call('HDEL', KEYS[1], ARGV[1]) \
+redis.call('HDEL', KEYS[1], ARGV[1], ARGV[3]) \
 end";
 
 /// KEYS: the leases, the node's sites, its counts on one of them, and then of some rooms there its visitors and those present.
@@ -38,7 +38,7 @@ pub(super) async fn leave(link: &Link, node: NodeId, partitions: &[Partition]) -
     let mut commands = redis::pipe();
     for partition in partitions {
         commands.cmd("SADD").arg(keys::dead(*partition)).arg(node.to_string());
-        commands.cmd("HDEL").arg(keys::leases(*partition)).arg(node.to_string());
+        commands.cmd("HDEL").arg(keys::leases(*partition)).arg(node.to_string()).arg(keys::total(node));
     }
     commands.cmd("PUBLISH").arg(keys::LEFT).arg(node.to_string());
     link.tell(&commands).await?;
@@ -58,7 +58,7 @@ pub(super) async fn reap(
 ) -> Result<(), StoreError> {
     let mut commands = redis::pipe();
     commands.cmd("EVAL").arg(GIVE_UP).arg(2).arg(keys::leases(partition)).arg(keys::dead(partition));
-    commands.arg(node.to_string()).arg(renewals);
+    commands.arg(node.to_string()).arg(renewals).arg(keys::total(node));
     commands.cmd("SMEMBERS").arg(keys::dead(partition));
     let ((), dead): ((), Vec<String>) = link.ask(&commands).await?;
     for node in dead.iter().filter_map(|node| node.parse().ok()) {

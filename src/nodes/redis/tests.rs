@@ -25,6 +25,9 @@ mod tls;
 const A: NodeId = NodeId(0xa);
 const B: NodeId = NodeId(0xb);
 
+/// What each node counts on all sites.
+const TOTAL: Counts = Counts { tabs: 5, visitors: 4 };
+
 /// How long a test waits for something that must happen. Only a failing test waits so long.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -54,11 +57,13 @@ impl Node {
 
     /// Renews the leases of a node, all of them.
     async fn renew(&self, node: NodeId) -> Vec<Leases> {
-        self.try_renew(node).await.unwrap()
+        let mut all = self.try_renew(node).await.unwrap();
+        all[0].totals.sort_by_key(|(node, _)| *node);
+        all
     }
 
     async fn try_renew(&self, node: NodeId) -> Result<Vec<Leases>, StoreError> {
-        self.redis.renew(node).await.into_iter().collect()
+        self.redis.renew(node, TOTAL).await.into_iter().collect()
     }
 
     /// What a node counts in the rooms.
@@ -76,6 +81,16 @@ impl Node {
 /// What a node counts in a room, of which nothing is known.
 fn unknown(node: NodeId, room: &RoomName) -> Wanted {
     Wanted { node, room: room.clone(), known: 0 }
+}
+
+/// The leases of all partitions, and the totals of those nodes in the first.
+fn leases(own: u64, others: &[(NodeId, u64)], totals: &[NodeId]) -> Vec<Leases> {
+    let totals: Vec<_> = totals.iter().map(|node| (*node, TOTAL)).collect();
+    let of = |partition| match partition {
+        Partition::FIRST => Leases { own, others: others.to_vec(), totals: totals.clone() },
+        _ => Leases { own, others: others.to_vec(), totals: Vec::new() },
+    };
+    Partition::all().map(of).collect()
 }
 
 fn room(name: &str) -> RoomName {
@@ -115,13 +130,11 @@ async fn keys(server: &RedisServer) -> Vec<String> {
 async fn renewals_are_counted_and_seen() {
     let server = RedisServer::start();
     let (a, b) = (Node::on(&server), Node::at(&server.socket_url()));
-    let alone = a.renew(A).await;
-    assert_eq!(alone, vec![Leases { own: 1, others: vec![] }; usize::from(crate::nodes::store::PARTITIONS)]);
+    assert_eq!(a.renew(A).await, leases(1, &[], &[A]));
     a.renew(A).await;
-    let both = b.renew(B).await;
-    assert!(both.iter().all(|leases| *leases == Leases { own: 1, others: vec![(A, 2)] }), "{both:?}");
+    assert_eq!(b.renew(B).await, leases(1, &[(A, 2)], &[A, B]));
     let () = command(&server, "HSET onlookers:{0}:leases nonsense 1 000000000000000c x").await;
-    assert_eq!(a.renew(A).await[0], Leases { own: 3, others: vec![(B, 1)] });
+    assert_eq!(a.renew(A).await, leases(3, &[(B, 1)], &[A, B]));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onlookers_rooms::sync::Mutex;
-use onlookers_rooms::{Post, Presence, PresentId, RoomName, Site};
+use onlookers_rooms::{Counts, Post, Presence, PresentId, RoomName, Site};
 use tokio::sync::mpsc::{self, Receiver, UnboundedSender};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -31,6 +31,7 @@ pub(super) struct Server(Mutex<State>);
 #[derive(Default)]
 pub(super) struct State {
     pub(super) leases: HashMap<(Partition, NodeId), u64>,
+    totals: HashMap<NodeId, Counts>,
     pub(super) rooms: HashMap<(NodeId, RoomName), Room>,
     days: HashMap<u64, [u8; 16]>,
     links: HashMap<NodeId, Link>,
@@ -160,8 +161,8 @@ impl Fake {
 }
 
 impl Store for Fake {
-    async fn renew(&self, node: NodeId) -> Vec<Result<Leases, StoreError>> {
-        let leases = match self.call(Call::Renew, |state| state.renew(node)).await {
+    async fn renew(&self, node: NodeId, total: Counts) -> Vec<Result<Leases, StoreError>> {
+        let leases = match self.call(Call::Renew, |state| state.renew(node, total)).await {
             Ok(leases) => leases,
             Err(StoreError(error)) => {
                 return Partition::all().map(|_| Err(StoreError(error.clone()))).collect();

@@ -153,7 +153,7 @@ async fn a_node_of_a_cluster_that_fails_stops_its_partitions_only() {
     b.redis.listen(&pages).await.unwrap();
     a.renew(A).await;
     cluster.masters[0].kill();
-    let renewed = a.redis.renew(A).await;
+    let renewed = a.redis.renew(A, TOTAL).await;
     let failed = renewed.iter().filter(|leases| leases.is_err()).count();
     assert!((1..=8).contains(&failed), "{renewed:?}");
     a.redis.publish(A, &changes(&pages, 1), &[]).await.unwrap_err();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use onlookers_rooms::{Post, RoomName};
+use onlookers_rooms::{Counts, Post, RoomName};
 use tokio::time::Instant;
 
 use super::{Call, Fate, Room, State};
@@ -40,6 +40,7 @@ impl State {
     /// Is started anew, with nothing.
     pub(in crate::nodes::tests) fn wipe(&mut self) {
         self.leases.clear();
+        self.totals.clear();
         self.rooms.clear();
         self.days.clear();
         self.cut_all(true);
@@ -58,7 +59,7 @@ impl State {
     /// The nodes of which something is stored.
     pub(in crate::nodes::tests) fn nodes(&self) -> BTreeSet<NodeId> {
         let (leases, counts) = (self.leases.keys().map(|key| key.1), self.rooms.keys().map(|key| key.0));
-        leases.chain(counts).collect()
+        leases.chain(counts).chain(self.totals.keys().copied()).collect()
     }
 
     pub(super) fn begin(&mut self, node: NodeId, call: Call) -> (Fate, Duration) {
@@ -99,13 +100,15 @@ impl State {
         self.links.get(&node).is_none_or(|link| link.is_cut)
     }
 
-    pub(super) fn renew(&mut self, node: NodeId) -> Vec<Leases> {
+    pub(super) fn renew(&mut self, node: NodeId, total: Counts) -> Vec<Leases> {
+        self.totals.insert(node, total);
         Partition::all().for_each(|partition| *self.leases.entry((partition, node)).or_default() += 1);
         let mut leases = vec![Leases::default(); usize::from(PARTITIONS)];
         for ((partition, of), renewals) in &self.leases {
             let leases = &mut leases[usize::from(partition.number())];
             if *of == node { leases.own = *renewals } else { leases.others.push((*of, *renewals)) }
         }
+        leases[0].totals = self.totals.iter().map(|(node, total)| (*node, *total)).collect();
         leases
     }
 
@@ -155,6 +158,7 @@ impl State {
 
     pub(super) fn leave(&mut self, node: NodeId) {
         self.leases.retain(|(_, of), _| *of != node);
+        self.totals.remove(&node);
         self.rooms.retain(|(of, _), _| *of != node);
         self.links.values().for_each(|link| link.tell(link.delay, Hint::Left(node)));
     }
@@ -162,6 +166,9 @@ impl State {
     pub(super) fn reap(&mut self, partition: Partition, node: NodeId, renewals: u64) {
         if self.leases.get(&(partition, node)).is_none_or(|now| *now == renewals) {
             self.leases.remove(&(partition, node));
+            if partition == Partition::FIRST {
+                self.totals.remove(&node);
+            }
             let is_of = |room: &RoomName| Partition::of(room.of_site()) == partition;
             self.rooms.retain(|(of, room), _| *of != node || !is_of(room));
         }

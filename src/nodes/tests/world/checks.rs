@@ -7,6 +7,7 @@ use onlookers_rooms::{Counts, RoomRef};
 use tokio::time::Instant;
 
 use super::{History, KNOWN, Member, RETURNED, SOON, STALE, World};
+use crate::nodes::leases::Timing;
 use crate::nodes::store::NodeId;
 
 impl World {
@@ -83,8 +84,18 @@ impl World {
         assert!(wrong.is_none(), "{when}: {}; seed {}", wrong.unwrap_or_default(), self.seed);
     }
 
+    /// All nodes know how many tabs all have open, once each has written that and read it.
+    async fn check_totals(&mut self) {
+        self.pass(2 * Timing::USUAL.renewal + SOON).await;
+        let open = self.members.iter().map(|member| member.tabs.len() as u64).sum::<u64>();
+        for Member { id, rooms, .. } in &self.members {
+            assert_eq!(rooms.totals().tabs, open, "node {id}, all sites; seed {}", self.seed);
+        }
+    }
+
     /// All viewers go: nothing is left of them, nor of nodes that died.
     pub(in crate::nodes::tests) async fn check_end(&mut self) {
+        self.check_totals().await;
         for member in &mut self.members {
             member.tabs.clear();
             member.looks.clear();
