@@ -293,7 +293,7 @@ fn nothing_counts_in_a_room_that_was_opened_before_others_are_asked() {
     let report = Report { tabs: 2, ..Report::default() };
     let say = || rooms.report(name, other, report, Reported::All { visitors: &[], present: &[] });
     let room = rooms.open(name);
-    assert_eq!(rooms.take_opened(), [name.clone()]);
+    assert_eq!(rooms.take_opened().len(), 1);
     say();
     drop(room);
     let room = rooms.open(name);
