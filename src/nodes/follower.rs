@@ -27,6 +27,8 @@ pub(super) struct Follower {
     changed: BTreeSet<RoomName>,
     /// Of which other nodes' counts are to be read.
     unread: Unread,
+    /// Whether the last question was a subscription.
+    has_subscribed: bool,
 }
 
 /// A room that somebody looks at.
@@ -46,7 +48,15 @@ pub(super) enum Question {
 impl Follower {
     pub(super) fn new(rooms: Arc<Rooms>, requested: Arc<Requested>) -> Self {
         let (watched, listened, changed) = (HashMap::new(), HashSet::new(), BTreeSet::new());
-        Self { rooms, requested, watched, listened, changed, unread: Unread::default() }
+        Self {
+            rooms,
+            requested,
+            watched,
+            listened,
+            changed,
+            unread: Unread::default(),
+            has_subscribed: false,
+        }
     }
 
     /// Somebody looks at a room, of which nothing is known.
@@ -123,8 +133,13 @@ impl Follower {
         }
     }
 
+    /// The two kinds take turns: neither waits until there is nothing of the other.
     pub(super) fn next_question(&mut self) -> Option<Question> {
-        self.next_subscription().or_else(|| self.next_reading())
+        let is_reading_first = self.has_subscribed;
+        let reading = if is_reading_first { self.next_reading() } else { None };
+        let question = reading.or_else(|| self.next_subscription());
+        self.has_subscribed = matches!(question, Some(Question::Listen(_) | Question::Unlisten(_)));
+        question.or_else(|| self.next_reading())
     }
 
     fn next_subscription(&mut self) -> Option<Question> {
