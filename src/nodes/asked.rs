@@ -4,6 +4,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use onlookers_rooms::RoomName;
 use tokio::time::Instant;
 
 use super::figures::NodeFigures;
@@ -21,6 +22,8 @@ pub(super) enum Event {
     Published(Result<(), StoreError>),
     Answered(Question, Result<Vec<Found>, StoreError>),
     Ranked(Result<BySite, StoreError>),
+    /// The rooms that the store has of this node.
+    Own(Result<Vec<RoomName>, StoreError>),
     Reaped(Result<(), StoreError>),
     Key(Result<(u64, [u8; 16]), StoreError>),
     Heard(Hint),
@@ -32,6 +35,7 @@ pub(super) struct Asked {
     pub(super) publication: Slot<Result<(), StoreError>>,
     pub(super) answer: Slot<(Question, Result<Vec<Found>, StoreError>)>,
     pub(super) ranking: Slot<Result<BySite, StoreError>>,
+    pub(super) own: Slot<Result<Vec<RoomName>, StoreError>>,
     pub(super) reaping: Slot<Result<(), StoreError>>,
     pub(super) key: Slot<Result<(u64, [u8; 16]), StoreError>>,
 }
@@ -50,6 +54,7 @@ impl Asked {
             publication: Slot::new(figures),
             answer: Slot::new(figures),
             ranking: Slot::new(figures),
+            own: Slot::new(figures),
             reaping: Slot::new(figures),
             key: Slot::new(figures),
         }
@@ -62,6 +67,7 @@ impl Asked {
             published = self.publication.answered() => Event::Published(published),
             (question, found) = self.answer.answered() => Event::Answered(question, found),
             ranked = self.ranking.answered() => Event::Ranked(ranked),
+            own = self.own.answered() => Event::Own(own),
             reaped = self.reaping.answered() => Event::Reaped(reaped),
             key = self.key.answered() => Event::Key(key),
         }

@@ -21,9 +21,6 @@ use super::totals::OtherTotals;
 mod events;
 mod questions;
 
-/// Of a node that has just begun.
-const NEVER: [u64; PARTITIONS as usize] = [0; PARTITIONS as usize];
-
 /// How many visitors one batch has, unless one room has more.
 const BATCH_VISITORS: u64 = 50_000;
 
@@ -42,10 +39,6 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// One node of many.
 pub(super) struct Node<S> {
     id: NodeId,
-    /// Another that it was, and of which the store is to be cleared.
-    former: Option<NodeId>,
-    /// The same, even when that has been done: its last hints may be on their way.
-    past: Option<NodeId>,
     store: Arc<S>,
     rooms: Arc<Rooms>,
     requested: Arc<Requested>,
@@ -65,6 +58,10 @@ pub(super) struct Node<S> {
     renew_at: Instant,
     /// When the store may be asked for a key.
     key_at: Instant,
+    /// Whether the store has gone back to an older state, and may have rooms of this node that it counts nobody in any more.
+    is_rolled_back: bool,
+    /// When the store may be asked for those.
+    own_at: Instant,
     /// How often the leases were asked to be renewed since the store answered last.
     unanswered: u64,
     /// How often the lease of each partition was renewed, as the store has said last.
@@ -99,8 +96,6 @@ impl<S: Store> Node<S> {
         let now = Instant::now();
         Self {
             id,
-            former: None,
-            past: None,
             store,
             leases: LeaseTable::new(timing),
             totals: OtherTotals::new(Arc::clone(&rooms)),
@@ -117,8 +112,10 @@ impl<S: Store> Node<S> {
             published_at: now,
             renew_at: now,
             key_at: now,
+            is_rolled_back: false,
+            own_at: now,
             unanswered: 0,
-            renewals: NEVER.to_vec(),
+            renewals: vec![0; usize::from(PARTITIONS)],
             is_doubtful: true,
             is_alone: false,
             has_missed: false,

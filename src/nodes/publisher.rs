@@ -6,6 +6,9 @@ use std::sync::Arc;
 use onlookers_rooms::{LocalChange, Presence, PresentId, Report, RoomName, Rooms, VisitorKey, is_sampled};
 
 use super::store::{Change, RoomCounts, Visitors};
+use recent::Recent;
+
+mod recent;
 
 /// How many visitors of a room are told at most, and how few of more than that. The standard error of a sample is 1/√n (see
 /// [`Report`]): a count from the smallest is more than 2 % wrong once in 800 times.
@@ -20,6 +23,7 @@ pub(super) struct Publisher {
     gone: HashSet<RoomName>,
     /// Those that the store is being told of.
     leaving: Vec<RoomName>,
+    recent: Recent,
     /// Of the newest counts.
     version: u64,
 }
@@ -35,7 +39,7 @@ struct Published {
 impl Publisher {
     pub(super) fn new(rooms: Arc<Rooms>) -> Self {
         let (published, gone, leaving) = (HashMap::new(), HashSet::new(), Vec::new());
-        Self { rooms, published, gone, leaving, version: 0 }
+        Self { rooms, published, gone, leaving, recent: Recent::default(), version: 0 }
     }
 
     /// What to publish of these changes, and besides of rooms that have gone, at most so many of those. It counts as
@@ -47,6 +51,7 @@ impl Publisher {
             .extend(gone.into_iter().filter_map(|room| self.gone.take(&room)).map(|room| gone_from(room, 0)));
         let left = changes.iter().filter(|change| change.counts.is_none());
         self.leaving = left.map(|change| change.room.clone()).collect();
+        changes.iter().for_each(|change| self.recent.told(&change.room));
         changes
     }
 
@@ -100,7 +105,29 @@ impl Publisher {
 
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.published.len() + self.gone.len() + self.leaving.len()
+        self.published.len() + self.gone.len() + self.leaving.len() + self.recent.len()
+    }
+
+    /// The store has renewed the leases, and what it was told before is safe.
+    pub(super) fn renewed(&mut self) {
+        self.recent.renewed();
+    }
+
+    /// The store has these rooms of this node. Those that it counts nobody in are to be taken back.
+    pub(super) fn take_back(&mut self, rooms: Vec<RoomName>) {
+        self.gone.extend(rooms.into_iter().filter(|room| !self.published.contains_key(room)));
+    }
+
+    /// The store may have lost what it was told last, though it has said that it has it. That is told anew.
+    pub(super) fn doubt_recent(&mut self) {
+        let Some(recent) = self.recent.take() else { return self.begin_anew() };
+        for room in recent {
+            match self.published.get_mut(&room) {
+                Some(published) => published.version = 0,
+                None => drop(self.gone.insert(room.clone())),
+            }
+            self.rooms.tell_all_of(&room);
+        }
     }
 
     /// The store may have lost what was published, or the part of it that was published last. Everything is told anew as

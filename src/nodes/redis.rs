@@ -153,6 +153,13 @@ impl Store for Redis {
         in_order(wanted.len(), self.servers.each(wanted, partition, read).await).into_iter().collect()
     }
 
+    async fn read_sites(&self, node: NodeId) -> Result<Vec<Site>, StoreError> {
+        let read =
+            async |Group { link, things, .. }: Group<Partition>| read::sites(&*link?, node, &things).await;
+        let of_servers = self.servers.each(Partition::all(), |partition| *partition, read).await?;
+        Ok(of_servers.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
     async fn listen(&self, rooms: &[RoomName]) -> Result<(), StoreError> {
         self.subscriptions.add(rooms);
         self.with_rooms(rooms, async |link, channels| link.subscribe(&channels).await).await

@@ -146,6 +146,9 @@ pub(crate) trait Store: Send + Sync + 'static {
         wanted: &[(NodeId, Site)],
     ) -> impl Future<Output = Result<Vec<PageTabs>, StoreError>> + Send;
 
+    /// Reads the sites on which a node counts somebody.
+    fn read_sites(&self, node: NodeId) -> impl Future<Output = Result<Vec<Site>, StoreError>> + Send;
+
     /// Has the hints of these rooms sent from now on: of each change that is published after this has returned.
     fn listen(&self, rooms: &[RoomName]) -> impl Future<Output = Result<(), StoreError>> + Send;
 

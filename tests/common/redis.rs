@@ -1,7 +1,7 @@
 //! Debian's redis-server, which tests start, stop and freeze.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -47,7 +47,17 @@ impl RedisServer {
         format!("unix://{}", self.folder.path().join(SOCKET).display())
     }
 
-    /// Kills it (`kill -9`): all that it had is lost.
+    /// Has it write what it has to disk, from where it is read after a restart.
+    #[allow(dead_code, reason = "not all tests that share this need it")]
+    pub(crate) fn save(&self) {
+        let mut answer = [0; 5];
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        connection.write_all(b"SAVE\r\n").unwrap();
+        connection.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+OK\r\n");
+    }
+
+    /// Kills it (`kill -9`): all that it had is lost, unless it was [saved](Self::save).
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use crate::common::program::onlookers;
 use crate::common::redis::RedisServer;
 use crate::common::tls::{self, Pair};
+use crate::common::viewer::Viewer;
 use crate::{LEASE, RECOVERY, SOON, all_see, join, node, nodes};
 
 #[test]
@@ -64,6 +65,28 @@ fn without_redis_each_node_counts_its_own_and_with_it_again_all() {
     redis.restart();
     let took = all_see(&mut viewers, 3, RECOVERY);
     println!("right again after {took:?}");
+}
+
+/// A restart from a file, or a failover to a replica that lags behind.
+#[test]
+fn a_redis_that_has_gone_back_is_told_what_has_changed_since() {
+    let mut redis = RedisServer::start();
+    let [one, other] = nodes(&redis);
+    let mut stays = join(&one);
+    let gone = join(&other);
+    stays.wait_longer_for(2, SOON * 10);
+    redis.save();
+    drop(gone);
+    stays.wait_longer_for(1, SOON * 10);
+    let mut elsewhere = Viewer::join_site(one.address, "b.example");
+    let _more = Viewer::join_site(other.address, "b.example");
+    elsewhere.wait_longer_for(2, SOON * 10);
+    redis.kill();
+    redis.restart();
+    // A node that knows only what Redis has.
+    let new = node(&redis);
+    join(&new).wait_longer_for(2, RECOVERY * 2);
+    Viewer::join_site(new.address, "b.example").wait_longer_for(3, RECOVERY * 2);
 }
 
 #[test]

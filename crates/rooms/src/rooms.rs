@@ -136,6 +136,12 @@ impl Rooms {
         self.sites.entries().iter().for_each(SiteCounts::tell_all);
     }
 
+    /// Has everything of a room told to others anew, if it exists.
+    pub fn tell_all_of(&self, name: &RoomName) {
+        let (site, page) = self.hashes(name);
+        self.sites.find(site).inspect(|site| SiteCounts::tell_all_of(site, page));
+    }
+
     /// The visitors of a room who are identified, of those with a key of that level.
     pub fn visitors(&self, name: &RoomName, level: u8) -> Vec<VisitorKey> {
         let (site, page) = self.hashes(name);

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{LOOK, NEVER, Node};
+use super::{LOOK, Node};
 use crate::nodes::asked::Event;
 use crate::nodes::follower::Question;
-use crate::nodes::publisher::Publisher;
 use crate::nodes::store::{Hint, Leases, NodeId, Partition, Store, StoreError};
 
 impl<S: Store> Node<S> {
@@ -57,6 +56,15 @@ impl<S: Store> Node<S> {
                 self.key_at = Instant::now() + self.leases.timing().renewal;
                 self.complain(&error);
             }
+            Event::Own(Ok(rooms)) => {
+                (self.is_rolled_back, self.is_doubtful) = (false, false);
+                self.publisher.take_back(rooms);
+                self.begin_anew();
+            }
+            Event::Own(Err(error)) => {
+                self.own_at = Instant::now() + self.leases.timing().renewal;
+                self.complain(&error);
+            }
             Event::Reaped(Ok(())) => self.dead = self.leases.bury(Instant::now()),
         }
     }
@@ -91,20 +99,25 @@ impl<S: Store> Node<S> {
             *before = *own;
         }
         self.unanswered = 0;
-        if is_older {
-            return self.register_anew();
-        }
         if is_lost {
             self.keys.share_again();
         }
-        if self.is_doubtful || is_lost {
+        let has_missed = self.has_missed;
+        self.publisher.renewed();
+        self.is_rolled_back |= is_older;
+        if self.is_rolled_back {
+            // It may have rooms that this node doesn't count anybody in: these are asked for, and then all is told anew.
+            self.is_doubtful = true;
+        } else if self.is_doubtful || is_lost {
             self.is_doubtful = false;
-            self.publisher.begin_anew();
-            self.publish_soon();
+            self.begin_anew();
         } else {
             self.recovered();
         }
-        let has_missed = self.has_missed;
+        if has_missed {
+            self.publisher.doubt_recent();
+            self.publish_soon();
+        }
         self.has_missed &= is_partial;
         let mut unread: HashMap<_, Vec<_>> = HashMap::new();
         for (partition, leases) in Partition::all().zip(renewed) {
@@ -127,20 +140,16 @@ impl<S: Store> Node<S> {
         }
     }
 
-    /// The store has gone back to an older state, in which this node counts what it doesn't any more. As another node it begins
-    /// with nothing; the one that it was is over.
-    fn register_anew(&mut self) {
-        self.past = Some(std::mem::replace(&mut self.id, NodeId::random()));
-        self.former = self.past;
-        self.publisher = Publisher::new(Arc::clone(&self.rooms));
-        (self.renewals, self.is_doubtful, self.has_missed) = (NEVER.to_vec(), true, true);
-        self.renew_at = Instant::now();
+    /// All is told anew.
+    fn begin_anew(&mut self) {
+        self.publisher.begin_anew();
+        self.publish_soon();
     }
 
     fn hear(&mut self, hint: Hint) {
         let now = Instant::now();
         match hint {
-            Hint::Changed(node, _) | Hint::Said(node, ..) if node == self.id || Some(node) == self.past => {}
+            Hint::Changed(node, _) | Hint::Said(node, ..) if node == self.id => {}
             Hint::Said(_, room, post) => self.rooms.deliver(&room, post),
             Hint::Changed(node, change) => {
                 if self.leases.is_in_force(Partition::of(change.room.of_site()), node) {

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use onlookers_rooms::LocalChange;
+use onlookers_rooms::{LocalChange, RoomName};
 use tokio::time::Instant;
 
 use super::{BATCH_POSTS, BATCH_VISITORS, Node};
 use crate::nodes::asked::Asked;
 use crate::nodes::follower::Question;
 use crate::nodes::rankings;
-use crate::nodes::store::{Found, Store, StoreError};
+use crate::nodes::store::{Found, NodeId, Store, StoreError};
+
+/// Of how many sites the pages are read at once.
+const SITES_AT_ONCE: usize = 256;
 
 impl<S: Store> Node<S> {
     /// Asks the store whatever is due, one question of each kind at a time.
@@ -40,10 +43,8 @@ impl<S: Store> Node<S> {
             let read = move |store: Arc<S>| async move { rankings::read(&*store, sites, wanted).await };
             asked.ranking.ask(&self.store, read);
         }
-        if asked.reaping.is_none()
-            && let Some(former) = self.former.take()
-        {
-            asked.reaping.ask(&self.store, move |store| async move { store.leave(former).await });
+        if asked.own.is_none() && self.is_rolled_back && now >= self.own_at {
+            asked.own.ask(&self.store, move |store| async move { rooms_of(&*store, id).await });
         }
         if asked.reaping.is_none()
             && let Some((partition, node, renewals)) = self.dead.take()
@@ -114,4 +115,17 @@ async fn answer<S: Store>(store: &S, question: Question) -> (Question, Result<Ve
         Question::Read(wanted) => store.read(wanted).await,
     };
     (question, found)
+}
+
+/// All rooms that the store has of a node.
+async fn rooms_of<S: Store>(store: &S, node: NodeId) -> Result<Vec<RoomName>, StoreError> {
+    let (sites, mut rooms) = (store.read_sites(node).await?, Vec::new());
+    for sites in sites.chunks(SITES_AT_ONCE) {
+        let wanted: Vec<_> = sites.iter().map(|site| (node, site.clone())).collect();
+        for (site, pages) in sites.iter().zip(store.read_pages(&wanted).await?) {
+            rooms.push(RoomName::site(site.clone()));
+            rooms.extend(pages.into_iter().map(|(page, _)| RoomName::page(site.clone(), page)));
+        }
+    }
+    Ok(rooms)
 }

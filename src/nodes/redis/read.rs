@@ -6,7 +6,7 @@ use onlookers_rooms::{Page, PageQuery, Presence, PresentId, Site};
 
 use super::link::Link;
 use super::{MOST_COMMANDS, keys, present, text};
-use crate::nodes::store::{Found, NodeId, PageTabs, RoomCounts, StoreError, Stored, Wanted};
+use crate::nodes::store::{Found, NodeId, PageTabs, Partition, RoomCounts, StoreError, Stored, Wanted};
 
 /// The most hashes that the answers to one pipeline should have: about 1.5 MB.
 const MOST_HASHES: u64 = 100_000;
@@ -31,6 +31,21 @@ pub(super) async fn read(link: &Link, wanted: &[&Wanted]) -> Result<Vec<Found>, 
         read_present(link, wanted, &mut found[first..]).await?;
     }
     Ok(found)
+}
+
+/// The sites of which a node has written something in some partitions of a server.
+pub(super) async fn sites(
+    link: &Link,
+    node: NodeId,
+    partitions: &[Partition],
+) -> Result<Vec<Site>, StoreError> {
+    let mut commands = redis::pipe();
+    for partition in partitions {
+        commands.cmd("SMEMBERS").arg(keys::sites(*partition, node));
+    }
+    let sites: Vec<Vec<Vec<u8>>> = link.ask(&commands).await?;
+    let parse = |site: Vec<u8>| std::str::from_utf8(&site).ok()?.parse().ok();
+    Ok(sites.into_iter().flatten().filter_map(parse).collect())
 }
 
 /// How many tabs each node has open on each page of each site.

@@ -147,6 +147,8 @@ async fn what_is_published_is_read() {
     let expected = [stored(counts(1, 3), vec![1, 2]), stored(counts(1, 2), vec![2]), None];
     assert_eq!(b.read(A, [&site, &page, &room("example.com/2")]).await, expected);
     assert_eq!(b.read(B, [&site]).await, [None]);
+    let sites = [b.redis.read_sites(A).await.unwrap(), b.redis.read_sites(B).await.unwrap()];
+    assert_eq!(sites, [vec![site.of_site().clone()], vec![]]);
     a.redis.publish(A, &[], &[]).await.unwrap();
     assert_eq!(b.read(B, []).await, []);
 

@@ -63,7 +63,8 @@ impl<'a> Batch<'a> {
         let mut commands = redis::pipe();
         for (site, of) in &self.sites {
             let sites = keys::sites(Partition::of(site), self.node);
-            if !of.is_left() && !written.sites.contains(&(self.node, (*site).clone())) {
+            let is_written = || !of.is_doubted() && written.sites.contains(&(self.node, (*site).clone()));
+            if !of.is_left() && !is_written() {
                 commands.cmd("SADD").arg(&sites).arg(site.as_str());
             }
             for change in &of.changes {
@@ -135,6 +136,13 @@ impl OfSite<'_> {
     /// Whether the node counts nobody any more on the whole site, and so on none of its pages.
     fn is_left(&self) -> bool {
         self.counts.get("").is_some_and(Option::is_none) && self.counts.values().all(Option::is_none)
+    }
+
+    /// Whether something is told anew: the store may have lost what was written.
+    fn is_doubted(&self) -> bool {
+        let is_anew =
+            |change: &&Change| change.previous == 0 && matches!(change.visitors, Visitors::Replace(_));
+        self.changes.iter().any(is_anew)
     }
 
     fn write_counts(&self, commands: &mut Pipeline, key: &str) {

@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) leases: HashMap<(Partition, NodeId), u64>,
     totals: HashMap<NodeId, Counts>,
     pub(super) rooms: HashMap<(NodeId, RoomName), Room>,
+    /// What a replica has that will become the master.
+    replica: Option<Replica>,
     days: HashMap<u64, [u8; 16]>,
     links: HashMap<NodeId, Link>,
     /// Whether writing fails.
@@ -50,8 +52,12 @@ pub(super) struct State {
     pub(super) renewed: HashMap<NodeId, (Instant, Instant)>,
 }
 
+/// Leases, totals and rooms as they were.
+type Replica =
+    (HashMap<(Partition, NodeId), u64>, HashMap<NodeId, Counts>, HashMap<(NodeId, RoomName), Room>);
+
 /// What a node has written of a room.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Room {
     counts: RoomCounts,
     visitors: BTreeSet<VisitorHash>,
@@ -200,7 +206,19 @@ impl Store for Fake {
     }
 
     async fn read_pages(&self, wanted: &[(NodeId, Site)]) -> Result<Vec<PageTabs>, StoreError> {
-        Ok(vec![Vec::new(); wanted.len()])
+        let pages = |state: &State, (node, site): &(NodeId, Site)| {
+            let rooms = state.rooms.iter().filter(|((of, room), _)| of == node && room.of_site() == site);
+            rooms.filter_map(|((_, room), of)| Some((room.as_page()?.clone(), of.counts.tabs))).collect()
+        };
+        self.call(Call::Read, |state| wanted.iter().map(|wanted| pages(state, wanted)).collect()).await
+    }
+
+    async fn read_sites(&self, node: NodeId) -> Result<Vec<Site>, StoreError> {
+        let sites = |state: &mut State| {
+            let rooms = state.rooms.keys().filter(|(of, _)| *of == node);
+            rooms.map(|(_, room)| room.of_site().clone()).collect::<HashSet<_>>().into_iter().collect()
+        };
+        self.call(Call::Read, sites).await
     }
 
     async fn listen(&self, rooms: &[RoomName]) -> Result<(), StoreError> {

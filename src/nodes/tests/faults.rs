@@ -45,6 +45,18 @@ async fn a_viewer_who_went_while_publishing_failed_is_gone() {
     }
 }
 
+/// Between two renewals of the leases, so that none is lost.
+#[tokio::test(start_paused = true)]
+async fn what_a_replica_lacks_is_told_again() {
+    let mut world = looking().await;
+    world.fail_over(Duration::from_millis(300));
+    world.leave(0);
+    world.join_as(1, PAGE, Some(1));
+    world.pass(FIVE_SECONDS).await;
+    world.check_exact("after a failover");
+    world.check_end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_room_that_is_opened_waits_for_no_batch() {
     let mut world = looking().await;

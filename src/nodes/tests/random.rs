@@ -90,6 +90,7 @@ async fn fault(world: &mut World) {
         10 => world.cut_all(Duration::from_millis(time)),
         11 => world.fill(Duration::from_millis(time)),
         12..16 => world.delay(member, Duration::from_millis(time / 6)),
+        16 | 17 => world.fail_over(Duration::from_millis(time / 30)),
         _ => {}
     }
 }

@@ -207,6 +207,11 @@ impl World {
         self.fail(time, State::wipe, |state| state.cut_all(false));
     }
 
+    /// The store fails over to a replica, which lacks what was written in that time.
+    pub(super) fn fail_over(&mut self, time: Duration) {
+        self.fail(time, State::lag, State::fail_over);
+    }
+
     pub(super) fn fill(&mut self, time: Duration) {
         self.fail(time, |state| state.is_full = true, |state| state.is_full = false);
     }

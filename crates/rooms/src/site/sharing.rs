@@ -87,14 +87,15 @@ impl SiteCounts {
         let mut state = this.lock();
         let pages = state.pages.hashes();
         let all = [None].into_iter().chain(pages.into_iter().map(Some));
-        let tell = |state: &mut SiteState, page| {
-            let (untold, is_first) = state.state_mut(page)?.untold();
-            untold.tell_all();
-            is_first.then(|| (Arc::clone(this), page))
-        };
-        let changed: Vec<_> = all.filter_map(|page| tell(&mut state, page)).collect();
+        let changed: Vec<_> = all.filter(|page| state.tell_all_of(*page)).collect();
         drop(state);
-        this.tell(changed);
+        this.tell(changed.into_iter().map(|page| (Arc::clone(this), page)));
+    }
+
+    /// Has everything of a room told anew.
+    pub(crate) fn tell_all_of(this: &SiteRef, page: Option<PageHash>) {
+        let is_first = this.lock().tell_all_of(page);
+        this.tell(is_first.then(|| (Arc::clone(this), page)));
     }
 
     /// Changes what is known of others in a room that somebody looks at, and notifies the observers if that was a change.
@@ -122,5 +123,13 @@ impl SiteState {
     pub(super) fn note_change(&mut self, page: Option<PageHash>) -> [Option<Option<PageHash>>; 2] {
         let mut first = |page| self.state_mut(page).is_some_and(|room| room.untold().1).then_some(page);
         [first(None), page.and_then(|page| first(Some(page)))]
+    }
+
+    /// All of a room is to be told. Returns whether there was nothing to tell before.
+    fn tell_all_of(&mut self, page: Option<PageHash>) -> bool {
+        let Some(room) = self.state_mut(page) else { return false };
+        let (untold, is_first) = room.untold();
+        untold.tell_all();
+        is_first
     }
 }

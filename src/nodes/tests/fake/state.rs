@@ -37,8 +37,23 @@ impl State {
         nodes.into_iter().for_each(|node| self.cut(node, is_cut));
     }
 
+    /// From now on the replica hears nothing.
+    pub(in crate::nodes::tests) fn lag(&mut self) {
+        self.replica = Some((self.leases.clone(), self.totals.clone(), self.rooms.clone()));
+    }
+
+    /// The replica becomes the master.
+    pub(in crate::nodes::tests) fn fail_over(&mut self) {
+        if let Some(replica) = self.replica.take() {
+            (self.leases, self.totals, self.rooms) = replica;
+        }
+        self.cut_all(true);
+        self.cut_all(false);
+    }
+
     /// Is started anew, with nothing.
     pub(in crate::nodes::tests) fn wipe(&mut self) {
+        self.replica = None;
         self.leases.clear();
         self.totals.clear();
         self.rooms.clear();
@@ -85,7 +100,8 @@ impl State {
             Call::Publish => 10,
             Call::Renew => 11,
             Call::Key => 12,
-            Call::Leave => 1,
+            // One that was another may stop.
+            Call::Leave => 2,
             Call::Read | Call::Listen | Call::Unlisten | Call::Reap => 500,
         };
         assert!(calls.len() <= most, "{call:?} {} times in a second by node {node}", calls.len());
