@@ -1,14 +1,13 @@
 //! What the node does when something has happened.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::{LOOK, Node};
 use crate::nodes::asked::Event;
 use crate::nodes::follower::Question;
-use crate::nodes::store::{Hint, Leases, NodeId, Partition, Store, StoreError};
+use crate::nodes::store::{Hint, Leases, Partition, Store, StoreError};
 
 impl<S: Store> Node<S> {
     pub(super) fn handle(&mut self, event: Event) {
