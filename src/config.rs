@@ -11,6 +11,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use onlookers_rooms::Site;
 
 pub use crate::doctor::DoctorArgs;
+pub use crate::logging::LogFormat;
 pub use crate::net::listener::{Group, Listener, ListenerError, Place, SocketFile, Speaks};
 pub use crate::net::sni_pass::{SniPass, SniPassError};
 pub use crate::net::tls::Alpn;
@@ -182,6 +183,9 @@ pub struct Config {
     /// It shows the addresses of visitors, so only operators should reach it [default: nowhere]
     #[arg(long, value_name = "ADDR", env = "ONLOOKERS_ADMIN", value_parser = values::trimmed::<AdminPlace>)]
     pub admin: Option<AdminPlace>,
+    /// What the lines of the log are
+    #[arg(long, value_enum, value_name = "FORMAT", env = "ONLOOKERS_LOG", default_value_t)]
+    pub log: LogFormat,
     /// How many threads write pictures, 1 to 63 [default: one a core]
     #[arg(long, value_name = "N", env = "ONLOOKERS_FANOUT_THREADS", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub fanout_threads: Option<u8>,

@@ -105,12 +105,18 @@ fn warn_of_main_peer(app: &App, request: &Request<'_>, peer: Peer) {
     if request.settings.proxies.trusts(peer) || request.path == "/healthz" {
         return;
     }
-    if let Some(peer) = app.main_peer.count(peer.address.to_canonical()) {
-        tracing::warn!(
+    let Some(peer) = app.main_peer.count(peer.address.to_canonical()) else { return };
+    // A peer on this machine is a proxy, or somebody who tries the server.
+    match request.settings.logged(peer).or(peer.is_loopback().then_some(peer)) {
+        Some(peer) => tracing::warn!(
             "most requests come from {peer}: if that is a proxy, name it with --trust-proxy {peer}/{}, or all of \
              its visitors are one client",
             if peer.is_ipv4() { 32 } else { 128 }
-        );
+        ),
+        None => tracing::warn!(
+            "most requests come from one address, which --log-addresses shows: if that is a proxy, name it with \
+             --trust-proxy, or all of its visitors are one client"
+        ),
     }
 }
 

@@ -7,7 +7,7 @@
 //! another would wait for ever.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
 use std::thread;
@@ -16,8 +16,10 @@ use std::time::Duration;
 use tracing::field::display;
 use tracing::level_filters::LevelFilter;
 
-use queue::Queue;
+pub use layout::{Layout, LogFormat};
+use queue::{Events, Queue};
 
+mod layout;
 pub(crate) mod once_per_site;
 mod queue;
 mod repetitions;
@@ -29,13 +31,12 @@ const FLUSH: Duration = Duration::from_millis(500);
 pub struct Log(Arc<Queue>);
 
 impl Log {
-    /// Logs to standard error from now on; in colour if that is a terminal, and `NO_COLOR` isn't set.
+    /// Logs to standard error from now on.
     ///
     /// # Errors
     /// The system's, if it has no thread to give; or if the process has a log already.
-    pub fn to_stderr(level: LevelFilter) -> io::Result<Self> {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self::start(level, io::stderr(), wanted && io::stderr().is_terminal())
+    pub fn to_stderr(level: LevelFilter, layout: Layout) -> io::Result<Self> {
+        Self::start(level, io::stderr(), layout)
     }
 
     /// Logs to `output` from now on.
@@ -45,27 +46,33 @@ impl Log {
     pub fn start(
         level: LevelFilter,
         output: impl Write + Send + 'static,
-        in_colour: bool,
+        layout: Layout,
     ) -> io::Result<Self> {
-        let queue = Arc::new(Queue::new(in_colour));
+        let queue = Arc::new(Queue::new(layout));
         let lines = Arc::clone(&queue);
         thread::Builder::new().name("log".to_owned()).spawn(move || write(&lines, output))?;
-        tracing_subscriber::fmt()
+        let events = tracing_subscriber::fmt()
             .with_max_level(level)
-            .with_ansi(in_colour)
+            .with_ansi(layout.in_colour)
             // The queue adds it, after it has looked for repetitions.
             .without_time()
             // It would print those to standard error itself.
             .log_internal_errors(false)
-            .with_writer(Arc::clone(&queue))
-            .try_init()
-            .map_err(io::Error::other)?;
+            .with_writer(Events(Arc::clone(&queue)));
+        match layout.format {
+            LogFormat::Text => events.try_init(),
+            // Spans are those of other crates.
+            LogFormat::Json => {
+                events.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+            }
+        }
+        .map_err(io::Error::other)?;
         Ok(Self(queue))
     }
 
-    /// Writes a line as it is, without time and level.
-    pub fn print(&self, line: &str) {
-        self.0.add_as_is(line);
+    /// Writes the sentence that ends the program.
+    pub fn end_with(&self, sentence: &str) {
+        self.0.add_last_line(sentence);
     }
 }
 

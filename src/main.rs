@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use onlookers::config::{Cli, Command, ConfigError, DoctorArgs, File, PictureArgs};
+use onlookers::config::{Cli, Command, ConfigError, DoctorArgs, File, LogFormat, PictureArgs};
 use onlookers::doctor;
 use onlookers::health;
-use onlookers::logging::{self, Log};
+use onlookers::logging::{self, Layout, Log};
 use onlookers::painting::Pictures;
 use onlookers::server::{self, Control, Died, Server};
 use onlookers::signals::Signals;
@@ -41,19 +41,20 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return bad_usage(error),
     };
-    let log = match Log::to_stderr(level(&cli)) {
+    let layout = Layout::of_stderr(cli.config.log);
+    let log = match Log::to_stderr(level(&cli), layout) {
         Ok(log) => log,
         Err(error) => return failed(&error.to_string()),
     };
     logging::log_panics();
     let done = match cli.command {
         Some(command) => run_command(&command, signals),
-        None => serve(cli, signals),
+        None => serve(cli, layout, signals),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, sentence }) => {
-            log.print(&format!("onlookers: {sentence}"));
+            log.end_with(&format!("onlookers: {sentence}"));
             ExitCode::from(code)
         }
     }
@@ -73,7 +74,8 @@ fn bad_usage(error: ConfigError) -> ExitCode {
 
 /// Prints a sentence before there is a log. Standard error may be closed.
 fn failed(sentence: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "onlookers: {sentence}");
+    let line = Layout::of_stderr(LogFormat::Text).last_line(&format!("onlookers: {sentence}"));
+    let _ = io::stderr().write_all(&line);
     ExitCode::FAILURE
 }
 
@@ -135,22 +137,27 @@ fn picture(args: &PictureArgs) -> io::Result<()> {
     })
 }
 
-fn serve(cli: Cli, signals: Signals) -> Result<(), Failure> {
+fn serve(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(run(cli, signals));
+    let done = runtime.block_on(run(cli, layout, signals));
     // Nothing is lost with what is going on still: all streams have ended.
     runtime.shutdown_timeout(LAST_WORK);
     done
 }
 
-async fn run(cli: Cli, signals: Signals) -> Result<(), Failure> {
+async fn run(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
     let server = Server::bind(&cli.config)?;
     if let (Some(file), false) = (&cli.file, cli.has_file_settings) {
         tracing::warn!("there are no settings in {}", file.display());
     }
     let (places, admin) = (server.places(), server.admin_place());
-    // On a thread of its own: standard output may be a pipe that nobody reads.
-    thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&places, admin.as_deref()))?;
+    if layout.is_for_people() {
+        // On a thread of its own: standard output may be a pipe that nobody reads.
+        thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&places, admin.as_deref()))?;
+    } else {
+        places.iter().for_each(|place| tracing::info!("onlookers listens on {place}"));
+        admin.iter().for_each(|place| tracing::info!("operators ask at {place}"));
+    }
     tokio::spawn(reload_on_hangup(cli, server.control(), signals.reload));
     let mut has_died = false;
     server.run(async { has_died = signals.stop.await.is_err() }).await?;

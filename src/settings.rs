@@ -1,6 +1,7 @@
 //! The settings that may change while the server runs.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use clap::Args;
@@ -64,6 +65,9 @@ pub struct Reloadable {
     /// Pass on what pages with scripts say to each other; nothing of it is kept
     #[arg(long, env = "ONLOOKERS_MESSAGES")]
     pub messages: bool,
+    /// Log visitors' addresses, with what is refused for example; without it no line has one
+    #[arg(long, env = "ONLOOKERS_LOG_ADDRESSES")]
+    pub log_addresses: bool,
 }
 
 impl Reloadable {
@@ -138,6 +142,11 @@ impl Settings {
             None => Ok(RoomName::site(site)),
             Some(page) => Ok(RoomName::page(site, page.map_err(RoomNameError::Page)?)),
         }
+    }
+
+    /// A visitor's address for the log: none unless the settings say so.
+    pub(crate) fn logged(&self, address: IpAddr) -> Option<IpAddr> {
+        self.server.log_addresses.then_some(address.to_canonical())
     }
 
     /// The networks whose visitors are not counted.

@@ -10,6 +10,7 @@ use hyper::{Response, StatusCode};
 use onlookers_picture::notice;
 use onlookers_rooms::sync::Mutex;
 use onlookers_rooms::{LimitReached, RoomNameError};
+use tracing::field::display;
 
 use super::query::QueryError;
 use super::respond::{self, Body, PNG};
@@ -98,7 +99,8 @@ impl Form {
 impl Refusal {
     /// Logs the refusal, and gives the answer to it.
     pub(super) fn render(&self, form: Form, request: &Request<'_>) -> Response<Body> {
-        tracing::debug!(path = request.path, cause = self.source(), "refused: {self}");
+        let address = request.settings.logged(request.address).map(display);
+        tracing::debug!(path = request.path, address, cause = self.source(), "refused: {self}");
         // Programs that show images in documents of their own take no answer but 200.
         let form = if form == Form::Picture && request.is_image_alone() { Form::Still } else { form };
         let mut response = self.body(form, request);

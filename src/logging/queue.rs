@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing::{Level, Metadata};
+use tracing_subscriber::fmt::MakeWriter;
 
-use super::repetitions::Repetitions;
+use super::layout::Layout;
+use super::repetitions::{LeftOut, Repetitions};
 
 /// How many lines may wait, and how many bytes they may have together.
 const MAX_LINES: usize = 1024;
@@ -22,7 +23,7 @@ pub(super) struct Queue {
     added: Condvar,
     /// Nothing waits any more, and nothing is being written.
     done: Condvar,
-    in_colour: bool,
+    layout: Layout,
 }
 
 #[derive(Default)]
@@ -43,25 +44,24 @@ pub(super) struct Lines {
 }
 
 impl Queue {
-    pub(super) fn new(in_colour: bool) -> Self {
-        Self { state: Mutex::default(), added: Condvar::new(), done: Condvar::new(), in_colour }
+    pub(super) fn new(layout: Layout) -> Self {
+        Self { state: Mutex::default(), added: Condvar::new(), done: Condvar::new(), layout }
     }
 
     /// Adds the line of an event, unless it is one repetition too many.
-    fn add(&self, line: &[u8]) {
+    fn add(&self, level: Level, text: &[u8]) {
         let now = Instant::now();
         let mut state = self.lock();
         self.end_window(&mut state, now);
-        if state.repetitions.admits(line, now) {
-            let line = self.stamped(line);
-            state.add(line);
+        if state.repetitions.admits(level, text, now) {
+            state.add(self.layout.line(level, text));
             self.added.notify_one();
         }
     }
 
-    /// Adds a line that is no event.
-    pub(super) fn add_as_is(&self, line: &str) {
-        self.lock().add(format!("{line}\n").into_bytes());
+    /// Adds a sentence that is no event.
+    pub(super) fn add_last_line(&self, sentence: &str) {
+        self.lock().add(self.layout.last_line(sentence));
         self.added.notify_one();
     }
 
@@ -102,11 +102,9 @@ impl Queue {
     }
 
     /// Adds a line for each that was left out too often.
-    fn report(&self, state: &mut State, end: impl FnOnce(&mut Repetitions) -> Vec<(Box<[u8]>, u64)>) {
-        for (line, times) in end(&mut state.repetitions) {
-            let mut report = self.stamped(line.trim_ascii_end());
-            report.extend_from_slice(format!(" (left out {times} times within a second)\n").as_bytes());
-            state.add(report);
+    fn report(&self, state: &mut State, end: impl FnOnce(&mut Repetitions) -> Vec<LeftOut>) {
+        for LeftOut { level, line, times } in end(&mut state.repetitions) {
+            state.add(self.layout.repeated(level, &line, times));
         }
     }
 
@@ -117,21 +115,11 @@ impl Queue {
         if dropped == 0 {
             return Lines { text: line, number: 1 };
         }
-        let report = format!(
-            " WARN onlookers::logging: lines dropped, because standard error took no more: {dropped}\n"
-        );
-        let mut text = self.stamped(report.as_bytes());
+        let report = format!("lines dropped, because standard error took no more: {dropped}");
+        let report = self.layout.message(Level::WARN, "onlookers::logging", &report);
+        let mut text = self.layout.line(Level::WARN, &report);
         text.extend(line);
         Lines { text, number: dropped + 1 }
-    }
-
-    /// The line with the time before it.
-    fn stamped(&self, line: &[u8]) -> Vec<u8> {
-        let mut time = String::new();
-        // A time that can't be formatted is left out.
-        let _ = SystemTime.format_time(&mut Writer::new(&mut time));
-        let time = if self.in_colour { format!("\x1b[2m{time}\x1b[0m ") } else { time + " " };
-        [time.as_bytes(), line].concat()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -156,11 +144,31 @@ impl State {
     }
 }
 
-/// tracing writes each event at once, with its line's end.
-impl Write for &Queue {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.add(line);
-        Ok(line.len())
+/// Where tracing writes events.
+pub(super) struct Events(pub(super) Arc<Queue>);
+
+/// Where it writes one event: at once, with its line's end.
+pub(super) struct EventWriter<'q> {
+    queue: &'q Queue,
+    level: Level,
+}
+
+impl<'q> MakeWriter<'q> for Events {
+    type Writer = EventWriter<'q>;
+
+    fn make_writer(&'q self) -> Self::Writer {
+        EventWriter { queue: &self.0, level: Level::INFO }
+    }
+
+    fn make_writer_for(&'q self, event: &Metadata<'_>) -> Self::Writer {
+        EventWriter { queue: &self.0, level: *event.level() }
+    }
+}
+
+impl Write for EventWriter<'_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.queue.add(self.level, text);
+        Ok(text.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -174,9 +182,9 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_lines_and_reports_their_number() {
-        let queue = Queue::new(false);
+        let queue = Queue::new(Layout::default());
         for number in 0..MAX_LINES + 7 {
-            queue.add(format!(" INFO line {number}\n").as_bytes());
+            queue.add(Level::WARN, format!(" INFO line {number}\n").as_bytes());
         }
         let first = queue.next();
         let text = String::from_utf8(first.text).unwrap();
@@ -191,9 +199,9 @@ mod tests {
 
     #[test]
     fn long_lines_fill_the_queue_as_many_do() {
-        let queue = Queue::new(false);
+        let queue = Queue::new(Layout::default());
         for number in 0_u8..20 {
-            queue.add(&[&[number; 16 * 1024][..], b"\n"].concat());
+            queue.add(Level::WARN, &[&[b'a' + number; 16 * 1024][..], b"\n"].concat());
         }
         let state = queue.lock();
         assert!(state.bytes <= MAX_BYTES && state.lines.len() == 15 && state.dropped == 5);
@@ -201,9 +209,9 @@ mod tests {
 
     #[test]
     fn a_repeated_line_is_left_out_and_counted_at_the_end() {
-        let queue = Queue::new(false);
+        let queue = Queue::new(Layout::default());
         for _ in 0..25 {
-            queue.add(b" WARN the same\n");
+            queue.add(Level::WARN, b" WARN the same\n");
         }
         queue.flush(Duration::ZERO);
         let lines: Vec<_> = std::iter::from_fn(|| queue.lock().take()).collect();
@@ -215,8 +223,8 @@ mod tests {
 
     #[test]
     fn flushing_waits_no_longer_than_it_may() {
-        let queue = Queue::new(false);
-        queue.add_as_is("nobody writes this");
+        let queue = Queue::new(Layout::default());
+        queue.add_last_line("nobody writes this");
         let started = Instant::now();
         queue.flush(Duration::from_millis(20));
         assert!((20..5000).contains(&started.elapsed().as_millis()));

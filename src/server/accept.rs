@@ -10,6 +10,7 @@ use std::time::Duration;
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::time::timeout;
+use tracing::field::display;
 
 use super::pass::{Forwarder, Passing};
 use crate::app::App;
@@ -121,7 +122,7 @@ impl Service {
         if !self.app.settings().proxies.trusts(peer) {
             return tracing::debug!("a connection is closed: it needs a proxy that --trust-proxy names");
         }
-        let header = begin(&permit, proxy_protocol::read(&mut stream, unread)).await;
+        let header = self.begin(peer, &permit, proxy_protocol::read(&mut stream, unread)).await;
         let Some(Header { ends, unread }) = header else { return };
         if let Some([client, _]) = ends {
             peer = Peer::at(client.ip().to_canonical());
@@ -152,7 +153,9 @@ impl Service {
     async fn serve_tls(self, tls: Arc<TlsService>, mut arrival: Arrival) {
         if let Some(forwarder) = &tls.forwarder {
             let hello = hello::read(&mut arrival.stream, mem::take(&mut arrival.unread));
-            let Some(Hello { bytes, name }) = begin(&arrival.permit, hello).await else { return };
+            let Some(Hello { bytes, name }) = self.begin(arrival.peer, &arrival.permit, hello).await else {
+                return;
+            };
             arrival.unread = bytes;
             if let Some(target) = name.and_then(|name| forwarder.find(&name)) {
                 let passing = self.passing(arrival);
@@ -163,7 +166,7 @@ impl Service {
         // What has written to a Unix socket may have passed on another's TLS as it came: then its requests are a visitor's.
         let peer = Peer { is_tls: true, is_local: false, ..peer };
         let client = ClientNetwork::of(peer.address);
-        let shaken = begin(&permit, tls.acceptor.accept(stream, unread, client)).await;
+        let shaken = self.begin(peer, &permit, tls.acceptor.accept(stream, unread, client)).await;
         let metrics = &self.app.metrics;
         if shaken.is_some() {
             metrics.handshakes.count()
@@ -185,15 +188,24 @@ impl Service {
         let client = self.app.settings().proxies.client(peer.address);
         Passing { stream, unread, ends, client, permit }
     }
-}
 
-/// What a connection begins with; none if that fails or takes too long, or the connection has to make room.
-async fn begin<T>(permit: &ConnectionPermit, beginning: impl Future<Output = io::Result<T>>) -> Option<T> {
-    let mut beginning = Box::pin(timeout(HANDSHAKE_TIMEOUT, beginning));
-    let done = poll_fn(|cx| match beginning.as_mut().poll(cx) {
-        Poll::Pending => permit.poll_closed(Phase::Head, cx).map(|()| None),
-        done => done.map(Some),
-    });
-    let done = done.await?.ok()?;
-    done.inspect_err(|error| tracing::debug!(%error, "a connection failed before its first request")).ok()
+    /// What a connection begins with; none if that fails or takes too long, or the connection has to make room.
+    async fn begin<T>(
+        &self,
+        peer: Peer,
+        permit: &ConnectionPermit,
+        beginning: impl Future<Output = io::Result<T>>,
+    ) -> Option<T> {
+        let mut beginning = Box::pin(timeout(HANDSHAKE_TIMEOUT, beginning));
+        let done = poll_fn(|cx| match beginning.as_mut().poll(cx) {
+            Poll::Pending => permit.poll_closed(Phase::Head, cx).map(|()| None),
+            done => done.map(Some),
+        });
+        let done = done.await?.ok()?;
+        let log = |error: &io::Error| {
+            let address = self.app.settings().logged(peer.address).map(display);
+            tracing::debug!(%error, address, "a connection failed before its first request");
+        };
+        done.inspect_err(log).ok()
+    }
 }

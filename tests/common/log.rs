@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Once;
 
-use onlookers::logging::Log;
+use onlookers::logging::{Layout, Log};
 use tracing::level_filters::LevelFilter;
 
 /// An environment variable that names a file for the logs of all servers whose test doesn't read them; they then log
@@ -21,7 +21,7 @@ pub(crate) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
         if let Some(file) = destination() {
-            std::mem::forget(Log::start(LevelFilter::DEBUG, file, false).unwrap());
+            std::mem::forget(Log::start(LevelFilter::DEBUG, file, Layout::default()).unwrap());
         }
     });
 }

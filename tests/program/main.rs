@@ -10,6 +10,7 @@ mod config;
 mod doctor;
 mod drain;
 mod listeners;
+mod log_lines;
 mod logging;
 mod memory;
 mod reloads;
