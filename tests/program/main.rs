@@ -17,4 +17,5 @@ mod reloads;
 mod signals;
 mod titles;
 mod tls;
+mod units;
 mod warnings;
