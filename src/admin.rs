@@ -3,7 +3,8 @@
 //! - `serve`: one request for each connection, a few at a time.
 //! - `metrics`: `/metrics`, the numbers of all parts, in the text format of Prometheus; `process` has those of the process.
 //! - `status`: `/status`, a page for people; `costs`: what costs most, which it shows.
-//! - `/livez`: whether the server is alive; `/readyz`: whether it can take more viewers, and if not, why.
+//! - `/livez`: whether the server is alive; `/readyz`: whether it can take more viewers, and if not, why; `/healthz`: whether it turns
+//!   viewers away, as on the public side, and why.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
 use hyper::{Method, Response, StatusCode};
 use tokio::time::timeout;
 
-use crate::app::App;
+use crate::app::{App, Unready};
 use crate::config::is_reloaded;
 use crate::net::tls::Certificates;
 use crate::transport::Loops;
@@ -68,21 +69,13 @@ impl Admin {
             return response;
         }
         match path {
-            "/" => text(StatusCode::OK, "/metrics\n/livez\n/readyz\n/status\n"),
+            "/" => text(StatusCode::OK, "/metrics\n/livez\n/readyz\n/healthz\n/status\n"),
             "/metrics" => response(StatusCode::OK, metrics::CONTENT_TYPE, metrics::encode(self)),
             "/livez" => self.livez().await,
-            "/readyz" => self.readyz(),
+            "/readyz" => readiness(&self.app.unready()),
+            "/healthz" => readiness(&self.app.turns_away()),
             "/status" => self.status().await,
             _ => text(StatusCode::NOT_FOUND, "There is nothing here.\n"),
-        }
-    }
-
-    /// Whether the server can take more viewers: else a line for each reason why not.
-    fn readyz(&self) -> Response<Full<Bytes>> {
-        let reasons: String = self.app.unready().iter().map(|reason| format!("{reason}\n")).collect();
-        match reasons.is_empty() {
-            true => text(StatusCode::OK, "ready\n"),
-            false => response(StatusCode::SERVICE_UNAVAILABLE, PLAIN, reasons),
         }
     }
 
@@ -108,6 +101,17 @@ impl Admin {
         match timeout(TURN, self.loops.respond()).await {
             Ok(()) => text(StatusCode::OK, "alive\n"),
             Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "an event loop stands still\n"),
+        }
+    }
+}
+
+/// Whether the server is ready: else a line for each reason why not.
+fn readiness(reasons: &[Unready]) -> Response<Full<Bytes>> {
+    match reasons {
+        [] => text(StatusCode::OK, "ready\n"),
+        reasons => {
+            let lines: String = reasons.iter().map(|reason| format!("{reason}\n")).collect();
+            response(StatusCode::SERVICE_UNAVAILABLE, PLAIN, lines)
         }
     }
 }

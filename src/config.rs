@@ -179,7 +179,7 @@ pub struct Config {
     #[cfg(feature = "redis")]
     #[arg(long, value_name = "FILE", env = "ONLOOKERS_REDIS_CA")]
     pub redis_ca: Option<PathBuf>,
-    /// Where operators may ask for /metrics, /livez, /readyz and /status, apart from the pictures: 127.0.0.1:9193, or unix:/PATH.
+    /// Where operators may ask for /metrics, /livez, /readyz, /healthz and /status, apart from the pictures: 127.0.0.1:9193, or unix:/PATH.
     /// It shows the addresses of visitors, so only operators should reach it [default: nowhere]
     #[arg(long, value_name = "ADDR", env = "ONLOOKERS_ADMIN", value_parser = values::trimmed::<AdminPlace>)]
     pub admin: Option<AdminPlace>,

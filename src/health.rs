@@ -1,7 +1,8 @@
 //! `onlookers health`: asks the running server whether it is ready, as a container's health check does.
 //!
-//! Where operators may ask (`--admin`), `/readyz` says why it isn't. Otherwise `/healthz` is asked for on the first of the server's
-//! own listeners that this process can reach. The server's certificate isn't checked: it may be for any name.
+//! `/healthz` is asked for where operators may ask (`--admin`), which also says why the server isn't ready, otherwise on the first of
+//! the server's own listeners that this process can reach. `/readyz` would be wrong: what restarts an unhealthy container must not do
+//! so because Redis is away. The server's certificate isn't checked: it may be for any name.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -37,7 +38,6 @@ pub enum Unhealthy {
 /// How the server is asked.
 struct Question<'c> {
     place: &'c Place,
-    path: &'static str,
     is_tls: bool,
     has_header: bool,
 }
@@ -53,14 +53,16 @@ impl<T: Read + Write> Stream for T {}
 pub fn check(config: &Config) -> Result<(), Unhealthy> {
     let listeners = config.listeners();
     let question = match &config.admin {
-        Some(AdminPlace(place)) => Question { place, path: "/readyz", is_tls: false, has_header: false },
-        None => {
+        Some(AdminPlace(place)) if is_reachable(place) => {
+            Question { place, is_tls: false, has_header: false }
+        }
+        _ => {
             let known =
                 listeners.iter().filter(|it| it.speaks != Speaks::Redirect && is_reachable(&it.place));
             let easiest = known.min_by_key(|it| (it.proxy, it.speaks == Speaks::Tls));
             let listener = easiest.ok_or(Unhealthy::NoListener)?;
             let is_tls = listener.speaks == Speaks::Tls;
-            Question { place: &listener.place, path: "/healthz", is_tls, has_header: listener.proxy }
+            Question { place: &listener.place, is_tls, has_header: listener.proxy }
         }
     };
     let answer = question.ask().map_err(|error| Unhealthy::Unreachable(question.place.to_string(), error))?;
@@ -87,8 +89,8 @@ impl Question<'_> {
             stream.write_all(&proxy_protocol::header(None))?;
         }
         match self.is_tls {
-            true => exchange(&mut StreamOwned::new(shake_hands()?, stream), self.path),
-            false => exchange(&mut stream, self.path),
+            true => exchange(&mut StreamOwned::new(shake_hands()?, stream)),
+            false => exchange(&mut stream),
         }
     }
 
@@ -128,8 +130,8 @@ fn shake_hands() -> io::Result<ClientConnection> {
 }
 
 /// The answer, head and body. The server closes the connection after it.
-fn exchange(stream: &mut impl Stream, path: &str) -> io::Result<String> {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+fn exchange(stream: &mut impl Stream) -> io::Result<String> {
+    write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     match stream.take(MAX_ANSWER).read_to_end(&mut answer) {
         // An end without that of TLS loses nothing that matters here.

@@ -34,6 +34,14 @@ impl App {
         reasons.into_iter().filter(|(is_so, _)| *is_so).map(|(_, reason)| reason).collect()
     }
 
+    /// Why a load balancer should send viewers elsewhere; nothing if it needn't.
+    ///
+    /// A node that counts alone still serves its viewers: if Redis is away, all nodes are alone, and another one would be no better.
+    pub(crate) fn turns_away(&self) -> Vec<Unready> {
+        let another_is_better = |reason: &Unready| matches!(reason, Unready::Stopping | Unready::Viewers);
+        self.unready().into_iter().filter(another_is_better).collect()
+    }
+
     /// The server stops: it isn't ready any more.
     pub(crate) fn begin_to_stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);

@@ -3,8 +3,9 @@
 use std::process::Output;
 
 use super::program;
+use super::ready::wait_until;
 use crate::common::program::onlookers;
-use crate::common::redis::free_port;
+use crate::common::redis::{RedisServer, free_port};
 use crate::common::tls;
 use crate::common::viewer::Viewer;
 
@@ -38,6 +39,18 @@ fn where_operators_ask_it_says_why_a_server_is_not_ready() {
     let (code, said) = health(&["--admin", &admin]);
     assert_eq!(code, Some(1));
     assert!(said.contains("as many viewers as there may be (--max-viewers)"), "{said}");
+}
+
+#[test]
+fn a_node_that_counts_alone_is_healthy() {
+    let mut redis = RedisServer::start();
+    let program = program(&["--redis", &redis.url(), "--admin", "127.0.0.1:0"]);
+    let (listen, admin) = (program.address.to_string(), super::admin_of(&program));
+    redis.kill();
+    wait_until(admin, (503, "Redis can't be reached: this node counts alone\n"));
+    assert_eq!(health(&["--admin", &admin.to_string()]), READY);
+    // The system has chosen where operators ask, so this asks on the listener.
+    assert_eq!(health(&["--admin", "127.0.0.1:0", "--listen", &listen]), READY);
 }
 
 #[test]

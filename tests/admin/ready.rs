@@ -9,12 +9,13 @@ use super::scrape::{metrics, server, value};
 use crate::common::DEADLINE;
 use crate::common::client::get;
 use crate::common::redis::RedisServer;
+use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
 
 const READY: (u16, &str) = (200, "ready\n");
 
 /// Asks until the answer is this.
-fn wait_until(admin: SocketAddr, wanted: (u16, &str)) {
+pub(crate) fn wait_until(admin: SocketAddr, wanted: (u16, &str)) {
     let started = Instant::now();
     loop {
         let response = get(admin, "/readyz", &[]);
@@ -25,25 +26,29 @@ fn wait_until(admin: SocketAddr, wanted: (u16, &str)) {
     }
 }
 
-fn is_healthy(public: SocketAddr) -> bool {
-    let response = get(public, "/healthz", &[]);
-    response.assert_safe();
-    match (response.status, response.text()) {
-        (200, "ready\n") => true,
-        (503, "not ready\n") => false,
-        _ => panic!("{response:?}"),
+/// Whether a load balancer should send viewers to the server. Operators get the same answer as the public, and a reason.
+fn is_healthy(server: &TestServer) -> bool {
+    let [public, admin] = [server.address, server.admin()].map(|place| get(place, "/healthz", &[]));
+    public.assert_safe();
+    match (public.status, public.text()) {
+        (200, "ready\n") => assert_eq!((admin.status, admin.text()), READY),
+        (503, "not ready\n") => {
+            assert!(admin.status == 503 && admin.text().starts_with("there are "), "{admin:?}")
+        }
+        _ => panic!("{public:?}"),
     }
+    public.status == 200
 }
 
 #[test]
 fn a_full_server_is_not_ready_until_somebody_leaves() {
     let server = server(&["--max-viewers", "1"]);
     wait_until(server.admin(), READY);
-    assert!(is_healthy(server.address));
+    assert!(is_healthy(&server));
     let mut viewer = Viewer::join(server.address);
     viewer.wait_for(1);
     wait_until(server.admin(), (503, "there are as many viewers as there may be (--max-viewers)\n"));
-    assert!(!is_healthy(server.address));
+    assert!(!is_healthy(&server));
     let text = metrics(server.admin());
     assert_eq!(value(&text, r#"onlookers_unready{reason="viewers"}"#), 1.0);
     assert_eq!(value(&text, r#"onlookers_unready{reason="stopping"}"#), 0.0);
@@ -70,7 +75,7 @@ fn a_node_that_counts_alone_is_not_ready() {
     assert!(value(&text, r#"onlookers_lease_age_seconds{of="own"}"#) < 10.0, "{text}");
     redis.kill();
     wait_until(server.admin(), (503, "Redis can't be reached: this node counts alone\n"));
-    assert!(is_healthy(server.address), "no other node would be better");
+    assert!(is_healthy(&server), "no other node would be better");
     let text = metrics(server.admin());
     assert_eq!(value(&text, "onlookers_redis_up"), 0.0);
     assert!(value(&text, "onlookers_redis_failures_total") >= 1.0, "{text}");
