@@ -2,7 +2,7 @@
 //!
 //! - `serve`: one request for each connection, a few at a time.
 //! - `metrics`: `/metrics`, the numbers of all parts, in the text format of Prometheus; `process` has those of the process.
-//! - `status`: `/status`, a page for people; `costs`: what costs most, which it shows.
+//! - `status`: `/status`, a page for people.
 //! - `/livez`: whether the server is alive; `/readyz`: whether it can take more viewers, and if not, why; `/healthz`: whether it turns
 //!   viewers away, as on the public side, and why.
 
@@ -19,10 +19,8 @@ use crate::app::{App, Unready};
 use crate::config::is_reloaded;
 use crate::net::tls::Certificates;
 use crate::transport::Loops;
-use costs::Sampler;
 pub(crate) use serve::serve;
 
-mod costs;
 mod metrics;
 mod process;
 mod serve;
@@ -49,16 +47,14 @@ pub(crate) struct Admin {
     /// The settings that were in force at the start.
     listed: Vec<(String, String)>,
     started: Instant,
-    sampler: Sampler,
 }
 
 impl Admin {
     /// From now on the server notes what clients cost.
     pub(crate) fn new(app: Arc<App>, loops: Arc<Loops>, certificates: Option<Arc<Certificates>>) -> Self {
-        let (listed, metrics) = (app.settings().listed.clone(), Arc::clone(app.painter.metrics()));
-        metrics.clients.begin();
-        metrics.stills.begin();
-        Self { app, loops, certificates, listed, started: Instant::now(), sampler: Sampler::default() }
+        app.painter.costs().begin();
+        let listed = app.settings().listed.clone();
+        Self { app, loops, certificates, listed, started: Instant::now() }
     }
 
     async fn answer(self: &Arc<Self>, method: &Method, path: &str) -> Response<Full<Bytes>> {
@@ -74,14 +70,13 @@ impl Admin {
             "/livez" => self.livez().await,
             "/readyz" => readiness(&self.app.unready()),
             "/healthz" => readiness(&self.app.turns_away()),
-            "/status" => self.status().await,
+            "/status" => self.status(),
             _ => text(StatusCode::NOT_FOUND, "There is nothing here.\n"),
         }
     }
 
-    async fn status(&self) -> Response<Full<Bytes>> {
-        let costs = self.sampler.costs(&self.app).await;
-        let mut response = response(StatusCode::OK, HTML, status::page(self, &costs));
+    fn status(&self) -> Response<Full<Bytes>> {
+        let mut response = response(StatusCode::OK, HTML, status::page(self));
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, NOTHING_ELSE);
         response
     }

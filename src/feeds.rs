@@ -15,7 +15,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 
@@ -28,7 +28,7 @@ pub(crate) use group::{moved, post};
 pub(crate) use membership::Membership;
 use onlookers_rooms::registry::{Entry, Registry};
 use onlookers_rooms::sync::{Arc, Weak};
-use onlookers_rooms::{EntryObserver, RoomRef, Site, ViewerId};
+use onlookers_rooms::{EntryObserver, RoomRef, ViewerId};
 pub use topic::Topic;
 pub use view::View;
 
@@ -51,16 +51,6 @@ mod snapshot;
 mod topic;
 mod view;
 mod views;
-
-/// What a feed or a group has cost.
-pub(crate) struct Spent {
-    pub(crate) id: FeedId,
-    pub(crate) site: Site,
-    /// The family of its style, or what else its subscribers receive.
-    pub(crate) style: &'static str,
-    /// How long it took to make and to send everything.
-    pub(crate) time: Duration,
-}
 
 /// A feed that somebody holds; it goes with its last holder.
 pub type FeedRef = Arc<Entry<(), Feed>>;
@@ -191,13 +181,6 @@ impl Feeds {
     /// How many feeds there are, and how many groups.
     pub(crate) fn counts(&self) -> [usize; 2] {
         [self.feeds.len(), self.groups.len()]
-    }
-
-    /// What each feed and group has cost since it exists.
-    pub(crate) fn spent(&self) -> Vec<Spent> {
-        let feeds = self.feeds.entries().into_iter().map(|feed| feed.spent());
-        let groups = self.groups.entries().into_iter().map(|group| group.spent());
-        feeds.chain(groups).collect()
     }
 
     fn new_channel(&self) -> Channel {

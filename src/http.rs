@@ -4,7 +4,6 @@
 //! [`Form`] that the route speaks.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use hyper::Method;
 use hyper::http::request::Parts;
@@ -77,12 +76,10 @@ fn parse<'r>(app: &App, parts: &'r Parts, peer: Peer) -> Request<'r> {
 
 fn answer_parsed(app: &App, request: &Request<'_>) -> Answer {
     let (form, route) = route(request);
-    let clients = &app.painter.metrics().clients;
-    let started = clients.is_wanted().then(Instant::now);
+    let costs = app.painter.costs();
+    let measured = costs.measure();
     let answer = routed(app, request, form, route);
-    if let Some(started) = started {
-        clients.add(request.client().first_address(), started.elapsed());
-    }
+    costs.of_client(request.client().first_address(), measured);
     answer
 }
 

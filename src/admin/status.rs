@@ -1,10 +1,15 @@
 //! `/status`: a page for people. It loads nothing and runs nothing; all that visitors have written is escaped.
 
 use std::fmt::{Display, Write};
+use std::hash::Hash;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Admin;
-use super::costs::{Costs, ROWS};
+use crate::metrics::{Cost, Recent};
+
+/// How many lines a list has at most.
+const ROWS: usize = 20;
 
 const STYLE: &str = "body{font:15px/1.4 sans-serif;margin:2em auto;max-width:60em;padding:0 1em}\
     table{border-collapse:collapse;margin:1.5em 0}caption{font-weight:bold;text-align:left}\
@@ -12,14 +17,14 @@ const STYLE: &str = "body{font:15px/1.4 sans-serif;margin:2em auto;max-width:60e
     td.n,th.n{text-align:right;white-space:nowrap}@media(prefers-color-scheme:dark){body{background:#111;color:#eee}}";
 
 /// The page.
-pub(super) fn page(admin: &Admin, costs: &Costs) -> String {
+pub(super) fn page(admin: &Admin) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Status of onlookers</title>\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<style>{STYLE}</style>\n<h1>Status of onlookers</h1>\n"
     );
     state(&mut page, admin);
     open_pages(&mut page, admin);
-    expensive(&mut page, costs);
+    expensive(&mut page, admin);
     configuration(&mut page, admin);
     page
 }
@@ -57,17 +62,39 @@ fn open_pages(page: &mut String, admin: &Admin) {
     table(page, "Open pages by site", ["site", "pages", "visitors"], rows);
 }
 
-fn expensive(page: &mut String, costs: &Costs) {
-    page.push_str("<p>Costs are milliseconds of one core in a second.</p>\n");
-    let sites = costs.sites.iter().map(|(site, time)| [Cell::text(site.as_str()), Cell::time(*time)]);
-    table(page, "Sites that cost most: painting and sending their frames", ["site", "ms/s"], sites);
-    let styles = costs.styles.iter().map(|(style, time)| [Cell::text(style), Cell::time(*time)]);
-    table(page, "Styles that cost most: painting and sending", ["style", "ms/s"], styles);
-    let clients = costs.clients.iter().map(|(client, cost)| {
-        [Cell::text(client), Cell::time(cost.time), Cell::Number(cost.times.to_string())]
-    });
-    let caption = "Addresses that cost most: their requests, and pictures painted for them";
-    table(page, caption, ["address or /64", "ms/s", "requests and pictures/s"], clients);
+fn expensive(page: &mut String, admin: &Admin) {
+    let costs = admin.app.painter.costs();
+    page.push_str(
+        "<p>Costs are milliseconds of CPU time in a second, on average over the last 10 to 20 seconds. Of what is forgotten \
+         because others cost more, only the sum is known.</p>\n",
+    );
+    let sites = "Sites that cost most: painting and sending for their viewers";
+    most_expensive(page, sites, ["site", "ms/s", "times/s"], &costs.sites, |site| site.as_str().to_owned());
+    let styles = "Styles that cost most: painting and sending";
+    most_expensive(page, styles, ["style", "ms/s", "times/s"], &costs.styles, |style| (*style).to_owned());
+    let clients =
+        "Addresses that cost most: connections, requests and messages, and pictures painted for them";
+    most_expensive(page, clients, ["address or /64", "ms/s", "times/s"], &costs.clients, network);
+}
+
+fn most_expensive<K: Clone + Eq + Hash>(
+    page: &mut String,
+    caption: &str,
+    heads: [&str; 3],
+    costs: &Recent<K>,
+    name: impl Fn(&K) -> String,
+) {
+    let row = |(key, cost): (K, Cost)| {
+        [Cell::text(name(&key)), Cell::time(cost.time), Cell::Number(cost.times.to_string())]
+    };
+    let rows: Vec<_> = costs.top(ROWS).into_iter().map(row).collect();
+    let all = [Cell::text("all together"), Cell::time(costs.total()), Cell::text("")];
+    table(page, caption, heads, rows.into_iter().chain([all]));
+}
+
+/// A client: an address of IPv4, or a network of IPv6.
+fn network(first: &IpAddr) -> String {
+    if first.is_ipv6() { format!("{first}/64") } else { first.to_string() }
 }
 
 fn configuration(page: &mut String, admin: &Admin) {

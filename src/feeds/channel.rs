@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Batch;
 use super::pace::Pace;
-use crate::metrics::Times;
+use crate::metrics::{Costs, Times};
 use crate::painting::{Painter, Payer, Pictures};
 use crate::settings::Titles;
 
@@ -90,8 +90,6 @@ pub(crate) struct Channel {
     loops: AtomicU64,
     /// How long it took to make and to send the last update, over all loops, in nanoseconds.
     cost: AtomicU64,
-    /// How long it took to make and to send all of them, likewise.
-    spent: AtomicU64,
     pace: Mutex<Pace>,
     /// When the first change came that isn't published, in microseconds from the server's start and never 0; 0 if there is none.
     changed: AtomicU64,
@@ -133,9 +131,9 @@ pub(crate) trait Published: Send + Sync + 'static {
 impl Channel {
     pub(super) fn new(id: FeedId, context: Arc<Context>) -> Self {
         let pace = Mutex::new(Pace::new(Instant::now()));
-        let [loops, cost, spent] = [0; 3].map(AtomicU64::new);
+        let [loops, cost] = [0; 2].map(AtomicU64::new);
         let driven = AtomicBool::new(false);
-        Self { id, context, loops, cost, spent, pace, changed: AtomicU64::new(0), driven }
+        Self { id, context, loops, cost, pace, changed: AtomicU64::new(0), driven }
     }
 
     pub(crate) fn id(&self) -> FeedId {
@@ -155,12 +153,11 @@ impl Channel {
     /// Adds the time that an event loop took to send the last update.
     pub(crate) fn add_cost(&self, took: Duration) {
         self.cost.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
-        self.spent.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
     }
 
-    /// How long it took to make and to send all updates.
-    pub(super) fn spent(&self) -> Duration {
-        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    /// Where what the work costs is noted.
+    pub(crate) fn costs(&self) -> &Costs {
+        self.context.painter.costs()
     }
 
     pub(super) fn cost(&self) -> Duration {
@@ -180,7 +177,6 @@ impl Channel {
     /// Notes that it took so long to make the newest update.
     pub(super) fn start_cost(&self, took: Duration) {
         self.cost.store(took.as_nanos() as u64, Ordering::Relaxed);
-        self.spent.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
     }
 
     /// Takes the time of the first change that isn't published. What is published next shows it.

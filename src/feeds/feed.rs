@@ -10,11 +10,11 @@ use onlookers_rooms::sync::Mutex;
 use onlookers_rooms::{RankingWatch, RoomRef, Site};
 use tokio::time;
 
+use super::View;
 use super::channel::{Changed, Channel, Painting, Published, Update};
 use super::view::{FAILED, Fingerprint, UNPAINTED};
 use super::views::ViewPermit;
-use super::{Spent, View};
-use crate::metrics::Kind;
+use crate::metrics::{Kind, Stopwatch};
 use crate::painting::Payer;
 
 /// One room in one representation.
@@ -29,6 +29,18 @@ pub struct Feed {
     permit: OnceLock<Box<ViewPermit>>,
     /// Of a view that shows the ranking, while other nodes count, too.
     ranking: OnceLock<RankingWatch>,
+}
+
+/// When a frame was begun: by the clock, and by the CPU time of the thread.
+struct Started {
+    at: Instant,
+    measured: Option<Stopwatch>,
+}
+
+impl Started {
+    fn now(channel: &Channel) -> Self {
+        Self { at: Instant::now(), measured: channel.costs().measure() }
+    }
 }
 
 impl Feed {
@@ -64,10 +76,9 @@ impl Feed {
         self.room.site()
     }
 
-    /// What it has cost.
-    pub(super) fn spent(&self) -> Spent {
-        let (id, time) = (self.channel.id(), self.channel.spent());
-        Spent { id, site: self.room.site().clone(), style: self.view.style(), time }
+    /// The family of its style, or what else it shows.
+    pub(crate) fn style(&self) -> &'static str {
+        self.view.style()
     }
 
     /// If it shows the ranking, has other nodes' counts taken in for as long as it exists.
@@ -127,13 +138,14 @@ impl Feed {
 
     /// Paints the room as it is now and publishes that. The feed's own task has this done at its pace.
     pub fn publish(&self) {
-        let (started, changed) = (Instant::now(), self.channel.take_change());
+        let (started, changed) = (Started::now(&self.channel), self.channel.take_change());
         let made = self.view.frame(&self.room, &self.channel.context);
         self.publish_made(made, started, changed);
     }
 
-    fn publish_made(&self, made: (Fingerprint, Bytes), started: Instant, changed: Changed) {
-        self.channel.start_cost(started.elapsed());
+    fn publish_made(&self, made: (Fingerprint, Bytes), started: Started, changed: Changed) {
+        self.channel.start_cost(started.at.elapsed());
+        self.channel.costs().of_viewers(self.site(), self.style(), started.measured);
         let looks_different = self.replace(made);
         self.channel.published();
         if looks_different {
@@ -171,7 +183,7 @@ impl Published for Feed {
         if self.due(now) > now {
             return Ok(());
         }
-        let (started, changed) = (Instant::now(), self.channel.take_change());
+        let (started, changed) = (Started::now(&self.channel), self.channel.take_change());
         let made = self.view.frame_at_hand(&self.room, &self.channel.context);
         if made.is_none() {
             self.channel.put_back(changed);

@@ -17,7 +17,7 @@ use super::elsewhere::Elsewhere;
 use super::posts::{Post, Posts};
 use super::roster::{Notice, Roster};
 use super::snapshot::Snapshot;
-use super::{GroupRef, Spent, Topic};
+use super::{GroupRef, Topic};
 use crate::metrics::{Kind, Label};
 use crate::wire::frame;
 use crate::wire::protocol::{ClientError, Data, ServerMessage};
@@ -79,12 +79,6 @@ impl Group {
             state: Mutex::default(),
             ranking: OnceLock::new(),
         }
-    }
-
-    /// What it has cost.
-    pub(super) fn spent(&self) -> Spent {
-        let (id, time) = (self.channel.id(), self.channel.spent());
-        Spent { id, site: self.room.site().clone(), style: Kind::WebSocket.name(), time }
     }
 
     /// Records the room's current state, which the first members receive on entry, so that it isn't published as a change.
@@ -265,7 +259,10 @@ impl Published for Group {
 
     fn publish_due(&self, now: Instant) {
         let (started, changed) = (Instant::now(), self.channel.take_change());
-        let Some(batch) = self.collect(now) else { return };
+        let (costs, measured) = (self.channel.costs(), self.channel.costs().measure());
+        let batch = self.collect(now);
+        costs.of_viewers(self.room.site(), Kind::WebSocket.name(), measured);
+        let Some(batch) = batch else { return };
         self.channel.start_cost(started.elapsed());
         self.channel.publish_change(changed, Update::Batch(Arc::new(batch)));
     }

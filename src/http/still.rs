@@ -1,7 +1,6 @@
 //! Complete pictures. One that nobody has asked for before is painted at the expense of the client.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use onlookers_picture::{Style, Value};
@@ -38,10 +37,10 @@ fn painted(
     style: &'static str,
     paint: impl FnOnce() -> Bytes + Send + 'static,
 ) -> Result<Answer, Refusal> {
-    let metrics = Arc::clone(app.painter.metrics());
+    let costs = Arc::clone(app.painter.costs());
     let measured = move || {
-        let (started, file) = (Instant::now(), paint());
-        metrics.stills.add(style, started.elapsed());
+        let (measured, file) = (costs.measure(), paint());
+        costs.of_style(style, measured);
         file
     };
     let painted = app.painter.paint_for_client(request.payer(), measured)?;

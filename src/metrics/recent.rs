@@ -1,8 +1,7 @@
-//! What has cost most lately, by keys of which there may be very many: clients.
+//! What has cost most lately, by keys of which there may be very many: clients, sites.
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use onlookers_rooms::sync::Mutex;
@@ -10,18 +9,16 @@ use onlookers_rooms::sync::Mutex;
 /// Costs are told of the last one or two of these.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// How many keys are kept. Another takes the place of the cheapest with its cost (the Space-Saving algorithm: Metwally, Agrawal
-/// and El Abbadi, ICDT 2005), so that none which costs more than a 256th of all is lost, however many there are.
+/// How many keys are kept. Another takes the place of the cheapest and its cost, as its error (the Space-Saving algorithm: Metwally,
+/// Agrawal and El Abbadi, ICDT 2005), so that none which costs more than a 256th of all is lost, however many there are. What a
+/// key is known to have cost itself is its cost without the error.
 const MOST: usize = 256;
 
-/// What some keys have cost lately. It costs nothing until somebody wants to know.
+/// What some keys have cost lately.
 #[derive(Debug)]
-pub(crate) struct Recent<K> {
-    is_wanted: AtomicBool,
-    windows: Mutex<Windows<K>>,
-}
+pub(crate) struct Recent<K>(Mutex<Windows<K>>);
 
-/// The cost of a key.
+/// What a key is known to have cost.
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub(crate) struct Cost {
     /// Of the processor.
@@ -30,10 +27,24 @@ pub(crate) struct Cost {
     pub(crate) times: u64,
 }
 
+/// What a key may have cost since its window began.
+#[derive(Clone, Copy, Default, Debug)]
+struct Kept {
+    /// With the error.
+    time: Duration,
+    /// The cost of the key before it, some of which may have been its own.
+    error: Duration,
+    /// Since it took the place of that.
+    times: u64,
+}
+
 #[derive(Debug)]
 struct Windows<K> {
-    now: HashMap<K, Cost>,
-    before: HashMap<K, Cost>,
+    now: HashMap<K, Kept>,
+    before: HashMap<K, Kept>,
+    /// The time of all keys, also of those that aren't kept.
+    all: Duration,
+    all_before: Duration,
     began: Instant,
     /// When the one before began.
     began_before: Instant,
@@ -41,65 +52,73 @@ struct Windows<K> {
 
 impl<K: Clone + Eq + Hash> Default for Recent<K> {
     fn default() -> Self {
-        let began = Instant::now();
-        let windows = Windows { now: HashMap::new(), before: HashMap::new(), began, began_before: began };
-        Self { is_wanted: AtomicBool::new(false), windows: Mutex::new(windows) }
+        Self(Mutex::new(Windows::new(Instant::now())))
     }
 }
 
 impl<K: Clone + Eq + Hash> Recent<K> {
-    /// Somebody wants to know.
-    pub(crate) fn begin(&self) {
-        self.is_wanted.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether somebody does.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.is_wanted.load(Ordering::Relaxed)
-    }
-
     /// Something of that key has cost `time`.
     pub(crate) fn add(&self, key: K, time: Duration) {
-        if self.is_wanted() {
-            self.windows.lock().add(key, time, Instant::now());
-        }
+        self.0.lock().add(key, time, Instant::now());
     }
 
     /// The keys that have cost most, at most so many, and what each costs in a second.
     pub(crate) fn top(&self, most: usize) -> Vec<(K, Cost)> {
-        self.windows.lock().top(most, Instant::now())
+        self.0.lock().top(most, Instant::now())
+    }
+
+    /// What all keys together cost in a second.
+    pub(crate) fn total(&self) -> Duration {
+        self.0.lock().total(Instant::now())
     }
 }
 
 impl<K: Clone + Eq + Hash> Windows<K> {
+    fn new(began: Instant) -> Self {
+        let [all, all_before] = [Duration::ZERO; 2];
+        Self { now: HashMap::new(), before: HashMap::new(), all, all_before, began, began_before: began }
+    }
+
     fn add(&mut self, key: K, time: Duration, now: Instant) {
         self.turn(now);
         if !self.now.contains_key(&key) && self.now.len() >= MOST {
-            let cheapest = self.now.iter().min_by_key(|(_, cost)| cost.time).map(|(key, _)| key.clone());
-            let cost = cheapest.and_then(|cheapest| self.now.remove(&cheapest));
-            self.now.insert(key.clone(), cost.unwrap_or_default());
+            let cheapest = self.now.iter().min_by_key(|(_, kept)| kept.time).map(|(key, _)| key.clone());
+            let error = cheapest.and_then(|cheapest| self.now.remove(&cheapest)).unwrap_or_default().time;
+            self.now.insert(key.clone(), Kept { time: error, error, times: 0 });
         }
-        let cost = self.now.entry(key).or_default();
-        cost.time += time;
-        cost.times += 1;
+        let kept = self.now.entry(key).or_default();
+        kept.time += time;
+        kept.times += 1;
+        self.all += time;
     }
 
     fn top(&mut self, most: usize, now: Instant) -> Vec<(K, Cost)> {
         self.turn(now);
-        let mut all = self.before.clone();
-        for (key, Cost { time, times }) in &self.now {
-            let cost = all.entry(key.clone()).or_default();
-            (cost.time, cost.times) = (cost.time + *time, cost.times + times);
+        let mut all: HashMap<&K, Cost> = HashMap::new();
+        for (key, Kept { time, error, times }) in self.before.iter().chain(&self.now) {
+            let cost = all.entry(key).or_default();
+            (cost.time, cost.times) = (cost.time + (*time - *error), cost.times + times);
         }
-        let seconds = now.duration_since(self.began_before).as_secs_f64().max(1.0);
-        let mut all: Vec<_> = all.into_iter().collect();
+        let seconds = self.seconds(now);
+        let mut all: Vec<_> = all.into_iter().filter(|(_, cost)| !cost.time.is_zero()).collect();
         all.sort_unstable_by_key(|(_, cost)| std::cmp::Reverse(cost.time));
         all.truncate(most);
         let each = |Cost { time, times }| Cost {
             time: time.div_f64(seconds),
             times: (times as f64 / seconds).round() as u64,
         };
-        all.into_iter().map(|(key, cost)| (key, each(cost))).collect()
+        all.into_iter().map(|(key, cost)| (key.clone(), each(cost))).collect()
+    }
+
+    /// What all keys together cost in a second.
+    fn total(&mut self, now: Instant) -> Duration {
+        self.turn(now);
+        (self.all + self.all_before).div_f64(self.seconds(now))
+    }
+
+    /// How long ago the window before this one began; a second at least.
+    fn seconds(&self, now: Instant) -> f64 {
+        now.duration_since(self.began_before).as_secs_f64().max(1.0)
     }
 
     /// Begins another window if this one is over.
@@ -109,10 +128,11 @@ impl<K: Clone + Eq + Hash> Windows<K> {
             return;
         }
         self.before = std::mem::take(&mut self.now);
+        self.all_before = std::mem::take(&mut self.all);
         (self.began_before, self.began) = (self.began, now);
         if age >= 2 * WINDOW {
             // Nothing has happened for so long.
-            self.before = HashMap::new();
+            (self.before, self.all_before) = (HashMap::new(), Duration::ZERO);
             self.began_before = now;
         }
     }
@@ -126,7 +146,7 @@ mod tests {
 
     fn windows() -> (Windows<u32>, Instant) {
         let now = Instant::now();
-        (Windows { now: HashMap::new(), before: HashMap::new(), began: now, began_before: now }, now)
+        (Windows::new(now), now)
     }
 
     #[test]
@@ -144,12 +164,25 @@ mod tests {
     }
 
     #[test]
+    fn a_newcomer_is_not_told_what_others_have_cost() {
+        let (mut windows, start) = windows();
+        windows.add(0, 20 * MS, start);
+        for key in 1..3_000 {
+            windows.add(key, MS, start);
+        }
+        let top = windows.top(usize::MAX, start);
+        assert_eq!(top[0], (0, Cost { time: 20 * MS, times: 1 }));
+        assert!(top[1..].iter().all(|(_, cost)| *cost == Cost { time: MS, times: 1 }), "{:?}", &top[..3]);
+    }
+
+    #[test]
     fn costs_are_those_of_a_second_and_are_forgotten() {
         let (mut windows, start) = windows();
         windows.add(7, 100 * MS, start);
         windows.add(7, 100 * MS, start);
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(windows.top(1, at(4)), [(7, Cost { time: 50 * MS, times: 1 })]);
+        assert_eq!(windows.total(at(4)), 50 * MS);
         assert_eq!(windows.top(1, at(11))[0].0, 7);
         assert_eq!(windows.top(1, at(21)), []);
         windows.add(7, MS, at(21));

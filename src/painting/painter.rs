@@ -1,7 +1,6 @@
 //! The threads that paint.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::payer::{Payer, PayerKind};
 use super::queue::{Next, Queue};
-use crate::metrics::{Counter, Label, Recent, Times};
+use crate::metrics::{Costs, Counter, Label, Times};
 
 /// Paints on threads of its own. Dropping it ends them; jobs that wait are dropped.
 pub struct Painter {
@@ -26,9 +25,6 @@ pub struct Painter {
 #[derive(Debug, Default)]
 pub(crate) struct PaintMetrics {
     times: [Times; PayerKind::ALL.len()],
-    /// What clients have cost lately, and the styles of what was painted for them alone.
-    pub(crate) clients: Recent<IpAddr>,
-    pub(crate) stills: Recent<&'static str>,
     /// Jobs of clients that there was no time for.
     pub(crate) refusals: Counter,
 }
@@ -44,7 +40,9 @@ struct Shared {
     /// Not ranked: nothing else is locked under it, and a condition variable needs the standard library's.
     state: Mutex<State>,
     changed: Condvar,
-    metrics: Arc<PaintMetrics>,
+    metrics: PaintMetrics,
+    /// Of the whole server: feeds and requests, which have a painter, note theirs here, too.
+    costs: Arc<Costs>,
 }
 
 struct State {
@@ -68,7 +66,12 @@ impl Painter {
     /// The system's, if it has no thread to give.
     pub fn start(threads: usize) -> std::io::Result<Self> {
         let state = Mutex::new(State { queue: Queue::new(), has_ended: false });
-        let shared = Arc::new(Shared { state, changed: Condvar::new(), metrics: Arc::default() });
+        let shared = Arc::new(Shared {
+            state,
+            changed: Condvar::new(),
+            metrics: PaintMetrics::default(),
+            costs: Arc::default(),
+        });
         let painter = Self { shared, has_threads: threads > 0 };
         for number in 0..threads {
             let shared = Arc::clone(&painter.shared);
@@ -82,8 +85,13 @@ impl Painter {
         self.has_threads
     }
 
-    pub(crate) fn metrics(&self) -> &Arc<PaintMetrics> {
+    pub(crate) fn metrics(&self) -> &PaintMetrics {
         &self.shared.metrics
+    }
+
+    /// The costs of the whole server.
+    pub(crate) fn costs(&self) -> &Arc<Costs> {
+        &self.shared.costs
     }
 
     /// How many jobs of these payers wait.
@@ -159,7 +167,7 @@ impl Shared {
 
     fn run(&self) {
         while let Some((payer, job)) = self.next() {
-            let started = Instant::now();
+            let (started, measured) = (Instant::now(), self.costs.measure());
             // A job that panics is a fault of ours; the others are painted all the same.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("a picture could not be painted");
@@ -167,7 +175,7 @@ impl Shared {
             let now = Instant::now();
             self.metrics.times(payer.kind()).add(now - started);
             if let Payer::Client(address) = &payer {
-                self.metrics.clients.add(*address, now - started);
+                self.costs.of_client(*address, measured);
             }
             self.lock().queue.finish(payer, now - started, now);
         }

@@ -1,5 +1,6 @@
 //! The bodies of all HTTP/2 streams: a subscriber of feeds beside the event loops. It has no sockets: it wakes bodies.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use super::cursor::Cursor;
 use super::http2::session::Session;
 use super::http2::{Exchange, due};
 use super::{Options, StreamGrant};
-use crate::feeds::{FeedId, Published};
+use crate::feeds::{Feed, FeedId, Published};
 use crate::metrics::{Transport, ViewerMetrics};
 use crate::settings::DenyList;
 use state::{Reader, Readers, State};
@@ -81,6 +82,7 @@ impl Bodies {
         state.bodies.insert(Reader { exchange: Arc::clone(&exchange), feed: id, place, every, skipped });
         let is_first = state.bodies.len() == 1;
         drop(state);
+        charge(&feed, FRAME);
         self.metrics.join(feed.kind(), Transport::Http2);
         if is_first {
             self.changed.notify_one();
@@ -207,6 +209,7 @@ impl Bodies {
         };
         let cost = FRAME * woken;
         feed.channel().add_cost(cost);
+        charge(&feed, cost);
         cost
     }
 
@@ -218,12 +221,18 @@ impl Bodies {
         if state.has_ended {
             return;
         }
+        let mut woken: HashMap<FeedId, u32> = HashMap::new();
         for place in turn.into_iter().flatten() {
             let Some(reader) = state.bodies.get_mut(place) else { continue };
             if reader.takes_turn() && !reader.exchange.is_busy() {
                 reader.exchange.wake(due::AGAIN);
+                *woken.entry(reader.feed).or_default() += 1;
             }
         }
+        let feed = |(id, times)| Some((Arc::clone(&state.feeds.get(&id)?.feed), times));
+        let woken: Vec<_> = woken.into_iter().filter_map(feed).collect();
+        drop(state);
+        woken.iter().for_each(|(feed, times)| charge(feed, FRAME * *times));
     }
 
     /// How long a body's frame may take nothing of its connection.
@@ -272,6 +281,11 @@ impl Bodies {
     fn sessions(&self) -> MutexGuard<'_, Slab<Arc<Session>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Notes what frames of a feed cost.
+fn charge(feed: &Feed, cost: Duration) {
+    feed.channel().costs().estimate_of_viewers(feed.site(), feed.style(), cost);
 }
 
 fn cores() -> u32 {

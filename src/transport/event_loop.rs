@@ -20,7 +20,7 @@ use super::websocket::End;
 use super::{Grant, Options};
 use crate::app::App;
 use crate::feeds::FeedId;
-use crate::metrics::{Leave, Sent, ViewerMetrics};
+use crate::metrics::{Costs, Leave, Sent, ViewerMetrics};
 use crate::settings::DenyList;
 
 mod admit;
@@ -75,6 +75,8 @@ pub(super) struct EventLoop {
     /// For openings and replies; kept, so that it isn't allocated anew for each.
     buffer: Vec<u8>,
     metrics: Arc<ViewerMetrics>,
+    /// None before it runs.
+    costs: Option<Arc<Costs>>,
     denied: Arc<DenyList>,
     /// The first place that hasn't been looked at since then, if any.
     unexamined: Option<usize>,
@@ -110,6 +112,7 @@ impl EventLoop {
             now,
             buffer: Vec::new(),
             metrics,
+            costs: None,
             denied: Arc::default(),
             unexamined: None,
         };
@@ -122,6 +125,7 @@ impl EventLoop {
     /// The system's, if it can't poll.
     pub(super) fn run(&mut self, inbox: &Inbox, app: &App) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
+        self.costs = Some(Arc::clone(app.painter.costs()));
         while !self.is_over() {
             self.wait(&mut events)?;
             self.on_commands(inbox.take());
@@ -219,7 +223,7 @@ impl EventLoop {
     fn send_update(&mut self, feed: FeedId) {
         // The feed may have lost its last subscriber since it became due.
         let Some(subscription) = self.subscriptions.get_mut(feed) else { return };
-        let started = Instant::now();
+        let (started, measured) = (Instant::now(), subscription.source.measure());
         let (batches, has_dropped) = subscription.take_update(self.end.is_some());
         let (subscribers, registry) = (&subscription.subscribers, self.poll.registry());
         let mut gone = Vec::new();
@@ -244,6 +248,7 @@ impl EventLoop {
         }
         let took = started.elapsed();
         subscription.source.channel().add_cost(took);
+        subscription.source.charge(measured);
         self.metrics.fanout.add(took);
         self.note_sent(Sent::Update);
         self.note_gone(gone);

@@ -164,6 +164,11 @@ impl Session {
         feeds::post(self.named_room(room, app)?.membership.group(), id, data)
     }
 
+    /// The client, as it is known wherever clients are counted.
+    pub(super) fn client(&self) -> ClientNetwork {
+        self.client
+    }
+
     /// The site whose rooms it may join.
     pub(super) fn site(&self) -> &Site {
         &self.site

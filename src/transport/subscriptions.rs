@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::connection::ConnectionId;
 use crate::feeds::{Batch, Channel, FeedId, FeedRef, GroupRef, Published, Update};
-use crate::metrics::Kind;
+use crate::metrics::{Kind, Label, Stopwatch};
 
 /// How many batches of a group may wait for the loop. If there are more, its members get the newest state instead.
 const MAX_BATCHES: usize = 16;
@@ -181,6 +181,24 @@ impl Source {
             Self::Feed(feed) => feed.kind(),
             Self::Group(_) => Kind::WebSocket,
         }
+    }
+
+    /// The family of the style that they receive, or what else that is.
+    pub(super) fn style(&self) -> &'static str {
+        match self {
+            Self::Feed(feed) => feed.style(),
+            Self::Group(_) => Kind::WebSocket.name(),
+        }
+    }
+
+    /// Begins to measure work for its subscribers, if somebody wants to know what that costs.
+    pub(super) fn measure(&self) -> Option<Stopwatch> {
+        self.channel().costs().measure()
+    }
+
+    /// The work since then was for its subscribers.
+    pub(super) fn charge(&self, since: Option<Stopwatch>) {
+        self.channel().costs().of_viewers(self.site(), self.style(), since);
     }
 
     /// Its connection to the event loops.

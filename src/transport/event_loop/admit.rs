@@ -28,6 +28,7 @@ impl EventLoop {
     }
 
     fn admit_stream(&mut self, socket: Socket, grant: StreamGrant, unread: usize) {
+        let measured = self.measure();
         let StreamGrant { opening, feed, guard, permit, repaint } = grant;
         let stream = Stream::new(
             feed.channel().id(),
@@ -39,6 +40,7 @@ impl EventLoop {
         self.subscribe(id, 0, &Source::Feed(feed));
         self.count_join(id);
         let opened = self.open_stream(id, &opening, unread);
+        self.charge_all([id], measured);
         self.note(id, opened);
     }
 
@@ -57,6 +59,7 @@ impl EventLoop {
     }
 
     fn admit_websocket(&mut self, socket: Socket, grant: WebSocketGrant, unread: &[u8]) {
+        let measured = self.measure();
         let WebSocketGrant { key, session, format, memberships, permit } = grant;
         let websocket = Protocol::WebSocket(Box::new(WebSocket::new(session, format)));
         let Some(id) = self.insert(Connection::new(socket, permit, websocket)) else { return };
@@ -67,6 +70,7 @@ impl EventLoop {
         key.write_accept(&mut opening);
         opening.extend(states.into_iter().rev().flatten());
         let opened = self.open_websocket(id, &opening, unread);
+        self.charge_all([id], measured);
         self.note(id, opened);
     }
 

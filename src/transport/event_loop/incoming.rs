@@ -40,6 +40,12 @@ impl EventLoop {
     }
 
     fn on_ready(&mut self, id: ConnectionId, app: &App, deadline: Instant) {
+        let measured = self.measure();
+        self.attend_to(id, app, deadline);
+        self.charge_all([id], measured);
+    }
+
+    fn attend_to(&mut self, id: ConnectionId, app: &App, deadline: Instant) {
         let Some(connection) = self.connections.get_mut(id.index()) else { return };
         let ready = std::mem::take(&mut connection.ready);
         if ready.writable {
@@ -159,6 +165,7 @@ impl EventLoop {
 
     /// Sends the replies together, which costs less than a write for each.
     pub(super) fn send_replies(&mut self) {
+        let measured = self.measure();
         let Self { replies, connections, sender, poll, .. } = self;
         let (registry, mut gone) = (poll.registry(), Vec::new());
         replies.retain(|(id, bytes)| match connections.get_mut(id.index()) {
@@ -171,8 +178,9 @@ impl EventLoop {
         });
         let deliveries = replies.iter().map(|(to, bytes)| Delivery { to: *to, slot: None, bytes });
         gone.extend(sender.deliver(&deliveries.collect::<Vec<_>>(), connections, registry));
-        replies.clear();
+        let replies = std::mem::take(replies);
         self.note_sent(Sent::Update);
+        self.charge_all(replies.iter().map(|(id, _)| *id), measured);
         self.note_gone(gone);
     }
 }

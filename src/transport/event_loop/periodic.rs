@@ -42,12 +42,14 @@ impl EventLoop {
             let ended = self.end_stream(id, Leave::Keys);
             self.note(id, ended);
         }
+        let measured = self.measure();
         let frame = |connection: &Connection, _| match &connection.protocol {
             Protocol::Stream(stream) => self.subscriptions.get(stream.feed).map(|it| it.resend()),
             Protocol::WebSocket(_) => None,
         };
         let gone = self.sender.send(&turn, &mut self.connections, self.poll.registry(), frame);
         self.note_sent(Sent::Repaint);
+        self.charge_all(turn.iter().map(|subscriber| subscriber.connection), measured);
         self.note_gone(gone);
     }
 
