@@ -9,6 +9,7 @@ use hyper::Method;
 use hyper::http::request::Parts;
 
 use crate::app::App;
+use crate::metrics::metered;
 use crate::net::address::Peer;
 use crate::net::challenges;
 use crate::net::connections::ConnectionPermit;
@@ -56,6 +57,7 @@ type Route = fn(&App, &Request<'_>) -> Result<Answer, Refusal>;
 /// Answers a request that came from `peer`, on a connection that its visitor is charged for from now on.
 pub(crate) fn answer(app: &Arc<App>, parts: &Parts, peer: Peer, connection: &ConnectionPermit) -> Answer {
     let request = parse(app, parts, peer);
+    metered::work_for(request.client().first_address());
     connection.charge(request.settings.proxies.client(request.address));
     warn_of_main_peer(app, &request, peer);
     let Some((requested, unknown)) = elsewhere::unknown(app, &request) else {
@@ -76,14 +78,6 @@ fn parse<'r>(app: &App, parts: &'r Parts, peer: Peer) -> Request<'r> {
 
 fn answer_parsed(app: &App, request: &Request<'_>) -> Answer {
     let (form, route) = route(request);
-    let costs = app.painter.costs();
-    let measured = costs.measure();
-    let answer = routed(app, request, form, route);
-    costs.of_client(request.client().first_address(), measured);
-    answer
-}
-
-fn routed(app: &App, request: &Request<'_>, form: Form, route: Route) -> Answer {
     app.metrics.requests.count();
     let refuse = |refusal: Refusal| {
         app.metrics.refusals.of(refusal.reason()).count();

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub(crate) use costs::{Costs, Stopwatch};
+pub(crate) use metered::Metered;
 pub(crate) use recent::{Cost, Recent};
-pub(crate) use server::{AcceptError, Refused, ServerMetrics};
+pub(crate) use server::{AcceptError, Failed, Refused, ServerMetrics};
 pub(crate) use viewers::{Kind, Leave, Sent, Transport, ViewerMetrics};
 
 mod costs;
+pub(crate) mod metered;
 mod recent;
 mod server;
 mod viewers;

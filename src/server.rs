@@ -36,6 +36,7 @@ use pass::Forwarder;
 use tls::Tls;
 
 mod accept;
+mod beginning;
 mod died;
 mod limits;
 mod listeners;

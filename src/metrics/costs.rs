@@ -75,7 +75,7 @@ impl Costs {
 }
 
 impl Stopwatch {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self(cpu_time())
     }
 

@@ -13,6 +13,32 @@ labels! {
 }
 
 labels! {
+    /// Why a connection has ended before it had the answer to a request.
+    Failed {
+        /// Its header of the PROXY protocol is bad or missing, or its peer no trusted proxy.
+        Proxy = "proxy_header",
+        /// It is no TLS handshake, or both ends have nothing in common.
+        Handshake = "handshake",
+        /// The handshake takes too long.
+        SlowHandshake = "slow_handshake",
+        /// Nothing has come for too long.
+        Idle = "idle",
+        /// The head of a request has begun, and takes too long.
+        SlowHead = "slow_head",
+        /// Its client has closed it before the head of its first request was there.
+        Closed = "closed",
+        /// What has come is no request of HTTP.
+        Malformed = "malformed",
+        /// Its client takes too long to take an answer, or to send what it has announced.
+        SlowAnswer = "slow_answer",
+        /// It breaks the rules of HTTP/2, or floods it.
+        Http2 = "http2",
+        /// It is for another server, and too many are.
+        Passed = "pass",
+    }
+}
+
+labels! {
     /// Why a request was refused.
     Refused {
         /// A parameter has a bad value.
@@ -53,6 +79,16 @@ pub(crate) struct ServerMetrics {
     pub(crate) handshakes: Counter,
     /// And those that weren't.
     pub(crate) failed_handshakes: Counter,
+    pub(crate) failed: Counters<{ Failed::ALL.len() }>,
     pub(crate) requests: Counter,
     pub(crate) refusals: Counters<{ Refused::ALL.len() }>,
+}
+
+impl ServerMetrics {
+    /// A connection has failed, if that is for one of these reasons.
+    pub(crate) fn fail(&self, reason: Option<Failed>) {
+        if let Some(reason) = reason {
+            self.failed.of(reason).count();
+        }
+    }
 }

@@ -1,23 +1,19 @@
 //! Accepts connections, for ever.
 
-use std::future::poll_fn;
-use std::io;
 use std::mem;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::time::timeout;
-use tracing::field::display;
 
+use super::beginning::{OF_HANDSHAKES, begin};
 use super::pass::{Forwarder, Passing};
 use crate::app::App;
 use crate::http;
-use crate::metrics::AcceptError;
+use crate::metrics::{AcceptError, Costs, Failed, Metered};
 use crate::net::address::{ClientNetwork, Peer};
-use crate::net::connections::{ConnectionPermit, MOST_CLOSING, Phase};
+use crate::net::connections::{ConnectionPermit, MOST_CLOSING};
 use crate::net::listen::{Accepted, ListenSocket};
 use crate::net::open_files::{self, SpareFile};
 use crate::net::proxy_protocol::{self, Ends, Header};
@@ -25,9 +21,6 @@ use crate::net::stream::SocketStream;
 use crate::net::tls::Acceptor;
 use crate::net::tls::hello::{self, Hello};
 use crate::transport::{Answer, Loops, takeover};
-
-/// How long a connection may take for each thing that comes before its first request.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A socket that listens, and how its connections begin.
 pub(super) struct Listening {
@@ -85,7 +78,7 @@ pub(super) async fn accept(Listening { socket, proxy, protocol }: Listening, ser
                 let (service, arrival) =
                     (service.clone(), Arrival { stream, unread, peer, ends: None, permit });
                 match proxy {
-                    true => drop(tokio::spawn(service.read_header(protocol.clone(), arrival))),
+                    true => service.meter(peer).start(service.read_header(protocol.clone(), arrival)),
                     false => service.spawn(&protocol, arrival),
                 }
             }
@@ -102,28 +95,51 @@ pub(super) async fn accept(Listening { socket, proxy, protocol }: Listening, ser
     }
 }
 
+/// Has it noted what a connection costs.
+struct Meter {
+    costs: Arc<Costs>,
+    client: Option<IpAddr>,
+}
+
+impl Meter {
+    /// Starts a task of the connection.
+    fn start(self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(tokio::spawn(Metered::new(&self.costs, self.client, task)));
+    }
+}
+
 impl Service {
+    /// A connection works for its peer until a request says for which visitor. If the peer is a proxy, nobody has cost that.
+    fn meter(&self, peer: Peer) -> Meter {
+        let is_proxy = self.app.settings().proxies.trusts(peer);
+        let client = (!is_proxy).then(|| ClientNetwork::of(peer.address).first_address());
+        Meter { costs: Arc::clone(self.app.painter.costs()), client }
+    }
+
     fn spawn(self, protocol: &Protocol, arrival: Arrival) {
+        let meter = self.meter(arrival.peer);
         match protocol {
-            Protocol::Http => self.spawn_plain(arrival, None),
-            Protocol::Redirect(port) => self.spawn_plain(arrival, Some(*port)),
-            Protocol::Tls(tls) => drop(tokio::spawn(self.serve_tls(Arc::clone(tls), arrival))),
+            Protocol::Http => meter.start(self.serve_plain(arrival, None)),
+            Protocol::Redirect(port) => meter.start(self.serve_plain(arrival, Some(*port))),
+            Protocol::Tls(tls) => meter.start(self.serve_tls(Arc::clone(tls), arrival)),
         }
     }
 
-    fn spawn_plain(self, arrival: Arrival, redirect: Option<u16>) {
+    fn serve_plain(self, arrival: Arrival, redirect: Option<u16>) -> impl Future<Output = ()> + Send {
         let Arrival { stream, unread, peer, permit, .. } = arrival;
-        drop(tokio::spawn(self.serve(stream, unread, peer, permit, redirect)));
+        self.serve(stream, unread, peer, permit, redirect)
     }
 
     /// Begins with the header of a proxy. A connection of anybody else is closed.
     async fn read_header(self, protocol: Protocol, arrival: Arrival) {
         let Arrival { mut stream, unread, mut peer, mut permit, .. } = arrival;
         if !self.app.settings().proxies.trusts(peer) {
+            self.app.metrics.fail(Some(Failed::Proxy));
             return tracing::debug!("a connection is closed: it needs a proxy that --trust-proxy names");
         }
-        let header = self.begin(peer, &permit, proxy_protocol::read(&mut stream, unread)).await;
-        let Some(Header { ends, unread }) = header else { return };
+        let header = begin(self.logged(peer), &permit, proxy_protocol::read(&mut stream, unread)).await;
+        let header = header.map_err(|why| self.app.metrics.fail(why.reason([Failed::Proxy; 2])));
+        let Ok(Header { ends, unread }) = header else { return };
         if let Some([client, _]) = ends {
             peer = Peer::at(client.ip().to_canonical());
             permit.set_peer(self.app.settings().proxies.client(peer.address));
@@ -141,39 +157,46 @@ impl Service {
         redirect: Option<u16>,
     ) -> impl Future<Output = ()> + Send {
         let Self { app, loops } = self;
+        let failures = Arc::clone(&app);
         let answer = move |request: Request<Incoming>, permit: &ConnectionPermit| -> Answer {
             let parts = request.into_parts().0;
             redirect
                 .and_then(|port| http::redirect(&parts, port))
                 .unwrap_or_else(|| http::answer(&app, &parts, peer, permit))
         };
-        takeover::serve(stream, unread, permit, answer, loops)
+        let report = move |failed| failures.metrics.fail(Some(failed));
+        takeover::serve(stream, unread, permit, (answer, report), loops)
     }
 
     async fn serve_tls(self, tls: Arc<TlsService>, mut arrival: Arrival) {
         if let Some(forwarder) = &tls.forwarder {
             let hello = hello::read(&mut arrival.stream, mem::take(&mut arrival.unread));
-            let Some(Hello { bytes, name }) = self.begin(arrival.peer, &arrival.permit, hello).await else {
-                return;
-            };
+            let hello = begin(self.logged(arrival.peer), &arrival.permit, hello).await;
+            let hello = hello.map_err(|why| self.app.metrics.fail(why.reason(OF_HANDSHAKES)));
+            let Ok(Hello { bytes, name }) = hello else { return };
             arrival.unread = bytes;
             if let Some(target) = name.and_then(|name| forwarder.find(&name)) {
                 let passing = self.passing(arrival);
-                return Box::pin(forwarder.pass(passing, target)).await;
+                if !Box::pin(forwarder.pass(passing, target)).await {
+                    self.app.metrics.fail(Some(Failed::Passed));
+                }
+                return;
             }
         }
         let Arrival { stream, unread, peer, mut permit, .. } = arrival;
         // What has written to a Unix socket may have passed on another's TLS as it came: then its requests are a visitor's.
         let peer = Peer { is_tls: true, is_local: false, ..peer };
         let client = ClientNetwork::of(peer.address);
-        let shaken = self.begin(peer, &permit, tls.acceptor.accept(stream, unread, client)).await;
+        let shaken = begin(self.logged(peer), &permit, tls.acceptor.accept(stream, unread, client)).await;
         let metrics = &self.app.metrics;
-        if shaken.is_some() {
-            metrics.handshakes.count()
-        } else {
-            metrics.failed_handshakes.count()
+        match &shaken {
+            Ok(_) => metrics.handshakes.count(),
+            Err(why) => {
+                metrics.failed_handshakes.count();
+                metrics.fail(why.reason(OF_HANDSHAKES));
+            }
         }
-        if let Some(stream) = shaken
+        if let Ok(stream) = shaken
             && permit.begin_answer()
         {
             drop(tls);
@@ -189,23 +212,8 @@ impl Service {
         Passing { stream, unread, ends, client, permit }
     }
 
-    /// What a connection begins with; none if that fails or takes too long, or the connection has to make room.
-    async fn begin<T>(
-        &self,
-        peer: Peer,
-        permit: &ConnectionPermit,
-        beginning: impl Future<Output = io::Result<T>>,
-    ) -> Option<T> {
-        let mut beginning = Box::pin(timeout(HANDSHAKE_TIMEOUT, beginning));
-        let done = poll_fn(|cx| match beginning.as_mut().poll(cx) {
-            Poll::Pending => permit.poll_closed(Phase::Head, cx).map(|()| None),
-            done => done.map(Some),
-        });
-        let done = done.await?.ok()?;
-        let log = |error: &io::Error| {
-            let address = self.app.settings().logged(peer.address).map(display);
-            tracing::debug!(%error, address, "a connection failed before its first request");
-        };
-        done.inspect_err(log).ok()
+    /// The address for the log, if addresses are logged.
+    fn logged(&self, peer: Peer) -> Option<IpAddr> {
+        self.app.settings().logged(peer.address)
     }
 }

@@ -82,20 +82,22 @@ impl Forwarder {
         self.passes.find(name, || self.certificates.have(name))
     }
 
-    /// Passes a connection on until both ends have ended it.
-    pub(super) async fn pass(&self, passing: Passing, target: &Target) {
+    /// Passes a connection on until both ends have ended it. False if there are too many.
+    pub(super) async fn pass(&self, passing: Passing, target: &Target) -> bool {
         let Passing { stream, unread, ends, client, permit } = passing;
         let Some(_place) = self.place(client) else {
-            return tracing::warn!("a connection for {} is closed: there are too many", target.place);
+            tracing::warn!("a connection for {} is closed: there are too many", target.place);
+            return false;
         };
         // It may have been told to close meanwhile.
         if !permit.begin_answer() {
-            return;
+            return true;
         }
         permit.become_viewer();
         if let Err(error) = forward(stream, unread, ends, target).await {
             tracing::debug!(%error, "a connection for {} ended", target.place);
         }
+        true
     }
 
     fn place(&self, client: Option<ClientNetwork>) -> Option<Place<'_>> {

@@ -4,6 +4,7 @@
 //! streams it has, which of them have stalled, and when it is to end.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use super::bodies::Bodies;
 use super::body::Body;
 use super::takeover::MAX_HEAD;
 use super::{Answer, Grant};
+use crate::metrics::{Failed, metered};
 use crate::net::connections::{ConnectionPermit, Phase};
 use crate::wire::Opening;
 pub(super) use exchange::{Exchange, due};
@@ -80,7 +82,10 @@ pub(super) async fn serve<S>(
     unread: Bytes,
     stream: S,
     permit: ConnectionPermit,
-    answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer + Send + Sync,
+    (answer, report): (
+        impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer + Send + Sync,
+        impl Fn(Failed) + Send + Sync,
+    ),
     bodies: &Arc<Bodies>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -92,8 +97,9 @@ pub(super) async fn serve<S>(
         let is_head = *request.method() == Method::HEAD;
         // With each request it begins to wait anew, if it waits.
         permit.begin_answer();
-        let answer = answer(request, &permit);
-        respond(answer, is_head, session.begin(), Arc::clone(bodies))
+        // The connection has other requests, too, perhaps of other clients.
+        let (answer, client) = metered::for_once(|| answer(request, &permit));
+        respond(answer, is_head, session.begin(client), Arc::clone(bodies))
     });
     let io = TokioIo::new(Io::new(unread, stream, permit.is_of_client()));
     let mut http = pin!(builder(Arc::clone(session), permit.is_of_client()).serve_connection(io, service));
@@ -115,7 +121,16 @@ pub(super) async fn serve<S>(
     .await;
     if let Err(error) = end {
         tracing::debug!(%error, "an HTTP/2 connection ended");
+        if !is_of_network(&error) {
+            report(Failed::Http2);
+        }
     }
+}
+
+/// Whether an error is the network's, or says that the client has gone.
+fn is_of_network(error: &hyper::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
+    error.is_closed() || error.is_timeout() || causes.into_iter().any(|error| error.is::<std::io::Error>())
 }
 
 /// How far a connection is on its way to its end.

@@ -26,6 +26,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::socket::Socket;
 use super::{Grant, Loops, http2};
+use crate::metrics::Failed;
 use crate::net::connections::{ConnectionPermit, Phase};
 use crate::wire::Opening;
 use head::{HEAD_TIMEOUT, Head};
@@ -67,7 +68,7 @@ pub(crate) struct Taken<T> {
 
 /// Serves the requests of a connection until it ends or one of them takes it over, and then gives it to one of `loops`. The
 /// bytes in `unread` were read from it already. It ends when there are too many connections and `permit` says so. A connection
-/// that speaks HTTP/2 from its first byte stays with hyper.
+/// that speaks HTTP/2 from its first byte stays with hyper. `report` is told why it has ended, if not in order.
 ///
 /// A task for each connection of a burst is in memory at once, so its size matters: an async function would keep its
 /// arguments twice, and with `take` no other future needs to be around this one.
@@ -75,29 +76,43 @@ pub(crate) fn serve<S: Stream>(
     mut stream: S,
     unread: Vec<u8>,
     permit: ConnectionPermit,
-    answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<Grant> + Send + Sync,
+    (answer, report): (
+        impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<Grant> + Send + Sync,
+        impl Fn(Failed) + Send + Sync,
+    ),
     loops: Arc<Loops>,
 ) -> impl Future<Output = ()> + Send {
     let mut head = Head::begun(&unread);
     drop(unread);
     async move {
         let mut is_first = true;
-        while let Some(bytes) = head::read(&mut stream, &mut head, &permit).await {
+        loop {
+            let bytes = match head::read(&mut stream, &mut head, &permit).await {
+                Ok(bytes) => bytes,
+                Err(why) => {
+                    // After a request, that is how a connection ends.
+                    let is_usual = !is_first && matches!(why, Some(Failed::Idle | Failed::Closed));
+                    why.filter(|_| !is_usual).map(&report);
+                    break;
+                }
+            };
             if !permit.begin_answer() {
                 return;
             }
             if std::mem::take(&mut is_first) && http2::begins(&bytes) {
-                return Box::pin(http2::serve(bytes, stream, permit, &answer, loops.bodies())).await;
+                return Box::pin(http2::serve(bytes, stream, permit, (&answer, &report), loops.bodies()))
+                    .await;
             }
             // Boxed, so that what hyper needs is gone with it.
             let exchange = Box::pin(exchange((bytes, stream), &permit, &answer));
             match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
-                Ok(Some(Outcome::Taken(taken))) => {
+                Ok(Ok(Outcome::Taken(taken))) => {
                     permit.become_viewer();
                     return loops.admit(taken);
                 }
-                Ok(Some(Outcome::Idle(rest, idle))) => (head, stream) = (Head::begun(&rest), idle),
-                Ok(None) | Err(_) => return,
+                Ok(Ok(Outcome::Idle(rest, idle))) => (head, stream) = (Head::begun(&rest), idle),
+                Ok(Err(why)) => return why.map_or((), &report),
+                Err(_) => return report(Failed::SlowAnswer),
             }
         }
         // With TLS, the last record says that nothing is missing. The client may not take it at once; then it hasn't it.
@@ -112,11 +127,13 @@ enum Outcome<S, T> {
     Idle(Bytes, S),
 }
 
+/// # Errors
+/// If the connection is to be closed, and why, if that isn't in order.
 async fn exchange<S: Stream, T: Send + 'static>(
     (head, stream): (Bytes, S),
     permit: &ConnectionPermit,
     answer: impl Fn(Request<Incoming>, &ConnectionPermit) -> Answer<T>,
-) -> Option<Outcome<S, T>> {
+) -> Result<Outcome<S, T>, Option<Failed>> {
     let slot = Arc::new(Mutex::new(Slot::Empty));
     let progress = Arc::new(Progress::default());
     let service = service_fn(|request| {
@@ -131,7 +148,7 @@ async fn exchange<S: Stream, T: Send + 'static>(
         let is_over = {
             let mut slot = slot.lock();
             match std::mem::replace(&mut *slot, Slot::Empty) {
-                Slot::Taken(taken) => return Poll::Ready(Some(Some(taken))),
+                Slot::Taken(taken) => return Poll::Ready(Ok(Some(taken))),
                 Slot::Empty => progress.waits_for_request(),
                 Slot::Waiting => {
                     *slot = Slot::Waiting;
@@ -140,9 +157,9 @@ async fn exchange<S: Stream, T: Send + 'static>(
             }
         };
         match end {
-            Poll::Ready(end) => Poll::Ready(log_end(end)),
-            Poll::Pending if is_over => Poll::Ready(Some(None)),
-            Poll::Pending => permit.poll_closed(Phase::Answer, cx).map(|()| None),
+            Poll::Ready(end) => Poll::Ready(Err(failure(end))),
+            Poll::Pending if is_over => Poll::Ready(Ok(None)),
+            Poll::Pending => permit.poll_closed(Phase::Answer, cx).map(|()| Err(None)),
         }
     })
     .await?;
@@ -152,15 +169,15 @@ async fn exchange<S: Stream, T: Send + 'static>(
         Some(Answer::TakeOver(grant)) => {
             // A copy: the bytes themselves would pin hyper's buffer of 8 KiB, even if there are none.
             let mut unread = [&parts.read_buf[..], &more].concat();
-            let socket = stream.into_socket(&mut unread).inspect_err(log_refusal).ok()?;
-            Some(Outcome::Taken(Taken { socket, grant, unread: unread.into() }))
+            let socket = stream.into_socket(&mut unread).inspect_err(log_refusal).map_err(|_| None)?;
+            Ok(Outcome::Taken(Taken { socket, grant, unread: unread.into() }))
         }
         Some(Answer::Head(head)) => {
             drop(tokio::spawn(send_head(stream, head)));
-            None
+            Err(None)
         }
-        _ if more.is_empty() => Some(Outcome::Idle(parts.read_buf, stream)),
-        _ => Some(Outcome::Idle([&parts.read_buf[..], &more].concat().into(), stream)),
+        _ if more.is_empty() => Ok(Outcome::Idle(parts.read_buf, stream)),
+        _ => Ok(Outcome::Idle([&parts.read_buf[..], &more].concat().into(), stream)),
     }
 }
 
@@ -187,11 +204,15 @@ fn log_refusal(error: &io::Error) {
     tracing::debug!(%error, "a connection can't be taken over");
 }
 
-fn log_end<T>(end: hyper::Result<()>) -> Option<T> {
-    if let Err(error) = end {
-        tracing::debug!(%error, "a connection ended");
+/// Why hyper has ended a connection, if not in order.
+fn failure(end: hyper::Result<()>) -> Option<Failed> {
+    let error = end.err()?;
+    tracing::debug!(%error, "a connection ended");
+    match () {
+        () if error.is_parse() => Some(Failed::Malformed),
+        () if error.is_timeout() => Some(Failed::SlowHead),
+        () => None,
     }
-    None
 }
 
 /// The state of a connection's last request.
@@ -272,7 +293,7 @@ mod tests {
         let limits = ConnectionLimits { total: 1, others: 1, per_client: 1 };
         let permit = Connections::new(Capacity::new(capacity), limits).open(None);
         let stream = SocketStream::Tcp(stream);
-        serve(stream, Vec::new(), permit, answer, Arc::new(loops)).await;
+        serve(stream, Vec::new(), permit, (answer, |_| ()), Arc::new(loops)).await;
         assert!(started.elapsed() >= EXCHANGE_TIMEOUT);
     }
 }

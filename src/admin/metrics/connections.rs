@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::admin::Admin;
 use crate::admin::text::Text;
-use crate::metrics::{AcceptError, Refused};
+use crate::metrics::{AcceptError, Failed, Refused};
 
 pub(super) fn encode(admin: &Admin, text: &mut Text<'_>) -> fmt::Result {
     let (metrics, (open, closed)) = (&admin.app.metrics, admin.app.connections.counts());
@@ -25,6 +25,12 @@ pub(super) fn encode(admin: &Admin, text: &mut Text<'_>) -> fmt::Result {
     text.counter(
         ("onlookers_connections_closed", "Connections that were closed to make room for others"),
         closed,
+    )?;
+    let failed = |reason: Failed| metrics.failed.of(reason).value();
+    text.counters_by(
+        ("onlookers_connections_failed", "Connections that have ended before they had an answer"),
+        "reason",
+        failed,
     )?;
     text.counter(("onlookers_requests", "Requests that were answered"), metrics.requests.value())?;
     let refusals = |reason: Refused| metrics.refusals.of(reason).value();

@@ -1,5 +1,6 @@
 //! A request and its response: as a connection, the registry of bodies and the body itself see it.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(crate) mod due {
 /// A request and its response.
 pub(crate) struct Exchange {
     session: Arc<Session>,
+    /// The client that the work for it is noted for.
+    pub(super) client: Option<IpAddr>,
     pub(super) waker: AtomicWaker,
     flags: AtomicU8,
     /// When it began, or its frame on the way was given to hyper; in milliseconds of [`now`].
@@ -46,8 +49,9 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(session: Arc<Session>) -> Self {
-        Self { session, waker: AtomicWaker::new(), flags: AtomicU8::new(0), since: AtomicU32::new(now()) }
+    pub(super) fn new(session: Arc<Session>, client: Option<IpAddr>) -> Self {
+        let (waker, flags, since) = (AtomicWaker::new(), AtomicU8::new(0), AtomicU32::new(now()));
+        Self { session, client, waker, flags, since }
     }
 
     /// From now on it is a viewer's stream.

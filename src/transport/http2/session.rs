@@ -1,6 +1,7 @@
 //! What is known of an HTTP/2 connection, beside what hyper keeps to itself.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
@@ -13,6 +14,7 @@ use slab::Slab;
 
 use super::super::bodies::Bodies;
 use super::Exchange;
+use crate::metrics::Metered;
 use crate::net::connections::Phase;
 
 /// An HTTP/2 connection.
@@ -46,9 +48,9 @@ impl Session {
         }
     }
 
-    /// A request has come.
-    pub(super) fn begin(self: &Arc<Self>) -> Arc<Exchange> {
-        let exchange = Arc::new(Exchange::new(Arc::clone(self)));
+    /// A request has come, of that client if it is to be noted what it costs.
+    pub(super) fn begin(self: &Arc<Self>, client: Option<IpAddr>) -> Arc<Exchange> {
+        let exchange = Arc::new(Exchange::new(Arc::clone(self), client));
         self.begun.fetch_add(1, Ordering::Relaxed);
         let mut exchanges = self.exchanges.lock();
         let place = exchanges.open.insert(Arc::clone(&exchange));
@@ -143,7 +145,9 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     /// hyper calls this at once when the service was called for the stream.
     fn execute(&self, stream: F) {
         let Some((exchange, place)) = self.0.take_begun() else { return };
-        tokio::spawn(Stream { stream: Box::pin(stream), exchange, session: Arc::clone(&self.0), place });
+        let client = exchange.client;
+        let stream = Stream { stream: Box::pin(stream), exchange, session: Arc::clone(&self.0), place };
+        tokio::spawn(Metered::begun_here(client, stream));
     }
 }
 

@@ -22,7 +22,7 @@ async fn connect(connections: &Arc<Connections>, answer: fn() -> Answer) -> (Cli
     let (near, far) = tokio::io::duplex(64 * 1024);
     let permit = connections.open(None);
     let served = tokio::spawn(async move {
-        serve(Bytes::new(), far, permit, |_, _: &_| answer(), &bodies).await;
+        serve(Bytes::new(), far, permit, (|_, _: &_| answer(), |_| ()), &bodies).await;
     });
     let (client, driver) = h2::client::handshake(near).await.unwrap();
     (client, driver, served)

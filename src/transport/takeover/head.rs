@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::timeout;
 
 use super::MAX_HEAD;
+use crate::metrics::Failed;
 use crate::net::connections::{ConnectionPermit, Phase};
 
 /// How long a connection may be idle before a request, and how long the rest of a head may take.
@@ -22,17 +23,23 @@ pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many bytes are read at once: more than nearly all heads have.
 const READ: usize = 4096;
 
-/// Reads a head that has begun with what is in `head`. The result are bytes that begin with it; none if the connection is to be
-/// closed.
-pub(super) async fn read<S>(stream: &mut S, head: &mut Head, permit: &ConnectionPermit) -> Option<Bytes>
+/// Reads a head that has begun with what is in `head`. The result are bytes that begin with it.
+///
+/// # Errors
+/// If the connection is to be closed, and why; without a reason if it has to make room for others.
+pub(super) async fn read<S>(
+    stream: &mut S,
+    head: &mut Head,
+    permit: &ConnectionPermit,
+) -> Result<Bytes, Option<Failed>>
 where
     S: AsyncRead + Unpin,
 {
-    for phase in [Phase::Idle, Phase::Head] {
+    for (phase, too_slow) in [(Phase::Idle, Failed::Idle), (Phase::Head, Failed::SlowHead)] {
         let read = poll_fn(|cx| head.poll_read(phase, stream, permit, cx));
-        timeout(HEAD_TIMEOUT, read).await.ok()??;
+        timeout(HEAD_TIMEOUT, read).await.map_err(|_| Some(too_slow))??;
     }
-    Some(std::mem::take(head).bytes.into())
+    Ok(std::mem::take(head).bytes.into())
 }
 
 /// What has come of a head, and perhaps bytes after it.
@@ -57,23 +64,24 @@ impl Head {
         stream: &mut (impl AsyncRead + Unpin),
         permit: &ConnectionPermit,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<()>> {
+    ) -> Poll<Result<(), Option<Failed>>> {
         // On the stack, and so not in the future of a task that waits.
         let mut buffer = [const { MaybeUninit::uninit() }; READ];
         while !(self.is_complete || phase == Phase::Idle && !self.bytes.is_empty()) {
             let mut buffer = ReadBuf::uninit(&mut buffer);
             match std::pin::Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
-                Poll::Pending => return permit.poll_closed(phase, cx).map(|()| None),
-                Poll::Ready(Err(_)) => return Poll::Ready(None),
+                Poll::Pending => return permit.poll_closed(phase, cx).map(|()| Err(None)),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Some(Failed::Closed))),
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
                     // hyper says what is wrong with what there is, if anything.
                     self.is_complete = true;
-                    return Poll::Ready((!self.bytes.is_empty()).then_some(()));
+                    let has_begun = !self.bytes.is_empty();
+                    return Poll::Ready(has_begun.then_some(()).ok_or(Some(Failed::Closed)));
                 }
                 Poll::Ready(Ok(())) => self.push(buffer.filled()),
             }
         }
-        Poll::Ready(Some(()))
+        Poll::Ready(Ok(()))
     }
 
     fn push(&mut self, mut more: &[u8]) {
