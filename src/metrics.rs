@@ -9,7 +9,7 @@ pub(crate) use costs::{Costs, Stopwatch};
 pub(crate) use metered::Metered;
 pub(crate) use recent::{Cost, Recent};
 pub(crate) use server::{AcceptError, Failed, Refused, ServerMetrics};
-pub(crate) use viewers::{Kind, Leave, Sent, Transport, ViewerMetrics};
+pub(crate) use viewers::{Disobeyed, Kind, Leave, Sent, Transport, ViewerMetrics};
 
 mod costs;
 pub(crate) mod metered;

@@ -55,6 +55,32 @@ labels! {
 }
 
 labels! {
+    /// Why a message of a WebSocket isn't obeyed.
+    Disobeyed {
+        /// It is none.
+        Message = "message",
+        /// It names no room.
+        Name = "name",
+        /// It isn't allowed to this page.
+        NotAllowed = "not_allowed",
+        /// It is switched off for the site.
+        NotEnabled = "not_enabled",
+        /// The viewer isn't counted, and so says nothing.
+        OnlyLooking = "only_looking",
+        /// The viewer isn't in that room.
+        NotThere = "not_there",
+        /// The viewer is in as many rooms as it may be.
+        Rooms = "rooms",
+        /// There are as many viewers or rooms as there may be.
+        Full = "full",
+        /// Too many messages wait.
+        Busy = "busy",
+        /// The viewer sends too many, and is closed.
+        TooFast = "too_fast",
+    }
+}
+
+labels! {
     /// Why a frame is sent.
     Sent {
         /// A viewer has come.
@@ -83,6 +109,7 @@ pub(crate) struct ViewerMetrics {
     viewers: [[AtomicI64; KINDS]; TRANSPORTS],
     joins: [[Counter; KINDS]; TRANSPORTS],
     pub(crate) leaves: Counters<{ Leave::ALL.len() }>,
+    pub(crate) disobeyed: Counters<{ Disobeyed::ALL.len() }>,
     pub(crate) frames: Counters<{ Sent::ALL.len() }>,
     /// Of what viewers are sent, before TLS and the framing of HTTP/2.
     pub(crate) bytes: Counter,

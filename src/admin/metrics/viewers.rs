@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::admin::Admin;
 use crate::admin::text::Text;
-use crate::metrics::{Kind, Label, Leave, Sent, TimesSum, Transport, ViewerMetrics};
+use crate::metrics::{Disobeyed, Kind, Label, Leave, Sent, TimesSum, Transport, ViewerMetrics};
 
 pub(super) fn encode(admin: &Admin, text: &mut Text<'_>) -> fmt::Result {
     let all: Vec<&ViewerMetrics> = admin.loops.metrics().collect();
@@ -24,6 +24,12 @@ pub(super) fn encode(admin: &Admin, text: &mut Text<'_>) -> fmt::Result {
     )?;
     let leaves = |reason: Leave| sum(&|one| one.leaves.of(reason).value());
     text.counters_by(("onlookers_leaves", "Streams and WebSockets that have ended"), "reason", leaves)?;
+    let disobeyed = |reason: Disobeyed| sum(&|one| one.disobeyed.of(reason).value());
+    text.counters_by(
+        ("onlookers_message_refusals", "Messages of WebSockets that weren't obeyed"),
+        "reason",
+        disobeyed,
+    )?;
     let frames = |sent: Sent| sum(&|one| one.frames.of(sent).value());
     text.counters_by(
         ("onlookers_frames", "Frames, and batches of messages, for one viewer each"),

@@ -10,7 +10,7 @@ use super::super::socket::{Gone, Registered};
 use super::super::websocket::End;
 use super::EventLoop;
 use crate::feeds::FeedId;
-use crate::metrics::Leave;
+use crate::metrics::{Disobeyed, Leave};
 
 /// How long a page may take to close a connection that was sent a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -74,6 +74,9 @@ impl EventLoop {
     pub(super) fn remove_over(&mut self) {
         for (id, end) in std::mem::take(&mut self.over) {
             tracing::debug!(?id, ?end, "a connection is over");
+            if end == End::TooFast {
+                self.metrics.disobeyed.of(Disobeyed::TooFast).count();
+            }
             let reason = end.reason();
             let closes = end.farewell().is_some_and(|bytes| self.close(id, bytes, reason));
             if !closes {

@@ -9,7 +9,7 @@ use super::super::socket::{Gone, Registered};
 use super::super::websocket::{End, Format};
 use super::{EventLoop, MAX_INCOMING};
 use crate::app::App;
-use crate::metrics::Sent;
+use crate::metrics::{Disobeyed, Sent};
 use crate::wire::frame::{self, Incoming};
 use crate::wire::protocol::{self, ClientError, ClientMessage, ServerMessage};
 
@@ -135,7 +135,10 @@ impl EventLoop {
                 self.reply(id, frame::text(&protocol::count(&room.name(), room.counts())));
             }
             Ok(Action::Pong) => self.send_message(id, &ServerMessage::Pong),
-            Err(error) => self.send_message(id, &ServerMessage::from(&error)),
+            Err(error) => {
+                self.metrics.disobeyed.of(reason(&error)).count();
+                self.send_message(id, &ServerMessage::from(&error));
+            }
         }
         Ok(())
     }
@@ -182,5 +185,21 @@ impl EventLoop {
         self.note_sent(Sent::Update);
         self.charge_all(replies.iter().map(|(id, _)| *id), measured);
         self.note_gone(gone);
+    }
+}
+
+/// How a message that isn't obeyed is counted.
+fn reason(error: &ClientError) -> Disobeyed {
+    match error {
+        ClientError::BadMessage(_) => Disobeyed::Message,
+        ClientError::BadRoom => Disobeyed::Name,
+        ClientError::NotAllowed => Disobeyed::NotAllowed,
+        ClientError::TooManyRooms => Disobeyed::Rooms,
+        ClientError::Full => Disobeyed::Full,
+        ClientError::NotThere => Disobeyed::NotThere,
+        ClientError::NotEnabled(_) => Disobeyed::NotEnabled,
+        ClientError::OnlyLooking => Disobeyed::OnlyLooking,
+        ClientError::Busy => Disobeyed::Busy,
+        ClientError::TooFast => Disobeyed::TooFast,
     }
 }
