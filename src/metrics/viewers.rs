@@ -136,9 +136,9 @@ impl ViewerMetrics {
         self.viewers[transport.index()][kind.index()].fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A viewer is sent a frame of so many bytes.
-    pub(crate) fn frame(&self, sent: Sent, bytes: usize) {
-        self.frames.of(sent).count();
+    /// A viewer was sent so many frames of so many bytes together.
+    pub(crate) fn frames(&self, sent: Sent, frames: u64, bytes: usize) {
+        self.frames.of(sent).add(frames);
         self.bytes.add(bytes as u64);
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Live {
 pub(super) struct Chunk {
     bytes: Bytes,
     exchange: Option<Arc<Exchange>>,
+    /// What a frame counts as when it has gone, and where.
+    counted: Option<(Sent, Arc<Bodies>)>,
 }
 
 impl Body {
@@ -112,7 +114,7 @@ impl Whole {
         }
         self.is_sent = true;
         exchange.frame_begins();
-        let chunk = |bytes| Chunk { bytes, exchange: Some(Arc::clone(exchange)) };
+        let chunk = |bytes| Chunk { bytes, exchange: Some(Arc::clone(exchange)), counted: None };
         Pin::new(&mut self.body).poll_frame(cx).map_ok(|frame| frame.map_data(chunk))
     }
 }
@@ -144,9 +146,9 @@ impl Live {
             None => frame,
         };
         let sent = if is_first { Sent::First } else { Sent::of(due & (due::LAST | due::NEWEST) != 0) };
-        self.bodies.metrics.frame(sent, bytes.len());
         self.exchange.frame_begins();
-        Some(Chunk { bytes, exchange: Some(Arc::clone(&self.exchange)) })
+        let counted = Some((sent, Arc::clone(&self.bodies)));
+        Some(Chunk { bytes, exchange: Some(Arc::clone(&self.exchange)), counted })
     }
 }
 
@@ -186,6 +188,9 @@ impl Buf for Chunk {
 
     fn advance(&mut self, some: usize) {
         self.bytes.advance(some);
+        if let Some((_, bodies)) = &self.counted {
+            bodies.metrics.bytes.add(some as u64);
+        }
         if let Some(exchange) = &self.exchange {
             exchange.frame_goes();
         }
@@ -194,6 +199,9 @@ impl Buf for Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
+        if let Some((sent, bodies)) = self.counted.take().filter(|_| self.bytes.is_empty()) {
+            bodies.metrics.frames(sent, 1, 0);
+        }
         if let Some(exchange) = &self.exchange {
             exchange.frame_has_gone();
         }

@@ -83,23 +83,29 @@ impl Connection {
         if rest.is_empty() { Ok(()) } else { self.stall(rest, poll) }
     }
 
-    /// Sends the newest frame of the subscription in `slot`, or without a slot a reply; at once or after the write before.
+    /// Sends the newest frame of the subscription in `slot`, or without a slot a reply; at once or after the write before. Says
+    /// whether it is sent: a frame that hasn't begun isn't, as the newest will be.
     ///
     /// # Errors
     /// [`Gone`], if the client is gone or doesn't read its replies.
-    pub(super) fn send(&mut self, slot: Option<u8>, bytes: &Bytes, poll: Registered<'_>) -> Result<(), Gone> {
+    pub(super) fn send(
+        &mut self,
+        slot: Option<u8>,
+        bytes: &Bytes,
+        poll: Registered<'_>,
+    ) -> Result<bool, Gone> {
         match (&mut self.unsent, slot) {
             // Nothing comes after the end.
-            _ if self.end != Ending::No => Ok(()),
+            _ if self.end != Ending::No => Ok(false),
             (None, _) => {
                 let rest = self.socket.send(bytes)?;
                 self.sent(slot, rest, poll)
             }
             (Some(unsent), Some(slot)) => {
                 unsent.miss(slot);
-                Ok(())
+                Ok(false)
             }
-            (Some(unsent), None) => unsent.reply(bytes),
+            (Some(unsent), None) => unsent.reply(bytes).map(|()| true),
         }
     }
 
@@ -115,13 +121,13 @@ impl Connection {
         self.is_ending() || self.unsent.as_mut().map(|unsent| unsent.miss(slot)).is_some()
     }
 
-    /// Notes what the socket hasn't taken of a text.
-    pub(super) fn sent(&mut self, slot: Option<u8>, rest: Rest, poll: Registered<'_>) -> Result<(), Gone> {
+    /// Notes what the socket hasn't taken of a text, and says whether it is sent.
+    pub(super) fn sent(&mut self, slot: Option<u8>, rest: Rest, poll: Registered<'_>) -> Result<bool, Gone> {
         match slot {
-            _ if rest.is_empty() => Ok(()),
+            _ if rest.is_empty() => Ok(true),
             // Nothing is kept of a frame that hasn't begun: when there is room, the newest will do.
-            Some(slot) if rest.begun.is_empty() => self.miss(slot, poll),
-            _ => self.stall(rest, poll),
+            Some(slot) if rest.begun.is_empty() => self.miss(slot, poll).map(|()| false),
+            _ => self.stall(rest, poll).map(|()| true),
         }
     }
 

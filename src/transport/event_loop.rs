@@ -12,7 +12,7 @@ use slab::Slab;
 use super::connection::{Connection, ConnectionId, Protocol, Ready};
 use super::cursor::Cursor;
 use super::inbox::{Commands, Inbox};
-use super::sender::{Sender, SentCount};
+use super::sender::Sender;
 use super::socket::{Gone, Registered};
 use super::subscriptions::{Source, Subscriber, Subscriptions};
 use super::takeover::Taken;
@@ -254,14 +254,6 @@ impl EventLoop {
         self.note_gone(gone);
     }
 
-    /// Counts what was sent since the last time.
-    fn note_sent(&mut self, sent: Sent) {
-        let SentCount { frames, bytes, skipped } = self.sender.take_count();
-        self.metrics.frames.of(sent).add(frames);
-        self.metrics.bytes.add(bytes);
-        self.metrics.skipped.add(skipped);
-    }
-
     fn note_gone(&mut self, gone: Vec<ConnectionId>) {
         self.over.extend(gone.into_iter().map(|id| (id, End::Gone)));
     }
@@ -276,6 +268,7 @@ impl EventLoop {
     fn resume(&mut self, id: ConnectionId) -> Result<(), Gone> {
         let Self { connections, subscriptions, poll, metrics, .. } = self;
         let Some(connection) = connections.get_mut(id.index()) else { return Ok(()) };
+        let (mut frames, mut length) = (0, 0);
         let newest = |protocol: &mut Protocol, slot| {
             let bytes = match protocol {
                 Protocol::Stream(stream) => {
@@ -283,10 +276,11 @@ impl EventLoop {
                 }
                 Protocol::WebSocket(socket) => socket.newest(slot),
             };
-            metrics.frame(Sent::Update, bytes.len());
+            (frames, length) = (frames + 1, length + bytes.len());
             bytes
         };
         connection.resume(newest, Registered { registry: poll.registry(), id })?;
+        metrics.frames(Sent::Update, frames, length);
         let is_last = match &connection.protocol {
             Protocol::Stream(_) => self.end.is_some(),
             Protocol::WebSocket(socket) => socket.is_closing(),

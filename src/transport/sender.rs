@@ -46,8 +46,20 @@ pub(super) struct SentCount {
     pub(super) frames: u64,
     /// Of those, and of replies, before they are sealed.
     pub(super) bytes: u64,
-    /// Frames that had to wait for the write before them.
+    /// Frames for which there was no room, or that had to wait for the write before them.
     pub(super) skipped: u64,
+}
+
+impl SentCount {
+    /// A delivery is sent, or had to be left out.
+    fn add(&mut self, delivery: &Delivery<'_>, is_sent: bool) {
+        let is_frame = u64::from(delivery.slot.is_some());
+        if is_sent {
+            (self.frames, self.bytes) = (self.frames + is_frame, self.bytes + delivery.bytes.len() as u64);
+        } else {
+            self.skipped += is_frame;
+        }
+    }
 }
 
 /// Sends the frames of an event loop.
@@ -105,27 +117,29 @@ impl Sender {
         connections: &mut Slab<Connection>,
         registry: &Registry,
     ) -> Vec<ConnectionId> {
-        self.count.frames += deliveries.iter().filter(|it| it.slot.is_some()).count() as u64;
-        self.count.bytes += deliveries.iter().map(|it| it.bytes.len() as u64).sum::<u64>();
         let mut gone = Vec::new();
         let outgoing = self.seal(deliveries, connections, registry, &mut gone);
-        let (sent, partly) = self.send_by_ring(&outgoing, connections);
-        for (number, result) in partly {
-            let Outgoing { delivery: Delivery { to: id, slot, bytes }, record } = &outgoing[number];
-            let poll = Registered { registry, id: *id };
-            let sent = |connection: &mut Connection| match record {
-                Some(record) => connection.sent_record(&self.records[record.clone()], written(result)?, poll),
-                None => connection.sent(*slot, Rest::of_text(bytes, written(result)?), poll),
+        let (tried, partly) = self.send_by_ring(&outgoing, connections);
+        let mut partly = partly.into_iter().peekable();
+        for (number, Outgoing { delivery, record }) in outgoing.iter().enumerate() {
+            let Delivery { to: id, slot, bytes } = *delivery;
+            let by_ring = partly.next_if(|(partly, _)| *partly == number).map(|(_, result)| result);
+            let poll = Registered { registry, id };
+            let record = record.clone().map(|record| &self.records[record]);
+            let connection = connections.get_mut(id.index()).ok_or(Gone);
+            let sent = match (by_ring, record) {
+                (None, _) if number < tried => Ok(true),
+                (None, Some(record)) => connection.and_then(|it| it.send_record(record, poll)).map(|()| true),
+                (None, None) => connection.and_then(|it| it.send(slot, bytes, poll)),
+                (Some(result), Some(record)) => {
+                    connection.and_then(|it| it.sent_record(record, written(result)?, poll)).map(|()| true)
+                }
+                (Some(result), None) => {
+                    connection.and_then(|it| it.sent(slot, Rest::of_text(bytes, written(result)?), poll))
+                }
             };
-            gone.extend(failed(*id, connections, sent));
-        }
-        for Outgoing { delivery: Delivery { to: id, slot, bytes }, record } in &outgoing[sent..] {
-            let poll = Registered { registry, id: *id };
-            let send = |connection: &mut Connection| match record {
-                Some(record) => connection.send_record(&self.records[record.clone()], poll),
-                None => connection.send(*slot, bytes, poll),
-            };
-            gone.extend(failed(*id, connections, send));
+            self.count.add(delivery, sent.as_ref().copied().unwrap_or_default());
+            gone.extend(sent.is_err().then_some(id));
         }
         if self.records.capacity() > MAX_ARENA {
             self.records = Vec::new();
@@ -150,7 +164,8 @@ impl Sender {
             let sealed = match connection.socket.seals() {
                 false => Ok(Some(None)),
                 true if bytes.len() > MAX_TEXT => {
-                    connection.send(slot, bytes, Registered { registry, id }).map(|()| None)
+                    let sent = connection.send(slot, bytes, Registered { registry, id });
+                    sent.map(|is_sent| self.count.add(&delivery, is_sent)).map(|()| None)
                 }
                 true => connection
                     .socket
@@ -197,16 +212,6 @@ impl Sender {
         }
         (sent, partly)
     }
-}
-
-/// The connection's id, if `send` finds it gone.
-fn failed(
-    id: ConnectionId,
-    connections: &mut Slab<Connection>,
-    send: impl FnOnce(&mut Connection) -> Result<(), Gone>,
-) -> Option<ConnectionId> {
-    let connection = connections.get_mut(id.index())?;
-    send(connection).is_err().then_some(id)
 }
 
 /// The frames that can be sent at once. A connection with an unsent rest gets the newest after it.

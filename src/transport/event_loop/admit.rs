@@ -53,8 +53,8 @@ impl EventLoop {
         stream.ignore(unread)?;
         let Some(subscription) = self.subscriptions.get(stream.feed) else { return Ok(()) };
         let poll = Registered { registry: self.poll.registry(), id };
-        self.metrics.frame(Sent::First, self.buffer.len() + subscription.frame.len());
         connection.open(&self.buffer, &subscription.frame, poll)?;
+        self.metrics.frames(Sent::First, 1, self.buffer.len() + subscription.frame.len());
         if self.end.is_some() { connection.finish(poll) } else { Ok(()) }
     }
 
@@ -76,8 +76,8 @@ impl EventLoop {
 
     fn open_websocket(&mut self, id: ConnectionId, opening: &[u8], unread: &[u8]) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(()) };
-        self.metrics.frame(Sent::First, opening.len());
         connection.open(opening, &Bytes::new(), Registered { registry: self.poll.registry(), id })?;
+        self.metrics.frames(Sent::First, 1, opening.len());
         if self.end.is_some() {
             return Err(End::Ended(Leave::Stopped));
         }

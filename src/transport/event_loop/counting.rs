@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::super::connection::{ConnectionId, Protocol};
+use super::super::sender::SentCount;
 use super::EventLoop;
-use crate::metrics::{Kind, Label, Stopwatch, Transport};
+use crate::metrics::{Kind, Label, Sent, Stopwatch, Transport};
 
 impl EventLoop {
     /// A viewer has come.
@@ -23,6 +24,14 @@ impl EventLoop {
         let is_sealed = connection.is_some_and(|connection| connection.socket.seals());
         let transport = if is_sealed { Transport::Https1 } else { Transport::Http1 };
         (kind.unwrap_or(Kind::Picture), transport)
+    }
+
+    /// Counts what was sent since the last time.
+    pub(super) fn note_sent(&mut self, sent: Sent) {
+        let SentCount { frames, bytes, skipped } = self.sender.take_count();
+        self.metrics.frames.of(sent).add(frames);
+        self.metrics.bytes.add(bytes);
+        self.metrics.skipped.add(skipped);
     }
 
     /// Begins to measure work for viewers, if somebody wants to know what it costs.

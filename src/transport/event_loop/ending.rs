@@ -108,7 +108,7 @@ impl EventLoop {
         let Some(connection) = self.connections.get_mut(id.index()) else { return true };
         let poll = Registered { registry: self.poll.registry(), id };
         let sent = connection.send(None, &farewell.into(), poll);
-        if sent.and_then(|()| self.resume(id)).is_err() {
+        if sent.and_then(|_| self.resume(id)).is_err() {
             return false;
         }
         self.closing.push((id, Instant::now() + CLOSE_TIMEOUT, reason));

@@ -125,6 +125,22 @@ async fn an_ended_connection_is_over_despite_a_duplicate() {
 }
 
 #[tokio::test]
+async fn a_frame_that_never_goes_out_is_not_counted() {
+    let (app, mut event_loop) = (app(), event_loop(0));
+    let (client, server) = connection();
+    let feed = admit(&mut event_loop, &app, server);
+    let bytes = event_loop.metrics.bytes.value();
+    // A reset, as there is something that it hasn't read.
+    drop(client);
+    let _another = app.rooms.join(&room(), None).unwrap();
+    feed.publish();
+    event_loop.send_update(feed.channel().id());
+    assert_eq!(event_loop.over.len(), 1, "it has gone");
+    assert_eq!(event_loop.metrics.frames.of(Sent::Update).value(), 0);
+    assert_eq!(event_loop.metrics.bytes.value(), bytes);
+}
+
+#[tokio::test]
 async fn a_stalled_stream_goes_on_in_another_loop() {
     let (app, mut from, mut to) = (app(), event_loop(0), event_loop(1));
     let (mut client, server) = connection();
