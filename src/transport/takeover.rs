@@ -211,6 +211,8 @@ fn failure(end: hyper::Result<()>) -> Option<Failed> {
     match () {
         () if error.is_parse() => Some(Failed::Malformed),
         () if error.is_timeout() => Some(Failed::SlowHead),
+        // The client has closed it amid a head, which hyper has got as there will be no more of it.
+        () if error.is_incomplete_message() => Some(Failed::Closed),
         () => None,
     }
 }

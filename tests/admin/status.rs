@@ -15,7 +15,7 @@ use crate::common::{DEADLINE, request};
 const FLOOD: Duration = Duration::from_secs(1);
 
 /// The first cell of the first row below a caption that begins so.
-fn first_of(page: &str, caption: &str) -> String {
+pub(crate) fn first_of(page: &str, caption: &str) -> String {
     let (_, table) = page.split_once(&format!("<caption>{caption}")).expect("there is such a table");
     let table = table.split("</table>").next().unwrap();
     let cell = table.split("<td>").nth(1).unwrap_or_else(|| panic!("nothing in {caption}: {table}"));
