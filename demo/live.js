@@ -20,6 +20,7 @@ function row(id) {
 online.addEventListener('presence', ({ detail: { id, name, position } }) => {
   const [who, where] = row(id).children;
   who.textContent = name || 'somebody';
+  where.ariaLabel = `How far ${who.textContent} has read`;
   where.value = position;
 });
 

@@ -84,7 +84,7 @@ export interface OnlineCountEventMap extends Omit<HTMLElementEventMap, 'error'> 
  * `<online-count page="/posts/1">–</online-count>`
  *
  * Attributes: `page`, `site`, `show`, `count`, `peek`, `presence`, `top`, `name`, `session`, `hash`, `keys`, `counter`. The element itself sets
- * `live` while it has a connection.
+ * `live` while it has a connection, and `aria-busy` to `true` while it has none.
  */
 export declare class OnlineCount extends HTMLElement {
   /** Sends a message over the WebSocket; without one, nothing happens. */

@@ -47,7 +47,7 @@ export class OnlineCount extends HTMLElement {
 
   #close() {
     this.#life.abort();
-    this.removeAttribute('live');
+    this.#mark(false);
     this.#erase();
   }
 
@@ -72,7 +72,7 @@ export class OnlineCount extends HTMLElement {
       const talked = this.hasAttribute('presence') && (await this.#try(this.#talk, signal));
       const answer = talked || (await this.#try(this.#listen, signal));
       if (signal.aborted) return;
-      this.removeAttribute('live');
+      this.#mark(false);
       if (answer?.status < 429) return this.#paint();
       if (!this.#heard) this.#paint();
       const wait = Math.max(this.#wait, answer?.headers?.get('retry-after') * 1000 || 0);
@@ -152,8 +152,13 @@ export class OnlineCount extends HTMLElement {
     this.#heard = true;
     this.#erase();
     this.textContent = this.getAttribute('count') === 'visitors' ? message.visitors : message.count;
-    this.setAttribute('live', '');
+    this.#mark(true);
     this.#tell('count', message);
+  }
+
+  #mark(live) {
+    this.toggleAttribute('live', live);
+    this.ariaBusy = !live;
   }
 
   #tell(type, detail) {
@@ -169,6 +174,7 @@ export class OnlineCount extends HTMLElement {
     const src = this.#url('online.png') + (globalThis.devicePixelRatio > 1 ? '&scale=2' : '');
     this.#picture ??= Object.assign(new Image(200, 30), { src, alt: 'Users online' });
     this.replaceChildren(this.#picture);
+    this.ariaBusy = false;
   }
 
   #erase() {

@@ -160,6 +160,11 @@ impl Settings {
         own.unwrap_or(&self.server.label).clone()
     }
 
+    /// The text before the numbers of sites that have none of their own.
+    pub(crate) fn server_label(&self) -> &Label {
+        &self.server.label
+    }
+
     /// The clients that may see the ranking of a site's pages.
     pub(crate) fn ranking(&self, site: &Site) -> Audience {
         self.sites.get(site).map(|settings| settings.ranking).unwrap_or_default()

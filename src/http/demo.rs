@@ -24,7 +24,9 @@ const SAMPLE: u64 = 1234;
 
 /// The page. The picture and the tags to copy have the style that the page's own query asks for.
 pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
-    let (width, height) = style(app, request)?.size(Value::Count(0));
+    let style =
+        request.query()?.style(StyleBuilder::new(request.settings.server_label().clone()), &app.themes)?;
+    let ((width, height), alt) = (style.size(Value::Count(0)), tag::alt(&style));
     let (style, has_scale) = (request.query()?.style_parameters(), request.query()?.has("scale"));
     let sources = |address: &str, page: &str, ampersand: &str| {
         let both: Vec<_> = [page, &style].into_iter().filter(|part| !part.is_empty()).collect();
@@ -39,7 +41,9 @@ pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
         .replace("{{page}}", &shown("page=/posts/1"))
         .replace("{{auto}}", &shown("page=auto"))
         .replace("{{address}}", &request.server_address())
-        .replace("{{size}}", &format!("width=\"{width}\" height=\"{height}\""));
+        .replace("{{size}}", &format!("width=\"{width}\" height=\"{height}\""))
+        .replace("{{shown-alt}}", &alt.replace('&', "&amp;"))
+        .replace("{{alt}}", &alt);
     grant::respond(static_file::page(request, page, NO_SCRIPTS))
 }
 

@@ -49,6 +49,7 @@ fn html(room: &RoomName, query: &Query<'_>, style: &Style) -> String {
         .replace("{{sources}}", &sources.replace('&', "&amp;"))
         .replace("{{width}}", &width.to_string())
         .replace("{{height}}", &height.to_string())
+        .replace("{{alt}}", &tag::alt(style))
 }
 
 /// Between half the time and one and a half times the time, so that not all pages reload at once after an outage.

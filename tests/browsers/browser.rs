@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use onlookers_picture::Value;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use thirtyfour::prelude::*;
 
 use crate::Outcome;
@@ -218,17 +218,30 @@ impl Browser {
     }
 
     /// What the script returns, run on the page.
-    pub(crate) async fn run_script(&self, page: &Page, script: &str) -> Outcome<serde_json::Value> {
+    pub(crate) async fn run_script(&self, page: &Page, script: &str) -> Outcome<Json> {
         self.switch(page).await?;
         Ok(self.driver.execute(script, vec![]).await?.json().clone())
     }
 
-    /// Moves Chromium's window to a screen with this many pixels to a CSS pixel.
-    pub(crate) async fn move_to_screen(&self, page: &Page, scale: u8) -> Outcome {
+    /// What the script returns, run in the page's frame.
+    pub(crate) async fn run_in_frame(&self, page: &Page, script: &str) -> Outcome<Json> {
         self.switch(page).await?;
-        let screen = json!({ "width": 800, "height": 600, "deviceScaleFactor": scale, "mobile": false });
-        self.driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", screen).await?;
-        Ok(())
+        self.driver.enter_frame(0).await?;
+        let returned = self.driver.execute(script, vec![]).await?.json().clone();
+        self.driver.enter_default_frame().await?;
+        Ok(returned)
+    }
+
+    /// Types a key where the focus is.
+    pub(crate) async fn press(&self, page: &Page, key: Key) -> Outcome {
+        self.switch(page).await?;
+        Ok(self.driver.action_chain().send_keys(key).perform().await?)
+    }
+
+    /// Chromium's answer to a command of its DevTools protocol.
+    pub(crate) async fn command(&self, page: &Page, name: &str, with: Json) -> Outcome<Json> {
+        self.switch(page).await?;
+        Ok(self.driver.cdp().send_raw(name, with).await?)
     }
 
     /// What the page shows now.

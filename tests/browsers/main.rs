@@ -10,6 +10,9 @@ mod counter;
 mod driver;
 mod engine;
 mod figures;
+#[allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+#[path = "../npm/mod.rs"]
+mod npm;
 mod painted;
 mod scenarios;
 mod sites;
@@ -64,6 +67,28 @@ async fn firefox_is_sharp_on_a_dense_screen() {
 #[tokio::test]
 async fn webkit_is_sharp_on_a_dense_screen() {
     Browser::run_at_scale(2, Engine::WebKit, scenarios::screens::each_tag_is_sharp_and_counted_once).await;
+}
+
+/// axe judges the same in each engine.
+#[tokio::test]
+async fn chromium_has_pages_without_findings_of_axe() {
+    Browser::run(Engine::Chromium, scenarios::access::axe_finds_nothing).await;
+}
+
+/// Its driver alone can change the width and what the reader prefers.
+#[tokio::test]
+async fn chromium_has_pages_that_fit_into_320_pixels() {
+    Browser::run(Engine::Chromium, scenarios::access::nothing_is_wider_than_a_narrow_window).await;
+}
+
+#[tokio::test]
+async fn chromium_has_pages_for_the_keyboard() {
+    Browser::run(Engine::Chromium, scenarios::access::the_keyboard_reaches_everything).await;
+}
+
+#[tokio::test]
+async fn chromium_has_pages_whose_pictures_keep_their_name() {
+    Browser::run(Engine::Chromium, scenarios::access::a_picture_keeps_its_name).await;
 }
 
 /// WebKit opens so few connections that what they take can't be told from what varies.

@@ -1,5 +1,6 @@
 //! What people do, each in every engine.
 
+pub(crate) mod access;
 pub(crate) mod counting;
 pub(crate) mod ending;
 pub(crate) mod leaving;

@@ -31,7 +31,8 @@ const NO_CONNECTION: &str = "connect-src 'none'";
 const TOLD: &str = r#"<img loading="lazy" src="COUNTER/online.png?page=auto" referrerpolicy="no-referrer-when-downgrade" width="200" height="30" alt="Users online">"#;
 const BARE: &str =
     r#"<img loading="lazy" src="COUNTER/online.png?page=auto" width="200" height="30" alt="Users online">"#;
-const FRAME: &str = r#"<iframe src="COUNTER/embed" width="200" height="30" style="border:0"></iframe>"#;
+const FRAME: &str = r#"<h1>In a frame</h1>
+<iframe src="COUNTER/embed" width="200" height="30" style="border:0" title="Users online"></iframe>"#;
 
 /// Has the page with the picture prerendered, and goes there as soon as it is told to.
 const PRERENDER: &str = r#"<script type="speculationrules">
@@ -153,7 +154,7 @@ fn page(path: &str) -> String {
         },
     };
     format!(
-        "<!DOCTYPE html>\n<title>{path}</title>\n<p>{picture}\n<p><a id=\"away\" href=\"/elsewhere\">away</a>\n"
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<title>{path}</title>\n<main>\n<p>{picture}\n<p><a id=\"away\" href=\"/elsewhere\">away</a>\n"
     )
 }
 

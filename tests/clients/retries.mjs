@@ -21,7 +21,7 @@ globalThis.HTMLElement = class {
   hasAttribute = name => this.#attributes.has(name);
   getAttribute = name => this.#attributes.get(name) ?? null;
   setAttribute = (name, value) => this.#attributes.set(name, value);
-  removeAttribute = name => this.#attributes.delete(name);
+  toggleAttribute = (name, on) => (on ? this.#attributes.set(name, '') : this.#attributes.delete(name));
   replaceChildren = (...children) => (this.children = children);
   dispatchEvent() {}
 };

@@ -160,6 +160,8 @@ fn the_embed_page_counts_for_the_page_around_it() {
         get(server.address, "/embed", &[]).text().contains("\"online.png?site=counter.example, "),
         "seen by itself"
     );
+    let labelled = get(server.address, "/embed?label=%22%3E%26", &["Referer: http://counter.example/"]);
+    assert!(labelled.text().contains(" alt=\"&quot;&gt;&amp;\">"), "the words of the picture");
     for referer in ["https://\"><script>/", "https://example.com\"/", "https://%22%3E/"] {
         let answer = get(server.address, "/embed", &[&format!("Referer: {referer}")]);
         assert_eq!(answer.status, 403, "{referer}");

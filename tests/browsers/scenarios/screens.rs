@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use onlookers_picture::Value::Count;
+use serde_json::json;
 
 use crate::Outcome;
-use crate::browser::{Browser, Place};
+use crate::browser::{Browser, Page, Place};
 use crate::counter::Counter;
 use crate::engine::{AT_ONCE, NEVER};
 use crate::painted::Seen;
@@ -46,13 +47,20 @@ pub(crate) async fn a_window_moves_between_screens(browser: Browser) -> Outcome 
     browser.paints(&page).await?;
     let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
     viewer.hears(2, AT_ONCE).await?;
-    browser.move_to_screen(&page, 2).await?;
+    move_to_screen(&browser, &page, 2).await?;
     let another = Viewer::join(&counter, &site.url("/")).await?;
     viewer.hears(3, AT_ONCE).await?;
-    browser.move_to_screen(&page, 1).await?;
+    move_to_screen(&browser, &page, 1).await?;
     drop(another);
     viewer.hears(2, AT_ONCE).await?;
     browser.close(page).await?;
     viewer.hears(1, AT_ONCE).await?;
+    Ok(())
+}
+
+/// Moves Chromium's window to a screen with this many pixels to a CSS pixel.
+async fn move_to_screen(browser: &Browser, page: &Page, scale: u8) -> Outcome {
+    let screen = json!({ "width": 800, "height": 600, "deviceScaleFactor": scale, "mobile": false });
+    browser.command(page, "Emulation.setDeviceMetricsOverride", screen).await?;
     Ok(())
 }
