@@ -8,6 +8,7 @@ mod common;
 mod command_line;
 mod config;
 mod doctor;
+mod documents;
 mod drain;
 mod listeners;
 mod log_lines;
