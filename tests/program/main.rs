@@ -14,6 +14,7 @@ mod listeners;
 mod log_lines;
 mod logging;
 mod memory;
+mod privacy;
 mod reloads;
 mod signals;
 mod titles;

@@ -150,7 +150,8 @@ fn is_left_out(path: &str) -> bool {
 
 #[test]
 fn paths_and_tests_that_documents_name_exist() {
-    let sources: String = files("tests", ".rs").iter().map(|path| read(path)).collect();
+    let sources = ["tests", "src", "crates"].into_iter().flat_map(|folder| files(folder, ".rs"));
+    let sources: String = sources.map(|path| read(&path)).collect();
     for document in documents() {
         let text = read(&document);
         for line in prose(&text) {
@@ -162,6 +163,12 @@ fn paths_and_tests_that_documents_name_exist() {
                 let path = code.split(' ').next().unwrap();
                 let is_there = root().join(path).exists() || is_left_out(path);
                 assert!(!is_path || is_there, "{document}: there is no {path}");
+                // A setting has fewer words, mostly; those that don't are in the sources, too.
+                let is_name = |code: &str| {
+                    code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+                };
+                let is_of_test = code.matches('_').count() > 2 && is_name(code);
+                assert!(!is_of_test || sources.contains(code), "{document}: there is no {code}");
                 if let Some((_, name)) = code.split_once("test(") {
                     let name = name.split(')').next().unwrap();
                     assert!(sources.contains(name), "{document}: there is no test {name}");

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use onlookers_picture::{Label, StyleBuilder, Themes, Value, render};
+
 use crate::common::client::Client;
 use crate::common::net::Net;
+use crate::common::parts::{BETWEEN, png_of};
 use crate::common::request;
 use crate::common::server::TestServer;
 use crate::common::viewer::Viewer;
@@ -44,4 +47,35 @@ fn only_direct_chromium_and_webkit_are_repainted_rarely() {
     let here = TestServer::start(&["--repaint", "100ms"]);
     let often = ten_frames(here.address, &[CHROMIUM]);
     assert!(direct > 3 * often, "{direct:?} and {often:?}");
+}
+
+/// What a quiet page receives in an hour: bytes of the stream, and those with what TLS, TCP and IPv4 add to each and take for
+/// its acknowledgement.
+fn hour(bytes: usize, every: f64) -> String {
+    const ADDED: usize = 22 + 52 + 52;
+    let kilobytes = |bytes: usize| (3600.0 / every * bytes as f64 / 1000.0).round();
+    format!("{} kB, {} kB", kilobytes(bytes), kilobytes(bytes + ADDED))
+}
+
+#[test]
+fn a_quiet_hour_takes_what_the_book_says() {
+    let page = include_str!("../../docs/mobile-data.md");
+    let mut dense = StyleBuilder::new(Label::default());
+    dense.take("scale", "2").unwrap();
+    let dense = render(&dense.build(&Themes::default()).unwrap(), Value::Count(123)).encode().to_vec();
+    let [part, dense] = [png_of(123), dense].map(|png| png.len() + BETWEEN.len());
+    for (name, bytes, often) in [
+        ("a picture, Chromium and WebKit, without a proxy", part, 5.0),
+        ("the same on a dense screen", dense, 5.0),
+        ("a picture, Chromium and WebKit, behind a proxy", part, 1.0),
+        ("the same on a dense screen, behind a proxy", dense, 1.0),
+        ("a picture, Firefox", part, 0.5),
+        ("events, or `<online-count>`, behind a proxy", ":\n\n".len(), 1.0),
+    ] {
+        let hours = [5.0, 15.0, 60.0].map(|repaint| hour(bytes, often * repaint)).join(" | ");
+        let row = format!("| {name} | {bytes} | {hours} |");
+        assert!(page.contains(&row), "{row}");
+    }
+    let row = format!("| a WebSocket, whatever `--repaint` says | 2 | {} | | |", hour(2, 20.0));
+    assert!(page.contains(&row), "{row}");
 }
