@@ -1,7 +1,5 @@
 // <online-count page="/posts/1">: how many have it open, live. See README.md.
 
-const HOME = new URL('.', import.meta.url);
-
 // Says when an application of one page goes to another of its pages.
 let { navigation } = globalThis;
 if (!navigation) {
@@ -195,11 +193,11 @@ export class OnlineCount extends HTMLElement {
       if (get('hash') !== null && /^#!?\//.test(hash)) path += '%23' + escape(hash);
     }
     const query = new URLSearchParams();
-    for (const name of ['show', 'count', 'peek', 'top']) if (this.hasAttribute(name)) query.set(name, get(name) || 1);
+    for (const name of ['show', 'count', 'peek', 'top']) if (this.hasAttribute(name)) query.set(name, (name !== 'peek' && get(name)) || 1);
     if (kind.endsWith('/') && get('session')) query.set('session', get('session'));
     if (kind.endsWith('/')) kind += (get('site') ?? location.host) + path;
     else if (path) query.set('page', path);
-    return new URL(`${kind}?${query}`, get('counter') ?? HOME).href;
+    return new URL(`${kind}?${query}`, get('counter') ?? import.meta.url).href;
   }
 }
 

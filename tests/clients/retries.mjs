@@ -151,7 +151,7 @@ for (const [attributes, url] of [
   [{}, 'events/example.com?'],
   [{ page: 'auto' }, 'events/example.com/posts/1?'],
   [{ page: '' }, 'events/example.com/posts/1?'],
-  [{ page: '/ä b?q#f', peek: '' }, 'events/example.com/%C3%A4%20b?peek=1'],
+  [{ page: '/ä b?q#f', peek: 'true' }, 'events/example.com/%C3%A4%20b?peek=1'],
   [{ page: '2', show: 'site', count: 'visitors' }, 'events/example.com/posts/2?show=site&count=visitors'],
   [{ session: 'a&b', page: '/' }, 'events/example.com/?session=a%26b'],
   [{ session: '' }, 'events/example.com?'],
