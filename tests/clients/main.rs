@@ -12,5 +12,6 @@ mod compression;
 mod eventsource;
 mod http2;
 mod module;
+mod recipes;
 mod tls;
 mod websocket;

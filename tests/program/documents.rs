@@ -67,7 +67,7 @@ fn root() -> PathBuf {
 
 fn documents() -> Vec<String> {
     let others = ["README.md", "CONTRIBUTING.md", "js/README.md"].map(str::to_owned);
-    others.into_iter().chain(below("docs", ".md")).chain(below("recipes", ".md")).collect()
+    others.into_iter().chain(below("docs", ".md")).collect()
 }
 
 fn below(folder: &str, ending: &str) -> Vec<String> {
@@ -157,7 +157,7 @@ fn check(document: &str, command: &str, program: &Program) -> Option<usize> {
             let [file, folder] = [format!("benches/{bench}.rs"), format!("benches/{bench}")];
             assert!(root().join(file).exists() || root().join(folder).exists(), "{document}: {command}");
         }
-        "cargo" | "tests/run" => {}
+        "cargo" | "tests/run" | "tests/recipes" => {}
         "curl" if words.iter().any(|word| word.starts_with("http://127.0.0.1:9192/")) => {
             let address = program.address.to_string();
             let words = words.iter().skip(1).map(|word| word.replace("127.0.0.1:9192", &address));
@@ -190,6 +190,15 @@ fn check_unit(document: &str, text: &str, program: &Program) {
     starts.for_each(|command| assert_eq!(check(document, command, program), None));
 }
 
+/// A block of a recipe is part of the site that tests/recipes builds, whatever its indentation.
+fn check_recipe(text: &str) {
+    let lines = |text: &str| text.lines().map(|line| line.trim().to_owned() + "\n").collect::<String>();
+    let files =
+        below("recipes", "").into_iter().filter_map(|file| fs::read_to_string(root().join(file)).ok());
+    let is_there = files.into_iter().any(|file| lines(&file).contains(&lines(text)));
+    assert!(is_there, "docs/recipes.md: no file in recipes/ has this:\n{text}");
+}
+
 #[test]
 fn every_block_of_the_documents_is_checked() {
     let program = Program::start(&[]);
@@ -198,6 +207,7 @@ fn every_block_of_the_documents_is_checked() {
         let whole = listed(&document, &text, true);
         match language.as_str() {
             _ if whole.is_some() => used.extend(whole),
+            language if document == "docs/recipes.md" && language != "sh" => check_recipe(&text),
             "toml" => check_configuration(&document, &text),
             "ini" => check_unit(&document, &text, &program),
             // The test of URLs reads them, and that of tags.
@@ -229,14 +239,16 @@ fn tests_that_run_blocks_exist() {
 
 /// The addresses of a counter in a document, as paths: those at count.example, and those of the table of URLs.
 fn urls(document: &str, text: &str) -> BTreeSet<String> {
-    let ends = |c: char| c.is_whitespace() || "\"',`<)…".contains(c);
+    let ends = |c: char| c.is_whitespace() || "\"',`<)[…".contains(c);
     let named = text
         .split("https://count.example/")
         .skip(1)
         .map(|rest| format!("/{}", rest.split(ends).next().unwrap()));
     let listed =
         text.split('`').skip(1).step_by(2).filter(|code| document == "docs/urls.md" && code.starts_with('/'));
-    let known = |url: &String| !url.contains(['…', ' ']) && !url.contains("PAGE-URL") && !url.contains("=ID");
+    let known = |url: &String| {
+        !url.contains(['…', ' ', '$', '{']) && !url.contains("PAGE-URL") && !url.contains("=ID")
+    };
     named.chain(listed.map(str::to_owned)).map(|url| url.replace("&amp;", "&")).filter(known).collect()
 }
 
@@ -245,7 +257,7 @@ fn urls(document: &str, text: &str) -> BTreeSet<String> {
 fn every_url_of_the_documents_is_answered() {
     let server = TestServer::quiet(&["--presence", "--messages"]);
     let mut asked = 0;
-    for document in documents() {
+    for document in documents().into_iter().chain(below("recipes", "")) {
         let text = fs::read_to_string(root().join(&document)).unwrap();
         for url in urls(&document, &text) {
             let separator = if url.contains('?') { '&' } else { '?' };

@@ -70,7 +70,7 @@ fn without_code(line: &str) -> (String, Vec<&str>) {
 #[test]
 fn no_tag_has_src_beside_srcset() {
     let mut tags = 0;
-    for path in documents().into_iter().chain(files("demo", ".html")) {
+    for path in documents().into_iter().chain(files("demo", ".html")).chain(files("recipes", ".html")) {
         let text = read(&path).replace("&lt;", "<");
         for tag in text.split("<img ").skip(1).filter_map(|rest| rest.split('>').next()) {
             let names = |name: &str| tag.split_whitespace().any(|word| word.starts_with(name));
@@ -142,6 +142,10 @@ fn the_book_lists_every_page_and_links_stay_inside() {
     }
 }
 
+/// The folders of which documents name files.
+const FOLDERS: [&str; 9] =
+    ["src/", "crates/", "tests/", "benches/", "docs/", "js/", "fonts/", "packaging/", "recipes/"];
+
 /// Whether the path is in another package of the repository, and this is the server's alone, as crates.io has it.
 fn is_left_out(path: &str) -> bool {
     !root().join("crates").exists()
@@ -156,10 +160,7 @@ fn paths_and_tests_that_documents_name_exist() {
         let text = read(&document);
         for line in prose(&text) {
             for code in without_code(line).1 {
-                let is_path =
-                    ["src/", "crates/", "tests/", "benches/", "docs/", "js/", "fonts/", "packaging/"]
-                        .iter()
-                        .any(|folder| code.starts_with(folder));
+                let is_path = FOLDERS.iter().any(|folder| code.starts_with(folder));
                 let path = code.split(' ').next().unwrap();
                 let is_there = root().join(path).exists() || is_left_out(path);
                 assert!(!is_path || is_there, "{document}: there is no {path}");
