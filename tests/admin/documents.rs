@@ -15,6 +15,12 @@ const PAGE: &str = include_str!("../../docs/admin.md");
 const DASHBOARD: &str = include_str!("../../docs/grafana/onlookers.json");
 const RULES: &str = include_str!("../../docs/grafana/alerts.yml");
 
+/// The block of the page that begins so.
+pub(crate) fn block(fence: &str) -> &'static str {
+    let (_, rest) = PAGE.split_once(fence).expect("the page has such a block");
+    rest.split_once("```").unwrap().0
+}
+
 /// The metrics of a node, which has all there are.
 fn all_metrics() -> String {
     let redis = RedisServer::start();
@@ -36,6 +42,16 @@ fn documented() -> (BTreeMap<String, String>, BTreeMap<String, String>) {
     let column =
         |at: usize| rows.iter().map(|(name, cells)| ((*name).to_owned(), cells[at].to_owned())).collect();
     (column(0), column(1))
+}
+
+#[test]
+fn the_urls_of_the_page_are_answered() {
+    let server = server(&[]);
+    let urls: Vec<_> = PAGE.lines().filter_map(|line| line.strip_prefix("| `/")?.split_once('`')).collect();
+    for (path, _) in &urls {
+        assert_eq!(get(server.admin(), &format!("/{path}"), &[]).status, 200, "/{path}");
+    }
+    assert_eq!(urls.len(), 4);
 }
 
 #[test]
