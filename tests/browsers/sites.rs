@@ -68,7 +68,7 @@ pub(crate) struct Site {
 impl Site {
     /// - `/1`, `/2`, …: pages with the tag, each with a link to the next (`#next`) and to elsewhere (`#away`);
     /// - `/visitors/1`, …: pages with the first line of it, for the visitors, each with a link to the next;
-    /// - `/framed`: a page with the frame;
+    /// - `/framed`: a page with the frame, `/reloading`: one that reloads itself;
     /// - `/auto/told`, `/auto/bare`: pages with `page=auto`, with and without a policy for the Referer;
     /// - `/canvas`: a page with the picture, whose script may read it;
     /// - `/prerender`: a page that has one with the picture prerendered, and goes there when [`Site::show_prerendered`] says so;
@@ -141,6 +141,7 @@ async fn serve(socket: TcpStream, counter: String, prerendering: Arc<Prerenderin
 fn page(path: &str) -> String {
     let picture = match path.trim_start_matches('/') {
         "framed" => FRAME.to_owned(),
+        "reloading" => FRAME.replace("/embed", "/embed?refresh=20s"),
         "auto/told" => TOLD.to_owned(),
         "auto/bare" => BARE.to_owned(),
         "canvas" => CANVAS.to_owned(),

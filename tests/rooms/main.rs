@@ -7,6 +7,7 @@ mod common;
 
 mod churn;
 mod crowds;
+mod frames;
 mod gate;
 mod limits;
 mod names;
