@@ -5,6 +5,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
 use onlookers_picture::{Style, StyleBuilder, Value};
 use onlookers_rooms::RoomName;
 
@@ -18,19 +20,26 @@ const PAGE: &str = include_str!("../../demo/embed.html");
 
 /// The page, with the picture of the site that frames it.
 pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
-    let (settings, mut claim) = (&request.settings, request.claim);
-    // Seen without an iframe, it is one of this server's own pages.
+    let (settings, query) = (&request.settings, request.query()?);
+    let mut claim = Claim { site: query.site.as_deref(), ..request.claim };
+    // Seen without an iframe, it is one of this server's own pages, and speaks for no other site.
     let itself = format!("http://{}/", String::from_utf8_lossy(claim.host.unwrap_or_default()));
     if claim.referer.is_none() && !matches!(claim.destination, Some(b"iframe" | b"frame")) {
-        claim = Claim { referer: Some(itself.as_bytes()), ..claim };
+        claim = Claim { referer: Some(itself.as_bytes()), site: None, ..claim };
     }
     let site = settings.gate.admit(&claim)?.site;
-    let query = request.query()?;
     let style = query.style(StyleBuilder::new(settings.label(&site)), &app.themes)?;
     // The picture's own Referer is this page, so `auto` means the page around it only here.
     let room = request.room_of(site)?;
     if request.misses_page() {
         warn_of_hidden_pages(app, room.of_site());
+    }
+    // When it reloads itself, its Referer is this page, too: so its URL says which page is around it.
+    let told = query.for_frame(room.of_site().as_str(), room.as_page());
+    if query.refresh.is_some() && told != request.raw_query {
+        let location = HeaderValue::try_from(format!("?{told}"));
+        let location = location.map_err(|_| Refusal::Malformed("The query of this URL is not printable."))?;
+        return grant::respond(respond::redirect(StatusCode::FOUND, location));
     }
     grant::respond(respond::page(html(&room, query, &style), NO_SCRIPTS))
 }

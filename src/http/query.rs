@@ -167,6 +167,12 @@ impl<'a> Query<'a> {
         self.written(own, |name, _| !given(name))
     }
 
+    /// The query of a framed page that speaks for this site and page without a Referer that has them.
+    pub(super) fn for_frame(&self, site: &str, page: Option<&Page>) -> String {
+        let own = iter::once(("site", site)).chain(page.map(|page| ("page", page.as_str())));
+        self.written(own, |name, _| !matches!(name, "site" | "page"))
+    }
+
     fn written<'o>(
         &self,
         own: impl IntoIterator<Item = (&'o str, &'o str)>,

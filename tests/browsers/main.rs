@@ -108,7 +108,7 @@ in_every_engine! {
     leaving: a_link_away_from_the_demo_page, a_link_away_from_an_embed,
         open_pages_see_another_leave_and_return, ten_pages_clicked_in_one_tab,
         a_reload_counts_once;
-    ending: the_last_picture_stays;
+    ending: the_last_picture_stays, a_frame_comes_back;
     reading: a_strip_follows_a_scrolling_reader;
     rooms: each_page_is_in_its_room;
     limits: six_pages_to_a_browser, a_tab_opened_in_the_background;

@@ -57,4 +57,7 @@ fn the_picture_of_a_framed_page_has_its_site_and_page() {
     let wanted = "site=a.example&page=%2Fr%25E9els%3Fa&style=flat&show=site";
     assert_eq!(query.for_picture("a.example", Some(&page)), wanted);
     assert_eq!(query.for_picture("", None), "site=&style=flat&show=site");
+    assert_eq!(query.for_frame("", None), "site=&style=flat&refresh=5m&show=site");
+    let told = query.for_frame("a.example:8080", Some(&page));
+    assert_eq!(Query::parse(Some(&told)).unwrap().for_frame("a.example:8080", Some(&page)), told);
 }

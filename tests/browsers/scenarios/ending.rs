@@ -1,14 +1,15 @@
 //! The program stops.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use onlookers_picture::Value::Ended;
+use onlookers_picture::Value::{Count, Ended};
 
 use crate::Outcome;
 use crate::browser::{Browser, Place};
 use crate::counter::Counter;
 use crate::engine::{AT_ONCE, NEVER};
 use crate::painted::Seen;
+use crate::sites::Site;
 use crate::viewer::Viewer;
 
 /// After an orderly end each page keeps a picture: pale, with a dash, since no number would be true.
@@ -35,4 +36,19 @@ pub(crate) async fn the_last_picture_stays(browser: Browser) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// A frame whose URL has `refresh=20s` reloads itself after 10 to 30 s. It must not do so while nobody answers.
+pub(crate) async fn a_frame_comes_back(browser: Browser) -> Outcome {
+    let mut counter = Counter::start(NEVER)?;
+    let site = Site::start(&counter).await?;
+    let page = browser.first().await?;
+    browser.go(&page, &site.url("/reloading")).await?;
+    browser.shows(&page, Count(1), Instant::now() + AT_ONCE).await?;
+    counter.terminate(AT_ONCE * 10).await?;
+    browser.shows(&page, Ended, Instant::now() + AT_ONCE).await?;
+    counter.restart()?;
+    let mut viewer = Viewer::join(&counter, &site.url("/")).await?;
+    let event = viewer.hears(2, Duration::from_secs(40)).await?;
+    browser.shows(&page, Count(2), event + AT_ONCE).await.map(drop)
 }
