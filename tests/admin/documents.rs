@@ -51,7 +51,7 @@ fn the_urls_of_the_page_are_answered() {
     for (path, _) in &urls {
         assert_eq!(get(server.admin(), &format!("/{path}"), &[]).status, 200, "/{path}");
     }
-    assert_eq!(urls.len(), 4);
+    assert_eq!(urls.len(), 5);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use self::blocks::{Block, below, blocks, commands, documents, root};
-use self::checks::{Place, check, check_configuration, check_recipe, check_unit};
+use self::checks::{Place, check, check_configuration, check_recipe, check_sysctls, check_unit};
 use self::elsewhere::{ELSEWHERE, listed};
 use crate::common::client::{Client, get};
 use crate::common::request;
@@ -25,6 +25,7 @@ fn every_block_of_the_documents_is_checked() {
             _ if whole.is_some() => used.extend(whole),
             language if document == "docs/recipes.md" && language != "sh" => check_recipe(&text),
             "toml" => check_configuration(&document, &text),
+            "ini" if document == "docs/large.md" => check_sysctls(&document, &text),
             "ini" => check_unit(&document, &text, &place),
             // The test of URLs reads them, and that of tags.
             "" | "html" | "markdown" if text.trim_start().starts_with(['<', '!']) => {}

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use clap::Parser;
@@ -36,7 +37,8 @@ impl Place {
             "docs/admin.md" => word.replace("127.0.0.1:9193", &self.admin),
             _ => word.replace("127.0.0.1:9192", &server),
         };
-        word.replace("/etc/onlookers.toml", "onlookers.toml")
+        word.replace("/etc/onlookers/onlookers.toml", "onlookers.toml")
+            .replace("/etc/onlookers.toml", "onlookers.toml")
     }
 
     /// Runs a command, which succeeds.
@@ -52,7 +54,7 @@ impl Place {
 pub(super) fn check(document: &str, command: &str, place: &Place) -> Option<usize> {
     let words = words(command);
     match words[0].as_str() {
-        "onlookers" if matches!(&*words[1], "check" | "health" | "picture") => {
+        "onlookers" if matches!(&*words[1], "check" | "health" | "picture" | "--version") => {
             drop(place.run(onlookers(), document, &words[1..]));
         }
         // Of a site's page, the server's own stands in.
@@ -70,6 +72,12 @@ pub(super) fn check(document: &str, command: &str, place: &Place) -> Option<usiz
         }
         "cargo" | "tests/run" if words.iter().any(|word| word == "--bench") => check_bench(document, &words),
         "cargo" | "tests/run" | "tests/recipes" => {}
+        "sysctl" => words[1..].iter().for_each(|name| check_sysctl(document, name)),
+        "ulimit" => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", command]);
+            assert!(!place.run(shell, document, &[]).stdout.is_empty(), "{document}: {command}");
+        }
         "curl" if words.iter().any(|word| place.word(document, word) != *word) => {
             let mut curl = Command::new("curl");
             curl.args(["--fail", "--silent", "--max-time", "10"]);
@@ -104,6 +112,19 @@ pub(super) fn check_configuration(document: &str, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
     let checked = onlookers().arg("check").arg(file.path()).output().unwrap();
     assert!(checked.status.success(), "{document}: {}", String::from_utf8_lossy(&checked.stderr));
+}
+
+/// The kernel has such a setting. That of connection tracking is there only where a firewall uses it.
+fn check_sysctl(document: &str, name: &str) {
+    let file = Path::new("/proc/sys").join(name.replace('.', "/"));
+    let is_there = file.exists() || name.starts_with("net.netfilter.nf_conntrack_");
+    assert!(is_there, "{document}: the kernel has no setting {name}");
+}
+
+/// A file for `/etc/sysctl.d`.
+pub(super) fn check_sysctls(document: &str, text: &str) {
+    let names = text.lines().map(|line| line.split_once(" = ").expect("a name and a value").0);
+    names.for_each(|name| check_sysctl(document, name));
 }
 
 /// What it starts; systemd itself is in the test of listeners.

@@ -3,6 +3,7 @@
 /// Commands that other tests run, and whole blocks (which end with an ellipsis here): the document, how the command or the block
 /// begins, and the test, or the file that has the tests. Or why it is run nowhere.
 pub(super) const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("CONTRIBUTING.md", "packaging/test", "packaging/test"),
     ("README.md", "location / { …", "the_readme_and_the_book_have_the_same_lines_for_nginx"),
     ("docs/admin.md", "scrape_configs: …", "prometheus_scrapes_the_server"),
     (
@@ -21,6 +22,17 @@ pub(super) const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/compose.md", "bind :8443 ssl …", "not run: docs/proxies/haproxy.cfg has such a line, and is"),
     ("docs/configuration.md", "kill -HUP", "sighup_reads_it_again_and_drops_no_stream"),
     ("docs/doctor.md", "ok     the server gets …", "a_counter_that_is_well_exits_0"),
+    ("docs/install.md", "packaging/release", "packaging/test"),
+    ("docs/install.md", "cd target/dist", "packaging/test"),
+    ("docs/install.md", "sha256sum --check", "packaging/test"),
+    ("docs/install.md", "apt ", "packaging/test"),
+    ("docs/install.md", "systemctl ", "tests/program/units.rs"),
+    ("docs/install.md", "[Service] …", "systemd_has_nothing_to_say_about_the_units"),
+    ("docs/install.md", "tar -xf", "packaging/test"),
+    ("docs/install.md", "cd onlookers-", "packaging/test"),
+    ("docs/install.md", "install -m", "packaging/test"),
+    ("docs/install.md", "podman ", "packaging/test"),
+    ("docs/large.md", "server               1,000,000 …", "not run: it is a sum"),
     ("docs/listeners.md", "[proxy+] …", "tests/wire/listeners.rs"),
     ("docs/nodes.md", "redis-server --bind", "three_nodes_show_one_number"),
     ("docs/nodes.md", "curl ", "scripts_and_stills_see_all_nodes_at_once"),
@@ -35,6 +47,7 @@ pub(super) const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/nodes.md", "redis = …", "the_documented_rules_allow_all_of_it"),
     ("docs/nodes.md", "> HGETALL …", "a_node_that_leaves_says_so_and_leaves_nothing"),
     ("docs/nodes.md", "redis-cli --scan", "not run: it removes everything"),
+    ("docs/running.md", "{\"timestamp\":\"2026 …", "every_line_of_a_json_log_is_one_object"),
     ("docs/scripts.md", "const events …", "the_client_gets_each_change_and_no_comment"),
     ("docs/tls.md", "openssl rand", "one_node_orders_any_answers_and_all_have_the_certificate"),
     ("docs/tls.md", "redis-cli --scan", "not run: it removes everything"),
