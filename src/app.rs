@@ -19,7 +19,7 @@ use crate::nodes::Requested;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 
-pub(crate) use ready::Unready;
+pub(crate) use ready::{FULL, Unready};
 
 mod ready;
 

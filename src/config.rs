@@ -82,7 +82,7 @@ Examples:
   onlookers --config onlookers.toml             what can be set for single sites, too
   onlookers picture --count 42 -o online.png    write one picture to a file
   onlookers doctor https://count.example/       is anything in between holding it back?
-  onlookers health --config onlookers.toml      is the server that runs with this file ready?
+  onlookers health --config onlookers.toml      is the server that runs with this file healthy?
 
 Every flag can be given as an environment variable, where lists are separated by commas, and as a key of the file.
 Flags beat environment beats file.
@@ -100,7 +100,7 @@ pub enum Command {
         /// The file
         file: PathBuf,
     },
-    /// Ask the running server whether it is ready, as a container's health check does: exit 0 if it is
+    /// Ask the running server whether it is healthy, as a container's health check does: exit 0 unless it stops or doesn't answer
     Health {
         /// The flags that the server was started with; it has the same environment
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]

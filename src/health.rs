@@ -1,8 +1,8 @@
-//! `onlookers health`: asks the running server whether it is ready, as a container's health check does.
+//! `onlookers health`: asks the running server whether it is healthy, as a container's health check does.
 //!
-//! `/healthz` is asked for where operators may ask (`--admin`), which also says why the server isn't ready, otherwise on the first of
-//! the server's own listeners that this process can reach. `/readyz` would be wrong: what restarts an unhealthy container must not do
-//! so because Redis is away. The server's certificate isn't checked: it may be for any name.
+//! `/healthz` is asked for where operators may ask (`--admin`), otherwise on the first of the server's own listeners that this process
+//! can reach. What restarts an unhealthy container must not do so because the server is full, which would drop its viewers, or because
+//! Redis is away: only a server that stops or doesn't answer is unhealthy. The server's certificate isn't checked: it may be for any name.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustls::{ClientConnection, StreamOwned};
 
+use crate::app::{FULL, Unready};
 use crate::config::{AdminPlace, Config, Place, Speaks};
 use crate::net::proxy_protocol;
 
@@ -24,15 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// Why the server isn't ready, or it isn't known whether it is.
+/// Why the server isn't healthy, or it isn't known whether it is.
 #[derive(Debug)]
 pub enum Unhealthy {
     /// No listener can be asked.
     NoListener,
     /// It can't be asked at that place.
     Unreachable(String, io::Error),
-    /// It says that it isn't ready; with its words.
-    Unready(String),
+    /// It says that it stops, or something else than it should; with its words.
+    Answer(String),
 }
 
 /// How the server is asked.
@@ -69,8 +70,14 @@ pub fn check(config: &Config) -> Result<(), Unhealthy> {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     match head.split(' ').nth(1) {
         Some("200") => Ok(()),
-        _ => Err(Unhealthy::Unready(body.trim().replace('\n', "; "))),
+        Some("503") if is_full(body) => Ok(()),
+        _ => Err(Unhealthy::Answer(body.trim().replace('\n', "; "))),
     }
+}
+
+/// Whether this is all that `/healthz` complains of, on the public side or to operators.
+fn is_full(body: &str) -> bool {
+    body == FULL || body.trim_end() == Unready::Viewers.to_string()
 }
 
 /// Whether another process can connect there.
@@ -147,7 +154,7 @@ impl fmt::Display for Unhealthy {
                 "no listener of this configuration can be asked; add --admin, or give the server's own flags",
             ),
             Self::Unreachable(place, error) => write!(f, "can't ask the server at {place}: {error}"),
-            Self::Unready(why) => write!(f, "the server isn't ready: {why}"),
+            Self::Answer(why) => write!(f, "the server isn't healthy: {why}"),
         }
     }
 }
@@ -156,7 +163,7 @@ impl std::error::Error for Unhealthy {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreachable(_, error) => Some(error),
-            Self::NoListener | Self::Unready(_) => None,
+            Self::NoListener | Self::Answer(_) => None,
         }
     }
 }

@@ -6,6 +6,9 @@ use std::sync::atomic::Ordering;
 use super::App;
 use crate::metrics::labels;
 
+/// What `/healthz` says on the public side while the server has as many viewers as it may have.
+pub(crate) const FULL: &str = "full\n";
+
 labels! {
     /// Why a server isn't ready.
     Unready {

@@ -32,7 +32,7 @@ fn is_healthy(server: &TestServer) -> bool {
     public.assert_safe();
     match (public.status, public.text()) {
         (200, "ready\n") => assert_eq!((admin.status, admin.text()), READY),
-        (503, "not ready\n") => {
+        (503, "full\n") => {
             assert!(admin.status == 503 && admin.text().starts_with("there are "), "{admin:?}")
         }
         _ => panic!("{public:?}"),
