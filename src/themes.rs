@@ -174,8 +174,8 @@ mod tests {
         assert!(load(None, &[large]).unwrap_err().to_string().contains("it has more than 32768 KiB"));
     }
 
-    const FONT: &str =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/crates/picture/fonts/DejaVuSans-Bold-subset.ttf");
+    /// A link, which is a file in the package: what lies in other packages isn't there.
+    const FONT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fonts/DejaVuSans-Bold-subset.ttf");
 
     /// A folder that holds one theme. Any small picture is a digit.
     fn theme(name: &str) -> TempDir {
