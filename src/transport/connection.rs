@@ -16,7 +16,7 @@ use crate::net::capacity::Permit;
 const MAX_IGNORED: u16 = u16::MAX;
 
 /// Identifies a connection within its event loop; 32 bits, because lists of subscribers are long.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct ConnectionId(u32);
 
 /// An open connection. The permit is dropped before the protocol's guards: a client that is told of somebody's leave finds

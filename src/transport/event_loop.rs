@@ -20,10 +20,12 @@ use super::websocket::End;
 use super::{Grant, Options};
 use crate::app::App;
 use crate::feeds::FeedId;
-use crate::metrics::{Costs, Leave, Sent, ViewerMetrics};
+use crate::metrics::{Costs, Sent, ViewerMetrics};
 use crate::settings::DenyList;
+use closing::Closing;
 
 mod admit;
+mod closing;
 mod counting;
 mod denying;
 mod ending;
@@ -56,8 +58,7 @@ pub(super) struct EventLoop {
     replies: Vec<(ConnectionId, Bytes)>,
     /// Connections that are over.
     over: Vec<(ConnectionId, End)>,
-    /// WebSockets that were sent a close frame, and streams that have ended alone, until when they may close, and why they do.
-    closing: Vec<(ConnectionId, Instant, Leave)>,
+    closing: Closing,
     /// How many connections are WebSockets.
     websockets: usize,
     /// One past the highest place in use since there last was no connection: how far the cursors go.
@@ -99,7 +100,7 @@ impl EventLoop {
             ready: VecDeque::new(),
             replies: Vec::new(),
             over: Vec::new(),
-            closing: Vec::new(),
+            closing: Closing::default(),
             websockets: 0,
             places: 0,
             // Firefox has its turn each time the cursor comes by, other clients every second time.
@@ -169,8 +170,7 @@ impl EventLoop {
         }
         let now = Instant::now();
         let publish = self.subscriptions.has_due().then_some(self.rested);
-        let closing = self.closing.iter().map(|(_, until, _)| *until).min();
-        let times = [publish, closing, self.end].into_iter().flatten();
+        let times = [publish, self.closing.next(), self.end].into_iter().flatten();
         let timeouts = times.map(|time| time.saturating_duration_since(now));
         timeouts.chain(self.periodic_timeout(now)).min()
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::super::connection::{Connection, ConnectionId, Protocol, Ready};
+use super::super::connection::{Connection, ConnectionId, Protocol};
 use super::super::kept;
 use super::super::socket::{Gone, Registered};
 use super::super::websocket::End;
@@ -65,7 +65,7 @@ impl EventLoop {
         {
             connection.send(Some(0), &subscription.source.frame(true), poll)?;
             connection.finish(poll)?;
-            self.closing.push((id, Instant::now() + CLOSE_TIMEOUT, reason));
+            self.closing.add(id, Instant::now() + CLOSE_TIMEOUT, reason);
         }
         Ok(())
     }
@@ -84,8 +84,7 @@ impl EventLoop {
             }
         }
         let now = Instant::now();
-        while let Some(at) = self.closing.iter().position(|(_, until, _)| *until <= now) {
-            let (id, _, reason) = self.closing.swap_remove(at);
+        while let Some((id, reason)) = self.closing.take_late(now) {
             self.remove(id, reason);
         }
         if self.connections.is_empty() && self.connections.capacity() > 0 {
@@ -111,13 +110,13 @@ impl EventLoop {
         if sent.and_then(|_| self.resume(id)).is_err() {
             return false;
         }
-        self.closing.push((id, Instant::now() + CLOSE_TIMEOUT, reason));
+        self.closing.add(id, Instant::now() + CLOSE_TIMEOUT, reason);
         true
     }
 
     /// Ends a connection, which takes it out of its room. One that was about to close does so for the reason of that.
     fn remove(&mut self, id: ConnectionId, reason: Leave) {
-        let begun = self.closing.iter().find(|(closing, ..)| *closing == id).map(|(.., reason)| *reason);
+        let begun = self.closing.remove(id);
         if let Some(connection) = self.take(id) {
             let reason = if self.end.is_some() { Leave::Stopped } else { begun.unwrap_or(reason) };
             self.metrics.leaves.of(reason).count();
@@ -137,12 +136,7 @@ impl EventLoop {
                 socket.session.rooms().for_each(|(_, room)| self.unsubscribe(room.feed(), room.place));
             }
         }
-        if !self.closing.is_empty() {
-            self.closing.retain(|(closing, ..)| *closing != id);
-        }
-        if connection.ready != Ready::default() {
-            self.ready.retain(|ready| *ready != id);
-        }
+        self.closing.remove(id);
         Some(connection)
     }
 

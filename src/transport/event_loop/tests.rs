@@ -197,7 +197,7 @@ async fn a_worn_out_connection_ends_in_order() {
         event_loop.send_update(feed.channel().id());
         event_loop.now += Duration::from_secs(3600);
         event_loop.send_again();
-        assert!(event_loop.over.is_empty() && event_loop.closing.len() == 1);
+        assert!(event_loop.over.is_empty() && event_loop.closing.next().is_some());
         let (mut records, mut text) = (Vec::new(), Vec::new());
         client.read_to_end(&mut records).unwrap();
         let mut records = &records[..];
@@ -208,9 +208,10 @@ async fn a_worn_out_connection_ends_in_order() {
             let _ = peer.reader().read_to_end(&mut text);
         }
         assert!(text.ends_with(b"\r\n--frame--\r\n"));
-        event_loop.closing[0].1 = Instant::now();
+        let reason = event_loop.closing.remove(id).unwrap();
+        event_loop.closing.add(id, Instant::now(), reason);
         event_loop.remove_over();
-        assert!(event_loop.connections.get(id.index()).is_none() && event_loop.closing.is_empty());
+        assert!(event_loop.connections.get(id.index()).is_none() && event_loop.closing.next().is_none());
     }
 }
 
