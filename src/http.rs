@@ -60,9 +60,9 @@ pub(crate) fn answer(app: &Arc<App>, parts: &Parts, peer: Peer, connection: &Con
     metered::work_for(request.client().first_address());
     connection.charge(request.settings.proxies.client(request.address));
     warn_of_main_peer(app, &request, peer);
-    let Some((requested, unknown)) = elsewhere::unknown(app, &request) else {
-        return answer_parsed(app, &request);
-    };
+    // Nobody is asked for the sake of a client that is refused.
+    let unknown = if request.is_denied() { None } else { elsewhere::unknown(app, &request) };
+    let Some((requested, unknown)) = unknown else { return answer_parsed(app, &request) };
     let (app, parts, client) = (Arc::clone(app), parts.clone(), request.client());
     Answer::Later(Box::pin(async move {
         unknown.wait(&requested, client).await;

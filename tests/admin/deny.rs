@@ -18,6 +18,8 @@ use crate::common::program::Program;
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, request};
 
+mod passes;
+
 const SETTINGS: &str = "trust_proxy = [\"127.0.0.0/8\"]\n";
 
 /// A file with settings, which changes.
