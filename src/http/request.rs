@@ -13,6 +13,7 @@ use super::query::{Query, QueryError};
 use super::wishes::Wishes;
 use crate::gate::Claim;
 use crate::net::address::{ClientNetwork, Peer};
+use crate::net::challenges;
 use crate::net::remote::{Agents, Remote};
 use crate::painting::Payer;
 use crate::settings::Settings;
@@ -182,9 +183,11 @@ impl<'r> Request<'r> {
         accepts(b"image/") && !accepts(b"text/html")
     }
 
-    /// Whether the configuration denies its client.
+    /// Whether the configuration denies its client. Authorities and load balancers are answered whoever they are: certificates and
+    /// the server's place behind a balancer hang on them.
     pub(super) fn is_denied(&self) -> bool {
-        self.settings.denied.denies_client(self.address, self.agent)
+        let is_for_all = self.path == "/healthz" || self.path.starts_with(challenges::PATH);
+        !is_for_all && self.settings.denied.denies_client(self.address, self.agent)
     }
 
     /// Its client, as it is known while a stream is open.

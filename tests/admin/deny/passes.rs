@@ -5,6 +5,15 @@ use crate::common::redis::RedisServer;
 use crate::scrape::{server, value};
 
 #[test]
+fn challenges_and_checks_of_health_are_answered_whoever_asks() {
+    let server = server(&["--deny-address", "127.0.0.0/8", "--deny-agent", "BadBot"]);
+    let status = |path| get(server.address, path, &["User-Agent: BadBot"]).status;
+    assert_eq!((status("/a"), status("/healthz/a")), (403, 403));
+    // No challenge is pending.
+    assert_eq!((status("/.well-known/acme-challenge/unknown"), status("/healthz")), (404, 200));
+}
+
+#[test]
 fn other_nodes_are_not_asked_for_who_is_denied() {
     let redis = RedisServer::start();
     let server = server(&[
