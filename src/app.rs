@@ -22,6 +22,8 @@ use crate::settings::Settings;
 pub(crate) use ready::{FULL, Unready};
 
 mod ready;
+#[cfg(test)]
+pub(crate) mod tests;
 
 /// Everything that requests are judged by and answered from.
 pub(crate) struct App {

@@ -1,55 +1,22 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
-use clap::Parser;
 use onlookers_picture::{Label, Style, StyleBuilder, Themes, Value};
-use onlookers_rooms::{Counting, Keys, Limits, RoomName, Rooms};
+use onlookers_rooms::{Counting, RoomName};
 use socket2::SockRef;
 
 use super::*;
-use crate::config::Cli;
-use crate::feeds::{FeedRef, Feeds, Published, View};
-use crate::logging::once_per_site::OncePerSite;
-use crate::metrics::ServerMetrics;
+use crate::app::tests::app;
+use crate::feeds::{FeedRef, Published, View};
 use crate::net::address::ClientNetwork;
-use crate::net::capacity::{Capacity, CapacityLimits};
-use crate::net::connections::{ConnectionLimits, Connections};
-use crate::net::main_peer::MainPeer;
-use crate::painting::{Painter, Payer, Pictures};
+use crate::painting::Payer;
 use crate::transport::socket::Socket;
 use crate::transport::tls::tests::shaken_hands_of_each;
 use crate::transport::{Repaint, Sends, StreamGrant};
 use crate::wire::{Opening, multipart};
 
 const NOW: Duration = Duration::ZERO;
-
-/// Has its feeds published by the test alone.
-fn app() -> App {
-    let painter = Arc::new(Painter::start(0).unwrap());
-    let pictures = Arc::new(Pictures::new(1 << 20));
-    let settings = Cli::try_parse_from(["onlookers"]).unwrap().config.settings();
-    let capacity = Capacity::new(CapacityLimits { total: 10, places_per_client: None, pages_per_client: 10 });
-    let limits = ConnectionLimits { total: 10, others: 1, per_client: 10 };
-    App {
-        settings: RwLock::new(Arc::new(settings)),
-        rooms: Arc::new(Rooms::new(Limits::default())),
-        requested: None,
-        keys: Arc::new(Keys::new().unwrap()),
-        feeds: Feeds::new(Arc::clone(&painter), Arc::clone(&pictures), Arc::new(())),
-        painter,
-        pictures,
-        themes: Themes::default(),
-        connections: Connections::new(Arc::clone(&capacity), limits),
-        challenges: Arc::default(),
-        main_peer: MainPeer::default(),
-        sites_without_pages: OncePerSite::default(),
-        metrics: ServerMetrics::default(),
-        agents: None,
-        is_stopping: false.into(),
-        capacity,
-    }
-}
 
 /// A loop that is turned by hand.
 fn event_loop(number: u32) -> EventLoop {
