@@ -1,10 +1,13 @@
 //! The state that the whole server shares.
 
+use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onlookers_picture::Themes;
 use onlookers_rooms::{Keys, LimitReached, RoomName, Rooms, Site, ViewerId, Visitor};
+use tokio::sync::Notify;
 
 use crate::feeds::{Feeds, Membership, Topic};
 use crate::logging::once_per_site::OncePerSite;
@@ -28,6 +31,8 @@ pub(crate) mod tests;
 /// Everything that requests are judged by and answered from.
 pub(crate) struct App {
     pub(crate) settings: RwLock<Arc<Settings>>,
+    /// Notified when others come into force.
+    pub(crate) replaced: Notify,
     pub(crate) rooms: Arc<Rooms>,
     /// What requests ask for of the other nodes, if there are any.
     pub(crate) requested: Option<Arc<Requested>>,
@@ -58,6 +63,20 @@ impl App {
     pub(crate) fn replace_settings(&self, settings: Settings) {
         self.feeds.replace_titles(settings.titles());
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.replaced.notify_waiters();
+    }
+
+    /// Waits until the settings deny the client at `address`, by that alone.
+    pub(crate) async fn wait_for_denial(&self, address: IpAddr) {
+        loop {
+            let mut replaced = pin!(self.replaced.notified());
+            // Before the settings are looked at, so that none come between the two.
+            replaced.as_mut().enable();
+            if self.settings().denied.denies_client(address, b"") {
+                return;
+            }
+            replaced.await;
+        }
     }
 
     /// The site that a client is charged a page of if it opens `room`: one of its pages, which nobody has open. Clients of a

@@ -130,6 +130,7 @@ impl Server {
         let pictures = Arc::new(Pictures::new(PICTURES_BYTES));
         let app = Arc::new(App {
             settings: RwLock::new(Arc::new(settings(config))),
+            replaced: Notify::new(),
             rooms: counting.rooms(),
             requested: counting.requested(),
             keys: Arc::new(Keys::new()?),

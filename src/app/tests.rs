@@ -17,6 +17,7 @@ pub(crate) fn app() -> App {
     let limits = ConnectionLimits { total: 10, others: 1, per_client: 10 };
     App {
         settings: RwLock::new(Arc::new(settings)),
+        replaced: Notify::new(),
         rooms: Arc::new(Rooms::new(Limits::default())),
         requested: None,
         keys: Arc::new(Keys::new().unwrap()),

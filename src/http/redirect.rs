@@ -5,14 +5,16 @@ use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use onlookers_rooms::Site;
 
-use super::request::authority;
-use super::respond;
+use super::request::{Request, authority};
+use super::{App, respond};
+use crate::net::address::Peer;
 use crate::net::challenges;
 use crate::transport::Answer;
 
-/// The answer, where https is on `port`; none for what is answered here, without https.
-pub(crate) fn redirect(parts: &Parts, port: u16) -> Option<Answer> {
-    if parts.uri.path().starts_with(challenges::PATH) {
+/// The answer, where https is on `port`; none for what is answered or refused here, without https.
+pub(crate) fn redirect(app: &App, parts: &Parts, peer: Peer, port: u16) -> Option<Answer> {
+    let is_challenge = parts.uri.path().starts_with(challenges::PATH);
+    if is_challenge || Request::parse(parts, peer, app.settings()).is_denied() {
         return None;
     }
     let answer = match location(parts, port) {

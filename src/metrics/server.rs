@@ -35,6 +35,8 @@ labels! {
         Http2 = "http2",
         /// It is for another server, and too many are.
         Passed = "pass",
+        /// It is for another server, and its client is denied.
+        Denied = "denied",
     }
 }
 

@@ -161,7 +161,7 @@ impl Service {
         let answer = move |request: Request<Incoming>, permit: &ConnectionPermit| -> Answer {
             let parts = request.into_parts().0;
             redirect
-                .and_then(|port| http::redirect(&parts, port))
+                .and_then(|port| http::redirect(&app, &parts, peer, port))
                 .unwrap_or_else(|| http::answer(&app, &parts, peer, permit))
         };
         let report = move |failed| failures.metrics.fail(Some(failed));
@@ -173,14 +173,12 @@ impl Service {
             let hello = hello::read(&mut arrival.stream, mem::take(&mut arrival.unread));
             let hello = begin(self.logged(arrival.peer), &arrival.permit, hello).await;
             let hello = hello.map_err(|why| self.app.metrics.fail(why.reason(OF_HANDSHAKES)));
-            let Ok(Hello { bytes, name }) = hello else { return };
+            let Ok(Hello { bytes, name, is_challenge }) = hello else { return };
             arrival.unread = bytes;
             if let Some(target) = name.and_then(|name| forwarder.find(&name)) {
-                let passing = self.passing(arrival);
-                if !Box::pin(forwarder.pass(passing, target)).await {
-                    self.app.metrics.fail(Some(Failed::Passed));
-                }
-                return;
+                let passing = self.passing(arrival, is_challenge);
+                let failed = Box::pin(forwarder.pass(&self.app, passing, target)).await;
+                return self.app.metrics.fail(failed);
             }
         }
         let Arrival { stream, unread, peer, mut permit, .. } = arrival;
@@ -206,10 +204,10 @@ impl Service {
         }
     }
 
-    fn passing(&self, arrival: Arrival) -> Passing {
+    fn passing(&self, arrival: Arrival, is_challenge: bool) -> Passing {
         let Arrival { stream, unread, peer, ends, permit } = arrival;
         let client = self.app.settings().proxies.client(peer.address);
-        Passing { stream, unread, ends, client, permit }
+        Passing { stream, unread, ends, address: peer.address, client, is_challenge, permit }
     }
 
     /// The address for the log, if addresses are logged.

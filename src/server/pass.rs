@@ -1,6 +1,7 @@
 //! Connections of `tls:` listeners that are for another server: they go there as they are, and come from there.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::app::App;
+use crate::metrics::Failed;
 use crate::net::address::ClientNetwork;
 use crate::net::capacity::{Capacity, Permit};
 use crate::net::connections::ConnectionPermit;
@@ -53,8 +55,11 @@ pub(super) struct Passing {
     pub(super) unread: Vec<u8>,
     /// The ends of it that a proxy has named.
     pub(super) ends: Option<Ends>,
+    pub(super) address: IpAddr,
     /// None if many clients may come from its peer.
     pub(super) client: Option<ClientNetwork>,
+    /// Whether it is a certificate authority's, by what it says.
+    pub(super) is_challenge: bool,
     pub(super) permit: ConnectionPermit,
 }
 
@@ -82,22 +87,32 @@ impl Forwarder {
         self.passes.find(name, || self.certificates.have(name))
     }
 
-    /// Passes a connection on until both ends have ended it. False if there are too many.
-    pub(super) async fn pass(&self, passing: Passing, target: &Target) -> bool {
-        let Passing { stream, unread, ends, client, permit } = passing;
+    /// Passes a connection on until both ends have ended it, or its client is denied. Returns why it was closed, if it was.
+    pub(super) async fn pass(&self, app: &App, passing: Passing, target: &Target) -> Option<Failed> {
+        let (address, is_challenge) = (passing.address, passing.is_challenge);
+        tokio::select! {
+            biased;
+            // The other server's certificate hangs on challenges, as on those that are answered here.
+            () = app.wait_for_denial(address), if !is_challenge => Some(Failed::Denied),
+            closed = self.pass_to(passing, target) => closed,
+        }
+    }
+
+    async fn pass_to(&self, passing: Passing, target: &Target) -> Option<Failed> {
+        let Passing { stream, unread, ends, client, permit, .. } = passing;
         let Some(_place) = self.place(client) else {
             tracing::warn!("a connection for {} is closed: there are too many", target.place);
-            return false;
+            return Some(Failed::Passed);
         };
         // It may have been told to close meanwhile.
         if !permit.begin_answer() {
-            return true;
+            return None;
         }
         permit.become_viewer();
         if let Err(error) = forward(stream, unread, ends, target).await {
             tracing::debug!(%error, "a connection for {} ended", target.place);
         }
-        true
+        None
     }
 
     fn place(&self, client: Option<ClientNetwork>) -> Option<Place<'_>> {

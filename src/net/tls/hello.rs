@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Semaphore;
 
+use crate::net::challenges;
+
 /// The most bytes that are read, with the heads of records.
 const MAX_BYTES: usize = 64 * 1024;
 
@@ -35,6 +37,9 @@ const MESSAGE_HEAD: usize = 4;
 const SERVER_NAME: u16 = 0;
 const HOST_NAME: u8 = 0;
 
+/// The number of the extension with the protocols that a client speaks inside (RFC 7301).
+const PROTOCOLS: u16 = 16;
+
 /// What a connection begins with.
 #[derive(Default, Debug)]
 pub(crate) struct Hello {
@@ -42,6 +47,8 @@ pub(crate) struct Hello {
     pub(crate) bytes: Vec<u8>,
     /// The name that the client asks for, in lower case; none if it isn't a ClientHello, or names nothing.
     pub(crate) name: Option<String>,
+    /// Whether it is the challenge of a certificate authority, which speaks nothing else (RFC 8737, section 3).
+    pub(crate) is_challenge: bool,
 }
 
 /// Reads the ClientHello that `stream` begins with, of which the bytes in `read` were read already. What is no ClientHello has no
@@ -57,8 +64,11 @@ pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin), read: Vec<u8>) -
         }
         match reader.advance(&bytes) {
             Progress::More if bytes.len() < MAX_BYTES => {}
-            Progress::More | Progress::Other => return Ok(Hello { bytes, name: None }),
-            Progress::Done => return Ok(Hello { bytes, name: server_name(&reader.message) }),
+            Progress::More | Progress::Other => return Ok(Hello { bytes, ..Hello::default() }),
+            Progress::Done => {
+                let is_challenge = is_challenge(&reader.message).unwrap_or_default();
+                return Ok(Hello { bytes, name: server_name(&reader.message), is_challenge });
+            }
         }
         bytes.reserve(READ.min(MAX_BYTES - bytes.len()));
         if (&mut *stream).take((MAX_BYTES - bytes.len()) as u64).read_buf(&mut bytes).await? == 0 {
@@ -132,8 +142,8 @@ impl Reader {
     }
 }
 
-/// The name in a ClientHello. None if there is none, or it can't be told which.
-fn server_name(message: &[u8]) -> Option<String> {
+/// The content of an extension of a ClientHello. None if there is none, or more than one.
+fn extension(message: &[u8], wanted: u16) -> Option<&[u8]> {
     let mut hello = Fields(message.get(MESSAGE_HEAD..)?);
     // The version and the random bytes; the session; the ciphers; the compressions.
     hello.take(2 + 32)?;
@@ -144,11 +154,21 @@ fn server_name(message: &[u8]) -> Option<String> {
     let mut found = None;
     while !extensions.0.is_empty() {
         let (kind, content) = (extensions.number()?, extensions.list()?);
-        if kind == SERVER_NAME && found.replace(content).is_some() {
+        if kind == wanted && found.replace(content).is_some() {
             return None;
         }
     }
-    let mut names = Fields(Fields(found?).list()?);
+    found
+}
+
+fn is_challenge(message: &[u8]) -> Option<bool> {
+    let mut protocols = Fields(Fields(extension(message, PROTOCOLS)?).list()?);
+    Some(protocols.short_list()? == challenges::PROTOCOL && protocols.0.is_empty())
+}
+
+/// The name in a ClientHello. None if there is none, or it can't be told which.
+fn server_name(message: &[u8]) -> Option<String> {
+    let mut names = Fields(Fields(extension(message, SERVER_NAME)?).list()?);
     while !names.0.is_empty() {
         let (kind, name) = (names.take(1)?[0], names.list()?);
         if kind == HOST_NAME {

@@ -142,6 +142,23 @@ async fn what_names_nothing_has_no_name() {
     assert!(read(&mut &b"\x16\x03"[..], Vec::new()).await.is_err(), "it ends");
 }
 
+#[tokio::test]
+async fn a_challenge_is_what_speaks_nothing_else() {
+    let speaks = |protocols: &[&[u8]]| {
+        let list: Vec<_> = protocols.iter().flat_map(|it| [&[it.len() as u8][..], it].concat()).collect();
+        in_records(&message(&extension(PROTOCOLS, &counted(&list))), 100)
+    };
+    assert!(read_all(&speaks(&[b"acme-tls/1"])).await.is_challenge);
+    for others in [&[][..], &[&b"h2"[..]], &[b"acme-tls/1", b"h2"], &[b"h2", b"acme-tls/1"]] {
+        assert!(!read_all(&speaks(others)).await.is_challenge, "{others:?}");
+    }
+    for bytes in [in_records(&message(&[]), 100), speaks(&[])[..20].to_vec(), b"GET / HTTP/1.1\r\n".to_vec()]
+    {
+        let hello = read(&mut &bytes[..], Vec::new()).await.unwrap_or_default();
+        assert!(!hello.is_challenge, "{bytes:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>, at in 0..200_usize) {
@@ -152,9 +169,11 @@ proptest! {
         for end in 0..=hello.len() {
             if reader.advance(&hello[..end]) == Progress::Done {
                 server_name(&reader.message);
+                is_challenge(&reader.message);
                 break;
             }
         }
         server_name(&bytes);
+        is_challenge(&bytes);
     }
 }
