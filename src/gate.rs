@@ -8,9 +8,11 @@ use std::fmt;
 pub use pattern::{Pattern, PatternError};
 pub use server_name::{ServerName, ServerNameError};
 
+pub(crate) use denied::DeniedSites;
 use onlookers_rooms::{RoomName, Site, SiteError};
 use origin::Embedder;
 
+mod denied;
 mod origin;
 mod pattern;
 mod server_name;
@@ -24,7 +26,7 @@ pub struct Gate {
     aliases: HashMap<Site, Site>,
     /// The sites of which an alias is allowed.
     allowed_by_alias: HashSet<Site>,
-    denied: Vec<Pattern>,
+    denied: DeniedSites,
 }
 
 /// A request's own, unchecked words about where it comes from. A browser's scripts can't change any of them.
@@ -93,9 +95,14 @@ impl Gate {
         Self { aliases, allowed_by_alias, ..self }
     }
 
-    /// The same gate, which lets none of these sites in, whatever is allowed.
+    /// The same gate, which lets none of these sites in, whatever is allowed; a site under all of its names, if it is under one.
     pub fn denying(self, denied: Vec<Pattern>) -> Self {
-        Self { denied, ..self }
+        Self { denied: DeniedSites::new(denied, &self.aliases), ..self }
+    }
+
+    /// The sites that it never lets in.
+    pub(crate) fn denied(&self) -> &DeniedSites {
+        &self.denied
     }
 
     /// The site that `site` is, be it by an alias.
@@ -125,11 +132,11 @@ impl Gate {
         }
         // Only such a page (`/embed`) may speak for a site that isn't its own.
         match claim.site {
-            None if self.denies(&embedding) => Err(GateError::NotAllowed(embedding)),
+            None if self.denies(&embedding, None) => Err(GateError::NotAllowed(embedding)),
             None => Ok(Admission { site: self.canonical(&embedding) }),
             Some(name) => {
                 let site = self.canonical(&name.parse().map_err(GateError::BadSite)?);
-                if !self.denies(&site) && (site == self.canonical(&embedding) || self.allows(&site)) {
+                if !self.denies(&site, None) && (site == self.canonical(&embedding) || self.allows(&site)) {
                     Ok(Admission { site })
                 } else {
                     Err(GateError::NotAllowed(site))
@@ -162,14 +169,16 @@ impl Gate {
 
     /// Whether `site` may embed, be it by the name of an alias.
     pub fn allows(&self, site: &Site) -> bool {
-        !self.denies(site)
+        !self.denies(site, None)
             && (self.allowed.is_empty()
                 || self.allowed.iter().any(|pattern| pattern.matches(site))
                 || self.allowed_by_alias.contains(site))
     }
 
-    fn denies(&self, site: &Site) -> bool {
-        self.denied.iter().any(|pattern| pattern.matches(site) || pattern.matches(&self.canonical(site)))
+    /// An app's pages have no other names.
+    fn denies(&self, site: &Site, app: Option<&str>) -> bool {
+        let site = if app.is_none() { &self.canonical(site) } else { site };
+        self.denied.deny(site, app)
     }
 
     /// The only site that may embed, if the list names exactly one.
@@ -189,7 +198,7 @@ impl Gate {
             || is_on_web
                 && (self.allowed_by_alias.contains(&site)
                     || self.includes(&Embedder::on_the_web(site.clone())));
-        let is_allowed = is_allowed && !self.denies(&embedder.site);
+        let is_allowed = is_allowed && !self.denies(&embedder.site, embedder.app.as_deref());
         if is_allowed { Ok(Admission { site }) } else { Err(GateError::NotAllowed(embedder.site)) }
     }
 
@@ -212,6 +221,11 @@ impl Claim<'_> {
         let is_here = || self.embedder().ok().flatten().is_some_and(|embedder| embedder.is_at(self.host));
         // It says more than a comparison with Host: that names no scheme.
         !self.same_origin.unwrap_or_else(is_here)
+    }
+
+    /// The scheme of the app whose page it is; none for pages on the web.
+    pub(crate) fn app(&self) -> Option<String> {
+        self.embedder().ok().flatten()?.app
     }
 
     fn has_referer(&self) -> bool {

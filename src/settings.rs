@@ -107,7 +107,7 @@ impl Settings {
         let gate = Gate::new(server.allow.clone()).named(server.name.clone()).with_aliases(aliases.collect());
         let gate = gate.denying(server.deny_site.clone());
         let denied =
-            DenyList::new(server.deny_address.clone(), server.deny_site.clone(), server.deny_agent.clone());
+            DenyList::new(server.deny_address.clone(), gate.denied().clone(), server.deny_agent.clone());
         let proxies = TrustedProxies::new(
             server.trust_proxy.clone(),
             server.client_address.clone().unwrap_or_default(),

@@ -43,6 +43,12 @@ impl Pattern {
         self.matches_host(site.host()) && self.port.is_none_or(|port| matches_port(port, site.port()))
     }
 
+    /// Whether the pattern stands for pages of `site`: those of the app with that scheme, or those on the web. What doesn't say
+    /// where it is has no scheme either.
+    pub(super) fn denies(&self, site: &Site, app: Option<&str>) -> bool {
+        self.matches(site) && (self.app.as_deref() == app || self.host.is_empty())
+    }
+
     /// The site that it stands for, if that is exactly one.
     pub(crate) fn as_site(&self) -> Option<Site> {
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();

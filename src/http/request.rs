@@ -192,7 +192,10 @@ impl<'r> Request<'r> {
 
     /// Its client, as it is known while a stream is open.
     pub(super) fn remote(&self, agents: &Agents) -> Remote {
-        agents.remote(self.address, self.agent)
+        // A script says by Origin where it is, a picture by Referer.
+        let page = self.named_origin().or(self.claim.referer);
+        let app = Claim { referer: page, ..self.claim }.app();
+        agents.remote(self.address, self.agent, app.as_deref())
     }
 
     /// How often a stream is to be sent its frame while nothing changes.

@@ -10,13 +10,22 @@ const MAX_AGENT: usize = 512;
 
 /// The agents of all viewers, each kept once.
 #[derive(Debug)]
-pub(crate) struct Agents(Arc<Registry<Box<[u8]>, ()>>);
+pub(crate) struct Agents(Arc<Registry<Agent, ()>>);
 
-/// A client: the visitor's address, not a proxy's, and its `User-Agent`.
+/// What shows the counter: a browser or an app.
+#[derive(Debug)]
+struct Agent {
+    /// Its `User-Agent`.
+    text: Box<[u8]>,
+    /// The scheme of the app, if it is one.
+    app: Option<Box<str>>,
+}
+
+/// A client: the visitor's address, not a proxy's, and its agent.
 #[derive(Debug)]
 pub(crate) struct Remote {
     address: IpAddr,
-    agent: Arc<Entry<Box<[u8]>, ()>>,
+    agent: Arc<Entry<Agent, ()>>,
 }
 
 impl Agents {
@@ -24,10 +33,11 @@ impl Agents {
         Self(Registry::new())
     }
 
-    /// The client with that address and `User-Agent`.
-    pub(crate) fn remote(&self, address: IpAddr, agent: &[u8]) -> Remote {
-        let agent = &agent[..agent.len().min(MAX_AGENT)];
-        Remote { address, agent: self.0.open(&agent, || (agent.into(), ())) }
+    /// The client with that address and `User-Agent`, and the scheme of its pages if it is an app.
+    pub(crate) fn remote(&self, address: IpAddr, agent: &[u8], app: Option<&str>) -> Remote {
+        let text = &agent[..agent.len().min(MAX_AGENT)];
+        let agent = || Agent { text: text.into(), app: app.map(Into::into) };
+        Remote { address, agent: self.0.open(&(text, app), || (agent(), ())) }
     }
 }
 
@@ -37,6 +47,10 @@ impl Remote {
     }
 
     pub(crate) fn agent(&self) -> &[u8] {
-        self.agent.key()
+        &self.agent.key().text
+    }
+
+    pub(crate) fn app(&self) -> Option<&str> {
+        self.agent.key().app.as_deref()
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use onlookers_rooms::Site;
 
-use crate::gate::Pattern;
+use crate::gate::DeniedSites;
 use crate::net::remote::Remote;
 
 /// The bounds of an [`AgentPattern`], in letters. Very short ones would stand for nearly everybody.
@@ -31,12 +31,12 @@ impl AgentPattern {
 #[derive(Debug, Default)]
 pub(crate) struct DenyList {
     networks: Vec<IpNet>,
-    sites: Vec<Pattern>,
+    sites: DeniedSites,
     agents: Vec<AgentPattern>,
 }
 
 impl DenyList {
-    pub(crate) fn new(networks: Vec<IpNet>, sites: Vec<Pattern>, agents: Vec<AgentPattern>) -> Self {
+    pub(crate) fn new(networks: Vec<IpNet>, sites: DeniedSites, agents: Vec<AgentPattern>) -> Self {
         Self { networks, sites, agents }
     }
 
@@ -54,7 +54,7 @@ impl DenyList {
 
     /// Whether a viewer of `site` is denied. Of one that isn't known, the site alone is judged.
     pub(crate) fn denies(&self, remote: Option<&Remote>, site: &Site) -> bool {
-        self.sites.iter().any(|pattern| pattern.matches(site))
+        self.sites.deny(site, remote.and_then(Remote::app))
             || remote.is_some_and(|remote| self.denies_client(remote.address(), remote.agent()))
     }
 }
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn clients_are_denied_by_network_and_by_a_part_of_their_agent() {
         let networks = vec!["198.51.100.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
-        let list = DenyList::new(networks, Vec::new(), vec!["BadBot".parse().unwrap()]);
+        let list = DenyList::new(networks, DeniedSites::default(), vec!["BadBot".parse().unwrap()]);
         let denies =
             |address: &str, agent: &str| list.denies_client(address.parse().unwrap(), agent.as_bytes());
         assert!(denies("198.51.100.7", "") && denies("::ffff:198.51.100.7", "") && denies("2001:db8::1", ""));

@@ -19,6 +19,7 @@ use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, request};
 
 mod passes;
+mod sites;
 
 const SETTINGS: &str = "trust_proxy = [\"127.0.0.0/8\"]\n";
 
