@@ -6,7 +6,7 @@ use hyper::HeaderMap;
 use ipnet::IpNet;
 
 pub use header::{ClientHeader, ClientHeaderError};
-pub(crate) use network::ClientNetwork;
+pub(crate) use network::{ClientNetwork, canonical, untranslated};
 
 mod header;
 mod network;

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use onlookers_rooms::Site;
 
 use crate::gate::DeniedSites;
+use crate::net::address::untranslated;
 use crate::net::remote::Remote;
 
 /// The bounds of an [`AgentPattern`], in letters. Very short ones would stand for nearly everybody.
@@ -47,8 +48,9 @@ impl DenyList {
 
     /// Whether a client at that address with that `User-Agent` is denied.
     pub(crate) fn denies_client(&self, address: IpAddr, agent: &[u8]) -> bool {
-        let address = address.to_canonical();
-        self.networks.iter().any(|network| network.contains(&address))
+        // A translator's address is that of IPv4, too, as where clients are told apart.
+        let addresses = [address.to_canonical(), untranslated(address)];
+        self.networks.iter().any(|network| addresses.iter().any(|address| network.contains(address)))
             || self.agents.iter().any(|pattern| pattern.matches(agent))
     }
 
@@ -94,6 +96,23 @@ mod tests {
         assert!(
             denies("192.0.2.1", "Mozilla/5.0 (badbot/1.0)") && !denies("192.0.2.1", "Mozilla/5.0 (bad bot)")
         );
+    }
+
+    #[test]
+    fn an_address_of_ipv4_is_denied_however_it_is_written() {
+        let network = |text: &str| crate::settings::values::network(text).unwrap();
+        let denies = |text: &str, address: &str| {
+            DenyList::new(vec![network(text)], DeniedSites::default(), Vec::new())
+                .denies_client(address.parse().unwrap(), b"")
+        };
+        let same = ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::192.0.2.7"];
+        for text in ["192.0.2.0/24", "::ffff:192.0.2.0/120"] {
+            assert!(same.iter().all(|address| denies(text, address)), "{text}");
+            assert!(!denies(text, "192.0.3.7") && !denies(text, "64:ff9b::192.0.3.7"), "{text}");
+        }
+        // Those that come through a translator alone.
+        let translated = "64:ff9b::/96";
+        assert!(denies(translated, same[2]) && !denies(translated, same[0]) && !denies(translated, same[1]));
     }
 
     #[test]

@@ -2,6 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::{IpNet, Ipv4Net};
+
+/// How many bits of a mapped address come before that of IPv4 (RFC 4291, section 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
+
 /// The network that stands for one client: an IPv4 address, or the /64 of an IPv6 address.
 ///
 /// A /64 is what one subscriber or one machine gets (RFC 6177, RFC 8273), and it can have any address in it for every
@@ -13,7 +18,7 @@ pub(crate) struct ClientNetwork(IpAddr);
 impl ClientNetwork {
     /// The network of a client at `address`.
     pub(crate) fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
+        Self(match untranslated(address) {
             IpAddr::V6(address) => prefix(address),
             address => address,
         })
@@ -43,10 +48,29 @@ fn prefix_of_loopback() -> Ipv6Addr {
 }
 
 fn prefix(address: Ipv6Addr) -> IpAddr {
-    match address.segments() {
+    let [a, b, c, d, ..] = address.segments();
+    Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+}
+
+/// The address of IPv4 that one of IPv6 stands for, if it does: as a socket of both writes it, or a translator.
+pub(crate) fn untranslated(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
         // A translator's prefix (RFC 6052) has all of IPv4 in one /64, in the last 32 bits.
-        [0x64, 0xff9b, 0, 0, 0, 0, ..] => Ipv4Addr::from_bits(address.to_bits() as u32).into(),
-        [a, b, c, d, ..] => Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into(),
+        IpAddr::V6(address) if address.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0] => {
+            Ipv4Addr::from_bits(address.to_bits() as u32).into()
+        }
+        address => address,
+    }
+}
+
+/// The network of IPv4 that one of IPv6 stands for, as `::ffff:192.0.2.0/120` does: the addresses that it is compared with are
+/// those of IPv4.
+pub(crate) fn canonical(network: IpNet) -> IpNet {
+    match (network.addr().to_canonical(), network.prefix_len().checked_sub(MAPPED_BITS)) {
+        (IpAddr::V4(address), Some(length)) if network.addr().is_ipv6() => {
+            Ipv4Net::new(address, length).map_or(network, IpNet::V4)
+        }
+        _ => network,
     }
 }
 
