@@ -23,6 +23,13 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FeedId(pub(super) u64);
 
+#[cfg(test)]
+impl FeedId {
+    pub(crate) fn of_test(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// Receives what is published: the event loops.
 pub trait Publisher: Send + Sync + 'static {
     /// Each event loop whose bit is set in `loops` has subscribers of `feed`, and has to send them `update`.

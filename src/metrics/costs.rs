@@ -29,9 +29,14 @@ impl Costs {
         self.is_wanted.store(true, Ordering::Relaxed);
     }
 
+    /// Whether somebody wants to know.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Relaxed)
+    }
+
     /// Begins to measure, if somebody wants to know.
     pub(crate) fn measure(&self) -> Option<Stopwatch> {
-        self.is_wanted.load(Ordering::Relaxed).then(Stopwatch::start)
+        self.are_wanted().then(Stopwatch::start)
     }
 
     /// The work since then was for a client.
@@ -55,7 +60,7 @@ impl Costs {
 
     /// Likewise, where that can't be measured.
     pub(crate) fn estimate_of_viewers(&self, site: &Site, style: &'static str, time: Duration) {
-        if self.is_wanted.load(Ordering::Relaxed) {
+        if self.are_wanted() {
             self.add_of_viewers(site, style, time);
         }
     }

@@ -1,8 +1,7 @@
 //! The bodies of all HTTP/2 streams: a subscriber of feeds beside the event loops. It has no sockets: it wakes bodies.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex as StdMutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onlookers_rooms::sync::Mutex;
 use slab::Slab;
@@ -10,7 +9,6 @@ use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use super::body::Live;
-use super::cursor::Cursor;
 use super::http2::session::Session;
 use super::http2::{Exchange, due};
 use super::{Options, StreamGrant};
@@ -20,19 +18,14 @@ use crate::settings::DenyList;
 use state::{Reader, Readers, State};
 
 mod state;
+mod waking;
 
 /// By this number it subscribes to feeds: one past those of event loops.
 pub(super) const NUMBER: u32 = 63;
 
-/// How many bodies are woken while the lock is held.
-const AT_ONCE: usize = 64;
-
 /// What a frame costs that hyper sends: its body's task, the stream's bookkeeping, and its share of a write. An estimate, since no
 /// part of it can be timed for one feed, and a high one: it spaces the updates of large rooms.
 const FRAME: Duration = Duration::from_micros(8);
-
-/// Sending takes one part in five of all cores at most.
-const PAUSE: u32 = 4;
 
 /// All bodies, and the connections that carry them.
 pub(crate) struct Bodies {
@@ -113,9 +106,7 @@ impl Bodies {
         if list.is_empty() {
             return;
         }
-        for (_, reader) in &self.state.lock().bodies {
-            reader.exchange.wake(due::DENIED);
-        }
+        self.wake_each(due::DENIED);
     }
 
     /// The deny list in force.
@@ -143,98 +134,6 @@ impl Bodies {
         }
     }
 
-    /// Wakes bodies for as long as the server runs.
-    pub(super) async fn drive(self: Arc<Self>) {
-        let mut cursor = Cursor::new(self.resend, Instant::now());
-        let mut rested = Instant::now();
-        loop {
-            let now = Instant::now();
-            let (places, is_due) = {
-                let state = self.state.lock();
-                (state.places(), !state.due.is_empty())
-            };
-            if places == 0 {
-                cursor.restart(now);
-            }
-            let rest = is_due.then(|| rested.saturating_duration_since(now));
-            let timeout = rest.into_iter().chain(cursor.timeout(places, now)).min();
-            if !timeout.is_some_and(|timeout| timeout.is_zero()) {
-                self.wait(timeout).await;
-            }
-            rested = self.wake_due(rested);
-            self.wake_again(&mut cursor);
-        }
-    }
-
-    async fn wait(&self, timeout: Option<Duration>) {
-        match timeout {
-            // It elapses, or it doesn't: there is something to do.
-            Some(timeout) => drop(tokio::time::timeout(timeout, self.changed.notified()).await),
-            None => self.changed.notified().await,
-        }
-    }
-
-    /// Wakes the bodies of feeds that have a new frame, if it has rested since the last round; until when is the result.
-    fn wake_due(&self, rested: Instant) -> Instant {
-        if Instant::now() < rested {
-            return rested;
-        }
-        let feeds = std::mem::take(&mut self.state.lock().due);
-        let cost: Duration = feeds.into_iter().map(|feed| self.wake_all(feed)).sum();
-        Instant::now() + cost * PAUSE / cores()
-    }
-
-    /// Wakes all bodies of a feed, and returns what their frames cost.
-    fn wake_all(&self, id: FeedId) -> Duration {
-        let (mut next, mut woken) = (usize::MAX, 0_u32);
-        let feed = loop {
-            let mut state = self.state.lock();
-            let State { feeds, bodies, .. } = &mut *state;
-            let Some(readers) = feeds.get_mut(&id) else { return Duration::ZERO };
-            if next == usize::MAX {
-                readers.is_due = false;
-            }
-            // From the last to the first: if one is removed meanwhile, the last takes its place, which was woken.
-            let end = next.min(readers.places.len());
-            next = end.saturating_sub(AT_ONCE);
-            let some = readers.places.get(next..end).unwrap_or_default();
-            some.iter()
-                .filter_map(|place| bodies.get(*place as usize))
-                .filter(|it| !it.exchange.wake(due::NEWEST))
-                .for_each(|_| self.metrics.skipped.count());
-            woken += some.len() as u32;
-            if next == 0 {
-                break Arc::clone(&readers.feed);
-            }
-        };
-        let cost = FRAME * woken;
-        feed.channel().add_cost(cost);
-        charge(&feed, cost);
-        cost
-    }
-
-    /// Wakes the bodies whose turn it is to get their frame once more.
-    fn wake_again(&self, cursor: &mut Cursor) {
-        let mut state = self.state.lock();
-        // At the end, too: its next turn would be due for ever.
-        let turn = cursor.step(state.places(), Instant::now());
-        if state.has_ended {
-            return;
-        }
-        let mut woken: HashMap<FeedId, u32> = HashMap::new();
-        for place in turn.into_iter().flatten() {
-            let Some(reader) = state.bodies.get_mut(place) else { continue };
-            if reader.takes_turn() && !reader.exchange.is_busy() {
-                reader.exchange.wake(due::AGAIN);
-                *woken.entry(reader.feed).or_default() += 1;
-            }
-        }
-        let feed = |(id, times)| Some((Arc::clone(&state.feeds.get(&id)?.feed), times));
-        let woken: Vec<_> = woken.into_iter().filter_map(feed).collect();
-        drop(state);
-        woken.iter().for_each(|(feed, times)| charge(feed, FRAME * *times));
-    }
-
     /// How long a body's frame may take nothing of its connection.
     pub(super) fn write_timeout(&self) -> Duration {
         self.write_timeout
@@ -242,12 +141,9 @@ impl Bodies {
 
     /// Tells all bodies and connections to end in order.
     pub(super) fn tell_end(&self) {
-        let mut state = self.state.lock();
-        state.has_ended = true;
-        for (_, reader) in &state.bodies {
-            reader.exchange.wake(due::LAST);
-        }
-        drop(state);
+        // Bodies that come from now on look at it.
+        self.state.lock().has_ended = true;
+        self.wake_each(due::LAST);
         self.sessions().iter().for_each(|(_, session)| session.end_in_order());
     }
 
@@ -286,8 +182,4 @@ impl Bodies {
 /// Notes what frames of a feed cost.
 fn charge(feed: &Feed, cost: Duration) {
     feed.channel().costs().estimate_of_viewers(feed.site(), feed.style(), cost);
-}
-
-fn cores() -> u32 {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
 }

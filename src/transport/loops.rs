@@ -112,9 +112,10 @@ impl Loops {
             self.threads.lock().push(thread);
         }
         let (ended, bodies) = (NotifyOnDrop(Arc::clone(&self.ended)), Arc::clone(self.bodies()));
+        let costs = Arc::clone(app.painter.costs());
         tokio::spawn(async move {
             let _ended = ended;
-            bodies.drive().await;
+            bodies.drive(&costs).await;
         });
         Ok(())
     }

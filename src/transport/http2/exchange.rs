@@ -42,7 +42,7 @@ pub(crate) struct Exchange {
     session: Arc<Session>,
     /// The client that the work for it is noted for.
     pub(super) client: Option<IpAddr>,
-    pub(super) waker: AtomicWaker,
+    pub(in crate::transport) waker: AtomicWaker,
     flags: AtomicU8,
     /// When it began, or its frame on the way was given to hyper; in milliseconds of [`now`].
     since: AtomicU32,

@@ -49,7 +49,7 @@ impl Session {
     }
 
     /// A request has come, of that client if it is to be noted what it costs.
-    pub(super) fn begin(self: &Arc<Self>, client: Option<IpAddr>) -> Arc<Exchange> {
+    pub(in crate::transport) fn begin(self: &Arc<Self>, client: Option<IpAddr>) -> Arc<Exchange> {
         let exchange = Arc::new(Exchange::new(Arc::clone(self), client));
         self.begun.fetch_add(1, Ordering::Relaxed);
         let mut exchanges = self.exchanges.lock();
@@ -114,14 +114,14 @@ impl Session {
 }
 
 /// An open connection, which the server waits for when it stops.
-pub(super) struct Open {
-    pub(super) session: Arc<Session>,
+pub(in crate::transport) struct Open {
+    pub(in crate::transport) session: Arc<Session>,
     bodies: Arc<Bodies>,
     place: usize,
 }
 
 impl Open {
-    pub(super) fn new(bodies: Arc<Bodies>) -> Self {
+    pub(in crate::transport) fn new(bodies: Arc<Bodies>) -> Self {
         let session = Arc::new(Session::new(bodies.write_timeout()));
         let place = bodies.add_session(&session);
         Self { session, bodies, place }
