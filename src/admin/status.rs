@@ -24,6 +24,7 @@ pub(super) fn page(admin: &Admin) -> String {
     );
     state(&mut page, admin);
     open_pages(&mut page, admin);
+    holders(&mut page, admin);
     expensive(&mut page, admin);
     configuration(&mut page, admin);
     page
@@ -60,6 +61,17 @@ fn open_pages(page: &mut String, admin: &Admin) {
         ]
     });
     table(page, "Open pages by site", ["site", "pages", "visitors"], rows);
+}
+
+/// Connections that cost nothing take files and memory.
+fn holders(page: &mut String, admin: &Admin) {
+    let connections = &admin.app.connections;
+    let row =
+        |(client, held): (IpAddr, usize)| [Cell::text(network(&client)), Cell::Number(held.to_string())];
+    let rows: Vec<_> = connections.top_clients(ROWS).into_iter().map(row).collect();
+    let all = [Cell::text("all together"), Cell::Number(connections.counts().0.to_string())];
+    let caption = "Addresses with most connections that wait for a request or get an answer, without viewers of HTTP/1.1";
+    table(page, caption, ["address or /64", "connections"], rows.into_iter().chain([all]));
 }
 
 fn expensive(page: &mut String, admin: &Admin) {

@@ -4,6 +4,7 @@
 //! too many is let in all the same, and another is closed for it, the one that has waited longest. Viewers are never closed.
 
 use std::mem;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
@@ -84,6 +85,22 @@ impl Connections {
     pub(crate) fn counts(&self) -> (usize, u64) {
         let state = self.state.lock();
         (state.open.len(), state.closed)
+    }
+
+    /// The clients that have most of them, at most so many, each by the lowest address of its network.
+    pub(crate) fn top_clients(&self, most: usize) -> Vec<(IpAddr, usize)> {
+        let state = self.state.lock();
+        let mut top: Vec<(ClientNetwork, usize)> = Vec::with_capacity(most + 1);
+        // Nothing is copied under the lock but what is at the top.
+        for (client, held) in &state.clients {
+            let place = top.partition_point(|(_, others)| others >= held);
+            if place < most {
+                top.insert(place, (*client, *held));
+                top.truncate(most);
+            }
+        }
+        drop(state);
+        top.into_iter().map(|(client, held)| (client.first_address(), held)).collect()
     }
 
     /// Lets a connection in. Its peer is a client, or none where many clients may come from.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use super::scrape::{metrics, value};
-use super::status::first_of;
-use crate::common::client::{Client, get};
+use super::status::{first_of, status_of};
+use crate::common::client::Client;
 use crate::common::page::{self, Page, TEXT, opening};
 use crate::common::server::TestServer;
 use crate::common::tls;
@@ -17,6 +17,7 @@ use crate::common::{DEADLINE, request, view_of};
 
 mod handshakes;
 mod http2;
+mod idle;
 
 const ATTACKER: &str = "198.51.100.66";
 const SITE: &str = "besieged.example";
@@ -91,6 +92,15 @@ fn readers(server: &TestServer) -> Vec<Viewer> {
     (0..8).map(reader).collect()
 }
 
+/// Ends an attack when it is dropped, also by a panic of the test.
+struct Stop<'s>(&'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Attacks until everything shows by whom or what.
 fn attack(step: fn(&mut Attacker<'_>), signs: &[Sign]) {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -107,8 +117,9 @@ fn attack(step: fn(&mut Attacker<'_>), signs: &[Sign]) {
                 step(&mut attacker);
             }
         });
+        let stopping = Stop(&stop);
         let shown = || {
-            let (page, metrics) = (get(server.admin(), "/status", &[]), metrics(server.admin()));
+            let (page, metrics) = (status_of(server.admin()), metrics(server.admin()));
             let is_shown = |sign: &Sign| match sign {
                 First(list, wanted) => first_of(page.text(), list) == *wanted,
                 Metric(name) => value(&metrics, name) > 0.0,
@@ -122,7 +133,7 @@ fn attack(step: fn(&mut Attacker<'_>), signs: &[Sign]) {
                 result => break result,
             }
         };
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
         if let Err((page, metrics)) = result {
             panic!("{}\n{metrics}", page.text());
         }
@@ -163,25 +174,6 @@ fn streams_that_nobody_reads() {
         attacker.hold(client);
     };
     attack(step, &[ADDRESS, BESIEGED]);
-}
-
-#[test]
-fn connections_that_wait_in_silence() {
-    let step = |attacker: &mut Attacker<'_>| {
-        let client = attacker.connect();
-        attacker.hold(client);
-    };
-    attack(step, &[ADDRESS, Metric("onlookers_connections_failed_total{reason=\"closed\"}")]);
-}
-
-#[test]
-fn unfinished_heads() {
-    let step = |attacker: &mut Attacker<'_>| {
-        attacker.held.iter_mut().for_each(|client| client.send_anyhow("x"));
-        let client = attacker.send("GET / HTTP/1.1\r\nHost: counter.example\r\nX-Long: ");
-        attacker.hold(client);
-    };
-    attack(step, &[ADDRESS, Metric("onlookers_connections_failed_total{reason=\"closed\"}")]);
 }
 
 #[test]

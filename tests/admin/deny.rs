@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::scrape::{server, value, wait_for};
+use super::status::status_of;
 use super::{admin_of, program};
 use crate::common::client::{Client, get};
 use crate::common::h2::Connection;
@@ -100,7 +101,7 @@ fn a_reload_ends_the_streams_of_denied_addresses_agents_and_sites_and_no_others(
     ] {
         assert_eq!(Client::ask(address, asking(site, from, agent)).status, 403, "{site} {from} {agent}");
     }
-    let status = get(admin, "/status", &[]);
+    let status = status_of(admin);
     assert!(status.text().contains("198.51.100.0/24"), "what is in force is shown");
     file.reload(&program, "");
     let started = Instant::now();

@@ -7,12 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::scrape::{server, wait_for};
 use super::{admin_of, program};
-use crate::common::client::{Client, Response, get};
+use crate::common::client::{Client, Response};
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, request};
 
 /// For how long a flood goes on at least.
 const FLOOD: Duration = Duration::from_secs(1);
+
+/// The page, as a browser on the same machine asks for it.
+pub(crate) fn status_of(admin: SocketAddr) -> Response {
+    Client::ask(admin, format!("GET /status HTTP/1.1\r\nHost: {admin}\r\n\r\n"))
+}
 
 /// The first cell of the first row below a caption that begins so.
 pub(crate) fn first_of(page: &str, caption: &str) -> String {
@@ -26,7 +31,7 @@ pub(crate) fn first_of(page: &str, caption: &str) -> String {
 fn wait_for_rows(admin: SocketAddr) -> Response {
     let started = Instant::now();
     loop {
-        let page = get(admin, "/status", &[]);
+        let page = status_of(admin);
         let shows = |name: &str| {
             page.text().contains(&format!("<td>{name}\n")) || page.text().contains(&format!("<td>{name}<"))
         };
@@ -92,7 +97,7 @@ fn what_has_gone_is_still_named_and_a_network_of_ipv6_is_one_address() {
         Viewer::opened(client).count();
     }
     wait_for(server.admin(), r#"onlookers_viewers{kind="picture",transport="http1"}"#, 0.0);
-    let page = get(server.admin(), "/status", &[]);
+    let page = status_of(server.admin());
     assert_eq!(first_of(page.text(), "Sites that cost most"), "brief.example", "{}", page.text());
     assert_eq!(first_of(page.text(), "Addresses that cost most"), "2001:db8:1:2::/64", "{}", page.text());
 }
@@ -109,7 +114,7 @@ fn the_page_runs_and_loads_nothing_and_shows_no_password() {
         "--allow",
         "a.example",
     ]);
-    let response = get(admin_of(&program), "/status", &[]);
+    let response = status_of(admin_of(&program));
     let policy = response.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline'"), "{policy}");
     let page = response.text();

@@ -18,6 +18,18 @@ fn is_closed(permit: &ConnectionPermit, phase: Phase) -> bool {
 }
 
 #[test]
+fn the_clients_with_most_connections_are_known() {
+    let connections = connections(1000, 1000);
+    let open = |number: u8| connections.open(client(number));
+    let permits: Vec<_> = (1..=5).flat_map(|number| (0..number).map(move |_| number)).map(open).collect();
+    let _proxys = connections.open(None);
+    let top = connections.top_clients(2);
+    assert_eq!(top, [([192, 0, 2, 5].into(), 5), ([192, 0, 2, 4].into(), 4)]);
+    drop(permits);
+    assert!(connections.top_clients(2).is_empty());
+}
+
+#[test]
 fn the_one_that_has_waited_longest_is_closed_and_no_newcomer() {
     let connections = connections(5, 100);
     let phases = [Phase::Answer, Phase::Head, Phase::Idle, Phase::Idle, Phase::Idle];
