@@ -2,7 +2,7 @@
 //!
 //! - `serve`: one request for each connection, a few at a time.
 //! - `metrics`: `/metrics`, the numbers of all parts, in the text format of Prometheus; `process` has those of the process.
-//! - `status`: `/status`, a page for people.
+//! - `status`: `/status`, a page for people; `host` keeps pages of strangers from reading it.
 //! - `/livez`: whether the server is alive; `/readyz`: whether it can take more viewers, and if not, why; `/healthz`: whether it turns
 //!   viewers away, as on the public side, and why.
 
@@ -12,15 +12,17 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use crate::app::{App, Unready};
 use crate::config::is_reloaded;
+use crate::net::address::Peer;
 use crate::net::tls::Certificates;
 use crate::transport::Loops;
 pub(crate) use serve::serve;
 
+mod host;
 mod metrics;
 mod process;
 mod serve;
@@ -57,14 +59,18 @@ impl Admin {
         Self { app, loops, certificates, listed, started: Instant::now() }
     }
 
-    async fn answer(self: &Arc<Self>, method: &Method, path: &str) -> Response<Full<Bytes>> {
-        if !matches!(*method, Method::GET | Method::HEAD) {
+    async fn answer<B>(self: &Arc<Self>, request: &Request<B>, peer: Peer) -> Response<Full<Bytes>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut response =
                 text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are understood here.\n");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        match path {
+        match request.uri().path() {
+            // No browser comes by a Unix socket.
+            "/" | "/status" if !peer.is_local && !host::is_own(request) => {
+                text(StatusCode::MISDIRECTED_REQUEST, host::SENTENCE)
+            }
             "/" => text(StatusCode::OK, "/metrics\n/livez\n/readyz\n/healthz\n/status\n"),
             "/metrics" => response(StatusCode::OK, metrics::CONTENT_TYPE, metrics::encode(self)),
             "/livez" => self.livez().await,

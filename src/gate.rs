@@ -76,6 +76,11 @@ pub enum GateError {
     NoPresence(Site),
 }
 
+/// Whether a Host header names an address or the loopback, and so nobody but the server that it is sent to.
+pub(crate) fn is_address_or_loopback(host: &[u8]) -> bool {
+    origin::site_of_host(Some(host)).is_some_and(|site| server_name::is_address_or_loopback(site.host()))
+}
+
 impl Gate {
     /// A gate that allows these sites; all sites if the list is empty.
     pub fn new(allowed: Vec<Pattern>) -> Self {

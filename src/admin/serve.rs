@@ -51,9 +51,9 @@ async fn refused(error: &io::Error) {
     sleep(PAUSE).await;
 }
 
-async fn exchange(Accepted { stream, .. }: Accepted, admin: &Arc<Admin>) {
+async fn exchange(Accepted { stream, peer, .. }: Accepted, admin: &Arc<Admin>) {
     let service = service_fn(async |request: Request<Incoming>| {
-        Ok::<_, Infallible>(admin.answer(request.method(), request.uri().path()).await)
+        Ok::<_, Infallible>(admin.answer(&request, peer).await)
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).keep_alive(false).max_buf_size(MAX_HEAD);

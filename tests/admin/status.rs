@@ -1,6 +1,8 @@
 //! `/status` shows what the server does, and what costs most of it.
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -100,6 +102,40 @@ fn what_has_gone_is_still_named_and_a_network_of_ipv6_is_one_address() {
     let page = status_of(server.admin());
     assert_eq!(first_of(page.text(), "Sites that cost most"), "brief.example", "{}", page.text());
     assert_eq!(first_of(page.text(), "Addresses that cost most"), "2001:db8:1:2::/64", "{}", page.text());
+}
+
+#[test]
+fn the_page_is_shown_under_no_name_that_may_be_a_strangers() {
+    let server = server(&[]);
+    let status = |path: &str, host: &str| {
+        let asked = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        Client::ask(server.admin(), asked)
+    };
+    for path in ["/", "/status"] {
+        let refused = status(path, "rebound.example:9193");
+        assert_eq!(refused.status, 421, "{path}");
+        assert!(refused.text().contains("an IP address or for localhost"), "{refused:?}");
+        for own in ["localhost:9193", "127.0.0.1", "[::1]:1"] {
+            assert_eq!(status(path, own).status, 200, "{path} {own}");
+        }
+    }
+    // Prometheus and load balancers ask by name, and what they get says nothing of visitors.
+    for path in ["/metrics", "/livez", "/readyz", "/healthz"] {
+        assert_eq!(status(path, "onlookers.monitoring.svc:9193").status, 200, "{path}");
+    }
+}
+
+#[test]
+fn whoever_may_open_the_file_of_a_unix_socket_may_call_it_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("admin.sock");
+    let program = program(&["--admin", &format!("unix:{}", file.display())]);
+    let mut socket = UnixStream::connect(&file).unwrap();
+    socket.write_all(b"GET /status HTTP/1.1\r\nHost: anything\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("Status of onlookers"), "{answer}");
+    drop(program);
 }
 
 #[test]
