@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::app::{App, Unready};
@@ -72,17 +73,30 @@ impl Admin {
                 text(StatusCode::MISDIRECTED_REQUEST, host::SENTENCE)
             }
             "/" => text(StatusCode::OK, "/metrics\n/livez\n/readyz\n/healthz\n/status\n"),
-            "/metrics" => response(StatusCode::OK, metrics::CONTENT_TYPE, metrics::encode(self)),
+            "/metrics" => self.page(metrics::CONTENT_TYPE, metrics::encode).await,
             "/livez" => self.livez().await,
             "/readyz" => readiness(&self.app.unready()),
             "/healthz" => readiness(&self.app.turns_away()),
-            "/status" => self.status(),
+            "/status" => self.status().await,
             _ => text(StatusCode::NOT_FOUND, "There is nothing here.\n"),
         }
     }
 
-    fn status(&self) -> Response<Full<Bytes>> {
-        let mut response = response(StatusCode::OK, HTML, status::page(self));
+    /// A page that takes a while to make: it lists open files, and waits for the locks of sites. The runtime's threads go on.
+    async fn page(
+        self: &Arc<Self>,
+        content_type: &'static str,
+        make: fn(&Arc<Self>) -> String,
+    ) -> Response<Full<Bytes>> {
+        let admin = Arc::clone(self);
+        match spawn_blocking(move || make(&admin)).await {
+            Ok(page) => response(StatusCode::OK, content_type, page),
+            Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "This page can't be made at the moment.\n"),
+        }
+    }
+
+    async fn status(self: &Arc<Self>) -> Response<Full<Bytes>> {
+        let mut response = self.page(HTML, |admin| status::page(admin)).await;
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, NOTHING_ELSE);
         response
     }
@@ -131,4 +145,40 @@ fn response(status: StatusCode, content_type: &'static str, body: impl Into<Byte
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::Poll;
+
+    use super::*;
+    use crate::app::tests::app;
+    use crate::transport::{Options, Sends};
+
+    #[test]
+    fn no_thread_of_the_runtime_makes_pages() {
+        let second = Duration::from_secs(1);
+        let options =
+            Options { loops: 1, resend: second, write_timeout: second, ping: second, sends: Sends::Write };
+        let loops = Arc::new(Loops::new(options).unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let admin = Arc::new(Admin::new(Arc::new(app()), loops, None));
+            for path in ["/metrics", "/status"] {
+                // The thread for what blocks has something else to do.
+                let (tell, told) = mpsc::channel::<()>();
+                let other = spawn_blocking(move || told.recv());
+                let request = Request::get(path).body(()).unwrap();
+                let mut answer = pin!(admin.answer(&request, Peer::local()));
+                let is_ready = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx).is_ready())).await;
+                assert!(!is_ready, "{path}");
+                drop(tell);
+                assert_eq!(answer.await.status(), StatusCode::OK, "{path}");
+                other.await.unwrap().unwrap_err();
+            }
+        });
+    }
 }
