@@ -136,6 +136,17 @@ fn promtool_finds_no_fault_with_the_alerts() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+#[test]
+fn alerts_fire_for_what_they_are_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/grafana/alerts.yml");
+    let tests = folder.path().join("tests.yml");
+    std::fs::write(&tests, include_str!("alerts.yml").replace("RULES", rules)).unwrap();
+    let output = Command::new("promtool").args(["test", "rules"]).arg(tests).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
 /// The names and labels of all series.
 fn series(metrics: &str) -> BTreeSet<String> {
     let lines = metrics.lines().filter(|line| !line.starts_with('#'));
