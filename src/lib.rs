@@ -28,9 +28,9 @@
 //! - [`gate`]: the sites that may embed; `files`: reads those that a configuration names; `net`: listening sockets, addresses, and how many viewers may be in;
 //!   `metrics`: numbers of what each part does; [`logging`]: lines on standard error, without waiting; [`signals`]: those that the program obeys.
 //!
-//! Below them are three packages: `onlookers_rooms` counts, `onlookers_picture` paints, `onlookers_ring` sends many frames in
-//! one system call. Each module imports only from lower layers; `ARCHITECTURE.md` has the threads, the locks, a
-//! glossary, and where to add things.
+//! Below them are packages of their own: `onlookers_rooms` counts, `onlookers_picture` paints, `onlookers_ring` sends many frames in
+//! one system call, `onlookers_activation` takes the sockets that systemd passes, and `onlookers_heap` gives memory back. Each module
+//! imports only from lower layers; `ARCHITECTURE.md` has the threads, the locks, a glossary, and where to add things.
 
 #[cfg(feature = "acme")]
 mod acme;
