@@ -39,12 +39,12 @@ impl NotBegun {
     }
 }
 
-/// What a connection begins with. `address` is that of its peer, if it may be logged.
+/// What a connection begins with. `logged` is the address of its peer, if it may be logged.
 ///
 /// # Errors
 /// [`NotBegun`], if that fails or takes too long, or the connection has to make room.
 pub(super) async fn begin<T>(
-    address: Option<IpAddr>,
+    logged: Option<IpAddr>,
     permit: &ConnectionPermit,
     beginning: impl Future<Output = io::Result<T>>,
 ) -> Result<T, NotBegun> {
@@ -55,7 +55,7 @@ pub(super) async fn begin<T>(
     });
     let done = done.await.ok_or(NotBegun::ToldToClose)?.map_err(|_| NotBegun::TooSlow)?;
     done.map_err(|error| {
-        tracing::debug!(%error, address = address.map(display), "a connection failed before its first request");
+        tracing::debug!(%error, address = logged.map(display), "a connection failed before its first request");
         if is_of_peer(&error) { NotBegun::Closed } else { NotBegun::Bad }
     })
 }

@@ -19,6 +19,8 @@ use crate::common::{request, tls};
 
 /// An address of a documentation network, as a proxy names a visitor's.
 const VISITOR: &str = "203.0.113.7";
+/// That of one whom the configuration denies.
+const DENIED: &str = "203.0.113.99";
 
 /// Reads lines up to one that contains `words`, which is the last of them.
 fn lines_up_to(log: &mut BufReader<ChildStderr>, words: &str) -> Vec<String> {
@@ -129,7 +131,10 @@ async fn log_of_refusals(args: &[&str]) -> String {
         "--listen",
         "proxy+tls:127.0.0.1:0",
     ]);
-    command.args(["--trust-proxy", "127.0.0.1", "-vv"]).args(tls::files(tls::pair())).args(args);
+    command
+        .args(["--trust-proxy", "127.0.0.1", "--deny-address", DENIED, "-vv"])
+        .args(tls::files(tls::pair()))
+        .args(args);
     let mut program = Program::spawn_logging(command, Stdio::piped());
     let log = BufReader::new(program.log().unwrap());
     let reading = thread::spawn(move || log.lines().map_while(Result::ok).collect::<Vec<_>>().join("\n"));
@@ -138,6 +143,8 @@ async fn log_of_refusals(args: &[&str]) -> String {
     let places: Vec<_> = places.map(address).collect();
     let forwarded = format!("X-Forwarded-For: {VISITOR}");
     assert_eq!(get(places[0], "/nothing/1", &[&forwarded]).status, 404);
+    let denied = format!("X-Forwarded-For: {DENIED}");
+    assert_eq!(get(places[0], "/nothing/denied", &[&denied]).status, 403);
     let mut http2 = Connection::open(places[0]).await;
     assert_eq!(http2.ask(Method::GET, "/nothing/2", &[("x-forwarded-for", VISITOR)]).await.status, 404);
     let header = format!("PROXY TCP4 {VISITOR} 192.0.2.1 4711 80\r\n");
@@ -159,20 +166,23 @@ async fn log_of_refusals(args: &[&str]) -> String {
 #[tokio::test]
 async fn a_visitors_address_is_in_no_line_unless_it_is_asked_for() {
     let log = log_of_refusals(&[]).await;
-    let found = log.lines().find(|line| line.contains(VISITOR));
+    let found = log.lines().find(|line| [VISITOR, DENIED].iter().any(|address| line.contains(address)));
     assert_eq!(found, None);
     for words in [
         "/nothing/1",
         "/nothing/2",
         "/nothing/3",
+        "/nothing/denied",
         "before its first request",
         "most requests come from one address",
     ] {
         assert!(log.contains(words), "{words:?} is missing");
     }
     let log = log_of_refusals(&["--log-addresses"]).await;
-    let address = format!("address={VISITOR}");
-    for words in ["/nothing/1", "/nothing/2", "/nothing/3", "before its first request"] {
+    let lines =
+        ["/nothing/1", "/nothing/2", "/nothing/3", "before its first request"].map(|words| (words, VISITOR));
+    for (words, address) in lines.into_iter().chain([("/nothing/denied", DENIED)]) {
+        let address = format!("address={address}");
         assert!(
             log.lines().any(|line| line.contains(words) && line.contains(&address)),
             "{words:?} is missing"

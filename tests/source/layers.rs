@@ -67,7 +67,7 @@ fn sources(dir: &Path) -> Vec<(String, Vec<String>, String)> {
         .collect()
 }
 
-fn collect(dir: &Path, module: &mut Vec<String>, files: &mut BTreeMap<String, Vec<String>>) {
+pub(crate) fn collect(dir: &Path, module: &mut Vec<String>, files: &mut BTreeMap<String, Vec<String>>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -125,7 +125,7 @@ fn imports(code: &str, module: &[String]) -> Vec<String> {
 }
 
 /// Identifiers, `::`, and single characters.
-fn words(code: &str) -> Vec<String> {
+pub(crate) fn words(code: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let is_part = |character: char| character.is_alphanumeric() || character == '_';
     let mut before = ' ';
