@@ -1,12 +1,11 @@
-//! `/embed`: a tiny page around the picture, for an iframe. Chromium closes the stream of a framed page at once. If its URL says
-//! so, the page reloads itself, which heals it after an outage; not by default, as WCAG 2.2.1 has it. Loaded in advance, it counts
-//! nobody: its picture is lazy, so a browser asks for that once the page is shown.
+//! `/embed`: a tiny page around the picture, for an iframe. Chromium closes the stream of a framed page at once, and the
+//! page reloads itself after an outage. Loaded in advance, it counts nobody: its picture is lazy, so a browser asks for that
+//! once the page is shown.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use hyper::StatusCode;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderValue, REFRESH};
 use onlookers_picture::{Style, StyleBuilder, Value};
 use onlookers_rooms::RoomName;
 
@@ -17,6 +16,9 @@ use super::{Answer, App, Refusal, Request, grant, tag};
 use crate::gate::Claim;
 
 const PAGE: &str = include_str!("../../demo/embed.html");
+
+/// The time after which the page reloads itself if its URL doesn't say.
+const USUAL: Duration = Duration::from_mins(5);
 
 /// The page, with the picture of the site that frames it.
 pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> {
@@ -34,14 +36,9 @@ pub(super) fn page(app: &App, request: &Request<'_>) -> Result<Answer, Refusal> 
     if request.misses_page() {
         warn_of_hidden_pages(app, room.of_site());
     }
-    // When it reloads itself, its Referer is this page, too: so its URL says which page is around it.
-    let told = query.for_frame(room.of_site().as_str(), room.as_page());
-    if query.refresh.is_some() && told != request.raw_query {
-        let location = HeaderValue::try_from(format!("?{told}"));
-        let location = location.map_err(|_| Refusal::Malformed("The query of this URL is not printable."))?;
-        return grant::respond(respond::redirect(StatusCode::FOUND, location));
-    }
-    grant::respond(respond::page(html(&room, query, &style), NO_SCRIPTS))
+    let mut page = respond::page(html(&room, query, &style), NO_SCRIPTS);
+    page.headers_mut().insert(REFRESH, reload(&room, query)?);
+    grant::respond(page)
 }
 
 fn html(room: &RoomName, query: &Query<'_>, style: &Style) -> String {
@@ -50,18 +47,19 @@ fn html(room: &RoomName, query: &Query<'_>, style: &Style) -> String {
     let policy = if site.is_empty() { "no-referrer" } else { "same-origin" };
     let sources = tag::sources("online.png", &query.for_picture(site, room.as_page()), query.has("scale"));
     let (width, height) = style.size(Value::Count(0));
-    PAGE.replace("{{refresh}}", &query.refresh.map(reload).unwrap_or_default())
-        .replace("{{policy}}", policy)
+    PAGE.replace("{{policy}}", policy)
         .replace("{{sources}}", &sources.replace('&', "&amp;"))
         .replace("{{width}}", &width.to_string())
         .replace("{{height}}", &height.to_string())
         .replace("{{alt}}", &tag::alt(style))
 }
 
-/// The line that reloads the page, after half the time to one and a half times the time, so that not all pages reload at once after
-/// an outage.
-fn reload(refresh: Duration) -> String {
-    let half = (refresh.as_secs() / 2).max(1);
+/// The header that has the page reloaded, after half the time to one and a half times the time, so that not all pages come back at once
+/// after an outage. The Referer is this page's own URL then, so the URL says which page is around it.
+fn reload(room: &RoomName, query: &Query<'_>) -> Result<HeaderValue, Refusal> {
+    let half = (query.refresh.unwrap_or(USUAL).as_secs() / 2).max(1);
     let seconds = half + RandomState::new().hash_one(()) % (2 * half);
-    format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">\n")
+    let url = query.for_frame(room.of_site().as_str(), room.as_page());
+    let refresh = HeaderValue::try_from(format!("{seconds}; url=?{url}"));
+    refresh.map_err(|_| Refusal::Malformed("The query of this URL is not printable."))
 }
