@@ -128,7 +128,8 @@ fn head_gets_the_head_that_get_gets() {
 /// The head without fields that change every second or are random; a length of 0 may be left out.
 fn lasting(response: &Response) -> Vec<&str> {
     let differs = |line: &str| {
-        line.starts_with("date:") || line.starts_with("location:") || line == "content-length: 0"
+        ["date:", "location:", "refresh:"].iter().any(|name| line.starts_with(name))
+            || line == "content-length: 0"
     };
     response.head.lines().filter(|line| !differs(line)).collect()
 }
