@@ -49,6 +49,9 @@ fn nodes_count_over_a_cluster_and_a_lost_shard_stops_its_sites_only() {
         all_see(&mut viewers[*number], 3, SOON * 10);
     }
     shards[0].restart();
+    // It takes commands only once the others have heard of it, which takes the cluster some seconds.
+    let port = shards[0].port().to_string();
+    while !cli(&["-p", &port, "cluster", "info"]).contains("cluster_state:ok") {}
     let restarted = Instant::now();
     for site in &sites[0] {
         all_see(&mut viewers[*site], 3, RECOVERY.saturating_sub(restarted.elapsed()));
