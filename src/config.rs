@@ -183,7 +183,7 @@ pub struct Config {
     /// It shows the addresses of visitors, so only operators should reach it [default: nowhere]
     #[arg(long, value_name = "ADDR", env = "ONLOOKERS_ADMIN", value_parser = values::trimmed::<AdminPlace>)]
     pub admin: Option<AdminPlace>,
-    /// What the lines of the log are
+    /// The format of the log
     #[arg(long, value_enum, value_name = "FORMAT", env = "ONLOOKERS_LOG", default_value_t)]
     pub log: LogFormat,
     /// How many threads write pictures, 1 to 63 [default: one a core]

@@ -7,7 +7,7 @@ use hyper::header::HOST;
 
 use crate::gate::is_address_or_loopback;
 
-/// What is said to others.
+/// The answer to requests with any other `Host`.
 pub(super) const SENTENCE: &str = "This is shown only to who asks for an IP address or for localhost, as http://127.0.0.1:9193/status, \
     since anybody can have another name lead here. A web server before it has to send such a Host.\n";
 

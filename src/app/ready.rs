@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::App;
 use crate::metrics::labels;
 
-/// What `/healthz` says on the public side while the server has as many viewers as it may have.
+/// The body of the public `/healthz` while the server has as many viewers as it may have.
 pub(crate) const FULL: &str = "full\n";
 
 labels! {

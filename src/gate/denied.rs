@@ -15,7 +15,7 @@ pub(crate) struct DeniedSites {
 }
 
 impl DeniedSites {
-    /// Those of these patterns, where each key of `aliases` is its value.
+    /// Denies the sites of these patterns, under their aliases too: `aliases` maps each alias to its site.
     pub(super) fn new(patterns: Vec<Pattern>, aliases: &HashMap<Site, Site>) -> Self {
         let is_denied = |site: &Site| patterns.iter().any(|pattern| pattern.denies(site, None));
         let by_alias = aliases.iter().filter(|(alias, _)| is_denied(alias)).map(|(_, site)| site.clone());

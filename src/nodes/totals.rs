@@ -1,4 +1,4 @@
-//! What the other nodes count on all of their sites together, for a picture of the whole server.
+//! The totals of the other nodes over all sites, for stills that show every site together.
 //!
 //! Each node writes its total when it renews its leases, so others have it two seconds later at most. No stream shows it.
 

@@ -1,4 +1,4 @@
-//! What the lines of the log are: JSON, lines for systemd's journal, and none with a visitor's address.
+//! The format of the log: JSON, lines for systemd's journal, and none with a visitor's address.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -19,7 +19,7 @@ const MOST_UNTOLD: usize = 4096;
 /// The rooms that have changed, each once.
 pub(crate) struct Journal {
     changed: Mutex<Vec<Changed>>,
-    /// Those that somebody looks at, and for which others are still to be asked.
+    /// The rooms that somebody has begun to look at, and that the others haven't been asked about yet.
     opened: Mutex<Vec<Changed>>,
     /// Is called when the first one comes, with none of this package's locks held.
     wake: Box<dyn Fn() + Send + Sync>,

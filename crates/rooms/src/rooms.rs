@@ -113,8 +113,8 @@ impl Rooms {
         }
     }
 
-    /// Takes the rooms that somebody has begun to look at, and of which nothing is known of the others. What these say of one
-    /// matters from now on.
+    /// Takes the rooms that somebody has begun to look at, and that the others are now to be asked about. Reports about such a room
+    /// were ignored until now.
     pub fn take_opened(&self) -> Vec<RoomName> {
         let opened = self.journal.as_ref().map(|journal| journal.take_opened()).unwrap_or_default();
         opened.iter().filter_map(|(site, page)| SiteCounts::take_opened(site, *page)).collect()

@@ -106,7 +106,7 @@ impl RoomState {
         !self.is_opened() && self.change_others(|others, _| others.complete())
     }
 
-    /// Somebody looks at the room who has to know what others count, and nothing is known of it. Returns whether that isn't noted already.
+    /// Notes that the others are to be asked about this room, because somebody has begun to look at it. Returns whether that is new.
     pub(crate) fn open(&mut self) -> bool {
         // Of a room that is about to close, it may still be there.
         self.forget_others();

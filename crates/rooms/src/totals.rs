@@ -10,7 +10,7 @@ pub(crate) struct Totals {
     sites: AtomicUsize,
     /// Packed, so that both numbers are of one moment and a join changes them in one step.
     counts: AtomicU64,
-    /// What others count, packed likewise.
+    /// The counts of the others, packed likewise.
     others: AtomicU64,
 }
 
@@ -28,7 +28,7 @@ impl Totals {
         unpack(self.counts.load(Ordering::Relaxed))
     }
 
-    /// What others count on all of their sites.
+    /// The counts of the others on all sites together.
     pub(crate) fn others(&self) -> Counts {
         unpack(self.others.load(Ordering::Relaxed))
     }

@@ -1,4 +1,4 @@
-//! The rooms that the store was told of last.
+//! The rooms whose changes were published last.
 //!
 //! After a failover it may not have them: the replica that has become the master lacks what the former one was told in its last
 //! moments. Had it lost more than that, it would have lost renewals of leases, too, which shows.

@@ -285,7 +285,7 @@ fn a_sample_of_very_many_visitors_is_within_two_percent() {
     }
 }
 
-/// What was asked before a room was closed and opened again may be only a part.
+/// An answer from before the room was closed and opened again may leave out what hasn't changed.
 #[test]
 fn nothing_counts_in_a_room_that_was_opened_before_others_are_asked() {
     let rooms = Rooms::with_others(Limits::default(), || ());
