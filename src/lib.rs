@@ -29,8 +29,8 @@
 //!   `metrics`: numbers of what each part does; [`logging`]: lines on standard error, without waiting; [`signals`]: those that the program obeys.
 //!
 //! Below them are packages of their own: `onlookers_rooms` counts, `onlookers_picture` paints, `onlookers_ring` sends many frames in
-//! one system call, `onlookers_activation` takes the sockets that systemd passes, and `onlookers_heap` gives memory back. Each module
-//! imports only from lower layers; `ARCHITECTURE.md` has the threads, the locks, a glossary, and where to add things.
+//! one system call, `onlookers_activation` takes the sockets that systemd passes, `onlookers_handover` passes sockets to another
+//! process, and `onlookers_heap` gives memory back. Each module imports only from lower layers; `ARCHITECTURE.md` has the threads, the locks, a glossary, and where to add things.
 
 #[cfg(feature = "acme")]
 mod acme;

@@ -1,0 +1,26 @@
+//! Hands open sockets to another process.
+//!
+//! A [`Link`] is a Unix socket between two processes of one machine. A message has bytes and up to [`MAX_DESCRIPTORS`] descriptors
+//! (`SCM_RIGHTS`), which are open in both processes from then on:
+//!
+//! ```
+//! # use std::net::TcpListener;
+//! # use std::os::fd::AsFd;
+//! use onlookers_handover::Link;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (old, new) = Link::pair()?; // `new` is for a child process.
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! old.send(b"a listener", &[listener.as_fd()])?;
+//!
+//! let mut message = Link::from(new).receive()?;
+//! let same = TcpListener::from(message.descriptors.remove(0));
+//! assert_eq!(same.local_addr()?, listener.local_addr()?);
+//! # Ok(())
+//! # }
+//! ```
+
+mod link;
+mod options;
+
+pub use link::{Link, LinkError, MAX_BYTES, MAX_DESCRIPTORS, Message, Peer, inherit};
