@@ -1,7 +1,7 @@
 //! The parameters of pictures that have no style of their own to choose: lists and strips.
 
 use crate::parameters::{color, one_of, scale};
-use crate::{Rgb, StyleError};
+use crate::{Parameter, Rgb, StyleError};
 
 /// The colours and the scale of a [`RankingStyle`](crate::RankingStyle) or a [`Strip`](crate::Strip), as a URL asks for them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,6 +40,20 @@ impl Appearance {
     pub(crate) fn scale_within(self, max: u32, size: (u32, u32)) -> u8 {
         fitting_scale(self.scale.unwrap_or(1), max, size)
     }
+}
+
+/// Parameters of which an [`Appearance`] with these is made.
+pub(crate) fn parameters(theme: Option<PageTheme>, color: Option<Rgb>, scale: u8) -> Vec<Parameter> {
+    let mut written = Vec::new();
+    written.extend(theme.map(|theme| match theme {
+        PageTheme::Light => ("theme", "light".to_owned()),
+        PageTheme::Dark => ("theme", "dark".to_owned()),
+    }));
+    written.extend(color.map(|color| ("color", color.to_string())));
+    if scale != 1 {
+        written.push(("scale", scale.to_string()));
+    }
+    written
 }
 
 /// The largest scale up to `wanted` at which a picture has no more than `max` pixels; at least 1.

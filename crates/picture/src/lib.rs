@@ -66,6 +66,8 @@ mod notice;
 mod ranking;
 mod strip;
 
+mod written;
+
 pub use appearance::Appearance;
 pub use color::Rgb;
 pub use digits::{DigitError, DigitFiles};
@@ -80,6 +82,7 @@ pub use strip::{Heat, Strip, StripError, clear_pixel};
 pub use style::Style;
 pub use svg::svg;
 pub use themes::{ThemeError, Themes};
+pub use written::Parameter;
 
 /// The content of a picture: the current number, or the end of a stream of numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use tiny_skia::Mask;
 
-use crate::appearance::PageTheme;
+use crate::appearance::{self, PageTheme};
 use crate::font::Face;
 use crate::layers::Glyphs;
 use crate::parameters::bad;
 use crate::text::Line;
 use crate::themes::Fallback;
-use crate::{Appearance, Rgb, StyleError, Themes, png};
+use crate::{Appearance, Parameter, Rgb, StyleError, Themes, png};
 
 mod name;
 
@@ -121,9 +121,23 @@ impl RankingStyle {
         Ok(Self { rows, width, scale, colors, fallback: themes.fallback() })
     }
 
+    /// Parameters of which an [`Appearance`] makes an equal style, with as many rows and as wide.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let own =
+            if self.colors.background == Colors::LIGHT.background { Colors::LIGHT } else { Colors::DARK };
+        let theme = (own == Colors::LIGHT).then_some(PageTheme::Light);
+        let color = (self.colors.letters != own.letters).then_some(self.colors.letters);
+        appearance::parameters(theme, color, self.scale)
+    }
+
     /// The most rows.
     pub fn rows(&self) -> usize {
         self.rows.into()
+    }
+
+    /// The width on the page, in pixels.
+    pub fn width(&self) -> u16 {
+        self.width
     }
 
     /// A PNG file that lists `rows` in the order given. It is as high as they are, 20 pixels each and a margin of 8 above and
@@ -270,6 +284,14 @@ mod tests {
             [&[], &[("theme", "light")], &[("color", "red")], &[("scale", "2")]];
         let looks: std::collections::HashSet<_> = looks.into_iter().map(style).collect();
         assert_eq!(looks.len(), 4);
+        for look in looks {
+            let mut appearance = Appearance::default();
+            for (name, value) in look.parameters() {
+                assert_eq!(appearance.take(name, &value), Ok(true));
+            }
+            let again = RankingStyle::new(10, Some(look.width()), appearance, &Themes::default());
+            assert_eq!(again.unwrap(), look);
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 
-use crate::appearance::PageTheme;
-use crate::{Appearance, Raster, Rgb, png};
+use crate::appearance::{self, PageTheme};
+use crate::{Appearance, Parameter, Raster, Rgb, png};
 
 /// Pixels along the strip from one cell to the next: a mark and the gap after it.
 const PITCH: usize = 4;
@@ -88,6 +88,16 @@ impl Strip {
         };
         let scale = appearance.scale_within(MAX_PIXELS, (self.width.into(), self.height.into()));
         Self { track, scale, color: appearance.color, ..self }
+    }
+
+    /// Parameters of which an [`Appearance`] makes an equal strip of the same size.
+    pub fn parameters(self) -> Vec<Parameter> {
+        let theme = match self.track {
+            TRACK_ON_LIGHT => Some(PageTheme::Light),
+            TRACK_ON_DARK => Some(PageTheme::Dark),
+            _ => None,
+        };
+        appearance::parameters(theme, self.color, self.scale)
     }
 
     /// Width on the page, in pixels.
@@ -212,7 +222,8 @@ mod tests {
             Strip::new(width, 4).unwrap().with(appearance)
         };
         assert_eq!(strip(200, &[("scale", "1")]), Strip::new(200, 4).unwrap());
-        let tracks = ["light", "dark"].map(|theme| strip(200, &[("theme", theme)]).track);
+        let tracks_of = |theme| strip(200, &[("theme", theme)]);
+        let tracks = ["light", "dark"].map(|theme| tracks_of(theme).track);
         assert!(tracks[0] != tracks[1] && !tracks.contains(&TRACK));
         let red = strip(200, &[("color", "f00")]);
         assert_eq!(red.colors()[..3], [TRACK, [255, 0, 0, 140], [255, 0, 0, 163]]);
@@ -221,6 +232,13 @@ mod tests {
             assert_eq!(appearance.take("scale", "4"), Ok(true));
             Strip::new(width, height).unwrap().with(appearance)
         };
+        for strip in [tracks_of("light"), tracks_of("dark"), red, scaled(2000, 100), Strip::default()] {
+            let mut appearance = Appearance::default();
+            for (name, value) in strip.parameters() {
+                assert_eq!(appearance.take(name, &value), Ok(true));
+            }
+            assert_eq!(Strip::new(strip.width(), strip.height()).unwrap().with(appearance), strip);
+        }
         for (width, height, size) in [(200, 4, (800, 16)), (4, 200, (16, 800)), (2000, 100, (4000, 200))] {
             let strip = scaled(width, height);
             let file = strip.paint(&strip.heat([0.5]));

@@ -133,6 +133,16 @@ impl Themes {
         self.fallback.clone()
     }
 
+    /// The name by which these digits were added.
+    pub(crate) fn name_of_digits(&self, digits: &Shared<CustomDigits>) -> Option<&str> {
+        self.digits.iter().find(|(_, added)| *added == digits).map(|(name, _)| name.as_str())
+    }
+
+    /// The name by which this font was added.
+    pub(crate) fn name_of_font(&self, font: &Shared<Typeface>) -> Option<&str> {
+        self.fonts.iter().find(|(_, added)| *added == font).map(|(name, _)| name.as_str())
+    }
+
     /// The names that `theme=` takes.
     pub fn theme_names(&self) -> Vec<&str> {
         let built_in = Theme::NAMES.iter().map(|theme| theme.0);

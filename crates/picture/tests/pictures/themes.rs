@@ -181,6 +181,23 @@ fn fonts_that_cannot_be_taken_are_refused() {
     assert!(matches!(themes.add_font("mine", FONT.to_vec()), Err(ThemeError::TooManyFonts)));
 }
 
+#[test]
+fn a_style_is_written_with_the_names_of_added_digits_and_fonts() {
+    let mut themes = with_digits(|digit| square(2, 3, digit));
+    themes.add_font("Face", FONT.to_vec()).unwrap();
+    for parameters in [
+        &[("theme", "mine")][..],
+        &[("font", "face")],
+        &[("style", "flat"), ("font", "face"), ("labelColor", "red")],
+        &[("label", "在线")],
+    ] {
+        let asked_for = style(&themes, parameters);
+        let written = asked_for.parameters(&themes);
+        let again: Vec<_> = written.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(style(&themes, &again), asked_for, "{written:?}");
+    }
+}
+
 /// Themes with one of ten drawn digits, `mine`.
 pub(crate) fn with_digits(draw: impl Fn(u8) -> Vec<u8>) -> Themes {
     let mut themes = Themes::default();
