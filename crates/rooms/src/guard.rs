@@ -1,7 +1,7 @@
 //! Being counted.
 
 use crate::limits::{LimitReached, Limits};
-use crate::name::Page;
+use crate::name::{Page, RoomName};
 use crate::pages::PageHash;
 use crate::position::Position;
 use crate::site::{SiteCounts, SiteRef};
@@ -32,6 +32,22 @@ impl CountGuard {
     ) -> Result<Self, LimitReached> {
         let identity = SiteCounts::join(&site, page, visitor, limits)?;
         Ok(Self { site, page: page.map(|(hash, _)| hash), identity })
+    }
+
+    /// Joins as a tab that another process has counted so.
+    pub(crate) fn again(site: SiteRef, page: Option<(PageHash, &Page)>, identity: Identity) -> Self {
+        SiteCounts::rejoin(&site, page, identity);
+        Self { site, page: page.map(|(hash, _)| hash), identity }
+    }
+
+    /// As whose it is counted.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The room that it is counted in.
+    pub fn room(&self) -> Option<RoomName> {
+        SiteCounts::name(&self.site, self.page)
     }
 
     /// Its visitor has come as far down the page as this.

@@ -67,5 +67,5 @@ pub use rankings::RankingWatch;
 pub use readers::{Reader, ReaderGuard, ViewerId};
 pub use room::{Room, RoomRef};
 pub use rooms::Rooms;
-pub use tally::{Counting, Counts};
-pub use visitor::{Keys, Visitor};
+pub use tally::{Counting, Counts, Identity};
+pub use visitor::{DailyKeys, Keys, Visitor, VisitorHash};

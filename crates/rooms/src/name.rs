@@ -15,6 +15,7 @@ mod reader;
 mod rules;
 mod shortened;
 mod site;
+mod written;
 
 /// The name of a room: a page of a site, or the whole site.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::name::ReaderName;
 use crate::position::Position;
@@ -15,7 +15,7 @@ use crate::room::RoomRef;
 pub struct ViewerId(u64);
 
 /// A viewer who says where they are.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub struct Reader {
     /// Where that is.
     pub position: Position,
@@ -43,6 +43,17 @@ impl ReaderGuard {
     /// A viewer in `room` who may say where they are. Nobody else there may have the same `id`.
     pub fn new(room: RoomRef, id: ViewerId) -> Self {
         Self { room, id }
+    }
+
+    /// The same viewer, who has said where they are in another process.
+    pub fn again(room: RoomRef, id: ViewerId, reader: Reader) -> Self {
+        room.change_reader(id, |Readers(readers)| _ = readers.insert(id, reader));
+        Self { room, id }
+    }
+
+    /// Where they are, if they have said it.
+    pub fn reader(&self) -> Option<Reader> {
+        self.room.reader(self.id)
     }
 
     /// Notes where they are now, and tells the room's observers. Without a name they keep the one they have.

@@ -23,6 +23,8 @@ use crate::tally::Counts;
 use crate::totals::Totals;
 use crate::visitor::Visitor;
 
+mod moved;
+
 /// All rooms that exist.
 #[derive(Debug)]
 pub struct Rooms {

@@ -62,6 +62,16 @@ impl SiteCounts {
         Ok(identity)
     }
 
+    /// Counts a tab that another process has counted as that one's, whatever the limits are: it is in.
+    pub(crate) fn rejoin(this: &SiteRef, page: Option<(PageHash, &Page)>, identity: Identity) {
+        let mut state = this.lock();
+        if state.whole.tally.tabs() == 0 {
+            this.totals.reopen_site();
+        }
+        state.open(page);
+        Self::change(this, state, page.map(|(hash, _)| hash), |room| room.add(identity));
+    }
+
     /// Counts a tab as that of another visitor, and says as whose. Nobody sees it gone meanwhile.
     pub(crate) fn change_identity(
         this: &SiteRef,

@@ -92,7 +92,7 @@ impl RoomState {
         }
     }
 
-    fn raise_peak(&mut self, to: Counts) {
+    pub(crate) fn raise_peak(&mut self, to: Counts) {
         let Counts { tabs, visitors } = self.peak;
         self.peak = Counts { tabs: tabs.max(to.tabs), visitors: visitors.max(to.visitors) };
     }

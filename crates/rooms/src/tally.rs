@@ -1,5 +1,7 @@
 //! The numbers of one room: open tabs, and their visitors.
 
+use serde::{Deserialize, Serialize};
+
 use crate::visitor::{Visitor, VisitorHash};
 use crate::visitor_counts::VisitorCounts;
 
@@ -13,7 +15,8 @@ pub struct Counts {
 }
 
 /// Which of the two numbers is meant.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[serde(rename_all = "snake_case")]
 pub enum Counting {
     /// Open tabs.
     #[default]
@@ -33,8 +36,9 @@ impl Counts {
 }
 
 /// As whose a tab is counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Identity {
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
     /// This visitor's, together with their other tabs.
     Known(VisitorHash),
     /// A visitor's of its own.

@@ -55,6 +55,11 @@ impl Totals {
         opened.map(|_| ()).map_err(|_| LimitReached::Sites)
     }
 
+    /// The same, whatever limit there is.
+    pub(crate) fn reopen_site(&self) {
+        self.sites.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counts of a site have changed. With its last tab it gives its place back.
     pub(crate) fn change(&self, before: Counts, now: Counts) {
         // A decrease wraps, and so does the sum, which is as exact in both halves as if it didn't.

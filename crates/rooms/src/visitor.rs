@@ -1,10 +1,14 @@
 //! Telling visitors apart without knowing them: a keyed hash of site, address and browser, forgotten with the visit.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::hash::Hash;
 use std::io;
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::name::Site;
@@ -12,12 +16,12 @@ use crate::sync::Mutex;
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
-/// The keyed hash of a visitor of a site: 128 bits that say nothing without the day's key.
+/// The keyed hash of a visitor of a site: 128 bits that say nothing without the day's key. Written as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct VisitorHash(pub(crate) [u8; 16]);
+pub struct VisitorHash(pub(crate) [u8; 16]);
 
 /// A visitor, by today's key and by yesterday's.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Visitor {
     pub(crate) today: VisitorHash,
     pub(crate) yesterday: Option<VisitorHash>,
@@ -30,7 +34,11 @@ pub struct Keys(Mutex<TwoDays>);
 
 type Key = [u8; 16];
 
-#[derive(Debug)]
+/// Keys as they are at one moment. Whoever reads them can tell visitors apart.
+#[derive(Serialize, Deserialize, Clone)]
+pub struct DailyKeys(TwoDays);
+
+#[derive(Serialize, Deserialize, Clone)]
 struct TwoDays {
     day: u64,
     today: Key,
@@ -70,6 +78,16 @@ impl Keys {
             }
             [true, true] => None,
         }
+    }
+
+    /// The keys as they are now, for a process that goes on with what this one counts.
+    pub fn daily(&self) -> DailyKeys {
+        DailyKeys(self.0.lock().clone())
+    }
+
+    /// Takes the keys of a process whose counts this one goes on with. Nobody has been told apart by the present ones.
+    pub fn restore(&self, DailyKeys(keys): &DailyKeys) {
+        *self.0.lock() = keys.clone();
     }
 
     /// Others may have lost the keys: they are to be told again.
@@ -136,6 +154,31 @@ fn hash(key: &Key, visitor: &impl Hash) -> VisitorHash {
     // `hash` brings each field's length or end along, so that no two of them can be taken for one another.
     visitor.hash(&mut hasher);
     VisitorHash(hasher.finish128().as_bytes())
+}
+
+impl fmt::Debug for DailyKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for TwoDays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the keys of day {}", self.day)
+    }
+}
+
+impl Serialize for VisitorHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:032x}", u128::from_be_bytes(self.0)))
+    }
+}
+
+impl<'de> Deserialize<'de> for VisitorHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map(|hash| Self(hash.to_be_bytes())).map_err(D::Error::custom)
+    }
 }
 
 impl VisitorHash {

@@ -9,6 +9,7 @@ use crate::rankings::RankingWatch;
 use crate::room::{Room, RoomRef};
 use crate::state::RoomState;
 use crate::sync::Arc;
+use crate::tally::Counts;
 
 impl SiteCounts {
     /// Looking at the ranking of this site's pages; nothing if there are no others who could count them.
@@ -64,6 +65,18 @@ impl SiteCounts {
         drop(state);
         this.ask(is_opened.then(|| (Arc::clone(this), hash)));
         Some(room)
+    }
+
+    /// The name of a room, if it exists.
+    pub(crate) fn name(this: &SiteRef, page: Option<PageHash>) -> Option<RoomName> {
+        name(this, &this.lock(), page)
+    }
+
+    /// The peaks of all rooms of the site.
+    pub(crate) fn peaks(this: &SiteRef) -> Vec<(RoomName, Counts)> {
+        let state = this.lock();
+        let all = [None].into_iter().chain(state.pages.hashes().into_iter().map(Some));
+        all.filter_map(|page| Some((name(this, &state, page)?, state.state(page)?.peak))).collect()
     }
 
     /// What hasn't been told of a room; it counts as told from now on.
