@@ -18,6 +18,7 @@ use crate::net::challenges::Challenges;
 use crate::net::connections::Connections;
 use crate::net::main_peer::MainPeer;
 use crate::net::remote::Agents;
+use crate::net::tls::TlsClients;
 use crate::nodes::Requested;
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) pictures: Arc<Pictures>,
     pub(crate) themes: Themes,
     pub(crate) capacity: Arc<Capacity>,
+    /// The connections with TLS that each client has.
+    pub(crate) tls_clients: TlsClients,
     pub(crate) connections: Arc<Connections>,
     pub(crate) challenges: Arc<Challenges>,
     pub(crate) main_peer: MainPeer,

@@ -10,6 +10,9 @@ use onlookers_rooms::sync::atomic::{AtomicUsize, Ordering};
 use super::address::ClientNetwork;
 use super::quota::{Quota, QuotaPermit};
 use super::remote::Remote;
+pub(crate) use record::{PermitRecord, PlaceRecord};
+
+mod record;
 
 /// The permits that viewers may hold.
 #[derive(Debug)]
@@ -43,9 +46,9 @@ pub(crate) struct Permit {
 /// saves a tenth of a viewer.
 #[derive(Debug, Default)]
 pub(crate) struct Place {
-    _place: Option<QuotaPermit<ClientNetwork>>,
+    place: Option<QuotaPermit<ClientNetwork>>,
     /// If the room is a page that nobody had open.
-    _page: Option<Box<QuotaPermit<(Site, ClientNetwork)>>>,
+    page: Option<Box<QuotaPermit<(Site, ClientNetwork)>>>,
     /// Who has it, where a reload may deny that.
     remote: Option<Remote>,
 }
@@ -119,8 +122,8 @@ impl Capacity {
         let place = self.places.as_ref().map(|places| places.acquire(client).ok_or(CapacityError::Address));
         let page = page_of.map(|site| self.pages.acquire((site.clone(), client)).ok_or(CapacityError::Pages));
         let page = page.transpose()?.map(Box::new);
-        let place = Place { _place: place.transpose()?, _page: page, remote: None };
-        let is_charged = place._place.is_some() || place._page.is_some();
+        let place = Place { place: place.transpose()?, page, remote: None };
+        let is_charged = place.place.is_some() || place.page.is_some();
         Ok(is_charged.then(|| Box::new(place)))
     }
 }

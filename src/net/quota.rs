@@ -36,6 +36,12 @@ impl<K: Hash + Eq + Clone> Quota<K> {
         Some(QuotaPermit { quota: Arc::clone(self), key })
     }
 
+    /// A permit for `key`, however often it is held: for one that has it already, in another process.
+    pub(crate) fn acquire_again(self: &Arc<Self>, key: K) -> QuotaPermit<K> {
+        *self.held.lock().entry(key.clone()).or_default() += 1;
+        QuotaPermit { quota: Arc::clone(self), key }
+    }
+
     /// How often `key` is held.
     pub(crate) fn times_held(&self, key: &K) -> usize {
         self.held.lock().get(key).copied().unwrap_or_default()
@@ -45,6 +51,12 @@ impl<K: Hash + Eq + Clone> Quota<K> {
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.held.lock().is_empty()
+    }
+}
+
+impl<K: Hash + Eq> QuotaPermit<K> {
+    pub(crate) fn key(&self) -> &K {
+        &self.key
     }
 }
 

@@ -1,7 +1,7 @@
 //! TLS up to the point where a connection speaks HTTP: rustls' configuration, handshakes, and the certificates in force.
 
 pub use acceptor::Alpn;
-pub(crate) use acceptor::{Acceptor, Held};
+pub(crate) use acceptor::{Acceptor, Held, TlsClients};
 pub(crate) use certificates::{Certificate, CertificateError, Certificates};
 pub(crate) use records::RecordReader;
 

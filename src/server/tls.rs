@@ -13,7 +13,7 @@ use crate::certificates::CertificateFiles;
 use crate::config::Place;
 use crate::config::{Alpn, Config, ConfigError, Speaks};
 use crate::net::challenges::Challenges;
-use crate::net::tls::{Acceptor, Certificates};
+use crate::net::tls::{Acceptor, Certificates, TlsClients};
 use crate::nodes::StoredValues;
 
 /// The sources of certificates.
@@ -103,8 +103,9 @@ impl Tls {
 
     /// # Errors
     /// rustls', if there is no randomness to be had.
-    pub(super) fn acceptor(&self, alpn: Alpn) -> Result<Acceptor, Error> {
-        Acceptor::new(Arc::clone(&self.certificates), Arc::clone(&self.challenges), alpn)
+    pub(super) fn acceptor(&self, alpn: Alpn, clients: &TlsClients) -> Result<Acceptor, Error> {
+        let (certificates, challenges) = (Arc::clone(&self.certificates), Arc::clone(&self.challenges));
+        Acceptor::new(certificates, challenges, alpn, Arc::clone(clients))
     }
 }
 

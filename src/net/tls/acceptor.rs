@@ -46,9 +46,11 @@ pub(crate) struct Acceptor {
     challenge: Arc<ServerConfig>,
     challenges: Arc<Challenges>,
     alpn: Alpn,
-    /// The connections of each client, from accept to their end.
-    clients: Arc<Quota<ClientNetwork>>,
+    clients: TlsClients,
 }
+
+/// The connections of each client, from accept to their end.
+pub(crate) type TlsClients = Arc<Quota<ClientNetwork>>;
 
 /// One of a client's connections.
 pub(crate) type Held = QuotaPermit<ClientNetwork>;
@@ -60,6 +62,7 @@ impl Acceptor {
         certificates: Arc<Certificates>,
         challenges: Arc<Challenges>,
         alpn: Alpn,
+        clients: TlsClients,
     ) -> Result<Self, Error> {
         let http1 = config(certificates, HTTP_1)?;
         let mut http2 = http1.clone();
@@ -67,7 +70,7 @@ impl Acceptor {
         let mut challenge = config(Arc::<Challenges>::clone(&challenges), challenges::PROTOCOL)?;
         challenge.send_tls13_tickets = 0;
         let [http1, http2, challenge] = [http1, http2, challenge].map(Arc::new);
-        Ok(Self { http1, http2, challenge, challenges, alpn, clients: Quota::new(usize::MAX) })
+        Ok(Self { http1, http2, challenge, challenges, alpn, clients })
     }
 
     /// A connection of `client` after its handshake. The bytes in `unread` were read from it already.
