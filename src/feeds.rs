@@ -31,6 +31,7 @@ use onlookers_rooms::sync::{Arc, Weak};
 use onlookers_rooms::{EntryObserver, RoomRef, ViewerId};
 pub use topic::Topic;
 pub use view::View;
+pub(crate) use written::ViewRecord;
 
 use crate::metrics::Times;
 use crate::painting::{Painted, Painter, Payer, Pictures};
@@ -51,6 +52,7 @@ mod snapshot;
 mod topic;
 mod view;
 mod views;
+mod written;
 
 /// A feed that somebody holds; it goes with its last holder.
 pub type FeedRef = Arc<Entry<(), Feed>>;
@@ -110,6 +112,21 @@ impl Feeds {
         opened
     }
 
+    /// The feed of exactly that view, for a viewer who has it already, in another process: it has no frame before
+    /// [`refresh`](Self::refresh).
+    pub(crate) fn reopen(&self, room: &RoomRef, view: &View) -> FeedRef {
+        let mut is_new = false;
+        let feed = self.feeds.open(&(room.name(), view), || {
+            is_new = true;
+            ((), Feed::new(self.new_channel(), Arc::clone(room), view.clone()))
+        });
+        if is_new {
+            feed.watch_ranking();
+            observe(room, &feed);
+        }
+        feed
+    }
+
     /// The feed of a view. If it is new and has to be painted, `payer` pays for that.
     fn open_view(&self, room: &RoomRef, view: &View, payer: Payer) -> Opened {
         let mut is_new = false;
@@ -157,6 +174,29 @@ impl Feeds {
             self.feeds.entries().iter().for_each(channel::wake);
             self.groups.entries().iter().for_each(channel::wake);
         }
+    }
+
+    /// Publishes nothing from now on, except first frames of new feeds: counts change that nobody is to see half-way. Messages that wait
+    /// go out before.
+    pub(crate) fn hold(&self) {
+        self.context.is_held.store(true, Ordering::SeqCst);
+        // Microseconds: no picture is waited for, which shows the number of before.
+        while self.context.publishing.load(Ordering::SeqCst) > 0 {
+            std::thread::yield_now();
+        }
+        self.groups.entries().iter().for_each(|group| group.flush());
+    }
+
+    /// Makes the newest frame of each feed, while they are held. Viewers that are taken in then begin with it. Blocks while it paints.
+    pub(crate) fn refresh(&self) {
+        self.feeds.entries().iter().for_each(|feed| feed.refresh());
+    }
+
+    /// Publishes again, and at once what has changed meanwhile.
+    pub(crate) fn release(&self) {
+        self.context.is_held.store(false, Ordering::SeqCst);
+        self.feeds.entries().iter().for_each(channel::wake);
+        self.groups.entries().iter().for_each(channel::wake);
     }
 
     /// An id for a viewer that nobody has had and that says nothing of it: a number, hashed with a key of this process.

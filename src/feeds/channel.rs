@@ -1,7 +1,7 @@
 //! The common part of feeds and groups: subscribers, a pace, and a task that publishes while there are changes.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,6 +60,10 @@ pub(super) struct Context {
     pub(super) runtime: Handle,
     /// Whether the server stops: nothing is published any more.
     pub(super) ended: AtomicBool,
+    /// Whether nothing is published for a while: what changes meanwhile is published after it.
+    pub(super) is_held: AtomicBool,
+    /// How many batches of messages are being published.
+    pub(super) publishing: AtomicUsize,
     /// The last frames of streams, once the server stops.
     pub(super) closings: Mutex<HashMap<FeedId, Bytes>>,
     started: Instant,
@@ -75,8 +79,21 @@ impl Context {
         runtime: Handle,
     ) -> Self {
         let (ended, closings, titles) = (AtomicBool::new(false), Mutex::default(), Mutex::default());
+        let (is_held, publishing) = (AtomicBool::new(false), AtomicUsize::new(0));
         let (started, delays) = (Instant::now(), Times::default());
-        Self { painter, pictures, publisher, titles, runtime, ended, closings, started, delays }
+        Self {
+            painter,
+            pictures,
+            publisher,
+            titles,
+            runtime,
+            ended,
+            is_held,
+            publishing,
+            closings,
+            started,
+            delays,
+        }
     }
 
     /// The titles that rankings show in place of pages' paths.
@@ -157,6 +174,11 @@ impl Channel {
         self.loops.fetch_and(!(1 << number), Ordering::SeqCst);
     }
 
+    /// Whether nothing is to be published now.
+    pub(super) fn is_held(&self) -> bool {
+        self.context.is_held.load(Ordering::SeqCst)
+    }
+
     /// Adds the time that an event loop took to send the last update.
     pub(crate) fn add_cost(&self, took: Duration) {
         self.cost.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
@@ -223,7 +245,7 @@ pub(super) fn wake<P: Published>(source: &Arc<Entry<(), P>>) {
         if channel.changed.load(Ordering::Relaxed) == 0 {
             channel.note_change();
         }
-    } else if source.has_changed() {
+    } else if !channel.is_held() && source.has_changed() {
         channel.note_change();
         if channel.driven.swap(true, Ordering::SeqCst) {
             return;
@@ -236,6 +258,9 @@ async fn drive<P: Published>(source: Weak<Entry<(), P>>) {
     while let Some(due) = source.upgrade().and_then(|source| next(&**source)) {
         tokio::time::sleep_until(due).await;
         let Some(due) = source.upgrade() else { return };
+        if due.channel().is_held() {
+            continue;
+        }
         if let Err(Painting { payer, later }) = due.publish_at_hand(Instant::now()) {
             let (painter, waiting) = (Arc::clone(&due.channel().context.painter), Weak::clone(&source));
             drop(due);
@@ -250,13 +275,14 @@ async fn drive<P: Published>(source: Weak<Entry<(), P>>) {
 
 /// When to publish next; none if there is nothing to publish, and then the task ends.
 fn next<P: Published>(source: &P) -> Option<Instant> {
-    if !source.has_changed() {
-        let Channel { driven, changed, .. } = source.channel();
+    let channel = source.channel();
+    let has_nothing = || channel.is_held() || !source.has_changed();
+    if has_nothing() {
         // A change that looks like none isn't waited for.
-        changed.store(0, Ordering::Relaxed);
-        driven.store(false, Ordering::SeqCst);
-        // A change before that found the task, and relied on this look.
-        if !source.has_changed() || driven.swap(true, Ordering::SeqCst) {
+        channel.changed.store(0, Ordering::Relaxed);
+        channel.driven.store(false, Ordering::SeqCst);
+        // A change before that, or a release, found the task, and relied on this look.
+        if has_nothing() || channel.driven.swap(true, Ordering::SeqCst) {
             return None;
         }
     }

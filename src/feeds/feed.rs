@@ -66,6 +66,14 @@ impl Feed {
         self.view.resend(frame)
     }
 
+    pub(crate) fn room(&self) -> &RoomRef {
+        &self.room
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
     /// What its viewers receive.
     pub(crate) fn kind(&self) -> Kind {
         self.view.kind()
@@ -101,6 +109,15 @@ impl Feed {
     pub(super) fn publish_first(&self) {
         if catch_unwind(AssertUnwindSafe(|| self.publish())).is_err() {
             self.shown.store(FAILED, Ordering::SeqCst);
+        }
+    }
+
+    /// Makes the newest frame, which nobody is sent: the feed is held. If that fails, it counts as painted.
+    pub(super) fn refresh(&self) {
+        let make = || self.view.frame(&self.room, &self.channel.context);
+        match catch_unwind(AssertUnwindSafe(make)) {
+            Ok(made) => _ = self.replace(made),
+            Err(_) => self.shown.store(FAILED, Ordering::SeqCst),
         }
     }
 
@@ -144,6 +161,10 @@ impl Feed {
     }
 
     fn publish_made(&self, made: (Fingerprint, Bytes), started: Started, changed: Changed) {
+        if self.channel.is_held() && self.is_painted() {
+            // It is made anew when the feed is released.
+            return;
+        }
         self.channel.start_cost(started.at.elapsed());
         self.channel.costs().of_viewers(self.site(), self.style(), started.measured);
         let looks_different = self.replace(made);

@@ -25,6 +25,9 @@ use crate::wire::protocol::{ClientError, Data, ServerMessage};
 /// How many readers' positions a newcomer is sent.
 const MAX_READERS: usize = 100;
 
+/// By then everything is due.
+const LATER: Duration = Duration::from_secs(10);
+
 /// The rank of a group's lock: the room is looked at under it.
 const GROUP: u32 = 10;
 
@@ -192,6 +195,11 @@ impl Group {
         }
     }
 
+    /// Publishes everything that waits, though it isn't due: its members are about to move.
+    pub(super) fn flush(&self) {
+        self.publish_batch(Instant::now() + LATER);
+    }
+
     fn look_elsewhere(&self, state: &mut State) {
         if self.topic == Topic::Counts && self.room.has_others() {
             state.look_elsewhere(&self.room);
@@ -258,6 +266,19 @@ impl Published for Group {
     }
 
     fn publish_due(&self, now: Instant) {
+        let publishing = &self.channel.context.publishing;
+        // Before the look: who holds the feeds waits for those that have looked before.
+        publishing.fetch_add(1, Ordering::SeqCst);
+        if !self.channel.is_held() {
+            self.publish_batch(now);
+        }
+        publishing.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Group {
+    /// Publishes what is due at `now`.
+    fn publish_batch(&self, now: Instant) {
         let (started, changed) = (Instant::now(), self.channel.take_change());
         let (costs, measured) = (self.channel.costs(), self.channel.costs().measure());
         let batch = self.collect(now);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use onlookers_rooms::{CountGuard, LimitReached, ViewerId};
+use onlookers_rooms::{CountGuard, Identity, LimitReached, ViewerId};
 
 use super::{GroupRef, Topic};
 use crate::net::capacity::Place;
@@ -52,6 +52,17 @@ impl Membership {
         Ok(member)
     }
 
+    /// A member that has moved here from another process, where it was announced: others may know it.
+    pub(crate) fn moved(group: GroupRef, id: ViewerId, guard: Option<CountGuard>) -> Self {
+        let mut member = Self::observer(group, id);
+        member.guard = guard;
+        if member.guard.is_some() && member.is_announced() {
+            member.group.state.lock().roster.reveal(id);
+            member.group.room.appear(id);
+        }
+        member
+    }
+
     /// The same, with what its client is charged for it.
     pub(crate) fn with_place(mut self, place: Option<Box<Place>>) -> Self {
         self.place = place;
@@ -60,6 +71,16 @@ impl Membership {
 
     pub(crate) fn group(&self) -> &GroupRef {
         &self.group
+    }
+
+    /// What its client is charged for it.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_deref()
+    }
+
+    /// As whom it is counted, if it is.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.guard.as_ref().map(CountGuard::identity)
     }
 
     /// The guard, if the member is counted.

@@ -27,6 +27,12 @@ pub(super) enum Notice {
 
 impl Roster {
     pub(super) fn join(&mut self, id: ViewerId) {
+        // It has only moved, from one process to another, before anybody was told that it left.
+        if let Some(at) = self.left.iter().position(|left| *left == id) {
+            self.left.remove(at);
+            self.known.insert(id);
+            return;
+        }
         if self.joined.len() == MAX_NOTICES {
             self.joined.pop_front();
         }
@@ -95,6 +101,18 @@ mod tests {
         roster.join(A);
         roster.leave(A);
         assert!(roster.is_empty());
+    }
+
+    #[test]
+    fn a_viewer_that_comes_back_before_its_leave_is_not_announced() {
+        let mut roster = Roster::default();
+        roster.join(A);
+        roster.take();
+        roster.leave(A);
+        roster.join(A);
+        assert!(roster.is_empty());
+        roster.leave(A);
+        assert_eq!(roster.take(), [Notice::Leave(A)]);
     }
 
     #[test]

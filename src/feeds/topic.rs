@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use onlookers_rooms::Room;
+use serde::{Deserialize, Serialize};
 
 use super::channel::Context;
 use crate::settings::Titles;
 use crate::wire::protocol::{self, ServerMessage, TopPage};
 
 /// A part of a room's state that WebSockets can receive.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[serde(rename_all = "snake_case")]
 pub enum Topic {
     /// The counts and the other viewers, as JSON messages.
     Counts,
