@@ -12,6 +12,7 @@
 //! - `connection`: a socket, what it speaks, and in `unsent` the rest of one write. `socket` is the seam between bytes and
 //!   the network; in `tls` text becomes records, and records text.
 //!   `kept` bounds what connections have in memory for themselves.
+//! - `record`: a connection as it is written down for another process, which goes on with it.
 //! - `sender`: many frames to as many sockets, by io_uring where the kernel allows it.
 //! - `cursor`: spreads resends and pings evenly over all connections.
 //! - `http2`: a connection of many streams stays with hyper. A stream is a `body` over the same feed, and `bodies` wakes them.
@@ -20,18 +21,22 @@
 use std::time::Duration;
 
 use onlookers_rooms::CountGuard;
+use serde::{Deserialize, Serialize};
 
 use crate::feeds::{FeedRef, Membership};
 use crate::net::capacity::Permit;
 use crate::wire::Opening;
 use crate::wire::handshake::Key;
 
+pub(crate) use event_loop::Transfer;
 pub(crate) use loops::Loops;
 pub use loops::{Options, Sends};
+pub(crate) use record::ConnectionRecord;
 pub(crate) use session::Session;
 pub(crate) use websocket::Format;
 
 mod allowance;
+mod base64;
 mod bodies;
 mod body;
 mod connection;
@@ -41,6 +46,7 @@ mod http2;
 mod inbox;
 mod kept;
 mod loops;
+mod record;
 mod sender;
 mod session;
 mod socket;
@@ -69,7 +75,8 @@ pub(crate) struct StreamGrant {
 }
 
 /// How often a stream is sent its frame while nothing changes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Repaint {
     /// Twice in the interval: its browser closes the stream only at the second frame that arrives for a page that has gone,
     /// as Firefox does. So its visitors are uncounted as soon as others.

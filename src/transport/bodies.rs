@@ -147,6 +147,13 @@ impl Bodies {
         self.sessions().iter().for_each(|(_, session)| session.end_in_order());
     }
 
+    /// Has the clients of all connections make no more requests on them. Streams stay.
+    pub(super) fn go_away(&self) {
+        // Connections that come from now on look at it.
+        self.state.lock().is_leaving = true;
+        self.sessions().iter().for_each(|(_, session)| session.end_in_order());
+    }
+
     /// Waits until all connections have closed, `within` at most. Blocks.
     pub(super) fn wait_for_end(&self, within: Duration) {
         let sessions = self.sessions();
@@ -157,7 +164,10 @@ impl Bodies {
     pub(super) fn add_session(&self, session: &Arc<Session>) -> usize {
         let place = self.sessions().insert(Arc::clone(session));
         // After it: if the end comes in between, it is told of it twice.
-        if self.state.lock().has_ended {
+        let state = self.state.lock();
+        let is_ending = state.has_ended || state.is_leaving;
+        drop(state);
+        if is_ending {
             session.end_in_order();
         }
         place

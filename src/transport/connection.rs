@@ -6,6 +6,7 @@ use bytes::Bytes;
 use mio::{Registry, Token};
 use onlookers_rooms::CountGuard;
 
+use super::Repaint;
 use super::socket::{Gone, Registered, Rest, Socket};
 use super::unsent::Unsent;
 use super::websocket::WebSocket;
@@ -64,11 +65,10 @@ pub(super) struct Stream {
     pub(super) place: u32,
     /// How many bytes its client has sent that nobody asked for.
     ignored: u16,
-    /// It is sent its frame once in so many turns, of which each interval has two.
-    every: u8,
+    repaint: Repaint,
     /// How many turns go by before that.
     skipped: u8,
-    _guard: Option<CountGuard>,
+    guard: Option<CountGuard>,
 }
 
 impl Connection {
@@ -196,6 +196,21 @@ impl Connection {
         }
     }
 
+    /// Whether it can go on in another process: its keys are here, and it isn't about to end.
+    pub(super) fn is_movable(&self) -> bool {
+        let is_closing = matches!(&self.protocol, Protocol::WebSocket(socket) if socket.is_closing());
+        self.end == Ending::No && !is_closing && self.socket.is_movable()
+    }
+
+    pub(super) fn unsent(&self) -> Option<&Unsent> {
+        self.unsent.as_deref()
+    }
+
+    /// The same, with these bytes still to be sent.
+    pub(super) fn with_unsent(self, unsent: Option<Unsent>) -> Self {
+        Self { unsent: unsent.map(Box::new), ..self }
+    }
+
     /// Whether the last record is sealed.
     pub(super) fn is_ending(&self) -> bool {
         self.end != Ending::No
@@ -238,17 +253,17 @@ impl Connection {
 }
 
 impl Stream {
-    /// A subscriber of `feed`, which is sent its frame once in `every` turns.
-    /// `number` is another one for each stream, so that those that came together don't all take the same turn.
-    pub(super) fn new(feed: FeedId, guard: Option<CountGuard>, every: u8, number: usize) -> Self {
-        Self {
-            feed,
-            place: 0,
-            ignored: 0,
-            every,
-            skipped: (number % usize::from(every)) as u8,
-            _guard: guard,
-        }
+    /// A subscriber of `feed`. `number` is another one for each stream, so that those that came together don't all take the same turn.
+    pub(super) fn new(feed: FeedId, guard: Option<CountGuard>, repaint: Repaint, number: usize) -> Self {
+        Self { feed, place: 0, ignored: 0, repaint, skipped: number as u8, guard }
+    }
+
+    pub(super) fn guard(&self) -> Option<&CountGuard> {
+        self.guard.as_ref()
+    }
+
+    pub(super) fn repaint(&self) -> Repaint {
+        self.repaint
     }
 
     /// Notes bytes that nobody asked for.
@@ -257,9 +272,10 @@ impl Stream {
         if self.ignored == MAX_IGNORED { Err(Gone) } else { Ok(()) }
     }
 
-    /// Whether it is sent its frame once more in this round.
-    pub(super) fn takes_turn(&mut self) -> bool {
-        self.skipped = (self.skipped + 1) % self.every;
+    /// Whether it is sent its frame once more in this round. A turn takes so long.
+    pub(super) fn takes_turn(&mut self, turn: Duration) -> bool {
+        let every = self.repaint.turns(turn);
+        self.skipped = (self.skipped % every + 1) % every;
         self.skipped == 0
     }
 }

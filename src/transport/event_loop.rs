@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::SendError;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -23,6 +24,7 @@ use crate::feeds::FeedId;
 use crate::metrics::{Costs, Sent, ViewerMetrics};
 use crate::settings::DenyList;
 use closing::Closing;
+pub(crate) use transfer::Transfer;
 
 mod admit;
 mod closing;
@@ -33,7 +35,6 @@ mod incoming;
 mod periodic;
 #[cfg(test)]
 mod tests;
-#[cfg_attr(not(test), expect(dead_code, reason = "an upgrade will give connections to another process"))]
 mod transfer;
 
 const WAKER: Token = Token(usize::MAX);
@@ -187,7 +188,7 @@ impl EventLoop {
     }
 
     fn on_commands(&mut self, commands: Commands) {
-        let Commands { published, admitted, probes, deny, end } = commands;
+        let Commands { published, admitted, probes, deny, move_out, adopted, end } = commands;
         // One that nobody waits for any more was too late.
         for probe in probes {
             let _ = probe.send(());
@@ -202,6 +203,13 @@ impl EventLoop {
         if self.end.is_none() {
             published.into_iter().for_each(|(feed, update)| self.subscriptions.mark_due(feed, update));
         }
+        if let Some(give) = move_out {
+            // If nobody waits for them any more, they stay.
+            if let Err(SendError(transfers)) = give.send(self.take_movable()) {
+                transfers.into_iter().for_each(|transfer| self.adopt(transfer));
+            }
+        }
+        adopted.into_iter().for_each(|transfer| self.adopt(transfer));
     }
 
     /// Sends the updates that are due, if the thread has paused since the last round.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use mio::Waker;
@@ -11,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::Grant;
 use super::bodies::{self, Bodies};
+use super::event_loop::Transfer;
 use super::takeover::Taken;
 use crate::feeds::{FeedId, Publisher, Update};
 use crate::metrics::ViewerMetrics;
@@ -27,6 +29,10 @@ pub(super) struct Commands {
     pub(super) probes: Vec<oneshot::Sender<()>>,
     /// Put this into force, also for those who are in.
     pub(super) deny: Option<Arc<DenyList>>,
+    /// Give away all connections that can go on in another process.
+    pub(super) move_out: Option<SyncSender<Vec<Transfer>>>,
+    /// Connections of before, or of another process, to take in.
+    pub(super) adopted: Vec<Transfer>,
     /// End every connection in order; within this time.
     pub(super) end: Option<Duration>,
 }

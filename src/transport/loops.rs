@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::Grant;
 use super::bodies::{self, Bodies};
-use super::event_loop::EventLoop;
+use super::event_loop::{EventLoop, Transfer};
 use super::inbox::{CloseOnDrop, Inboxes};
 use super::takeover::Taken;
 use crate::app::App;
@@ -22,6 +23,9 @@ use crate::settings::DenyList;
 
 /// As many as a feed has bits for, less one for the bodies of HTTP/2.
 const MAX_LOOPS: usize = bodies::NUMBER as usize;
+
+/// How long a loop may take to give its connections away: many have to be sent something before.
+const TO_GIVE: Duration = Duration::from_secs(10);
 
 /// How event loops work.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +128,39 @@ impl Loops {
     pub(crate) fn admit(&self, taken: Taken<Grant>) {
         let number = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.loops.len();
         self.inboxes.loops[number].add(|commands| commands.admitted.push_back(taken));
+    }
+
+    /// Takes all connections out of the loops that can go on in another process; those of a loop that doesn't answer stay where they
+    /// are. What comes meanwhile stays, too. Blocks.
+    pub(crate) fn take_movable(&self) -> Vec<Transfer> {
+        let asked = self.inboxes.loops.iter().map(|inbox| {
+            // Without room for anything: what isn't taken comes back to the loop.
+            let (give, given) = sync_channel(0);
+            inbox.add(|commands| commands.move_out = Some(give));
+            given
+        });
+        asked
+            .collect::<Vec<_>>()
+            .into_iter()
+            .flat_map(|given| given.recv_timeout(TO_GIVE).unwrap_or_default())
+            .collect()
+    }
+
+    /// Takes connections in that no loop has; the loops take turns.
+    pub(crate) fn adopt(&self, transfers: Vec<Transfer>) {
+        let loops = &self.inboxes.loops;
+        let mut shares: Vec<Vec<Transfer>> = loops.iter().map(|_| Vec::new()).collect();
+        for (number, transfer) in transfers.into_iter().enumerate() {
+            shares[number % loops.len()].push(transfer);
+        }
+        for (inbox, share) in loops.iter().zip(shares) {
+            inbox.add(|commands| commands.adopted.extend(share));
+        }
+    }
+
+    /// Has browsers that speak HTTP/2 make their next requests on other connections: another process answers those. Their streams stay.
+    pub(crate) fn go_away(&self) {
+        self.bodies().go_away();
     }
 
     /// The bodies of HTTP/2 streams.

@@ -9,6 +9,9 @@ use crate::app::App;
 use crate::feeds::{self, FeedId, Membership, Published, Topic};
 use crate::net::address::ClientNetwork;
 use crate::wire::protocol::{ClientError, ClientMessage, Data, SessionId};
+pub(super) use record::SessionRecord;
+
+mod record;
 
 /// In how many rooms one connection may be.
 const MAX_ROOMS: usize = 32;

@@ -12,7 +12,7 @@ use mio::{Interest, Registry};
 use rustls::ServerConnection;
 
 use super::connection::ConnectionId;
-use super::tls::{self, Tls};
+use super::tls::{self, Tls, TlsRecord};
 use crate::net::tls::Held;
 
 /// The peer has gone, or has to.
@@ -83,6 +83,21 @@ impl Socket {
             Ok(()) if !tls.has_closed() => Ok(Self { io, tls: Some(Box::new(tls)) }),
             _ => Err(ErrorKind::ConnectionAborted.into()),
         }
+    }
+
+    /// A connection of another process, with the TLS that it has there.
+    pub(super) fn moved(socket: OwnedFd, tls: Option<Tls>) -> Self {
+        Self { io: socket.into(), tls: tls.map(Box::new) }
+    }
+
+    /// Its TLS, if it has any, for another process.
+    pub(super) fn tls_record(&self) -> Option<TlsRecord> {
+        self.tls.as_ref()?.record()
+    }
+
+    /// Whether another process can go on with it.
+    pub(super) fn is_movable(&self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| tls.is_movable())
     }
 
     /// Watches for something to read. Not for room to write: a client that keeps up always has that, and each wake-up

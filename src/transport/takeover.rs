@@ -138,7 +138,7 @@ async fn exchange<S: Stream, T: Send + 'static>(
     let progress = Arc::new(Progress::default());
     let service = service_fn(|request| {
         progress.request_came();
-        let is_last = request.headers().contains_key(UPGRADE);
+        let is_last = request.headers().contains_key(UPGRADE) || permit.is_leaving();
         Reply { answer: Some(answer(request, permit)), slot: Arc::clone(&slot), is_last }
     });
     let watched = Watched::new(head, stream, Arc::clone(&progress));

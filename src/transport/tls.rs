@@ -10,8 +10,10 @@ use super::socket::Gone;
 use crate::net::tls::Held;
 use crate::wire::record::{Cipher, Keys, Kind, MAX_TEXT};
 use incoming::Incoming;
+pub(super) use record::TlsRecord;
 
 mod incoming;
+mod record;
 
 /// An alert in TLS: its level and description.
 const CLOSE_NOTIFY: [u8; 2] = [1, 0];
@@ -31,7 +33,7 @@ pub(super) struct Tls {
     incoming: Incoming,
     /// The peer has said that nothing more will come.
     has_closed: bool,
-    _held: Option<Held>,
+    held: Option<Held>,
 }
 
 enum State {
@@ -52,7 +54,7 @@ impl Tls {
     /// rustls', if that isn't so.
     pub(super) fn take_over(connection: ServerConnection, held: Option<Held>) -> Result<Self, rustls::Error> {
         let state = State::take_over(connection)?;
-        Ok(Self { state, incoming: Incoming::default(), has_closed: false, _held: held })
+        Ok(Self { state, incoming: Incoming::default(), has_closed: false, held })
     }
 
     /// Appends one record with as much of `text` as fits, and returns how many bytes that is. It must be sent before the next is

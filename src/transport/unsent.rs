@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
+use serde::{Deserialize, Serialize};
 
+use super::base64::Base64;
 use super::kept::Kept;
 use super::socket::{Gone, Rest};
 
@@ -100,6 +102,31 @@ impl Unsent {
     /// Whether the socket has taken nothing for longer than `time`.
     pub(super) fn is_older_than(&self, time: Duration, now: Instant) -> bool {
         now.duration_since(self.since) > time
+    }
+}
+
+/// Unsent bytes, as they are written down for another process.
+#[derive(Serialize, Deserialize, Default, Debug)]
+#[serde(default)]
+pub(super) struct UnsentRecord {
+    begun: Base64,
+    text: Base64,
+    replies: Base64,
+    missed: u64,
+}
+
+impl Unsent {
+    pub(super) fn record(&self) -> UnsentRecord {
+        let [begun, text] = [&self.rest.begun, &self.rest.text].map(|bytes| Base64::of(bytes));
+        UnsentRecord { begun, text, replies: Base64::of(&self.replies), missed: self.missed }
+    }
+
+    pub(super) fn from_record(record: UnsentRecord, seals: bool) -> Self {
+        let UnsentRecord { begun, text, replies, missed } = record;
+        let rest = Rest { begun: begun.into_vec().into(), text: text.into_vec().into() };
+        let mut unsent = Self { rest, replies: replies.into_vec(), missed, ..Self::new(seals) };
+        unsent.count();
+        unsent
     }
 }
 

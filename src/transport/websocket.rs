@@ -3,10 +3,13 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::allowance::Allowance;
-use super::session::Session;
+use super::base64::Base64;
+use super::session::{Session, SessionRecord};
 use super::socket::Gone;
+use crate::app::App;
 use crate::feeds::Batch;
 use crate::metrics::Leave;
 use crate::wire::frame::{self, CloseCode, Decoder, Incoming};
@@ -19,7 +22,8 @@ const MAX_UNANSWERED: u8 = 2;
 const MAX_IGNORED: u32 = 64 * 1024;
 
 /// How a WebSocket's messages are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
     /// In JSON, both ways.
     Json,
@@ -27,6 +31,20 @@ pub(crate) enum Format {
     CountsAlone,
     /// The server sends a number; messages of the page are ignored.
     Number,
+}
+
+/// A WebSocket, as it is written down for another process.
+#[derive(Serialize, Deserialize, Debug)]
+pub(super) struct WebSocketRecord {
+    format: Format,
+    session: SessionRecord,
+    /// Of a message that has come in part: a frame, and fragments.
+    #[serde(default, skip_serializing_if = "Base64::is_empty")]
+    frame: Base64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fragments: Option<Base64>,
+    #[serde(default)]
+    unanswered: u8,
 }
 
 /// Why a connection is over.
@@ -62,6 +80,30 @@ impl WebSocket {
     pub(super) fn new(session: Session, format: Format) -> Self {
         let allowance = Allowance::new(Instant::now());
         Self { session, format, decoder: None, allowance, unanswered: 0, ignored: None }
+    }
+
+    pub(super) fn record(&self) -> WebSocketRecord {
+        let (frame, fragments) = self.decoder.as_ref().map_or((&[][..], None), |decoder| decoder.parts());
+        WebSocketRecord {
+            format: self.format,
+            session: self.session.record(),
+            frame: Base64::of(frame),
+            fragments: fragments.map(Base64::of),
+            unanswered: self.unanswered,
+        }
+    }
+
+    /// The same WebSocket, which may send as much at once as a new one.
+    pub(super) fn from_record(record: WebSocketRecord, app: &App) -> Self {
+        let WebSocketRecord { format, session, frame, fragments, unanswered } = record;
+        let decoder = Decoder::begun(frame.into_vec(), fragments.map(Base64::into_vec));
+        let decoder = (!decoder.is_empty()).then(|| Box::new(decoder));
+        Self { decoder, unanswered, ..Self::new(Session::from_record(session, app), format) }
+    }
+
+    /// Whether something is kept that its page has sent.
+    pub(super) fn has_begun_message(&self) -> bool {
+        self.decoder.is_some()
     }
 
     /// The bytes of a batch for the room in `slot`; none if there is nothing new for it.

@@ -70,6 +70,16 @@ struct Head {
 }
 
 impl Decoder {
+    /// A decoder in the middle of a message: the bytes of a frame that isn't complete, and the fragments of the message so far.
+    pub fn begun(kept: Vec<u8>, message: Option<Vec<u8>>) -> Self {
+        Self { kept, message }
+    }
+
+    /// The same two.
+    pub fn parts(&self) -> (&[u8], Option<&[u8]>) {
+        (&self.kept, self.message.as_deref())
+    }
+
     /// Adds bytes as they were read.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.kept.extend_from_slice(bytes);

@@ -9,6 +9,7 @@ use std::fmt;
 use ring::aead::{
     AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
 };
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 /// The most bytes of text that a record has.
@@ -41,7 +42,8 @@ pub enum Kind {
 }
 
 /// An algorithm of TLS 1.3.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
 pub enum Cipher {
     /// AES-GCM with 128 bits.
     Aes128,
@@ -88,9 +90,14 @@ impl Keys {
         self.limit.saturating_sub(self.number)
     }
 
-    #[cfg(test)]
-    pub(crate) fn number(&self) -> u64 {
+    /// The number of the next record.
+    pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The algorithm, the key, and the initialization vector.
+    pub fn secrets(&self) -> (Cipher, &[u8], [u8; 12]) {
+        (self.cipher, &self.key[..self.cipher.algorithm().key_len()], self.iv)
     }
 
     #[cfg(test)]

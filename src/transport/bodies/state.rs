@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) due: Vec<FeedId>,
     /// Streams get their last frame.
     pub(super) has_ended: bool,
+    /// Whether connections are to get no more requests.
+    pub(super) is_leaving: bool,
 }
 
 /// The bodies of one feed.

@@ -30,12 +30,7 @@ impl EventLoop {
     fn admit_stream(&mut self, socket: Socket, grant: StreamGrant, unread: usize) {
         let measured = self.measure();
         let StreamGrant { opening, feed, guard, permit, repaint } = grant;
-        let stream = Stream::new(
-            feed.channel().id(),
-            guard,
-            repaint.turns(self.resend.interval()),
-            self.connections.len(),
-        );
+        let stream = Stream::new(feed.channel().id(), guard, repaint, self.connections.len());
         let Some(id) = self.insert(Connection::new(socket, permit, Protocol::Stream(stream))) else { return };
         self.subscribe(id, 0, &Source::Feed(feed));
         self.count_join(id);

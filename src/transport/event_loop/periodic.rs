@@ -22,7 +22,7 @@ impl EventLoop {
         if self.end.is_some() || self.connections.len() == self.websockets {
             return;
         }
-        let (mut turn, mut worn_out) = (Vec::new(), Vec::new());
+        let (mut turn, mut worn_out, interval) = (Vec::new(), Vec::new(), self.resend.interval());
         for place in self.resend.step(self.places, now).into_iter().flatten() {
             let id = ConnectionId::new(place);
             let Some(connection) = self.connections.get_mut(place) else { continue };
@@ -34,7 +34,7 @@ impl EventLoop {
                 self.over.push((id, End::TimedOut));
             } else if is_worn_out && !is_stalled {
                 worn_out.push(id);
-            } else if !is_stalled && stream.takes_turn() {
+            } else if !is_stalled && stream.takes_turn(interval) {
                 turn.push(Subscriber { connection: id, slot: 0 });
             }
         }

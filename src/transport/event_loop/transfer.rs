@@ -1,22 +1,69 @@
-//! Giving a connection away, with everything known about it, and taking one in from elsewhere.
+//! Connections on their way to another event loop, here or in another process.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use super::super::connection::{Connection, ConnectionId, Protocol};
+use super::super::connection::{Connection, ConnectionId, Protocol, Ready};
+use super::super::record::{BadRecord, ConnectionRecord};
 use super::super::socket::Registered;
 use super::super::subscriptions::Source;
 use super::EventLoop;
+use crate::app::App;
 
-/// A connection on its way to another event loop: its socket, which stays open, its guards, its unsent rest, and what it
-/// receives.
-pub(super) struct Transfer {
+/// A connection that no loop has: its socket, which stays open, its guards, its unsent rest, and what it receives.
+///
+/// Dropping it leaves its rooms and closes the descriptor; the connection itself goes on if another process has it.
+pub(crate) struct Transfer {
     connection: Connection,
     /// The source of each subscription, by its slot.
     sources: Vec<(u8, Source)>,
 }
 
+impl Transfer {
+    /// The connection as another process reads it; none if it can't move.
+    pub(crate) fn record(&self, app: &App) -> Option<ConnectionRecord> {
+        let source = self.sources.first().map(|(_, source)| source);
+        ConnectionRecord::of(&self.connection, source, app)
+    }
+
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.connection.socket.as_fd()
+    }
+
+    /// A connection of another process, which is counted here from now on. Its feed may have no frame yet.
+    ///
+    /// # Errors
+    /// [`BadRecord`].
+    pub(crate) fn from_record(
+        record: ConnectionRecord,
+        socket: OwnedFd,
+        app: &App,
+    ) -> Result<Self, BadRecord> {
+        let (connection, sources) = record.connect(socket, app)?;
+        Ok(Self { connection, sources })
+    }
+}
+
 impl EventLoop {
+    /// Takes out all connections that can go on in another process. What was to be sent to them goes out before.
+    pub(super) fn take_movable(&mut self) -> Vec<Transfer> {
+        while let Some(taken) = self.admitted.pop_front() {
+            self.admit(taken);
+        }
+        for feed in self.subscriptions.take_due() {
+            self.send_update(feed);
+        }
+        self.send_replies();
+        self.remove_over();
+        let movable = self.connections.iter().filter(|(_, connection)| connection.is_movable());
+        let ids: Vec<_> = movable.map(|(index, _)| ConnectionId::new(index)).collect();
+        let transfers: Vec<_> =
+            ids.into_iter().filter_map(|id| self.give_away(id).unwrap_or_default()).collect();
+        self.remove_over();
+        transfers
+    }
+
     /// Gives a connection away; none if there is none with that id. Its count doesn't change.
     ///
     /// # Errors
@@ -25,6 +72,7 @@ impl EventLoop {
         let sources = self.sources(id);
         let Some(mut connection) = self.take(id) else { return Ok(None) };
         connection.socket.release(self.poll.registry())?;
+        connection.ready = Ready::default();
         Ok(Some(Transfer { connection, sources }))
     }
 
@@ -43,6 +91,10 @@ impl EventLoop {
         self.metrics.appear(kind, transport);
         let resumed = adopted.and_then(|()| self.resume(id));
         self.note(id, resumed);
+        // A message that is there already is told by no event.
+        if self.websocket(id).is_some_and(|socket| socket.has_begun_message()) {
+            self.list_ready(id, Ready { readable: true, ..Ready::default() });
+        }
     }
 
     fn sources(&self, id: ConnectionId) -> Vec<(u8, Source)> {

@@ -50,6 +50,17 @@ impl Incoming {
         Ok(())
     }
 
+    /// The beginning of a record, which has come already.
+    pub(super) fn begun(partial: Vec<u8>) -> Self {
+        let mut this = Self { partial, kept: Kept::default() };
+        this.kept.set(this.partial.len());
+        this
+    }
+
+    pub(super) fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.partial.is_empty()
     }
