@@ -29,7 +29,7 @@ const MAX_HEAD: usize = 8 * 1024;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers for as long as it is polled.
-pub(crate) async fn serve(socket: ListenSocket, admin: Arc<Admin>) {
+pub(crate) async fn serve(socket: Arc<ListenSocket>, admin: Arc<Admin>) {
     let places = Arc::new(Semaphore::new(MOST));
     // It is never closed.
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {

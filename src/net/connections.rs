@@ -30,6 +30,8 @@ const SHARED: usize = 16;
 pub(crate) struct Connections {
     capacity: Arc<Capacity>,
     limits: ConnectionLimits,
+    /// Whether another process answers the next requests.
+    is_leaving: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -74,7 +76,7 @@ pub(crate) struct ConnectionPermit {
 
 impl Connections {
     pub(crate) fn new(capacity: Arc<Capacity>, limits: ConnectionLimits) -> Arc<Self> {
-        Arc::new(Self { capacity, limits, state: Mutex::default() })
+        Arc::new(Self { capacity, limits, is_leaving: AtomicBool::new(false), state: Mutex::default() })
     }
 
     pub(crate) fn limits(&self) -> ConnectionLimits {
@@ -131,6 +133,11 @@ impl Connections {
     pub(crate) fn close_one(&self) -> bool {
         let closed = self.state.lock().close_one();
         closed.map(Waker::wake).is_some()
+    }
+
+    /// Has each connection end with its next answer: another process answers what comes later.
+    pub(crate) fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
     }
 
     /// Waits until no more than `most` of those that were told to close are open. Their tasks are ready to run, and do nothing
@@ -244,6 +251,11 @@ impl ConnectionPermit {
         drop(state);
         wake(closed);
         self
+    }
+
+    /// Whether its next answer is to be its last.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.connections.is_leaving.load(Ordering::Relaxed)
     }
 
     /// Whether its peer is a client, and not in a network that many may share.

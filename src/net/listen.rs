@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram as StdUnixDatagram;
 use std::path::PathBuf;
 
@@ -13,16 +14,20 @@ use tokio::net::{TcpListener, UnixDatagram, UnixListener};
 use super::address::Peer;
 use super::listener::Place;
 use super::stream::SocketStream;
+pub(crate) use inherited::Inherited;
 use unix::RemoveOnDrop;
 
 mod handed;
+mod inherited;
 mod tcp;
 mod unix;
 
 /// A socket that connections come from.
 pub(crate) struct ListenSocket {
-    /// The file that this process has made for it; dropped first.
-    _file: Option<RemoveOnDrop>,
+    /// Its file, which this process has to remove; dropped first.
+    file: Option<RemoveOnDrop>,
+    /// What it was opened for, and the place of the configuration.
+    name: String,
     kind: Kind,
 }
 
@@ -33,6 +38,17 @@ enum Kind {
     Handed(UnixDatagram),
 }
 
+/// What a socket listens for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// Visitors.
+    Visitors,
+    /// Operators.
+    Admin,
+    /// Orders to this process.
+    Control,
+}
+
 /// A connection that has come.
 pub(crate) struct Accepted {
     pub(crate) stream: SocketStream,
@@ -41,34 +57,46 @@ pub(crate) struct Accepted {
     pub(crate) unread: Vec<u8>,
 }
 
-/// Listens at `place`. On Linux accepted TCP connections inherit the options, which saves six system calls each. Needs a tokio
-/// runtime.
+/// Listens at `place`, with the sockets that were inherited for it, or with new ones. On Linux accepted TCP connections inherit the
+/// options, which saves six system calls each. Needs a tokio runtime.
 ///
 /// # Errors
 /// The system's, if the place can't be had; others with a sentence.
-pub(crate) fn bind(place: &Place) -> io::Result<Vec<ListenSocket>> {
+pub(crate) fn bind(
+    purpose: Purpose,
+    place: &Place,
+    inherited: &mut Inherited,
+) -> io::Result<Vec<ListenSocket>> {
+    let name = format!("{}{place}", purpose.prefix());
+    let found = inherited.take(&name, matches!(place, Place::Systemd(_)));
+    if !found.is_empty() {
+        return found
+            .into_iter()
+            .map(|socket| ListenSocket::inherited(name.clone(), socket, place))
+            .collect();
+    }
     match place {
-        Place::Tcp(address) => Ok(vec![ListenSocket::of(tcp::bind(*address)?, None)?]),
+        Place::Tcp(address) => Ok(vec![ListenSocket::of(name, tcp::bind(*address)?, None)?]),
         Place::Unix(file) => {
             let (socket, file) = unix::bind(file, Type::STREAM)?;
-            Ok(vec![ListenSocket::of(socket, Some(file))?])
+            Ok(vec![ListenSocket::of(name, socket, Some(file))?])
         }
         Place::Passed(file) => {
             let (socket, file) = unix::bind(file, Type::DGRAM)?;
-            Ok(vec![ListenSocket::of(socket, Some(file))?])
+            Ok(vec![ListenSocket::of(name, socket, Some(file))?])
         }
-        Place::Systemd(name) => activated(name.as_deref()),
+        Place::Systemd(socket) => activated(&name, socket.as_deref()),
     }
 }
 
 /// The sockets that systemd has opened: all, or those of a name.
-fn activated(name: Option<&str>) -> io::Result<Vec<ListenSocket>> {
+fn activated(place: &str, name: Option<&str>) -> io::Result<Vec<ListenSocket>> {
     let passed = onlookers_activation::passed()?.into_iter();
     let named = passed.filter(|passed| name.is_none_or(|name| passed.name == name));
     let of = |Passed { fd, name }| {
         let error = |error| io::Error::other(format!("the socket {name} of systemd: {error}"));
         let socket = Socket::from(fd);
-        set_options(&socket).and_then(|()| ListenSocket::of(socket, None)).map_err(error)
+        set_options(&socket).and_then(|()| ListenSocket::of(place.to_owned(), socket, None)).map_err(error)
     };
     let sockets = named.map(of).collect::<io::Result<Vec<_>>>()?;
     if sockets.is_empty() {
@@ -86,7 +114,16 @@ fn set_options(socket: &Socket) -> io::Result<()> {
 }
 
 impl ListenSocket {
-    fn of(socket: Socket, file: Option<RemoveOnDrop>) -> io::Result<Self> {
+    /// A socket that another process has opened at that place, and that is this one's from now on, with its file.
+    fn inherited(name: String, socket: Socket, place: &Place) -> io::Result<Self> {
+        let file = match place {
+            Place::Unix(file) | Place::Passed(file) => Some(RemoveOnDrop::of(&file.path)?),
+            Place::Tcp(_) | Place::Systemd(_) => None,
+        };
+        Self::of(name, socket, file)
+    }
+
+    fn of(name: String, socket: Socket, file: Option<RemoveOnDrop>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let (is_unix, is_stream) =
             (socket.local_addr()?.domain() == Domain::UNIX, socket.r#type()? == Type::STREAM);
@@ -98,7 +135,7 @@ impl ListenSocket {
             (true, true) => Kind::Unix(UnixListener::from_std(socket.into())?),
             (true, false) => Kind::Handed(UnixDatagram::from_std(StdUnixDatagram::from(socket))?),
         };
-        Ok(Self { _file: file, kind })
+        Ok(Self { file, name, kind })
     }
 
     /// The next connection.
@@ -121,6 +158,16 @@ impl ListenSocket {
         }
     }
 
+    /// What it was opened for, and the place of the configuration: by that the next process finds it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Another process has the socket, and its file, from now on.
+    pub(crate) fn leave_file(&self) {
+        self.file.as_ref().inspect(|file| file.keep());
+    }
+
     /// The address of a TCP socket.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match &self.kind {
@@ -139,9 +186,30 @@ impl ListenSocket {
     }
 }
 
+impl Purpose {
+    /// Tells sockets of one place apart, for the process after this one: so its text stays.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Visitors => "",
+            Self::Admin => "admin ",
+            Self::Control => "control ",
+        }
+    }
+}
+
 impl Accepted {
     fn new(stream: SocketStream, peer: Peer) -> Self {
         Self { stream, peer, unread: Vec::new() }
+    }
+}
+
+impl AsFd for ListenSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.kind {
+            Kind::Tcp(listener) => listener.as_fd(),
+            Kind::Unix(listener) => listener.as_fd(),
+            Kind::Handed(socket) => socket.as_fd(),
+        }
     }
 }
 

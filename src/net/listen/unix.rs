@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Gid, Mode, chown, fchmod};
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -21,6 +22,8 @@ pub(super) struct RemoveOnDrop {
     path: PathBuf,
     /// The device and the inode.
     id: (u64, u64),
+    /// Whether another process has the socket, and removes the file.
+    is_kept: AtomicBool,
 }
 
 /// A socket of this type with that file. A file that nobody listens on any more is replaced.
@@ -41,7 +44,7 @@ pub(super) fn bind(file: &SocketFile, kind: Type) -> io::Result<(Socket, RemoveO
         }
         done => done?,
     }
-    let remove = RemoveOnDrop { path: file.path.clone(), id: id_of_file(&file.path)? };
+    let remove = RemoveOnDrop::of(&file.path)?;
     if let Some(group) = group {
         chown(&file.path, None, Some(Gid::from_raw(group)))?;
     }
@@ -83,9 +86,24 @@ fn id_of_file(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
+impl RemoveOnDrop {
+    /// Removes the file that is there now.
+    ///
+    /// # Errors
+    /// The system's, if there is none.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), id: id_of_file(path)?, is_kept: AtomicBool::new(false) })
+    }
+
+    /// Leaves the file where it is.
+    pub(super) fn keep(&self) {
+        self.is_kept.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
-        if id_of_file(&self.path).is_ok_and(|id| id == self.id) {
+        if !self.is_kept.load(Ordering::Relaxed) && id_of_file(&self.path).is_ok_and(|id| id == self.id) {
             // Somebody may have removed it meanwhile.
             let _ = fs::remove_file(&self.path);
         }
