@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use crate::settings::{Settings, values};
 use crate::transport::Sends;
 pub use acme::{Acme, AcmeName, AcmeNameError, DirectoryUrl, DirectoryUrlError, Email, EmailError};
 pub use admin::{AdminPlace, AdminPlaceError};
+pub use control::{ControlPath, ControlPathError};
 pub use error::ConfigError;
 pub use file::File;
 pub(crate) use listed::is_reloaded;
@@ -34,12 +34,14 @@ pub use tls::TlsFiles;
 #[cfg_attr(not(feature = "acme"), allow(dead_code, reason = "these settings are refused"))]
 mod acme;
 mod admin;
+mod control;
 mod environment;
 mod error;
 mod file;
 mod listed;
 mod listen;
 mod picture;
+mod times;
 mod tls;
 
 /// The command line.
@@ -106,6 +108,12 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
         flags: Vec<OsString>,
     },
+    /// Have the running server start its program anew, as it is on the disk now, and give it every open page; waits until that is done
+    Upgrade {
+        /// The flags that the server was started with, of which --control or the file that has it are enough
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+        flags: Vec<OsString>,
+    },
 }
 
 /// The settings of the server: one field is a flag, an environment variable and a key of the file.
@@ -156,7 +164,7 @@ pub struct Config {
     /// How often each page gets the picture again when nothing changes (100ms to 1h). Firefox pages, which are noticed to
     /// have gone at the second one only, get it twice in that time; those of Chromium and WebKit without a proxy in between
     /// once in five times that. Proxies cut a stream that is silent for longer than they like
-    #[arg(long, value_name = "TIME", env = "ONLOOKERS_REPAINT", default_value = "5s", value_parser = repaint)]
+    #[arg(long, value_name = "TIME", env = "ONLOOKERS_REPAINT", default_value = "5s", value_parser = times::repaint)]
     pub repaint: Duration,
     /// How many pages may be open at once; one more gets 503 [default: what the limits of open files and memory allow]
     #[arg(long, value_name = "N", env = "ONLOOKERS_MAX_VIEWERS")]
@@ -191,8 +199,15 @@ pub struct Config {
     pub fanout_threads: Option<u8>,
     /// How long the open streams may take to end on SIGTERM or SIGINT (0s to 60s). Last pictures are painted for half of that
     /// time; the remaining streams end with the picture that they show
-    #[arg(long, value_name = "TIME", env = "ONLOOKERS_DRAIN", default_value = "3s", value_parser = drain)]
+    #[arg(long, value_name = "TIME", env = "ONLOOKERS_DRAIN", default_value = "3s", value_parser = times::drain)]
     pub drain: Duration,
+    /// Where `onlookers upgrade` finds this server: the path of a Unix socket that is made for it, /run/onlookers/control.sock. Only the
+    /// same user and root may use it [default: nowhere; SIGUSR2 upgrades, too]
+    #[arg(long, value_name = "PATH", env = "ONLOOKERS_CONTROL", value_parser = values::trimmed::<ControlPath>)]
+    pub control: Option<ControlPath>,
+    /// How long the old process may stay after an upgrade for connections that can't move: those of HTTP/2 and TLS 1.2 (0s to 7d)
+    #[arg(long, value_name = "TIME", env = "ONLOOKERS_LINGER", default_value = "1h", value_parser = times::linger)]
+    pub linger: Duration,
     /// How long a write may make no progress before the viewer is disconnected. It has no flag: tests shorten it.
     #[doc(hidden)]
     #[arg(skip = Duration::from_secs(30))]
@@ -262,20 +277,6 @@ impl Config {
     pub(crate) fn settings(&self) -> Settings {
         Settings::new(self.reloadable.clone(), self.sites.clone(), self.listed.clone())
     }
-}
-
-fn repaint(text: &str) -> Result<Duration, String> {
-    duration(text, Duration::from_millis(100)..=Duration::from_hours(1), "it can be 100ms to 1h")
-}
-
-fn drain(text: &str) -> Result<Duration, String> {
-    duration(text, Duration::ZERO..=Duration::from_secs(60), "it can be 0s to 60s")
-}
-
-/// Parses a time within `bounds`; `refusal` says them.
-fn duration(text: &str, bounds: RangeInclusive<Duration>, refusal: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| format!("{error}; write 5s or 500ms"))?;
-    if bounds.contains(&time) { Ok(time) } else { Err(refusal.to_owned()) }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@
 //!
 //! - [`config`]: flags, environment and file become one [`Config`](config::Config), parsed once; `themes` reads the digits
 //!   and fonts that it names, `certificates` the certificates, which `acme` orders; `admin` answers operators, and [`health`]
-//!   asks whether a server is ready.
+//!   asks whether a server is ready; [`upgrade`] gives all connections to a new process.
 //! - [`server`]: accepts connections, hands them over, and drains them at the end.
 //! - `http`: the routes. A request is parsed once, judged, and answered, refused, or granted a stream or a WebSocket.
 //! - [`transport`]: one event loop per core owns every socket that was taken over from hyper.
@@ -40,6 +40,7 @@ pub mod config;
 pub mod health;
 pub mod server;
 mod themes;
+pub mod upgrade;
 
 mod http;
 

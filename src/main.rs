@@ -16,6 +16,7 @@ use onlookers::logging::{self, Layout, Log};
 use onlookers::painting::Pictures;
 use onlookers::server::{self, Control, Died, Server};
 use onlookers::signals::Signals;
+use onlookers::upgrade::{self, Predecessor};
 use onlookers_picture::Value;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
@@ -91,6 +92,7 @@ fn run_command(command: &Command, signals: Signals) -> Result<(), Failure> {
         Command::Doctor(args) => examine(args),
         Command::Check { file } => check(file),
         Command::Health { flags } => health(flags),
+        Command::Upgrade { flags } => order_upgrade(flags),
     }
 }
 
@@ -111,9 +113,25 @@ fn check(file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The settings of a server that was started with these flags.
+fn of_server(flags: &[OsString]) -> Result<Cli, ConfigError> {
+    Cli::load([OsString::from("onlookers")].iter().chain(flags))
+}
+
+fn order_upgrade(flags: &[OsString]) -> Result<(), Failure> {
+    let Some(control) = of_server(flags)?.config.control else {
+        let sentence =
+            "where is the server? Add its --control PATH, or the --config FILE that has it".to_owned();
+        return Err(Failure { code: 2, sentence });
+    };
+    let pid = upgrade::order(&control).map_err(|why| Failure { code: 1, sentence: why.to_string() })?;
+    // The exit code says so too, if standard output is closed.
+    let _ = writeln!(io::stdout(), "process {pid} has taken over");
+    Ok(())
+}
+
 fn health(flags: &[OsString]) -> Result<(), Failure> {
-    let program = OsString::from("onlookers");
-    let server = Cli::load([program].iter().chain(flags))?;
+    let server = of_server(flags)?;
     health::check(&server.config).map_err(|why| Failure { code: 1, sentence: why.to_string() })
 }
 
@@ -146,11 +164,38 @@ fn serve(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
 }
 
 async fn run(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
-    let server = Server::bind(&cli.config)?;
+    let predecessor = Predecessor::find()?;
+    let is_first = predecessor.is_none();
+    let server = Server::bind_after(&cli.config, predecessor)?;
     if let (Some(file), false) = (&cli.file, cli.has_file_settings) {
         tracing::warn!("there are no settings in {}", file.display());
     }
-    let (places, admin) = (server.places(), server.admin_place());
+    // The process before this one has said it.
+    if is_first {
+        announce(server.places(), server.admin_place(), layout)?;
+    }
+    tokio::spawn(upgrade_on_signal(server.control(), signals.upgrade));
+    tokio::spawn(reload_on_hangup(cli, server.control(), signals.reload));
+    let mut has_died = false;
+    let stop_now = async {
+        // If its thread has died, there is no second signal.
+        if signals.stop_now.await.is_err() {
+            std::future::pending().await
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop_now => return Err(Failure { code: 1, sentence: "a second signal: ended at once".to_owned() }),
+        ran = server.run(async { has_died = signals.stop.await.is_err() }) => ran?,
+    }
+    match has_died {
+        true => Err(io::Error::other("the thread that waits for signals has died").into()),
+        false => Ok(()),
+    }
+}
+
+/// Says where the server is: to people on standard output, otherwise in the log.
+fn announce(places: Vec<String>, admin: Option<String>, layout: Layout) -> io::Result<()> {
     if layout.is_for_people() {
         // On a thread of its own: standard output may be a pipe that nobody reads.
         thread::Builder::new().name("greeting".to_owned()).spawn(move || greet(&places, admin.as_deref()))?;
@@ -158,12 +203,13 @@ async fn run(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> 
         places.iter().for_each(|place| tracing::info!("onlookers listens on {place}"));
         admin.iter().for_each(|place| tracing::info!("operators ask at {place}"));
     }
-    tokio::spawn(reload_on_hangup(cli, server.control(), signals.reload));
-    let mut has_died = false;
-    server.run(async { has_died = signals.stop.await.is_err() }).await?;
-    match has_died {
-        true => Err(io::Error::other("the thread that waits for signals has died").into()),
-        false => Ok(()),
+    Ok(())
+}
+
+/// Upgrades at each SIGUSR2.
+async fn upgrade_on_signal(control: Control, mut signals: mpsc::Receiver<()>) {
+    while signals.recv().await.is_some() {
+        control.upgrade();
     }
 }
 

@@ -60,6 +60,10 @@ mod totals;
 /// How long a server that starts waits for the store. Without it, it begins alone.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// TEMPORARY
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Lease {}
+
 /// The task of this node, while the server runs.
 pub struct NodeTask {
     task: JoinHandle<()>,

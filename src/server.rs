@@ -1,17 +1,14 @@
 //! The server: accept, admit, drain.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onlookers_rooms::Keys;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, mpsc, watch};
 
-use crate::admin::{self, Admin};
 use crate::app::App;
 use crate::certificates::CertificateFiles;
 use crate::config::{Config, ConfigError};
@@ -20,20 +17,23 @@ use crate::logging::once_per_site::OncePerSite;
 use crate::metrics::ServerMetrics;
 use crate::net::capacity::Capacity;
 use crate::net::connections::Connections;
-use crate::net::listen::ListenSocket;
+use crate::net::listen::{Inherited, ListenSocket};
 use crate::net::main_peer::MainPeer;
 use crate::net::open_files;
+use crate::net::quota::Quota;
 use crate::net::remote::Agents;
 use crate::net::system::{self, SystemLimits};
 use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops};
-use accept::{Listening, Protocol, Service, TlsService, accept};
+use crate::upgrade::{Order, Predecessor};
+use accept::{Listening, Protocol, Service, TlsService};
 pub use died::Died;
-use nodes::{Counting, Joined};
+use nodes::Counting;
 use pass::Forwarder;
 use tls::Tls;
+use upgrades::Upgrades;
 
 mod accept;
 mod beginning;
@@ -42,9 +42,11 @@ mod limits;
 mod listeners;
 mod nodes;
 mod pass;
+mod run;
 mod supervisor;
 mod tls;
 mod trim;
+mod upgrades;
 
 /// How many bytes of encoded pictures are kept.
 const PICTURES_BYTES: usize = 2 * 1024 * 1024;
@@ -66,8 +68,14 @@ pub struct Server {
     service: Service,
     tls: Option<Tls>,
     counting: Counting,
-    admin: Option<ListenSocket>,
+    admin: Option<Arc<ListenSocket>>,
+    control: Option<Arc<ListenSocket>>,
     drain: Duration,
+    linger: Duration,
+    upgrades: Upgrades,
+    order: mpsc::Sender<Order>,
+    /// The process that this one takes over from.
+    predecessor: Option<Predecessor>,
 }
 
 /// Changes a running server.
@@ -78,9 +86,16 @@ pub struct Control {
     certificates: Option<Arc<CertificateFiles>>,
     /// Has failed orders of certificates tried again.
     orders: Option<Arc<Notify>>,
+    order: mpsc::Sender<Order>,
 }
 
 impl Control {
+    /// Starts the program anew, and gives the new process everything that can move; the log says what becomes of it. One that is on its way
+    /// goes on.
+    pub fn upgrade(&self) {
+        let _ = self.order.try_send(None);
+    }
+
     /// Puts those settings of `config` into force that can change while the server runs: all but where it listens, how it
     /// writes, and how many it holds. Streams stay open, except for those that are denied now.
     pub fn reload(&self, config: &Config) {
@@ -102,18 +117,30 @@ impl Server {
     /// The system's, if an address can't be had or no thread started; a [`ConfigError`] in an [`io::Error`], if a file that
     /// `config` names can't be taken.
     pub fn bind(config: &Config) -> io::Result<Self> {
+        Self::bind_after(config, None)
+    }
+
+    /// The same with the listening sockets of the process before this one, if there is one, from which it takes over before it serves.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn bind_after(config: &Config, mut predecessor: Option<Predecessor>) -> io::Result<Self> {
         let files = open_files::raise_limit();
         let invalid = |error: ConfigError| io::Error::new(io::ErrorKind::InvalidInput, error);
         let counting = Counting::of(config).map_err(invalid)?;
         let tls = Tls::load(config, counting.stored()).map_err(invalid)?;
+        let tls_clients = Quota::new(usize::MAX);
         let acceptor = tls
             .as_ref()
-            .map(|tls| tls.acceptor(config.alpn))
+            .map(|tls| tls.acceptor(config.alpn, &tls_clients))
             .transpose()
             .map_err(io::Error::other)?
             .map(Arc::new);
-        let sockets = listeners::bind(config)?;
-        let admin = listeners::bind_admin(config)?;
+        let mut none = Inherited::default();
+        let inherited = predecessor.as_mut().map_or(&mut none, Predecessor::inherited);
+        let sockets = listeners::bind(config, inherited)?;
+        let admin = listeners::bind_admin(config, inherited)?;
+        let control = listeners::bind_control(config, inherited)?;
         let loops = Loops::new(transport::Options {
             loops: config.fanout_threads.map_or_else(cores, usize::from),
             resend: config.repaint,
@@ -146,9 +173,14 @@ impl Server {
             metrics: ServerMetrics::default(),
             agents: config.knows_clients.then(Agents::new),
             is_stopping: AtomicBool::new(false),
+            tls_clients,
             capacity,
         });
         app.feeds.replace_titles(app.settings().titles());
+        if predecessor.is_some() {
+            // Until all that is counted is known.
+            app.feeds.hold();
+        }
         loops.start(&app)?;
         let passes = listeners::passes(config).map_err(invalid)?;
         let with = tls.as_ref().zip(acceptor).map(|(tls, acceptor)| {
@@ -156,8 +188,23 @@ impl Server {
             Arc::new(TlsService { acceptor, forwarder })
         });
         let listeners = listeners::speak(sockets, with);
-        let service = Service { app, loops: Arc::new(loops) };
-        Ok(Self { listeners, service, tls, counting, admin, drain: config.drain })
+        let listening = listeners.iter().map(|listening| Arc::clone(&listening.socket));
+        let sockets = listening.chain(admin.clone()).chain(control.clone()).collect();
+        let (order, orders) = mpsc::channel(1);
+        let upgrades = Upgrades { orders, sockets, accepts: watch::Sender::new(true) };
+        Ok(Self {
+            listeners,
+            service: Service { app, loops: Arc::new(loops) },
+            tls,
+            counting,
+            admin,
+            control,
+            drain: config.drain,
+            linger: config.linger,
+            upgrades,
+            order,
+            predecessor,
+        })
     }
 
     /// A way to change the settings of this server while it runs.
@@ -168,6 +215,7 @@ impl Server {
             loops: Arc::clone(&self.service.loops),
             certificates: tls.map(|tls| Arc::clone(&tls.files)),
             orders: tls.and_then(Tls::orders),
+            order: self.order.clone(),
         }
     }
 
@@ -194,77 +242,6 @@ impl Server {
         let socket = self.admin.as_ref()?;
         Some(socket.address().map_or_else(|| socket.to_string(), |address| format!("http://{address}/")))
     }
-
-    /// Serves until `shutdown` is ready, then ends every stream in order.
-    ///
-    /// # Errors
-    /// [`Died`], if that was the reason to end.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
-        let Self { listeners, service, tls, counting, admin, drain } = self;
-        let (mut nodes, tls) = (counting.join(&service.app.keys).await, Tls::ready(tls).await);
-        // Ended when this is dropped: operators see the end, too.
-        let _admin = serve_admin(admin, &service, tls.as_ref());
-        let mut accepting = JoinSet::new();
-        for listening in listeners {
-            accepting.spawn(accept(listening, service.clone()));
-        }
-        // Dropped at the end, and so ended.
-        let _renewing = tls.map(Tls::renew);
-        let Service { app, loops } = service;
-        supervisor::tell_ready();
-        let done = tokio::select! {
-            () = shutdown => Ok(()),
-            never = supervisor::watch(&loops) => match never {},
-            never = trim::after_bursts(&app.connections) => match never {},
-            died = death(&mut accepting, &loops, &mut nodes) => Err(died).inspect_err(|died| tracing::error!("{died}")),
-        };
-        app.begin_to_stop();
-        supervisor::tell_stopping();
-        tracing::info!("stopping: the open streams get their last picture");
-        // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.
-        accepting.abort_all();
-        let leaving = tokio::spawn(nodes.leave());
-        // On a thread of its own: those of the runtime may be busy with names that aren't resolved.
-        let (tell, ended) = tokio::sync::oneshot::channel();
-        let ending = std::thread::Builder::new().name("end".to_owned());
-        let spawned = ending.spawn(move || {
-            end(&app, &loops, drain);
-            let _ = tell.send(());
-        });
-        if spawned.is_err() || ended.await.is_err() {
-            tracing::error!("the streams were not ended in order");
-        }
-        let _ = leaving.await;
-        done
-    }
-}
-
-/// Answers operators until the result is dropped.
-fn serve_admin(socket: Option<ListenSocket>, service: &Service, tls: Option<&Tls>) -> JoinSet<()> {
-    let mut serving = JoinSet::new();
-    if let Some(socket) = socket {
-        let Service { app, loops } = service.clone();
-        let certificates = tls.map(|tls| Arc::clone(&tls.certificates));
-        let admin = Arc::new(Admin::new(app, loops, certificates));
-        serving.spawn(admin::serve(socket, admin));
-    }
-    serving
-}
-
-/// Waits until something has ended that goes on for as long as the server does.
-async fn death(accepting: &mut JoinSet<()>, loops: &Loops, nodes: &mut Joined) -> Died {
-    tokio::select! {
-        Some(_) = accepting.join_next() => Died::Accept,
-        () = loops.wait_for_death() => Died::EventLoop,
-        () = nodes.wait_for_death() => Died::Nodes,
-    }
-}
-
-/// Ends every connection, `within` at most. The last pictures are painted here, so that no event loop paints.
-fn end(app: &App, loops: &Loops, within: Duration) {
-    let deadline = Instant::now() + within;
-    app.feeds.end(Instant::now() + within / 2);
-    loops.end(deadline.saturating_duration_since(Instant::now()));
 }
 
 /// The settings that may change, with a warning for each that can't be meant so.

@@ -12,8 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 pub struct Signals {
     /// Ready at the first SIGINT or SIGTERM.
     pub stop: oneshot::Receiver<()>,
+    /// Ready at the second one.
+    pub stop_now: oneshot::Receiver<()>,
     /// Ready after each SIGHUP; several at once count as one.
     pub reload: mpsc::Receiver<()>,
+    /// The same for SIGUSR2.
+    pub upgrade: mpsc::Receiver<()>,
 }
 
 impl Signals {
@@ -32,13 +36,17 @@ impl Signals {
                 hangup: signal(SignalKind::hangup())?,
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
+                user2: signal(SignalKind::user_defined2())?,
             }
         };
         let (stop_sender, stop) = oneshot::channel();
+        let (stop_now_sender, stop_now) = oneshot::channel();
         let (reload_sender, reload) = mpsc::channel(1);
-        let pass_on = move || runtime.block_on(caught.pass_on(stop_sender, reload_sender));
+        let (upgrade_sender, upgrade) = mpsc::channel(1);
+        let stops = [stop_sender, stop_now_sender];
+        let pass_on = move || runtime.block_on(caught.pass_on(stops, reload_sender, upgrade_sender));
         thread::Builder::new().name("signals".to_owned()).spawn(pass_on)?;
-        Ok(Self { stop, reload })
+        Ok(Self { stop, stop_now, reload, upgrade })
     }
 }
 
@@ -46,23 +54,32 @@ struct Caught {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
+    user2: Signal,
 }
 
 impl Caught {
-    async fn pass_on(mut self, stop: oneshot::Sender<()>, reload: mpsc::Sender<()>) {
-        let mut stop = Some(stop);
+    async fn pass_on(
+        mut self,
+        stops: [oneshot::Sender<()>; 2],
+        reload: mpsc::Sender<()>,
+        upgrade: mpsc::Sender<()>,
+    ) {
+        let mut stops = stops.into_iter();
         loop {
-            let is_hangup = tokio::select! {
-                _ = self.hangup.recv() => true,
-                _ = self.interrupt.recv() => false,
-                _ = self.terminate.recv() => false,
-            };
-            if is_hangup {
-                // If it is full, the file will be read again anyway.
-                let _ = reload.try_send(());
-            } else if let Some(stop) = stop.take() {
-                let _ = stop.send(());
+            // One that is full will be obeyed anyway.
+            tokio::select! {
+                _ = self.hangup.recv() => drop(reload.try_send(())),
+                _ = self.user2.recv() => drop(upgrade.try_send(())),
+                _ = self.interrupt.recv() => stop(&mut stops),
+                _ = self.terminate.recv() => stop(&mut stops),
             }
         }
+    }
+}
+
+/// The first of these signals, or the second. Later ones have no effect.
+fn stop(stops: &mut impl Iterator<Item = oneshot::Sender<()>>) {
+    if let Some(stop) = stops.next() {
+        let _ = stop.send(());
     }
 }

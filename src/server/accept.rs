@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hyper::Request;
 use hyper::body::Incoming;
+use tokio::sync::watch;
 
 use super::beginning::{OF_HANDSHAKES, begin};
 use super::pass::{Forwarder, Passing};
@@ -24,7 +25,7 @@ use crate::transport::{Answer, Loops, takeover};
 
 /// A socket that listens, and how its connections begin.
 pub(super) struct Listening {
-    pub(super) socket: ListenSocket,
+    pub(super) socket: Arc<ListenSocket>,
     /// Whether connections begin with a header of the PROXY protocol.
     pub(super) proxy: bool,
     pub(super) protocol: Protocol,
@@ -64,13 +65,23 @@ struct Arrival {
     permit: ConnectionPermit,
 }
 
-/// Accepts for ever. Connections that it spawned go on when it is stopped: a request that is on its way still gets its
-/// response.
-pub(super) async fn accept(Listening { socket, proxy, protocol }: Listening, service: Service) {
+/// Accepts for ever, but not while `accepts` says that nobody is to be let in. Connections that it spawned go on when it is stopped: a
+/// request that is on its way still gets its response.
+pub(super) async fn accept(
+    Listening { socket, proxy, protocol }: Listening,
+    service: Service,
+    mut accepts: watch::Receiver<bool>,
+) {
     let (mut spare, app) = (SpareFile::new(), &service.app);
     loop {
         app.connections.wait_for_closing(MOST_CLOSING).await;
-        match socket.accept().await {
+        wait_until(&mut accepts, true).await;
+        let accepted = tokio::select! {
+            biased;
+            () = wait_until(&mut accepts, false) => continue,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
             Ok(Accepted { stream, peer, unread }) => {
                 spare.reopen();
                 app.metrics.accepted.count();
@@ -92,6 +103,14 @@ pub(super) async fn accept(Listening { socket, proxy, protocol }: Listening, ser
                 spare.handle_accept_error(&socket, &error).await;
             }
         }
+    }
+}
+
+/// Waits until connections are accepted, or until they aren't.
+async fn wait_until(accepts: &mut watch::Receiver<bool>, wanted: bool) {
+    if accepts.wait_for(|accepts| *accepts == wanted).await.is_err() {
+        // The server ends, and this task with it.
+        std::future::pending().await
     }
 }
 

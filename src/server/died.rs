@@ -13,6 +13,8 @@ pub enum Died {
     EventLoop,
     /// The task that counts together with other nodes.
     Nodes,
+    /// This process was to take over from another one, which goes on or has ended.
+    Predecessor,
 }
 
 impl fmt::Display for Died {
@@ -21,6 +23,7 @@ impl fmt::Display for Died {
             Self::Accept => "a task that accepts connections has died",
             Self::EventLoop => "the thread of an event loop has died",
             Self::Nodes => "the task that counts together with other nodes has died",
+            Self::Predecessor => "there is nothing to take over from the process before this one",
         })
     }
 }

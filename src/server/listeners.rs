@@ -4,15 +4,18 @@ use std::io;
 use std::sync::Arc;
 
 use super::accept::{Listening, Protocol, TlsService};
-use crate::config::{AdminPlace, Config, ConfigError, Listener, Place, SniPassError, Speaks};
-use crate::net::listen::{self, ListenSocket};
+use crate::config::{AdminPlace, Config, ConfigError, ControlPath, Listener, Place, SniPassError, Speaks};
+use crate::net::listen::{self, Inherited, ListenSocket, Purpose};
 use crate::net::sni_pass::Passes;
 
 /// Listens at each of the places.
 ///
 /// # Errors
 /// The system's, if one can't be had.
-pub(super) fn bind(config: &Config) -> io::Result<Vec<(Listener, ListenSocket)>> {
+pub(super) fn bind(
+    config: &Config,
+    inherited: &mut Inherited,
+) -> io::Result<Vec<(Listener, Arc<ListenSocket>)>> {
     if !(config.sni_pass.is_empty() || needs_tls(config)) {
         tracing::warn!("--sni-pass has no effect: there is no tls: listener");
     }
@@ -20,9 +23,9 @@ pub(super) fn bind(config: &Config) -> io::Result<Vec<(Listener, ListenSocket)>>
     for listener in &config.listeners() {
         warn_of(listener, config);
         let place = &listener.place;
-        let sockets = listen::bind(place)
+        let sockets = listen::bind(Purpose::Visitors, place, inherited)
             .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {place}: {error}")))?;
-        bound.extend(sockets.into_iter().map(|socket| (listener.clone(), socket)));
+        bound.extend(sockets.into_iter().map(|socket| (listener.clone(), Arc::new(socket))));
     }
     Ok(bound)
 }
@@ -31,12 +34,30 @@ pub(super) fn bind(config: &Config) -> io::Result<Vec<(Listener, ListenSocket)>>
 ///
 /// # Errors
 /// The system's, if the place can't be had.
-pub(super) fn bind_admin(config: &Config) -> io::Result<Option<ListenSocket>> {
+pub(super) fn bind_admin(
+    config: &Config,
+    inherited: &mut Inherited,
+) -> io::Result<Option<Arc<ListenSocket>>> {
     let Some(AdminPlace(place)) = &config.admin else { return Ok(None) };
-    let sockets = listen::bind(place).map_err(|error| {
+    let sockets = listen::bind(Purpose::Admin, place, inherited).map_err(|error| {
         io::Error::new(error.kind(), format!("can't listen on {place} for --admin: {error}"))
     })?;
-    Ok(sockets.into_iter().next())
+    Ok(sockets.into_iter().next().map(Arc::new))
+}
+
+/// Listens where orders come from.
+///
+/// # Errors
+/// The system's, if the place can't be had.
+pub(super) fn bind_control(
+    config: &Config,
+    inherited: &mut Inherited,
+) -> io::Result<Option<Arc<ListenSocket>>> {
+    let Some(ControlPath(place)) = &config.control else { return Ok(None) };
+    let sockets = listen::bind(Purpose::Control, place, inherited).map_err(|error| {
+        io::Error::new(error.kind(), format!("can't listen at {place} for --control: {error}"))
+    })?;
+    Ok(sockets.into_iter().next().map(Arc::new))
 }
 
 /// Says if nobody can use a listener.
@@ -51,13 +72,16 @@ fn warn_of(listener: &Listener, config: &Config) {
 }
 
 /// What the connections of each socket speak. Redirections lead to the first port with TLS.
-pub(super) fn speak(sockets: Vec<(Listener, ListenSocket)>, tls: Option<Arc<TlsService>>) -> Vec<Listening> {
-    let of_tls = |(listener, socket): &(Listener, ListenSocket)| match listener.speaks {
+pub(super) fn speak(
+    sockets: Vec<(Listener, Arc<ListenSocket>)>,
+    tls: Option<Arc<TlsService>>,
+) -> Vec<Listening> {
+    let of_tls = |(listener, socket): &(Listener, Arc<ListenSocket>)| match listener.speaks {
         Speaks::Tls => socket.address(),
         _ => None,
     };
     let https = sockets.iter().find_map(of_tls).map_or(443, |address| address.port());
-    let listening = |(listener, socket): (Listener, ListenSocket)| {
+    let listening = |(listener, socket): (Listener, Arc<ListenSocket>)| {
         let protocol = match (listener.speaks, &tls) {
             (Speaks::Tls, Some(tls)) => Protocol::Tls(Arc::clone(tls)),
             (Speaks::Redirect, _) => Protocol::Redirect(https),

@@ -7,7 +7,8 @@ use onlookers_rooms::{Keys, Limits, Rooms};
 use crate::config::{Config, ConfigError};
 #[cfg(feature = "redis")]
 use crate::nodes::{Connecting, Shared};
-use crate::nodes::{NodeTask, Requested, StoredValues};
+use crate::nodes::{Lease, NodeTask, Requested, StoredValues};
+use onlookers_handover::Link;
 
 /// The rooms of this server, before it serves, and how to reach the other nodes.
 pub(super) enum Counting {
@@ -81,8 +82,9 @@ impl Counting {
         }
     }
 
-    /// Begins to count together with them.
-    pub(super) async fn join(self, keys: &Arc<Keys>) -> Joined {
+    /// Begins to count together with them, under the lease of the process before this one if there is one.
+    pub(super) async fn join(self, keys: &Arc<Keys>, lease: Option<Lease>) -> Joined {
+        let _ = lease;
         match self {
             Self::Alone(_) => {
                 let _ = keys;
@@ -99,6 +101,13 @@ impl Counting {
 }
 
 impl Joined {
+    pub(super) async fn hand_over(&mut self) -> Option<Lease> {
+        None
+    }
+    pub(super) async fn take_up(&mut self, _lease: Option<Lease>) {}
+    pub(super) async fn count_with(&mut self, _link: Link, _lease: Option<Lease>) {}
+    pub(super) async fn count_for(&mut self, _link: Link) {}
+
     /// Waits until the task that counts together with them has died.
     pub(super) async fn wait_for_death(&mut self) {
         match &mut self.0 {

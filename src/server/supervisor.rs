@@ -14,6 +14,11 @@ pub(super) fn tell_ready() {
     tell(NotifyState::Ready);
 }
 
+/// Another process is the server from now on.
+pub(super) fn tell_main(pid: u32) {
+    tell(NotifyState::MainPid(pid));
+}
+
 /// The server ends its streams.
 pub(super) fn tell_stopping() {
     tell(NotifyState::Stopping);

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 11] = [
     &["transport"],
     &["http"],
     &["config"],
-    &["acme", "admin", "certificates", "health", "themes"],
+    &["acme", "admin", "certificates", "health", "themes", "upgrade"],
     &["server"],
     &["main"],
 ];
