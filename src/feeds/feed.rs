@@ -91,7 +91,7 @@ impl Feed {
 
     /// If it shows the ranking, has other nodes' counts taken in for as long as it exists.
     pub(super) fn watch_ranking(&self) {
-        let watch = self.view.shows_ranking().then(|| self.room.watch_ranking()).flatten();
+        let watch = self.view.shows_ranking().then(|| self.room.watch_ranking());
         watch.map(|watch| self.ranking.set(watch));
     }
 

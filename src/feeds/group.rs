@@ -95,7 +95,7 @@ impl Group {
     /// If they receive the ranking, has other nodes' counts taken in for as long as the group exists.
     pub(super) fn watch_ranking(&self) {
         let shows_ranking = matches!(self.topic, Topic::Top { .. });
-        let watch = shows_ranking.then(|| self.room.watch_ranking()).flatten();
+        let watch = shows_ranking.then(|| self.room.watch_ranking());
         watch.map(|watch| self.ranking.set(watch));
     }
 
@@ -201,7 +201,7 @@ impl Group {
     }
 
     fn look_elsewhere(&self, state: &mut State) {
-        if self.topic == Topic::Counts && self.room.has_others() {
+        if self.topic == Topic::Counts {
             state.look_elsewhere(&self.room);
         }
     }

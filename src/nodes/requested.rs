@@ -128,7 +128,7 @@ impl Requested {
     fn open(&self, name: &RoomName, with_ranking: bool, client: ClientNetwork) -> Option<Kept> {
         let _permit = if client.is_public() { Some(self.clients.acquire(client)?) } else { None };
         let room = self.rooms.open(name);
-        let _ranking = if with_ranking { room.watch_ranking() } else { None };
+        let _ranking = with_ranking.then(|| room.watch_ranking());
         Some(Kept { room, _ranking, _permit, since: Instant::now() })
     }
 

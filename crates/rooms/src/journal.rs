@@ -1,4 +1,4 @@
-//! The rooms that have changed here since others were told, for a process whose counts others add to theirs.
+//! The rooms that have changed here since others were told, while there are others who add this process' counts to theirs.
 
 use std::fmt;
 
@@ -10,25 +10,32 @@ use crate::presence::{Presence, PresentId, Told};
 use crate::rankings::{RankingWatch, Rankings};
 use crate::site::SiteRef;
 use crate::state::RoomState;
-use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex};
 
 /// How many changes of visitors and presences are remembered by one room; then all of them are told.
 const MOST_UNTOLD: usize = 4096;
 
 /// The rooms that have changed, each once.
+#[derive(Default)]
 pub(crate) struct Journal {
+    /// Whether there are others. It is read under a site's lock, and each site is locked once after it was changed: so a change of a
+    /// room is told, or everything of the room is told after it.
+    is_on: AtomicBool,
     changed: Mutex<Vec<Changed>>,
     /// The rooms that somebody has begun to look at, and that the others haven't been asked about yet.
     opened: Mutex<Vec<Changed>>,
     /// Is called when the first one comes, with none of this package's locks held.
-    wake: Box<dyn Fn() + Send + Sync>,
+    wake: Mutex<Option<Wake>>,
     /// The rankings that somebody looks at.
     pub(crate) rankings: Arc<Rankings>,
     /// Of how many who are present here others are told.
     pub(crate) told: Arc<AtomicUsize>,
     outbox: Outbox,
 }
+
+/// A way to say that there is something to tell.
+pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// A site, or a page of it. It is held until somebody has been told.
 pub(crate) type Changed = (SiteRef, Option<PageHash>);
@@ -126,34 +133,64 @@ impl Untold {
 }
 
 impl Journal {
-    pub(crate) fn new(wake: Box<dyn Fn() + Send + Sync>) -> Arc<Self> {
-        let (rankings, told, outbox) = (Arc::default(), Arc::default(), Outbox::default());
-        Arc::new(Self { changed: Mutex::default(), opened: Mutex::default(), wake, rankings, told, outbox })
+    /// Whether there are others.
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    /// There are others from now on.
+    pub(crate) fn begin(&self, wake: Wake) {
+        let before = self.wake.lock().replace(wake);
+        drop(before);
+        self.is_on.store(true, Ordering::SeqCst);
+    }
+
+    /// There are no others any more. Changes may still come from threads that have begun before.
+    pub(crate) fn end(&self) {
+        self.is_on.store(false, Ordering::SeqCst);
+    }
+
+    /// Forgets what is to be told, when no more comes.
+    pub(crate) fn forget(&self) {
+        let changed = std::mem::take(&mut *self.changed.lock());
+        let wake = self.wake.lock().take();
+        // They lock their sites as they go.
+        drop((changed, self.take_opened(), wake));
+        self.outbox.take(usize::MAX);
+        self.rankings.forget();
+    }
+
+    /// There is something to tell.
+    pub(crate) fn wake(&self) {
+        let wake = self.wake.lock().clone();
+        wake.inspect(|wake| wake());
     }
 
     /// Adds rooms that had no untold change. Their sites' locks are not held.
     pub(crate) fn add(&self, rooms: impl IntoIterator<Item = Changed>) {
         let mut rooms = rooms.into_iter().peekable();
-        if rooms.peek().is_none() {
-            return;
-        }
-        let mut changed = self.changed.lock();
-        let is_first = changed.is_empty();
-        changed.extend(rooms);
-        drop(changed);
-        if is_first {
-            (self.wake)();
+        if rooms.peek().is_some() {
+            self.push(&self.changed, rooms);
         }
     }
 
     /// Somebody looks at a room for which others weren't asked. Its site's lock is not held.
     pub(crate) fn open(&self, room: Changed) {
-        let mut opened = self.opened.lock();
-        let is_first = opened.is_empty();
-        opened.push(room);
-        drop(opened);
+        self.push(&self.opened, [room]);
+    }
+
+    fn push(&self, to: &Mutex<Vec<Changed>>, rooms: impl IntoIterator<Item = Changed>) {
+        // They lock their sites as they go, if nobody is to be told any more.
+        let rooms: Vec<_> = rooms.into_iter().collect();
+        let mut list = to.lock();
+        if !self.is_on() {
+            return drop((list, rooms));
+        }
+        let is_first = list.is_empty();
+        list.extend(rooms);
+        drop(list);
         if is_first {
-            (self.wake)();
+            self.wake();
         }
     }
 
@@ -165,14 +202,14 @@ impl Journal {
     /// Somebody looks at a ranking.
     pub(crate) fn watch_ranking(&self, site: &Site) -> RankingWatch {
         let watch = RankingWatch::new(&self.rankings, site);
-        (self.wake)();
+        self.wake();
         watch
     }
 
     /// Has something said to others about a room.
     pub(crate) fn post(&self, room: RoomName, post: Post) {
-        if self.outbox.push(room, post) {
-            (self.wake)();
+        if self.is_on() && self.outbox.push(room, post) {
+            self.wake();
         }
     }
 

@@ -7,6 +7,7 @@
 //! sample).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::presence::{Presence, PresentId};
 use crate::tally::{Counts, Tally};
@@ -60,7 +61,7 @@ pub(crate) struct Others {
     level: u8,
     /// How many visitors of that level are here or at a source.
     distinct: u64,
-    /// How often somebody has come, moved or gone at a source, and once more.
+    /// How often somebody has come, moved or gone at a source, from a number on that no others had before.
     presences: u64,
     /// Whether all sources have said what they count.
     is_complete: bool,
@@ -96,7 +97,10 @@ pub fn is_sampled(visitor: VisitorKey, level: u8) -> bool {
 impl Others {
     /// None yet, in a room with these visitors.
     pub(crate) fn new(local: &Tally) -> Self {
-        Self { distinct: local.known().len() as u64, presences: 1, ..Self::default() }
+        // They may have been forgotten, and be others now, while nobody has looked.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let presences = NEXT.fetch_add(1 << 24, Ordering::Relaxed);
+        Self { distinct: local.known().len() as u64, presences, ..Self::default() }
     }
 
     /// The sum of everybody's counts.

@@ -63,6 +63,11 @@ impl Rankings {
         self.0.lock().keys().cloned().collect()
     }
 
+    /// There are no sources any more.
+    pub(crate) fn forget(&self) {
+        self.0.lock().values_mut().for_each(|ranking| (ranking.sources, ranking.newest) = (None, None));
+    }
+
     /// Whether the sources of a site's ranking have been heard.
     pub(crate) fn is_known(&self, site: &Site) -> bool {
         self.0.lock().get(site).is_some_and(|ranking| ranking.sources.is_some())

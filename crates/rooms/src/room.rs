@@ -84,8 +84,8 @@ impl Room {
         if self.page.is_some() { Vec::new() } else { self.site.top(self.site(), rows) }
     }
 
-    /// Looking at the ranking, for as long as it is held; nothing if there are no others who could count.
-    pub fn watch_ranking(&self) -> Option<RankingWatch> {
+    /// Looking at the ranking, for as long as it is held.
+    pub fn watch_ranking(&self) -> RankingWatch {
         self.site.watch_ranking(self.site())
     }
 

@@ -32,21 +32,47 @@ pub struct Rooms {
     limits: Limits,
     totals: Arc<Totals>,
     early: EarlyMarks,
-    /// Where others are told of changes, if there are any.
-    journal: Option<Arc<Journal>>,
+    /// Where others are told of changes, while there are any.
+    journal: Arc<Journal>,
 }
 
 impl Rooms {
     /// No rooms yet.
     pub fn new(limits: Limits) -> Self {
         let (sites, totals, early) = (Registry::new(), Arc::default(), EarlyMarks::default());
-        Self { sites, limits, totals, early, journal: None }
+        Self { sites, limits, totals, early, journal: Arc::default() }
     }
 
-    /// No rooms yet, of whose changes others are to be told: `wake` is called when there is something to
-    /// [take](Self::take_changes). It has to be quick.
+    /// No rooms yet, of whose changes others are to be told.
     pub fn with_others(limits: Limits, wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { journal: Some(Journal::new(Box::new(wake))), ..Self::new(limits) }
+        let rooms = Self::new(limits);
+        rooms.begin_sharing(wake);
+        rooms
+    }
+
+    /// From now on others are to be told of changes: `wake` is called when there is something to [take](Self::take_changes). It has
+    /// to be quick. At first that is everything; and all rooms that somebody looks at are to be asked about. This and
+    /// [`stop_sharing`](Self::stop_sharing) are not for two threads at once.
+    pub fn begin_sharing(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.journal.begin(Arc::new(wake));
+        for site in self.sites.entries() {
+            SiteCounts::tell_all(&site);
+            SiteCounts::ask_all(&site);
+        }
+        self.journal.wake();
+    }
+
+    /// From now on there are no others: what they count is forgotten, and what they were to be told.
+    pub fn stop_sharing(&self) {
+        self.journal.end();
+        self.sites.entries().iter().for_each(|site| site.forget_others());
+        self.journal.forget();
+        self.totals.report(Counts::default());
+    }
+
+    /// Whether there are others.
+    pub fn is_sharing(&self) -> bool {
+        self.journal.is_on()
     }
 
     /// Joins the room of that name, which comes into being with its first visitor. A visitor that is not to be identified
@@ -88,16 +114,14 @@ impl Rooms {
         }
         self.early.keep(name, visitor, position, Instant::now());
         // The visitor may have joined in between.
-        if !reach()
-            && let Some(journal) = &self.journal
-        {
-            journal.post(name.clone(), Post::mark(visitor, position));
+        if !reach() {
+            self.journal.post(name.clone(), Post::mark(visitor, position));
         }
     }
 
     /// Takes what is to be said to others about rooms, of at most so many bytes.
     pub fn take_posts(&self, most: usize) -> Vec<(RoomName, Post)> {
-        self.journal.as_ref().map(|journal| journal.take_posts(most)).unwrap_or_default()
+        self.journal.take_posts(most)
     }
 
     /// Others say something about a room.
@@ -118,19 +142,19 @@ impl Rooms {
     /// Takes the rooms that somebody has begun to look at, and that the others are now to be asked about. Reports about such a room
     /// were ignored until now.
     pub fn take_opened(&self) -> Vec<RoomName> {
-        let opened = self.journal.as_ref().map(|journal| journal.take_opened()).unwrap_or_default();
+        let opened = self.journal.take_opened();
         opened.iter().filter_map(|(site, page)| SiteCounts::take_opened(site, *page)).collect()
     }
 
     /// Takes the changes that haven't been told to others, of at most so many rooms.
     pub fn take_changes(&self, most: usize) -> Vec<LocalChange> {
-        let changed = self.journal.as_ref().map(|journal| journal.take(most)).unwrap_or_default();
+        let changed = self.journal.take(most);
         changed.iter().filter_map(|(site, page)| SiteCounts::take_change(site, *page)).collect()
     }
 
     /// Whether there is no change and no post to take.
     pub fn has_told_all(&self) -> bool {
-        self.journal.as_ref().is_none_or(|journal| journal.is_empty())
+        self.journal.is_empty()
     }
 
     /// Has everything told to others anew.
@@ -174,9 +198,9 @@ impl Rooms {
         self.state(name, RoomState::knows_others).unwrap_or_default()
     }
 
-    /// Whether it is known what others count on a site's pages.
+    /// Whether it is known what others count on a site's pages; so it is if there are none.
     pub fn knows_ranking(&self, site: &Site) -> bool {
-        self.journal.as_ref().is_none_or(|journal| journal.rankings.is_known(site))
+        !self.is_sharing() || self.journal.rankings.is_known(site)
     }
 
     fn state<R>(&self, name: &RoomName, look: impl FnOnce(&RoomState) -> R) -> Option<R> {
@@ -202,14 +226,12 @@ impl Rooms {
 
     /// The sites whose ranking somebody watches.
     pub fn watched_rankings(&self) -> Vec<Site> {
-        self.journal.as_ref().map(|journal| journal.rankings.watched()).unwrap_or_default()
+        self.journal.rankings.watched()
     }
 
     /// The sources say what they count on the pages of a site.
     pub fn report_ranking(&self, site: &Site, sources: HashMap<SourceId, Vec<(Page, u64)>>) {
-        if let Some(journal) = &self.journal {
-            journal.rankings.report(site, sources);
-        }
+        self.journal.rankings.report(site, sources);
         self.change_others(&RoomName::site(site.clone()), |_| true);
     }
 
@@ -272,7 +294,7 @@ impl Rooms {
     fn open_site(&self, name: &RoomName) -> (SiteRef, Option<PageHash>) {
         let (site, page) = self.hashes(name);
         let make =
-            || (name.of_site().clone(), SiteCounts::new(Arc::clone(&self.totals), self.journal.clone()));
+            || (name.of_site().clone(), SiteCounts::new(Arc::clone(&self.totals), Arc::clone(&self.journal)));
         (self.sites.open_hashed(site, make), page)
     }
 

@@ -27,8 +27,8 @@ pub(crate) type SiteRef = Arc<Entry<Site, SiteCounts>>;
 #[derive(Debug)]
 pub(crate) struct SiteCounts {
     totals: Arc<Totals>,
-    /// Where others are told of changes, if there are any.
-    journal: Option<Arc<Journal>>,
+    /// Where others are told of changes, while there are any.
+    journal: Arc<Journal>,
     state: Mutex<SiteState>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct SiteState {
 }
 
 impl SiteCounts {
-    pub(crate) fn new(totals: Arc<Totals>, journal: Option<Arc<Journal>>) -> Self {
+    pub(crate) fn new(totals: Arc<Totals>, journal: Arc<Journal>) -> Self {
         Self { totals, journal, state: Mutex::default() }
     }
 
@@ -99,7 +99,7 @@ impl SiteCounts {
         page: Option<PageHash>,
         mut change: impl FnMut(&mut RoomState),
     ) {
-        let untold = this.journal.as_ref().map(|_| state.note_change(page));
+        let untold = this.has_others().then(|| state.note_change(page));
         let SiteState { whole, pages } = &mut *state;
         let before = whole.tally.counts();
         change(whole);
@@ -136,7 +136,7 @@ impl SiteCounts {
             Some(state) if std::ptr::eq(state.room.as_ptr(), room) => {
                 state.room = Weak::new();
                 state.close();
-                this.journal.is_some() && state.untold().1
+                this.has_others() && state.untold().1
             }
             _ => return,
         };

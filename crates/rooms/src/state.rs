@@ -20,7 +20,7 @@ pub(crate) struct RoomState {
     pub(crate) room: Weak<Room>,
     /// Only while a position is known.
     positions: Option<Box<Positions>>,
-    /// Only while there are others who count, and something to be told to them or known of them.
+    /// Only while there is something to be told to others who count, or known of them.
     shared: Option<Box<Shared>>,
 }
 
@@ -178,6 +178,14 @@ impl RoomState {
     pub(crate) fn close(&mut self) {
         self.take_opened();
         self.forget_others();
+    }
+
+    /// There are no others any more. Returns whether that changes what is seen.
+    pub(crate) fn stop_sharing(&mut self) -> bool {
+        let had_others = self.knows_others();
+        self.take_untold();
+        self.close();
+        had_others
     }
 
     fn forget_others(&mut self) {

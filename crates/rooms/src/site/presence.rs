@@ -10,23 +10,21 @@ use crate::state::RoomState;
 use crate::visitor::Visitor;
 
 impl SiteCounts {
-    /// A viewer's coming is announced, and others are told of it.
+    /// A viewer's coming is announced, and others are told of it, now or when there are any.
     pub(crate) fn appear(this: &SiteRef, page: Option<PageHash>, id: ViewerId) {
-        let Some(journal) = &this.journal else { return };
         let mut state = this.lock();
-        let is_first =
-            state.state_mut(page).is_some_and(|room| room.tell(PresentId::Viewer(id), &journal.told));
+        let tell =
+            |room: &mut RoomState| room.tell(PresentId::Viewer(id), &this.journal.told, this.has_others());
+        let is_first = state.state_mut(page).is_some_and(tell);
         drop(state);
         this.tell(is_first.then(|| (this.clone(), page)));
     }
 
     /// The viewer has gone.
     pub(crate) fn disappear(this: &SiteRef, page: Option<PageHash>, id: ViewerId) {
-        if this.journal.is_none() {
-            return;
-        }
         let mut state = this.lock();
-        let is_first = state.state_mut(page).is_some_and(|room| room.untell(PresentId::Viewer(id)));
+        let untell = |room: &mut RoomState| room.untell(PresentId::Viewer(id), this.has_others());
+        let is_first = state.state_mut(page).is_some_and(untell);
         drop(state);
         this.tell(is_first.then(|| (this.clone(), page)));
     }
@@ -49,7 +47,7 @@ impl SiteCounts {
         let mut state = this.lock();
         let Some(room) = state.state_mut(page) else { return };
         room.change_readers(|readers| readers.remove(id));
-        let is_first = room.retell(PresentId::Viewer(id));
+        let is_first = room.retell(PresentId::Viewer(id), this.has_others());
         let room = room.room.upgrade();
         notify(state, [room]);
         this.tell(is_first.then(|| (this.clone(), page)));
@@ -84,7 +82,7 @@ impl SiteCounts {
         let mut state = this.lock();
         let Some(room) = state.state_mut(page) else { return false };
         let Some(changed) = change(room) else { return false };
-        let is_first = this.journal.as_ref().is_some_and(|journal| room.tell(changed, &journal.told));
+        let is_first = room.tell(changed, &this.journal.told, this.has_others());
         let room = room.room.upgrade();
         notify(state, [room]);
         this.tell(is_first.then(|| (this.clone(), page)));

@@ -1,7 +1,7 @@
 //! What a site tells others of itself, and what it knows of them.
 
 use super::{SiteCounts, SiteRef, SiteState};
-use crate::journal::{Changed, Journal, LocalChange};
+use crate::journal::{Changed, LocalChange};
 use crate::name::{Page, RoomName, Site};
 use crate::pages::PageHash;
 use crate::posts::Post;
@@ -12,40 +12,36 @@ use crate::sync::Arc;
 use crate::tally::Counts;
 
 impl SiteCounts {
-    /// Looking at the ranking of this site's pages; nothing if there are no others who could count them.
-    pub(crate) fn watch_ranking(&self, site: &Site) -> Option<RankingWatch> {
-        self.journal.as_ref().map(|journal| journal.watch_ranking(site))
+    /// Looking at the ranking of this site's pages.
+    pub(crate) fn watch_ranking(&self, site: &Site) -> RankingWatch {
+        self.journal.watch_ranking(site)
     }
 
     /// The pages with most tabs here and where others count, at most `rows`, and how many they have.
     pub(crate) fn top(&self, site: &Site, rows: usize) -> Vec<(Page, u64)> {
         let here = |rows| self.lock().pages.top(rows);
-        let together = |journal: &Arc<Journal>| journal.rankings.top(site, rows, || here(usize::MAX));
-        self.journal.as_ref().and_then(together).unwrap_or_else(|| here(rows))
+        let together = || self.journal.rankings.top(site, rows, || here(usize::MAX));
+        self.has_others().then(together).flatten().unwrap_or_else(|| here(rows))
     }
 
     /// Has others told of changes. No lock is held.
     pub(super) fn tell(&self, changed: impl IntoIterator<Item = Changed>) {
-        self.journal.as_ref().inspect(|journal| journal.add(changed));
+        self.journal.add(changed);
     }
 
     /// Has others asked what they count in a room. No lock is held.
     fn ask(&self, opened: Option<Changed>) {
-        if let (Some(journal), Some(room)) = (&self.journal, opened) {
-            journal.open(room);
-        }
+        opened.into_iter().for_each(|room| self.journal.open(room));
     }
 
     /// Whether there are others who could count.
     pub(crate) fn has_others(&self) -> bool {
-        self.journal.is_some()
+        self.journal.is_on()
     }
 
     /// Has something said to others about a room, if there are any.
     pub(crate) fn post(&self, room: RoomName, post: Post) {
-        if let Some(journal) = &self.journal {
-            journal.post(room, post);
-        }
+        self.journal.post(room, post);
     }
 
     /// The room of a page, or of the whole site, to be looked at; it exists from now on.
@@ -98,11 +94,25 @@ impl SiteCounts {
     /// Has everything told anew that is counted or looked at here.
     pub(crate) fn tell_all(this: &SiteRef) {
         let mut state = this.lock();
-        let pages = state.pages.hashes();
-        let all = [None].into_iter().chain(pages.into_iter().map(Some));
-        let changed: Vec<_> = all.filter(|page| state.tell_all_of(*page)).collect();
+        let changed: Vec<_> = state.all().filter(|page| state.tell_all_of(*page)).collect();
         drop(state);
         this.tell(changed.into_iter().map(|page| (Arc::clone(this), page)));
+    }
+
+    /// Has others asked about everything that is looked at here.
+    pub(crate) fn ask_all(this: &SiteRef) {
+        let mut state = this.lock();
+        let opened: Vec<_> = state.all().filter(|page| state.ask(*page)).collect();
+        drop(state);
+        opened.into_iter().for_each(|page| this.journal.open((Arc::clone(this), page)));
+    }
+
+    /// There are no others any more: forgets what they count, and what they were to be told.
+    pub(crate) fn forget_others(&self) {
+        let mut state = self.lock();
+        let changed: Vec<_> = state.all().filter_map(|page| state.forget_others(page)).collect();
+        drop(state);
+        changed.iter().for_each(|room| room.notify());
     }
 
     /// Has everything of a room told anew.
@@ -120,7 +130,7 @@ impl SiteCounts {
 /// The room, and whether others have to be asked what they count in it, which isn't noted already.
 fn look_at(site: &SiteRef, page: Option<(PageHash, &Page)>, state: &mut RoomState) -> (RoomRef, bool) {
     let (room, is_new) = Room::of(site, page, state);
-    let is_opened = is_new && site.journal.is_some() && state.open();
+    let is_opened = is_new && site.has_others() && state.open();
     (room, is_opened)
 }
 
@@ -136,6 +146,24 @@ impl SiteState {
     pub(super) fn note_change(&mut self, page: Option<PageHash>) -> [Option<Option<PageHash>>; 2] {
         let mut first = |page| self.state_mut(page).is_some_and(|room| room.untold().1).then_some(page);
         [first(None), page.and_then(|page| first(Some(page)))]
+    }
+
+    /// The site, and all of its pages.
+    fn all(&self) -> impl Iterator<Item = Option<PageHash>> + use<> {
+        [None].into_iter().chain(self.pages.hashes().into_iter().map(Some))
+    }
+
+    /// Others are to be asked about a room if somebody looks at it. Returns whether that is new.
+    fn ask(&mut self, page: Option<PageHash>) -> bool {
+        self.state_mut(page).is_some_and(|room| room.room.strong_count() > 0 && room.open())
+    }
+
+    /// There are no others any more who count in a room. Returns it if that changes what is seen there.
+    fn forget_others(&mut self, page: Option<PageHash>) -> Option<RoomRef> {
+        let room = self.state_mut(page)?;
+        let changed = if room.stop_sharing() { room.room.upgrade() } else { None };
+        page.inspect(|hash| self.pages.remove_if_idle(*hash));
+        changed
     }
 
     /// All of a room is to be told. Returns whether there was nothing to tell before.

@@ -119,22 +119,22 @@ impl RoomState {
             && !self.tally.contains(visitor)
         {
             self.change_positions(|positions| positions.furthest.forget(visitor.half()));
-            self.untell(PresentId::Visitor(visitor.half()));
+            self.untell(PresentId::Visitor(visitor.half()), self.is_untold());
         }
     }
 
-    /// Has others told of one who is present, unless they are told of too many. `total` is how many that are in all rooms. The
-    /// flag says whether that is the first that there is to tell.
-    pub(crate) fn tell(&mut self, id: PresentId, total: &Arc<AtomicUsize>) -> bool {
+    /// Has others told of one who is present, unless they are told of too many: now, if `has_others`, or once there are any. `total`
+    /// is how many that are in all rooms. The flag says whether that is the first that there is to tell.
+    pub(crate) fn tell(&mut self, id: PresentId, total: &Arc<AtomicUsize>, has_others: bool) -> bool {
         let shared = self.shared.get_or_insert_default();
         shared.told.get_or_insert_with(|| Told::new(total)).add(id);
-        self.retell(id)
+        self.retell(id, has_others)
     }
 
     /// Has others told how one is now, if they are told of that one. The flag is the same.
-    pub(crate) fn retell(&mut self, id: PresentId) -> bool {
+    pub(crate) fn retell(&mut self, id: PresentId, has_others: bool) -> bool {
         let is_told = self.told().is_some_and(|told| told.contains(id));
-        if !is_told {
+        if !is_told || !has_others {
             return false;
         }
         let (untold, is_first) = self.untold();
@@ -143,11 +143,12 @@ impl RoomState {
     }
 
     /// Has others told that one isn't present any more. The flag is the same.
-    pub(crate) fn untell(&mut self, id: PresentId) -> bool {
+    pub(crate) fn untell(&mut self, id: PresentId, has_others: bool) -> bool {
         let Some(shared) = &mut self.shared else { return false };
         let was_told = shared.told.as_mut().is_some_and(|told| told.remove(id));
         shared.told.take_if(|told| told.len() == 0);
-        if !was_told {
+        if !was_told || !has_others {
+            self.shrink();
             return false;
         }
         let (untold, is_first) = self.untold();

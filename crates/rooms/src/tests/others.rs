@@ -16,6 +16,7 @@ static PAGES: LazyLock<[RoomName; 2]> = LazyLock::new(|| ["/a", "/b"].map(|path|
 struct Node {
     id: SourceId,
     rooms: Rooms,
+    is_sharing: bool,
     watched: Vec<(RoomName, Option<RoomRef>)>,
     tabs: Vec<(usize, Option<u8>, CountGuard)>,
     /// Viewers who are announced, each with the position of one who has said it.
@@ -29,6 +30,7 @@ enum Step {
     Identify { node: usize, tab: usize, visitor: Option<u8> },
     Watch { node: usize, room: usize },
     Stop { node: usize },
+    Switch { node: usize },
     Appear { node: usize, page: usize, viewer: u64 },
     Move { node: usize, viewer: usize, to: u8 },
     Disappear { node: usize, viewer: usize },
@@ -44,6 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(node, tab, visitor)| Step::Identify { node, tab, visitor }),
         2 => (0..NODES, 0..3_usize).prop_map(|(node, room)| Step::Watch { node, room }),
         1 => (0..NODES).prop_map(|node| Step::Stop { node }),
+        2 => (0..NODES).prop_map(|node| Step::Switch { node }),
         2 => (0..NODES, 0..2_usize, any::<u64>())
             .prop_map(|(node, page, viewer)| Step::Appear { node, page, viewer }),
         3 => (0..NODES, 0..4_usize, 0..101_u8).prop_map(|(node, viewer, to)| Step::Move { node, viewer, to }),
@@ -64,6 +67,7 @@ impl Node {
         Self {
             id: SourceId(id),
             rooms: Rooms::with_others(Limits::default(), || ()),
+            is_sharing: true,
             watched: names.map(|name| (name, None)).collect(),
             tabs: Vec::new(),
             viewers: Vec::new(),
@@ -100,13 +104,23 @@ impl Node {
         let (name, watched) = &mut self.watched[room];
         *watched = if watched.is_some() { None } else { Some(self.rooms.open(name)) };
     }
+
+    fn switch(&mut self) {
+        self.is_sharing = !self.is_sharing;
+        if self.is_sharing {
+            self.rooms.begin_sharing(|| ());
+        } else {
+            self.rooms.stop_sharing();
+        }
+        assert_eq!(self.rooms.is_sharing(), self.is_sharing);
+    }
 }
 
 /// Has each node tell the others what has changed, and those that look anew what is there.
 fn exchange(nodes: &mut [Node]) {
     for from in 0..nodes.len() {
         for (room, post) in nodes[from].rooms.take_posts(usize::MAX) {
-            let others = nodes.iter().enumerate().filter(|(to, _)| *to != from);
+            let others = nodes.iter().enumerate().filter(|(to, node)| *to != from && node.is_sharing);
             others.for_each(|(_, node)| node.rooms.deliver(&room, post.clone()));
         }
     }
@@ -117,25 +131,27 @@ fn exchange(nodes: &mut [Node]) {
     for from in 0..nodes.len() {
         for change in nodes[from].rooms.take_changes(usize::MAX) {
             let all = nodes[from].rooms.visitors(&change.room, 0);
-            let (visitors, present) = (change.visitors.unwrap_or_default(), &change.present);
+            let presences = nodes[from].rooms.presences(&change.room);
+            let (is_all, present) = (change.visitors.is_none(), &change.present);
+            let visitors = change.visitors.unwrap_or_default();
             let part = |is_here| {
                 visitors.iter().filter(move |visitor| visitor.1 == is_here).map(|visitor| visitor.0)
             };
             let [come, gone] = [true, false].map(|is_here| part(is_here).collect::<Vec<_>>());
-            for to in (0..nodes.len()).filter(|to| *to != from) {
+            for to in (0..nodes.len()).filter(|to| *to != from && nodes[*to].is_sharing) {
                 let (rooms, id) = (&nodes[to].rooms, nodes[from].id);
-                rooms.report(
-                    &change.room,
-                    id,
-                    change.counts,
-                    Reported::Change { come: &come, gone: &gone, present },
-                );
+                let reported = if is_all {
+                    Reported::All { visitors: &all, present: &presences }
+                } else {
+                    Reported::Change { come: &come, gone: &gone, present }
+                };
+                rooms.report(&change.room, id, change.counts, reported);
             }
             assert!(all.len() as u64 <= change.counts.tabs);
         }
     }
     for (from, room) in opened {
-        for to in (0..nodes.len()).filter(|to| *to != from) {
+        for to in (0..nodes.len()).filter(|to| *to != from && nodes[*to].is_sharing) {
             let (there, id) = (&nodes[to].rooms, nodes[to].id);
             let (all, present) = (there.visitors(&room, 0), there.presences(&room));
             let reported = Reported::All { visitors: &all, present: &present };
@@ -149,9 +165,9 @@ fn counts(rooms: &Rooms, name: &RoomName) -> Report {
     rooms.counted_here(name)
 }
 
-/// What all of them count in a room, from their lists of tabs.
-fn expected(nodes: &[Node], room: usize) -> Counts {
-    let tabs = nodes.iter().flat_map(|node| &node.tabs).filter(|(page, ..)| room == 2 || *page == room);
+/// What those nodes count in a room, from their lists of tabs.
+fn expected<'n>(nodes: impl Iterator<Item = &'n Node>, room: usize) -> Counts {
+    let tabs = nodes.flat_map(|node| &node.tabs).filter(|(page, ..)| room == 2 || *page == room);
     let visitors: Vec<_> = tabs.map(|(_, visitor, _)| *visitor).collect();
     let known: HashSet<_> = visitors.iter().flatten().collect();
     let anonymous = visitors.iter().filter(|visitor| visitor.is_none()).count();
@@ -171,8 +187,11 @@ fn take(nodes: &mut [Node], step: Step) {
         Step::Stop { node } => {
             let gone = nodes[node].id;
             nodes[node] = Node::new(gone.0 + NODES as u64);
-            let rooms = |node: &Node| node.watched.iter().for_each(|(name, _)| node.rooms.forget(name, gone));
-            nodes.iter().for_each(rooms);
+            forget(nodes, gone);
+        }
+        Step::Switch { node } => {
+            nodes[node].switch();
+            forget(nodes, nodes[node].id);
         }
         Step::Appear { node, page, viewer } => nodes[node].appear(page, ViewerId::new(viewer)),
         Step::Move { node, viewer, to } => nodes[node].move_viewer(viewer, at(to)),
@@ -183,13 +202,24 @@ fn take(nodes: &mut [Node], step: Step) {
     }
 }
 
+/// A node doesn't count any more for the others.
+fn forget(nodes: &[Node], gone: SourceId) {
+    let rooms = |node: &Node| node.watched.iter().for_each(|(name, _)| node.rooms.forget(name, gone));
+    nodes.iter().for_each(rooms);
+}
+
+/// The nodes whose counts that one knows, with itself.
+fn known_to<'n>(nodes: &'n [Node], node: &'n Node) -> impl Iterator<Item = &'n Node> {
+    nodes.iter().filter(|other| other.id == node.id || node.is_sharing && other.is_sharing)
+}
+
 fn at(percent: u8) -> Position {
     (f32::from(percent) / 100.0).try_into().unwrap()
 }
 
-/// The readers of a page at all nodes, by their own lists of them.
-fn readers(nodes: &[Node], page: usize) -> Vec<(ViewerId, Reader)> {
-    let viewers = nodes.iter().flat_map(|node| &node.viewers);
+/// The readers of a page at those nodes, by their own lists of them.
+fn readers<'n>(nodes: impl Iterator<Item = &'n Node>, page: usize) -> Vec<(ViewerId, Reader)> {
+    let viewers = nodes.flat_map(|node| &node.viewers);
     let of_page = viewers.filter(|(of, _, _, reader)| *of == page && reader.is_some());
     let mut all: Vec<_> = of_page.filter_map(|(_, id, room, _)| Some((*id, room.reader(*id)?))).collect();
     all.sort_by_key(|(id, _)| *id);
@@ -213,15 +243,17 @@ proptest! {
             for node in &nodes {
                 for (room, watched) in node.watched.iter().enumerate() {
                     if let Some(watched) = &watched.1 {
-                        prop_assert_eq!(watched.counts(), expected(&nodes, room), "{}", watched.name());
+                        prop_assert_eq!(watched.counts(), expected(known_to(&nodes, node), room), "{}", watched.name());
                         let mut there = watched.readers(99);
                         there.sort_by_key(|(id, _)| *id);
-                        prop_assert_eq!(there, if room < 2 { readers(&nodes, room) } else { Vec::new() });
+                        let here = if room < 2 { readers(known_to(&nodes, node), room) } else { Vec::new() };
+                        prop_assert_eq!(there, here);
                     }
                 }
             }
             for page in 0..2 {
-                let rooms = nodes.iter().filter_map(|node| node.watched[page].1.as_ref());
+                let sharing = nodes.iter().filter(|node| node.is_sharing);
+                let rooms = sharing.filter_map(|node| node.watched[page].1.as_ref());
                 let all: Vec<_> = rooms.map(positions).collect();
                 prop_assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{:?}", all);
             }
