@@ -35,8 +35,8 @@ pub(crate) struct App {
     /// Notified when others come into force.
     pub(crate) replaced: Notify,
     pub(crate) rooms: Arc<Rooms>,
-    /// What requests ask for of the other nodes, if there are any.
-    pub(crate) requested: Option<Arc<Requested>>,
+    /// What requests ask for of the other nodes, while there are any.
+    pub(crate) requested: Arc<Requested>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) feeds: Feeds,
     pub(crate) painter: Arc<Painter>,

@@ -6,13 +6,14 @@
 //! - `process`: the old process starts the new one.
 //! - `message`: what the two say to each other over a Unix socket, their link.
 //! - `old`: gives everything away; `new`: takes it.
-//! - `linger`: the old process stays for what can't move.
+//! - `linger`: the old process stays for what can't move; `counting`: meanwhile the two count together.
 //!
 //! Nothing has two owners at any time. Until the old process says that it gives the connections away, the new one touches none of them,
 //! and if it dies, the old one goes on with all. From when the new one has confirmed that, the old one touches none of them.
 
 pub(crate) use control::{Order, Outcome, serve};
 pub use control::{OrderError, order};
+pub(crate) use counting::{offer, sockets};
 pub(crate) use linger::wait_until_left;
 pub(crate) use new::Adopted;
 pub use new::Predecessor;
@@ -20,6 +21,7 @@ pub(crate) use old::{Old, UpgradeError};
 pub(crate) use state::{State, peaks, raise};
 
 mod control;
+mod counting;
 mod linger;
 mod message;
 mod new;

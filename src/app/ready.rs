@@ -27,7 +27,7 @@ impl App {
     /// Why the server isn't ready for more viewers; nothing if it is.
     pub(crate) fn unready(&self) -> Vec<Unready> {
         let (sites, most_sites) = self.rooms.open_sites();
-        let is_alone = self.requested.as_ref().is_some_and(|requested| requested.is_alone());
+        let is_alone = self.requested.is_alone();
         let reasons = [
             (self.is_stopping.load(Ordering::Relaxed), Unready::Stopping),
             (self.capacity.viewers() >= self.capacity.limit(), Unready::Viewers),

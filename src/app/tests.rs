@@ -7,6 +7,7 @@ use super::*;
 use crate::config::Cli;
 use crate::net::capacity::CapacityLimits;
 use crate::net::connections::ConnectionLimits;
+use crate::nodes::Shared;
 
 /// Has its feeds published by the test alone.
 pub(crate) fn app() -> App {
@@ -15,11 +16,12 @@ pub(crate) fn app() -> App {
     let settings = Cli::try_parse_from(["onlookers"]).unwrap().config.settings();
     let capacity = Capacity::new(CapacityLimits { total: 10, places_per_client: None, pages_per_client: 10 });
     let limits = ConnectionLimits { total: 10, others: 1, per_client: 10 };
+    let shared = Shared::new(Limits::default());
     App {
         settings: RwLock::new(Arc::new(settings)),
         replaced: Notify::new(),
-        rooms: Arc::new(Rooms::new(Limits::default())),
-        requested: None,
+        rooms: shared.rooms,
+        requested: shared.requested,
         keys: Arc::new(Keys::new().unwrap()),
         feeds: Feeds::new(Arc::clone(&painter), Arc::clone(&pictures), Arc::new(())),
         painter,

@@ -18,8 +18,8 @@ pub(super) enum Unknown {
 
 /// What a request has to wait for; nothing if this server counts alone, or would refuse the request.
 pub(super) fn unknown(app: &App, request: &Request<'_>) -> Option<(Arc<Requested>, Unknown)> {
-    let requested = Arc::clone(app.requested.as_ref()?);
-    if !matches!(*request.method, Method::GET | Method::HEAD) {
+    let requested = Arc::clone(&app.requested);
+    if !app.rooms.is_sharing() || !matches!(*request.method, Method::GET | Method::HEAD) {
         return None;
     }
     let rooms = if request.path == "/top.json" {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::figures::NodeFigures;
 use super::follower::Question;
+use super::node::Waiting;
 use super::rankings::BySite;
 use super::store::{Found, Hint, Leases, StoreError};
 
@@ -26,7 +27,11 @@ pub(super) enum Event {
     Own(Result<Vec<RoomName>, StoreError>),
     Reaped(Result<(), StoreError>),
     Key(Result<(u64, [u8; 16]), StoreError>),
+    /// All nodes have told everything, as far as the store knows them.
+    ToldAll(Result<(), StoreError>),
     Heard(Hint),
+    /// Somebody waits until all is told and known.
+    Settle(Waiting),
 }
 
 /// The questions that are being answered, one of a kind.
@@ -38,6 +43,7 @@ pub(super) struct Asked {
     pub(super) own: Slot<Result<Vec<RoomName>, StoreError>>,
     pub(super) reaping: Slot<Result<(), StoreError>>,
     pub(super) key: Slot<Result<(u64, [u8; 16]), StoreError>>,
+    pub(super) told_all: Slot<Result<(), StoreError>>,
 }
 
 /// One question, or none.
@@ -57,6 +63,7 @@ impl Asked {
             own: Slot::new(figures),
             reaping: Slot::new(figures),
             key: Slot::new(figures),
+            told_all: Slot::new(figures),
         }
     }
 
@@ -70,6 +77,7 @@ impl Asked {
             own = self.own.answered() => Event::Own(own),
             reaped = self.reaping.answered() => Event::Reaped(reaped),
             key = self.key.answered() => Event::Key(key),
+            told = self.told_all.answered() => Event::ToldAll(told),
         }
     }
 }
@@ -96,7 +104,8 @@ impl<T> Slot<T> {
         }));
     }
 
-    async fn answered(&mut self) -> T {
+    /// The answer; none comes if there is no question.
+    pub(super) async fn answered(&mut self) -> T {
         let answer = match &mut self.answer {
             Some(answer) => answer.await,
             None => pending().await,

@@ -23,6 +23,8 @@ pub(super) struct Follower {
     watched: HashMap<RoomName, Watched>,
     /// Of which the store has been told to send hints.
     listened: HashSet<RoomName>,
+    /// Of these, those that it hasn't answered for yet.
+    subscribing: HashSet<RoomName>,
     /// Of which it may have to be told something else. In order, so that the pages of a site are read together.
     changed: BTreeSet<RoomName>,
     /// Of which other nodes' counts are to be read.
@@ -53,6 +55,7 @@ impl Follower {
             requested,
             watched,
             listened,
+            subscribing: HashSet::new(),
             changed,
             unread: Unread::default(),
             has_subscribed: false,
@@ -155,6 +158,7 @@ impl Follower {
         if !listen.is_empty() {
             self.changed.extend(unlisten);
             self.listened.extend(listen.iter().cloned());
+            self.subscribing = listen.iter().cloned().collect();
             return Some(Question::Listen(listen));
         }
         for room in &unlisten {
@@ -180,7 +184,33 @@ impl Follower {
 
     /// The store sends the hints of these rooms from now on. It says so itself if it does so only later.
     pub(super) fn listening(&mut self, rooms: &[RoomName], leases: &LeaseTable) {
+        self.subscribing = HashSet::new();
         rooms.iter().for_each(|room| self.read_room(room, leases));
+    }
+
+    /// The store will do so, and say that hints were missed.
+    pub(super) fn not_listening(&mut self) {
+        self.subscribing = HashSet::new();
+    }
+
+    /// What all nodes count is to be read, but for what is read anyway as soon as it is listened to.
+    pub(super) fn read_all(&mut self, leases: &LeaseTable) {
+        let is_listened = |room: &RoomName| self.listened.contains(room) && !self.subscribing.contains(room);
+        for (room, watched) in self.watched.iter_mut().filter(|(room, _)| is_listened(room)) {
+            watched.ask(leases.nodes(watched.partition), room, &mut self.unread);
+        }
+    }
+
+    /// The rooms that somebody looks at.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &RoomName> {
+        self.watched.keys()
+    }
+
+    /// Whether everything that is to be read of a room has been; so it is of one that nobody looks at.
+    pub(super) fn is_current(&self, room: &RoomName) -> bool {
+        let Some(watched) = self.watched.get(room) else { return true };
+        let is_listened = self.listened.contains(room) && !self.subscribing.contains(room);
+        is_listened && watched.nodes.values().all(|known| known.reading == Reading::Done)
     }
 
     /// The store has answered.
@@ -222,7 +252,11 @@ impl Follower {
 
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.watched.len() + self.listened.len() + self.changed.len() + self.unread.len()
+        self.watched.len()
+            + self.listened.len()
+            + self.subscribing.len()
+            + self.changed.len()
+            + self.unread.len()
     }
 
     fn read_room(&mut self, room: &RoomName, leases: &LeaseTable) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onlookers_rooms::{Keys, Rooms};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,9 +18,12 @@ use super::rankings::RankingReader;
 use super::requested::Requested;
 use super::store::{Hint, NodeId, PARTITIONS, Partition, Store};
 use super::totals::OtherTotals;
+use settling::Settling;
+pub(super) use settling::Waiting;
 
 mod events;
 mod questions;
+mod settling;
 
 /// How many visitors one batch has, unless one room has more.
 const BATCH_VISITORS: u64 = 50_000;
@@ -72,10 +76,28 @@ pub(super) struct Node<S> {
     is_alone: bool,
     /// Whether hints may have been missed since the leases were read last.
     has_missed: bool,
+    settling: Settling,
     /// Whether visitors are told apart by the key that all nodes have.
     is_ready: watch::Sender<bool>,
     #[cfg(test)]
     held: Arc<Held>,
+}
+
+/// How a node stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stop {
+    Not,
+    Leave,
+    /// Another process goes on under its lease.
+    HandOver,
+}
+
+/// The place of a node among the others, which a process can take over from another.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+pub struct Lease {
+    id: NodeId,
+    /// Of the newest counts that were published under it.
+    version: u64,
 }
 
 /// How much a node remembers, for tests.
@@ -96,13 +118,13 @@ impl<S: Store> Node<S> {
         let now = Instant::now();
         Self {
             id,
-            store,
             leases: LeaseTable::new(timing),
             totals: OtherTotals::new(Arc::clone(&rooms)),
             follower: Follower::new(Arc::clone(&rooms), Arc::clone(&requested)),
             publisher: Publisher::new(Arc::clone(&rooms)),
             rankings: RankingReader::new(),
-            pace: Pace::new(),
+            pace: store.pace(),
+            store,
             batch: 0,
             rooms,
             requested,
@@ -119,20 +141,31 @@ impl<S: Store> Node<S> {
             is_doubtful: true,
             is_alone: false,
             has_missed: false,
+            settling: Settling::default(),
             is_ready,
             #[cfg(test)]
             held: Arc::default(),
         }
     }
 
-    /// Runs until it is told to stop, and then takes back what it has published. `changed` is notified when the rooms have
-    /// something to tell.
+    /// Goes on under the lease of a node that has handed it over. What the store has of that node which isn't true any more is taken
+    /// back.
+    pub(super) fn under(mut self, lease: &Lease) -> Self {
+        self.id = lease.id;
+        self.publisher.go_on(lease.version);
+        self.is_rolled_back = true;
+        self
+    }
+
+    /// Runs until it is told to stop, and then takes back what it has published, unless another node goes on under the lease, which
+    /// it returns. `changed` is notified when the rooms have something to tell; each of `settle` is told when all is told and known.
     pub(super) async fn run(
         mut self,
         mut hints: Receiver<Hint>,
         changed: Arc<Notify>,
-        mut stop: watch::Receiver<bool>,
-    ) {
+        mut settle: Receiver<Waiting>,
+        mut stop: watch::Receiver<Stop>,
+    ) -> Lease {
         let mut asked = Asked::new(&self.requested.figures);
         loop {
             self.ask(&mut asked);
@@ -142,9 +175,10 @@ impl<S: Store> Node<S> {
             let event = tokio::select! {
                 biased;
                 // It has been told to, or nobody can tell it any more.
-                _ = stop.wait_for(|stop| *stop) => break,
+                _ = stop.wait_for(|stop| *stop != Stop::Not) => break,
                 event = asked.next() => event,
                 () = changed.notified() => Event::Changed,
+                Some(waiting) = settle.recv() => Event::Settle(waiting),
                 Some(hint) = hints.recv() => Event::Heard(hint),
                 () = sleep_until(wakeup) => Event::Due,
             };
@@ -153,6 +187,18 @@ impl<S: Store> Node<S> {
             self.hear_more(&mut hints);
             self.expire(&asked);
         }
+        if *stop.borrow() == Stop::HandOver {
+            // Or it might come after what the next one tells.
+            if !asked.publication.is_none() {
+                let _ = timeout(LAST_WORDS, asked.publication.answered()).await;
+            }
+        } else {
+            self.leave().await;
+        }
+        Lease { id: self.id, version: self.publisher.version() }
+    }
+
+    async fn leave(&self) {
         let left = timeout(LAST_WORDS, self.store.leave(self.id)).await;
         if !matches!(left, Ok(Ok(()))) {
             tracing::warn!(

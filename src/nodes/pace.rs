@@ -7,7 +7,10 @@
 use std::time::Duration;
 
 /// The least time between two batches of changes.
-pub(super) const GAP: Duration = Duration::from_millis(100);
+const GAP: Duration = Duration::from_millis(100);
+
+/// The same, where the store is on this machine.
+const SHORT_GAP: Duration = Duration::from_millis(10);
 
 /// How soon a batch should be answered.
 const SOON: Duration = Duration::from_millis(200);
@@ -16,18 +19,25 @@ const SOON: Duration = Duration::from_millis(200);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// How many rooms one batch has at most, and how few if even that takes long.
-pub(super) const MOST: usize = 5_000;
+const MOST: usize = 5_000;
 const LEAST: usize = 16;
 
-#[derive(Debug)]
-pub(super) struct Pace {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
     most: usize,
     gap: Duration,
+    shortest: Duration,
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
-        Self { most: MOST, gap: GAP }
+    /// That of a store which many nodes share, over a network.
+    pub(super) const USUAL: Self = Self::with(GAP);
+
+    /// That of a store on this machine, which is told everything within a moment.
+    pub(super) const LOCAL: Self = Self::with(SHORT_GAP);
+
+    const fn with(gap: Duration) -> Self {
+        Self { most: MOST, gap, shortest: gap }
     }
 
     /// How many rooms' changes the next batch has at most.
@@ -43,7 +53,7 @@ impl Pace {
     /// A batch of so many rooms was answered after so long. A longer answer halves the next batch, another one doubles it, and the
     /// store has as much time without a batch as it took for the last.
     pub(super) fn answered(&mut self, rooms: usize, took: Duration) {
-        self.gap = GAP.max(took + took.min(LONGEST_REST));
+        self.gap = self.shortest.max(took + took.min(LONGEST_REST));
         self.most = if took > SOON { self.most.min(rooms) / 2 } else { self.most * 2 }.clamp(LEAST, MOST);
     }
 
@@ -63,7 +73,7 @@ mod tests {
 
     #[test]
     fn batches_shrink_while_answers_take_long_and_grow_again() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::USUAL;
         pace.answered(3_000, millis(201));
         assert_eq!(pace.most(), 1_500);
         for _ in 0..10 {
@@ -82,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_store_rests_as_long_as_it_took_but_a_second_at_most() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::USUAL;
         let gaps = [1, 50, 80, 1_000, 10_000].map(|took| {
             pace.answered(1, millis(took));
             pace.gap()

@@ -28,7 +28,7 @@ pub(super) struct Publisher {
     version: u64,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Published {
     /// 0 if it isn't known what the store has.
     version: u64,
@@ -40,6 +40,15 @@ impl Publisher {
     pub(super) fn new(rooms: Arc<Rooms>) -> Self {
         let (published, gone, leaving) = (HashMap::new(), HashSet::new(), Vec::new());
         Self { rooms, published, gone, leaving, recent: Recent::default(), version: 0 }
+    }
+
+    /// Goes on where another has stopped, whose newest counts had that version.
+    pub(super) fn go_on(&mut self, version: u64) {
+        self.version = self.version.max(version);
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
     /// What to publish of these changes, and besides of rooms that have gone, at most so many of those. It counts as
@@ -113,9 +122,13 @@ impl Publisher {
         self.recent.renewed();
     }
 
-    /// The store has these rooms of this node. Those that it counts nobody in are to be taken back.
+    /// The store has these rooms of this node. Those that it counts nobody in are to be taken back, now or once nobody is there any
+    /// more.
     pub(super) fn take_back(&mut self, rooms: Vec<RoomName>) {
-        self.gone.extend(rooms.into_iter().filter(|room| !self.published.contains_key(room)));
+        let unknown = rooms.into_iter().filter(|room| !self.published.contains_key(room));
+        let (here, gone): (Vec<_>, Vec<_>) = unknown.partition(|room| self.rooms.counted_here(room).tabs > 0);
+        self.published.extend(here.into_iter().map(|room| (room, Published::default())));
+        self.gone.extend(gone);
     }
 
     /// The store may have lost what it was told last, though it has said that it has it. That is told anew.

@@ -40,6 +40,12 @@ impl RankingReader {
         }
     }
 
+    /// The rankings are to be read at once. Returns whether somebody looks at one.
+    pub(super) fn hurry(&mut self, rooms: &Rooms, now: Instant) -> bool {
+        self.at = (!rooms.watched_rankings().is_empty()).then_some(now);
+        self.at.is_some()
+    }
+
     /// What to read now, if it is time.
     pub(super) fn due(&mut self, rooms: &Rooms, leases: &LeaseTable, now: Instant) -> Option<Wanted> {
         self.at.filter(|at| now >= *at)?;

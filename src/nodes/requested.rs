@@ -27,13 +27,13 @@ const MOST: usize = 1024;
 const MOST_RANKINGS: usize = 64;
 const MOST_OF_CLIENT: usize = 64;
 
-/// The rooms that were asked for lately.
+/// The rooms that were asked for lately, while there are other nodes.
 pub(crate) struct Requested {
     rooms: Arc<Rooms>,
     kept: Mutex<HashMap<(RoomName, bool), Kept>, REQUESTED>,
     clients: Arc<Quota<ClientNetwork>>,
     known: Notify,
-    /// Whether the other nodes can't be asked.
+    /// Whether there are other nodes that can't be asked.
     is_alone: AtomicBool,
     /// For operators.
     pub(crate) figures: Arc<NodeFigures>,
@@ -65,13 +65,17 @@ impl Requested {
 
     /// Waits until it is known what the other nodes count in these rooms, for 300 ms at most.
     pub(crate) async fn wait_for(&self, names: &[RoomName], client: ClientNetwork) {
+        if !self.rooms.is_sharing() {
+            return;
+        }
         let rooms: Vec<_> = names.iter().filter_map(|name| self.keep(name, false, client)).collect();
         self.until(|| rooms.iter().all(|room| room.knows_others())).await;
     }
 
     /// Waits until the ranking of a site is known, and what is counted on its first pages; for 300 ms at most each.
     pub(crate) async fn wait_for_ranking(&self, site: &Site, rows: usize, client: ClientNetwork) {
-        if let Some(room) = self.keep(&RoomName::site(site.clone()), true, client) {
+        let is_sharing = self.rooms.is_sharing();
+        if is_sharing && let Some(room) = self.keep(&RoomName::site(site.clone()), true, client) {
             self.until(|| self.rooms.knows_ranking(site)).await;
             let pages = room.top(rows).into_iter();
             let pages: Vec<_> = pages.map(|(page, _)| RoomName::page(site.clone(), page)).collect();
@@ -88,7 +92,7 @@ impl Requested {
                 let news = self.known.notified();
                 tokio::pin!(news);
                 news.as_mut().enable();
-                if is_known() {
+                if is_known() || !self.rooms.is_sharing() {
                     return;
                 }
                 news.await;
@@ -143,7 +147,16 @@ impl Requested {
         self.known.notify_waiters();
     }
 
-    /// Whether the other nodes can't be asked.
+    /// Nobody is asked any more.
+    pub(super) fn stop(&self) {
+        self.set_alone(false);
+        let kept = std::mem::take(&mut *self.kept.lock());
+        // They lock their sites as they go.
+        drop(kept);
+        self.known.notify_waiters();
+    }
+
+    /// Whether there are other nodes that can't be asked.
     pub(super) fn set_alone(&self, is_alone: bool) {
         self.is_alone.store(is_alone, Ordering::Relaxed);
     }

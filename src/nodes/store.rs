@@ -4,15 +4,18 @@
 //! renews its lease. Hints tell of changes at once; a node that has missed one reads again.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::str::FromStr;
 
 use onlookers_rooms::{Counts, Page, Post, Presence, PresentId, RoomName, Site};
+use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
+use super::pace::Pace;
+
 /// One run of a node: another after each restart. As text, 16 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct NodeId(pub(crate) u64);
 
 /// A share of the sites, by a hash of their names. What is stored of them stands on one server of a cluster, and every node
@@ -25,7 +28,7 @@ pub(crate) struct Partition(u8);
 pub(crate) const PARTITIONS: u8 = 16;
 
 /// What a node counts in a room, without its visitors' hashes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct RoomCounts {
     /// Higher than that of all counts of this node before.
     pub(crate) version: u64,
@@ -43,7 +46,7 @@ pub(crate) struct RoomCounts {
 pub(crate) type VisitorHash = u64;
 
 /// How the stored visitors of a room change.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Visitors {
     /// These come and these go.
     Change { come: Vec<VisitorHash>, gone: Vec<VisitorHash> },
@@ -52,7 +55,7 @@ pub(crate) enum Visitors {
 }
 
 /// A change of what a node counts in a room.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub(crate) struct Change {
     pub(crate) room: RoomName,
     /// The version of the counts before, which this changes; 0 if there are none, or it isn't known what the store has.
@@ -65,7 +68,7 @@ pub(crate) struct Change {
 }
 
 /// A node's counts in a room, which are to be read.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Wanted {
     pub(crate) node: NodeId,
     pub(crate) room: RoomName,
@@ -77,7 +80,7 @@ pub(crate) struct Wanted {
 pub(crate) type Found = Option<Stored>;
 
 /// What a node counts in a room, as it is stored.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug, Default)]
 pub(crate) struct Stored {
     pub(crate) counts: RoomCounts,
     pub(crate) visitors: Vec<VisitorHash>,
@@ -88,7 +91,7 @@ pub(crate) struct Stored {
 pub(crate) type PageTabs = Vec<(Page, u64)>;
 
 /// The leases of one partition.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Leases {
     /// How often this node's own was renewed, this time included. 1 where it should be more: the store has lost it, with all
     /// that this node had written.
@@ -100,7 +103,7 @@ pub(crate) struct Leases {
 }
 
 /// What a node hears of the others without asking.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub(crate) enum Hint {
     /// The node counts something else in a room that is listened to. With [`Visitors::Replace`] its visitors and those who are
     /// present aren't told: they have to be read.
@@ -173,6 +176,16 @@ pub(crate) trait Store: Send + Sync + 'static {
         day: u64,
         proposal: [u8; 16],
     ) -> impl Future<Output = Result<[u8; 16], StoreError>> + Send;
+
+    /// The node has told everything that there was to tell. A store that knows all nodes waits until all have.
+    fn told_all(&self, _: NodeId) -> impl Future<Output = Result<(), StoreError>> + Send {
+        ready(Ok(()))
+    }
+
+    /// How fast it may be told at first.
+    fn pace(&self) -> Pace {
+        Pace::USUAL
+    }
 }
 
 impl NodeId {

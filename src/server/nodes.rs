@@ -1,25 +1,35 @@
 //! The other nodes, if there are any.
 
+#[cfg(feature = "redis")]
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use onlookers_rooms::{Keys, Limits, Rooms};
 
+#[cfg(feature = "redis")]
+use crate::config::RedisUrl;
 use crate::config::{Config, ConfigError};
 #[cfg(feature = "redis")]
-use crate::nodes::{Connecting, Shared};
-use crate::nodes::{Lease, NodeTask, Requested, StoredValues};
-use onlookers_handover::Link;
+use crate::nodes::Connecting;
+use crate::nodes::{Lease, Requested, Shared, StoredValues};
+pub(super) use joined::Joined;
+
+mod joined;
+mod older;
 
 /// The rooms of this server, before it serves, and how to reach the other nodes.
 pub(super) enum Counting {
-    Alone(Arc<Rooms>),
+    Alone(Shared),
     #[cfg(feature = "redis")]
-    Together(Connecting, Shared),
+    Together(Connecting, Redis, Shared),
 }
 
-/// This node among the others; nothing if it is alone.
-#[derive(Default)]
-pub(super) struct Joined(Option<NodeTask>);
+/// Where nodes meet.
+#[cfg(feature = "redis")]
+pub(super) struct Redis {
+    url: RedisUrl,
+    ca: Option<PathBuf>,
+}
 
 /// Whether what is said of Redis is fine, as far as files tell.
 ///
@@ -50,26 +60,25 @@ impl Counting {
         #[cfg(feature = "redis")]
         if let Some(url) = &config.redis {
             tracing::info!("counting together with all nodes at {url}");
-            let connecting = Connecting::to(url.clone(), config.redis_ca.clone())
-                .map_err(|error| ConfigError::Setting("redis_ca", error.into()))?;
-            return Ok(Self::Together(connecting, Shared::new(limits)));
+            let redis = Redis { url: url.clone(), ca: config.redis_ca.clone() };
+            return Ok(Self::Together(redis.connect()?, redis, Shared::new(limits)));
         }
-        Ok(Self::Alone(Arc::new(Rooms::new(limits))))
+        Ok(Self::Alone(Shared::new(limits)))
     }
 
     pub(super) fn rooms(&self) -> Arc<Rooms> {
-        Arc::clone(match self {
-            Self::Alone(rooms) => rooms,
-            #[cfg(feature = "redis")]
-            Self::Together(_, shared) => &shared.rooms,
-        })
+        Arc::clone(&self.shared().rooms)
     }
 
-    pub(super) fn requested(&self) -> Option<Arc<Requested>> {
+    pub(super) fn requested(&self) -> Arc<Requested> {
+        Arc::clone(&self.shared().requested)
+    }
+
+    fn shared(&self) -> &Shared {
         match self {
-            Self::Alone(_) => None,
+            Self::Alone(shared) => shared,
             #[cfg(feature = "redis")]
-            Self::Together(_, shared) => Some(Arc::clone(&shared.requested)),
+            Self::Together(_, _, shared) => shared,
         }
     }
 
@@ -78,48 +87,33 @@ impl Counting {
         match self {
             Self::Alone(_) => None,
             #[cfg(feature = "redis")]
-            Self::Together(connecting, _) => Some(connecting.stored()),
+            Self::Together(connecting, ..) => Some(connecting.stored()),
         }
     }
 
     /// Begins to count together with them, under the lease of the process before this one if there is one.
     pub(super) async fn join(self, keys: &Arc<Keys>, lease: Option<Lease>) -> Joined {
-        let _ = lease;
+        let keys = Arc::clone(keys);
         match self {
-            Self::Alone(_) => {
-                let _ = keys;
-                Joined::default()
-            }
+            Self::Alone(shared) => Joined::alone(shared, keys),
             #[cfg(feature = "redis")]
-            Self::Together(connecting, shared) => {
-                let mut task = NodeTask::through_redis(connecting, shared, Arc::clone(keys));
-                task.ready().await;
-                Joined(Some(task))
+            Self::Together(connecting, redis, shared) => {
+                let mut joined = Joined::through_redis(redis, shared, keys);
+                joined.begin(connecting, lease.as_ref()).await;
+                joined
             }
         }
     }
 }
 
-impl Joined {
-    pub(super) async fn hand_over(&mut self) -> Option<Lease> {
-        None
-    }
-    pub(super) async fn take_up(&mut self, _lease: Option<Lease>) {}
-    pub(super) async fn count_with(&mut self, _link: Link, _lease: Option<Lease>) {}
-    pub(super) async fn count_for(&mut self, _link: Link) {}
-
-    /// Waits until the task that counts together with them has died.
-    pub(super) async fn wait_for_death(&mut self) {
-        match &mut self.0 {
-            Some(task) => task.wait_for_death().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// The others don't count any more what is counted here.
-    pub(super) async fn leave(self) {
-        if let Some(task) = self.0 {
-            task.leave().await;
-        }
+#[cfg(feature = "redis")]
+impl Redis {
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// [`ConfigError::Setting`].
+    fn connect(&self) -> Result<Connecting, ConfigError> {
+        Connecting::to(self.url.clone(), self.ca.clone())
+            .map_err(|error| ConfigError::Setting("redis_ca", error.into()))
     }
 }

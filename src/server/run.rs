@@ -70,7 +70,10 @@ impl Server {
         services.accepting.abort_all();
         if done == Ok(End::HandedOver) {
             drop((services, upgrades));
-            linger(&app, &loops, self.linger, shutdown).await;
+            if linger(&app, &loops, self.linger, shutdown).await {
+                nodes.leave().await;
+                return Ok(());
+            }
         } else {
             supervisor::tell_stopping();
         }
@@ -142,16 +145,27 @@ fn tell(order: Order, outcome: upgrade::Outcome) {
     let _ = order.map(|order| order.send(outcome));
 }
 
-/// Stays for the connections that couldn't move.
-async fn linger(app: &App, loops: &Loops, within: Duration, shutdown: Pin<&mut impl Future<Output = ()>>) {
+/// Stays for the connections that couldn't move. True if all have gone.
+async fn linger(
+    app: &App,
+    loops: &Loops,
+    within: Duration,
+    shutdown: Pin<&mut impl Future<Output = ()>>,
+) -> bool {
     loops.go_away();
     tokio::select! {
-        all_left = upgrade::wait_until_left(app, within) => match all_left {
-            true => tracing::info!("the last connection of this process has gone"),
-            false => tracing::info!("the connections that couldn't move end: they have had the time that --linger gives"),
-        },
-        () = shutdown => {}
-        () = loops.wait_for_death() => tracing::error!("{}", Died::EventLoop),
+        all_left = upgrade::wait_until_left(app, within) => {
+            match all_left {
+                true => tracing::info!("the last connection of this process has gone"),
+                false => tracing::info!("the connections that couldn't move end: they have had the time of --linger"),
+            }
+            all_left
+        }
+        () = shutdown => false,
+        () = loops.wait_for_death() => {
+            tracing::error!("{}", Died::EventLoop);
+            false
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use onlookers_handover::Link;
 use tokio::sync::{mpsc, watch};
@@ -14,9 +13,6 @@ use crate::app::App;
 use crate::net::listen::ListenSocket;
 use crate::transport::Transfer;
 use crate::upgrade::{self, Adopted, Old, Order, Predecessor, State, UpgradeError};
-
-/// How long the two processes may take to know what the other one counts. Pages show the number of before meanwhile.
-const TO_SETTLE: Duration = Duration::from_secs(2);
 
 /// The orders to upgrade, and what an upgrade needs of the server.
 pub(super) struct Upgrades {
@@ -65,17 +61,17 @@ impl Upgrades {
         let (pid, handed) = (old.pid(), if old.is_understood() { Handed::Over } else { Handed::Listeners });
         let lease = nodes.hand_over().await;
         let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: lease.clone() };
-        let (from, with) = (Arc::clone(loops), Arc::clone(app));
+        let (from, with, older) = (Arc::clone(loops), Arc::clone(app), nodes.older());
         let given = spawn_blocking(move || {
             let transfers = if old.is_understood() { from.take_movable() } else { Vec::new() };
-            give(old, &state, transfers, &with)
+            give(old, (&state, &older), transfers, &with)
         });
         match given.await {
             Ok(Ok(link)) => {
                 self.sockets.iter().for_each(|socket| socket.leave_file());
                 super::supervisor::tell_main(pid);
                 app.connections.leave();
-                nodes.count_with(link, lease).await;
+                nodes.count_with(link, app).await;
                 app.feeds.release();
                 Ok((handed, pid))
             }
@@ -99,7 +95,7 @@ impl Upgrades {
 /// Gives away the connections, which are this process' no more then; or returns them with the error.
 fn give(
     mut old: Old,
-    state: &State,
+    state: (&State, &[Arc<Link>]),
     transfers: Vec<Transfer>,
     app: &App,
 ) -> Result<Link, (UpgradeError, Vec<Transfer>)> {
@@ -138,13 +134,11 @@ pub(super) async fn take_over(predecessor: Option<Predecessor>, service: &Servic
 /// Gives the event loops what was taken over, and publishes from when it is known what the old process still counts.
 pub(super) async fn adopt(adopted: Adopted, service: &Service, nodes: &mut Joined) {
     let Service { app, loops } = service;
-    let Adopted { transfers, state, link } = adopted;
+    let Adopted { transfers, state, links } = adopted;
     let Some(state) = state else { return app.feeds.release() };
     upgrade::raise(&app.rooms, &state.peaks);
     tracing::info!("{} connections are taken over", transfers.len());
-    if let Some(link) = link {
-        nodes.count_for(link).await;
-    }
+    nodes.count_for(links).await;
     // With the right number each viewer's first frame of this process is made.
     let feeds = Arc::clone(app);
     let _ = spawn_blocking(move || feeds.feeds.refresh()).await;

@@ -31,6 +31,8 @@ pub(super) enum FromNew {
     },
     /// From now on the connections are its own.
     Committed,
+    /// Over the socket beside, the two count together. Each newer process offers another one.
+    Count,
 }
 
 /// What the old process says.

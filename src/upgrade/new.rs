@@ -36,8 +36,8 @@ pub(crate) struct Adopted {
     /// To be given to the event loops.
     pub(crate) transfers: Vec<Transfer>,
     pub(crate) state: Option<State>,
-    /// To the old process, if that is still there.
-    pub(crate) link: Option<Link>,
+    /// To the old process, if that is still there, and to those before it.
+    pub(crate) links: Vec<Link>,
 }
 
 impl Adopted {
@@ -86,7 +86,7 @@ impl Predecessor {
     pub(crate) fn take_over(self, app: &App) -> io::Result<Adopted> {
         let mut adopted = Adopted::default();
         match self.hear_all(app, &mut adopted) {
-            Ok(()) => adopted.link = Some(self.link),
+            Ok(()) => adopted.links.push(self.link),
             // Nobody else has the connections, and nothing was done to them since it gave them.
             Err(TalkError::Link(LinkError::Closed)) if adopted.state.is_some() && self.has_died() => {
                 tracing::warn!("the old process has died: what it has given is taken over");
@@ -105,6 +105,7 @@ impl Predecessor {
                 Message::State(state) => {
                     app.keys.restore(&state.keys);
                     adopted.state = Some(state);
+                    adopted.links = descriptors.into_iter().map(Link::from).collect();
                 }
                 Message::Connections(records) if records.len() == descriptors.len() => {
                     for (record, descriptor) in records.into_iter().zip(descriptors) {

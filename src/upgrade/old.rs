@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use onlookers_handover::{Link, LinkError, MAX_DESCRIPTORS};
@@ -78,21 +79,27 @@ impl Old {
         self.is_understood
     }
 
-    /// Gives it the state, and the connections, which nobody may touch meanwhile. Blocks.
+    /// Gives it the state, the links to older processes, and the connections, which nobody may touch meanwhile. Blocks.
     ///
     /// # Errors
     /// [`UpgradeError`].
     pub(crate) fn give(
         &mut self,
-        state: &State,
+        (state, older): (&State, &[Arc<Link>]),
         transfers: &[Transfer],
         app: &App,
     ) -> Result<(), UpgradeError> {
-        self.try_give(state, transfers, app).map_err(|error| self.reason(error))
+        self.try_give((state, older), transfers, app).map_err(|error| self.reason(error))
     }
 
-    fn try_give(&self, state: &State, transfers: &[Transfer], app: &App) -> Result<(), TalkError> {
-        message::say(&self.link, &Message::State(state), &[])?;
+    fn try_give(
+        &self,
+        (state, older): (&State, &[Arc<Link>]),
+        transfers: &[Transfer],
+        app: &App,
+    ) -> Result<(), TalkError> {
+        let older: Vec<_> = older.iter().map(|link| link.as_fd()).take(MAX_DESCRIPTORS).collect();
+        message::say(&self.link, &Message::State(state), &older)?;
         self.is_taken()?;
         for batch in transfers.chunks(MAX_DESCRIPTORS) {
             let records =

@@ -53,6 +53,7 @@ impl NewProcess {
         let Some(mut child) = self.0.take() else { return };
         // The system keeps a process that has ended until its parent has asked how.
         let wait = move || match child.wait() {
+            Ok(status) if status.success() => tracing::debug!("the new process has ended"),
             Ok(status) => tracing::warn!("the new process has ended: {status}"),
             Err(error) => tracing::debug!(%error, "it isn't known how the new process is"),
         };

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::mem;
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::RoomName;
 use crate::others::VisitorKey;
 use crate::position::Position;
@@ -24,7 +26,7 @@ const MOST_BYTES_OF_A_ROOM: usize = 64 * 1024;
 const OVERHEAD: usize = 128;
 
 /// Something said about a room.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub enum Post {
     /// A viewer says this to all others in the room.
     Message {

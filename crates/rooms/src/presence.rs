@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::others::VisitorKey;
 use crate::position::Position;
 use crate::readers::{Reader, ViewerId};
@@ -16,7 +18,7 @@ const MOST_IN_A_ROOM: usize = 256;
 const MOST: usize = 65_536;
 
 /// One who is present in a room.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum PresentId {
     /// A viewer whose coming and going is announced.
     Viewer(ViewerId),
@@ -25,7 +27,7 @@ pub enum PresentId {
 }
 
 /// The state of a viewer or visitor who is present.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub enum Presence {
     /// A viewer who hasn't said where they are.
     Here,

@@ -6,7 +6,7 @@ use crate::visitor::{Visitor, VisitorHash};
 use crate::visitor_counts::VisitorCounts;
 
 /// The counts of a room, at one moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
     /// Open tabs.
     pub tabs: u64,

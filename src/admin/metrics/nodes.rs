@@ -7,7 +7,10 @@ use crate::admin::text::Text;
 use crate::metrics::TimesSum;
 
 pub(super) fn encode(admin: &Admin, text: &mut Text<'_>) -> fmt::Result {
-    let Some(requested) = &admin.app.requested else { return Ok(()) };
+    let requested = &admin.app.requested;
+    if !admin.app.rooms.is_sharing() {
+        return Ok(());
+    }
     let (figures, mut answers) = (&requested.figures, TimesSum::default());
     let leases = figures.leases();
     let is_up = if requested.is_alone() { 0.0 } else { 1.0 };

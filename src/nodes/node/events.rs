@@ -13,6 +13,7 @@ impl<S: Store> Node<S> {
     pub(super) fn handle(&mut self, event: Event) {
         match event {
             Event::Due => {}
+            Event::Settle(waiting) => self.settle(waiting),
             Event::Changed => {
                 self.publish_soon();
                 self.rankings.look(&self.rooms, Instant::now());
@@ -21,36 +22,48 @@ impl<S: Store> Node<S> {
             Event::Renewed(renewed) => self.renewed(&renewed),
             Event::Published(Ok(())) => {
                 self.publisher.told();
+                self.settling.told();
                 self.rest();
                 self.recovered();
             }
             Event::Published(Err(error)) => {
                 self.is_doubtful = true;
+                self.settling.not_told();
                 self.pace.failed(self.batch);
                 self.complain(&error);
             }
-            Event::Answered(question, Ok(found)) => match question {
-                Question::Listen(rooms) => self.follower.listening(&rooms, &self.leases),
-                Question::Unlisten(_) => {}
-                Question::Read(wanted) => self.follower.found(&wanted, found),
-            },
+            Event::Answered(question, Ok(found)) => {
+                match question {
+                    Question::Listen(rooms) => self.follower.listening(&rooms, &self.leases),
+                    Question::Unlisten(_) => {}
+                    Question::Read(wanted) => self.follower.found(&wanted, found),
+                }
+                self.look_for_end();
+            }
             Event::Answered(question, Err(error)) => {
                 self.complain(&error);
                 match question {
                     Question::Read(wanted) => self.follower.not_found(&wanted),
                     // The store listens to them as soon as it can, and then says that something was missed.
-                    Question::Listen(_) | Question::Unlisten(_) => {}
+                    Question::Listen(_) => self.follower.not_listening(),
+                    Question::Unlisten(_) => {}
                 }
             }
             Event::Ranked(Ok(found)) => {
                 self.rankings.found(&self.rooms, found, Instant::now());
+                self.settling.ranked();
                 self.requested.know_ranking();
             }
             Event::Key(Ok((day, key))) => {
                 self.keys.adopt(day, key);
                 self.is_ready.send_replace(true);
             }
-            Event::Ranked(Err(error)) | Event::Reaped(Err(error)) => self.complain(&error),
+            Event::ToldAll(told) => self.all_have_told(told),
+            Event::Ranked(Err(error)) => {
+                self.settling.ranked();
+                self.complain(&error);
+            }
+            Event::Reaped(Err(error)) => self.complain(&error),
             Event::Key(Err(error)) => {
                 self.key_at = Instant::now() + self.leases.timing().renewal;
                 self.complain(&error);
@@ -137,6 +150,7 @@ impl<S: Store> Node<S> {
         if self.dead.is_none() {
             self.dead = self.leases.bury(now);
         }
+        self.read_once_more();
     }
 
     /// All is told anew.
@@ -169,7 +183,7 @@ impl<S: Store> Node<S> {
         }
     }
 
-    fn complain(&mut self, error: &StoreError) {
+    pub(super) fn complain(&mut self, error: &StoreError) {
         self.requested.figures.failures.count();
         if !self.is_alone {
             self.is_alone = true;

@@ -23,6 +23,7 @@ impl<S: Store> Node<S> {
         let (store, id) = (&self.store, self.id);
         if asked.renewal.is_none() && now >= self.renew_at {
             (self.renew_at, self.unanswered) = (now + self.leases.timing().renewal, self.unanswered + 1);
+            self.settling.renewing();
             self.requested.expire(now);
             let total = self.rooms.totals_here();
             asked.renewal.ask(store, move |store| async move { store.renew(id, total).await });
@@ -42,6 +43,7 @@ impl<S: Store> Node<S> {
         {
             let read = move |store: Arc<S>| async move { rankings::read(&*store, sites, wanted).await };
             asked.ranking.ask(&self.store, read);
+            self.settling.ranking();
         }
         if asked.own.is_none() && self.is_rolled_back && now >= self.own_at {
             asked.own.ask(&self.store, move |store| async move { rooms_of(&*store, id).await });
@@ -61,6 +63,7 @@ impl<S: Store> Node<S> {
             let key = move |store: Arc<S>| async move { Ok((day, store.daily_key(day, proposal).await?)) };
             asked.key.ask(&self.store, key);
         }
+        self.ask_for_all(asked);
     }
 
     /// As many changes as one batch may have.
@@ -98,7 +101,9 @@ impl<S: Store> Node<S> {
         if self.publisher.has_gone() {
             self.publish_soon();
         }
+        self.settling.telling(is_all && !self.publisher.has_gone());
         if changes.is_empty() && posts.is_empty() {
+            self.settling.told();
             self.recovered();
         } else {
             let id = self.id;

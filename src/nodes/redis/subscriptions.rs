@@ -7,8 +7,8 @@ use onlookers_rooms::sync::Mutex;
 use redis::{PushInfo, PushKind, Value};
 
 use super::keys::{LEFT, channel};
-use super::queue::Queue;
 use super::{said, text};
+use crate::nodes::queue::Queue;
 use crate::nodes::store::{Hint, Partition};
 
 /// The rooms that are listened to, whether a connection is there or not. A channel is looked up rather than parsed, so a

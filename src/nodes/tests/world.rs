@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::fake::{Server, State};
 use super::random::Random;
 use crate::nodes::leases::Timing;
+use crate::nodes::node::Stop;
 use crate::nodes::store::NodeId;
 pub(in crate::nodes) use member::Member;
 
@@ -177,7 +178,7 @@ impl World {
             return;
         }
         let member = self.members.remove(member);
-        member.stop.send(true).unwrap();
+        member.stop.send(Stop::Leave).unwrap();
         self.note(Some(member.id));
         member.task.await.unwrap();
         self.server.change(|state| state.disconnect(member.id));

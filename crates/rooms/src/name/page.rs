@@ -67,6 +67,12 @@ impl Page {
         Self::new(path_of_url(url.as_ref()), query)
     }
 
+    /// The page to which a process of this program has given that name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let is_name = name.starts_with('/') && name.len() <= MAX_OCTETS;
+        (is_name && name.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(name.into()))
+    }
+
     /// The name, from its slash on.
     pub fn as_str(&self) -> &str {
         &self.0

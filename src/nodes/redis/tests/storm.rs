@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::nodes::leases::Timing;
+use crate::nodes::node::Stop;
 use crate::nodes::tests::random::Random;
 use crate::nodes::tests::world::checks::wrong;
 use crate::nodes::tests::world::{Member, ROOMS};
@@ -109,7 +110,7 @@ impl Storm {
             0 if self.members.len() > 1 => self.members.remove(at).0.task.abort(),
             1 if self.members.len() > 1 && !is_frozen => {
                 let (member, _wire) = self.members.remove(at);
-                member.stop.send_replace(true);
+                member.stop.send_replace(Stop::Leave);
                 member.task.await.unwrap();
             }
             2 => self.start().await,
@@ -205,7 +206,7 @@ async fn a_storm_of_faults_ends_right() {
     }
     println!("all was right after {cycle} storms");
     for (member, _) in storm.members {
-        member.stop.send_replace(true);
+        member.stop.send_replace(Stop::Leave);
         member.task.await.unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use onlookers_rooms::{CountGuard, Keys, Limits, Position, Reader, ReaderGuard, RoomRef, Rooms, ViewerId};
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::NAMES;
 use crate::nodes::Requested;
 use crate::nodes::leases::Timing;
-use crate::nodes::node::{Held, Node};
+use crate::nodes::node::{Held, Node, Stop};
 use crate::nodes::store::{Hint, NodeId, Store};
 use crate::nodes::tests::random::Random;
 
@@ -22,7 +22,7 @@ pub(in crate::nodes) struct Member {
     pub(in crate::nodes) rooms: Arc<Rooms>,
     pub(in crate::nodes) keys: Arc<Keys>,
     pub(in crate::nodes) task: JoinHandle<()>,
-    pub(in crate::nodes) stop: watch::Sender<bool>,
+    pub(in crate::nodes) stop: watch::Sender<Stop>,
     pub(in crate::nodes) freeze: watch::Sender<bool>,
     pub(in crate::nodes) frozen: Option<Instant>,
     /// When it woke up last. Until it has published what had changed before it was frozen, others count that.
@@ -63,9 +63,11 @@ impl Member {
         let (ready, _) = watch::channel(false);
         let shared = (Arc::clone(&rooms), requested, Arc::clone(&keys));
         let node = Node::new((id, timing), Arc::new(store), shared.0, shared.1, shared.2, ready);
-        let ((stop, stopped), (freeze, frozen)) = (watch::channel(false), watch::channel(false));
+        let ((stop, stopped), (freeze, frozen)) = (watch::channel(Stop::Not), watch::channel(false));
+        let (_, settle) = mpsc::channel(1);
         let held = node.held();
-        let task = tokio::spawn(freezable(node.run(hints, changed, stopped), frozen));
+        let running = async move { drop(node.run(hints, changed, settle, stopped).await) };
+        let task = tokio::spawn(freezable(running, frozen));
         let (tabs, looks, since) = (Vec::new(), HashMap::new(), Instant::now());
         Self { id, rooms, keys, task, stop, freeze, frozen: None, woken: None, since, tabs, looks, held }
     }

@@ -1,4 +1,4 @@
-//! The hints on their way from the connection to the node: a queue with a bound, which says so when it has lost some.
+//! The hints on their way from the store to the node: a queue with a bound, which says so when it has lost some.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use crate::nodes::store::Hint;
 /// How many hints may wait.
 const MOST_HINTS: usize = 16_384;
 
-/// The end of the queue that the connection has. It never waits.
+/// The end of the queue that the store has. It never waits.
 #[derive(Clone)]
 pub(super) struct Queue(Arc<Inner>);
 

@@ -1,0 +1,45 @@
+//! The sockets over which an old process counts together with the newest one.
+
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::thread;
+
+use onlookers_handover::Link;
+use tokio::net::UnixStream;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::message::{self, FromNew, TalkError};
+
+/// Offers a socket to the process at the other end, which is an old one.
+///
+/// # Errors
+/// [`TalkError`].
+pub(crate) fn offer(link: &Link, socket: BorrowedFd<'_>) -> Result<(), TalkError> {
+    message::say(link, &FromNew::Count, &[socket])
+}
+
+/// The sockets that newer processes offer to this one, each in place of the one before; the end, when there is no newer process.
+/// Needs a tokio runtime.
+pub(crate) fn sockets(link: Link) -> mpsc::Receiver<UnixStream> {
+    let (offer, offered) = mpsc::channel(1);
+    let runtime = Handle::current();
+    let listen = move || {
+        let _runtime = runtime.enter();
+        let _ = link.set_timeout(None);
+        while let Ok((FromNew::Count, descriptors)) = message::hear(&link) {
+            for descriptor in descriptors {
+                let socket = StdUnixStream::from(descriptor);
+                let socket = socket.set_nonblocking(true).and_then(|()| UnixStream::from_std(socket));
+                // Without it, this process counts by itself.
+                if socket.is_ok_and(|socket| offer.blocking_send(socket).is_err()) {
+                    return;
+                }
+            }
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("newer-process".to_owned()).spawn(listen) {
+        tracing::warn!(%error, "this process counts by itself until it ends");
+    }
+    offered
+}
