@@ -7,6 +7,7 @@ use super::*;
 use crate::config::Cli;
 use crate::net::capacity::CapacityLimits;
 use crate::net::connections::ConnectionLimits;
+use crate::net::quota::Quota;
 use crate::nodes::Shared;
 
 /// Has its feeds published by the test alone.
@@ -34,6 +35,7 @@ pub(crate) fn app() -> App {
         metrics: ServerMetrics::default(),
         agents: None,
         is_stopping: false.into(),
+        tls_clients: Quota::new(usize::MAX),
         capacity,
     }
 }

@@ -21,7 +21,7 @@ mod older;
 pub(super) enum Counting {
     Alone(Shared),
     #[cfg(feature = "redis")]
-    Together(Connecting, Redis, Shared),
+    Together(Box<(Connecting, Redis)>, Shared),
 }
 
 /// Where nodes meet.
@@ -61,7 +61,7 @@ impl Counting {
         if let Some(url) = &config.redis {
             tracing::info!("counting together with all nodes at {url}");
             let redis = Redis { url: url.clone(), ca: config.redis_ca.clone() };
-            return Ok(Self::Together(redis.connect()?, redis, Shared::new(limits)));
+            return Ok(Self::Together(Box::new((redis.connect()?, redis)), Shared::new(limits)));
         }
         Ok(Self::Alone(Shared::new(limits)))
     }
@@ -78,7 +78,7 @@ impl Counting {
         match self {
             Self::Alone(shared) => shared,
             #[cfg(feature = "redis")]
-            Self::Together(_, _, shared) => shared,
+            Self::Together(_, shared) => shared,
         }
     }
 
@@ -87,7 +87,7 @@ impl Counting {
         match self {
             Self::Alone(_) => None,
             #[cfg(feature = "redis")]
-            Self::Together(connecting, ..) => Some(connecting.stored()),
+            Self::Together(redis, _) => Some(redis.0.stored()),
         }
     }
 
@@ -97,7 +97,8 @@ impl Counting {
         match self {
             Self::Alone(shared) => Joined::alone(shared, keys),
             #[cfg(feature = "redis")]
-            Self::Together(connecting, redis, shared) => {
+            Self::Together(both, shared) => {
+                let (connecting, redis) = *both;
                 let mut joined = Joined::through_redis(redis, shared, keys);
                 joined.begin(connecting, lease.as_ref()).await;
                 joined

@@ -199,7 +199,7 @@ fn serve_admin(socket: Option<Arc<ListenSocket>>, service: &Service, tls: Option
 }
 
 /// Waits until something has ended that goes on for as long as the server does.
-async fn death(accepting: &mut JoinSet<()>, loops: &Loops, nodes: &mut Joined) -> Died {
+pub(super) async fn death(accepting: &mut JoinSet<()>, loops: &Loops, nodes: &mut Joined) -> Died {
     tokio::select! {
         Some(_) = accepting.join_next() => Died::Accept,
         () = loops.wait_for_death() => Died::EventLoop,

@@ -1,7 +1,13 @@
 use clap::Parser;
 
+use onlookers_rooms::{Keys, Limits};
+use tokio::task::JoinSet;
+
+use super::nodes::Joined;
+use super::run::death;
 use super::*;
 use crate::config::Cli;
+use crate::nodes::Shared;
 
 fn server() -> Server {
     let cli = Cli::try_parse_from(["onlookers", "--listen", "127.0.0.1:0", "--fanout-threads", "2"]);
@@ -21,7 +27,8 @@ async fn the_death_of_an_accepting_task_is_noticed() {
     let mut accepting = JoinSet::new();
     accepting.spawn(std::future::pending());
     accepting.spawn(async { panic!("as a fault in accept would") });
-    assert_eq!(death(&mut accepting, &server.service.loops, &mut Joined::default()).await, Died::Accept);
+    let mut alone = Joined::alone(Shared::new(Limits::default()), Arc::new(Keys::new().unwrap()));
+    assert_eq!(death(&mut accepting, &server.service.loops, &mut alone).await, Died::Accept);
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Drop for AbortOnDrop {
 
 impl Joined {
     /// There is nobody else.
-    pub(super) fn alone(shared: Shared, keys: Arc<Keys>) -> Self {
+    pub(crate) fn alone(shared: Shared, keys: Arc<Keys>) -> Self {
         Self {
             shared,
             keys,

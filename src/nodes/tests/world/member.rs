@@ -66,7 +66,9 @@ impl Member {
         let ((stop, stopped), (freeze, frozen)) = (watch::channel(Stop::Not), watch::channel(false));
         let (_, settle) = mpsc::channel(1);
         let held = node.held();
-        let running = async move { drop(node.run(hints, changed, settle, stopped).await) };
+        let running = async move {
+            let _lease = node.run(hints, changed, settle, stopped).await;
+        };
         let task = tokio::spawn(freezable(running, frozen));
         let (tabs, looks, since) = (Vec::new(), HashMap::new(), Instant::now());
         Self { id, rooms, keys, task, stop, freeze, frozen: None, woken: None, since, tabs, looks, held }
