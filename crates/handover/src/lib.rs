@@ -20,7 +20,24 @@
 //! # }
 //! ```
 
-mod link;
-mod options;
+//!
+//! A [`Ledger`] is memory that another process keeps, with a record of each connection: what it is, and what is being sent on it. When
+//! a process is killed, the next one asks the kernel how much each socket has taken ([`Facts`]), sends what is missing, and goes on:
+//! [`Record::recover`].
 
+mod arena;
+mod facts;
+mod free;
+mod ledger;
+mod link;
+mod memory;
+mod options;
+mod record;
+mod recover;
+
+pub use arena::{Block, Piece};
+pub use facts::Facts;
+pub use ledger::{Ledger, Opened};
 pub use link::{Link, LinkError, MAX_BYTES, MAX_DESCRIPTORS, Message, Peer, inherit};
+pub use record::Record;
+pub use recover::{Kept, Missing, Recovered};
