@@ -26,6 +26,8 @@ mod client;
 mod message;
 mod server;
 mod state;
+#[cfg(test)]
+mod tests;
 
 /// The counts of all processes of this machine.
 #[derive(Clone, Default)]

@@ -141,7 +141,7 @@ impl<S: Store> Node<S> {
             is_doubtful: true,
             is_alone: false,
             has_missed: false,
-            settling: Settling::default(),
+            settling: Settling::new(),
             is_ready,
             #[cfg(test)]
             held: Arc::default(),

@@ -13,25 +13,29 @@ use crate::nodes::store::{Store, StoreError};
 /// Somebody waits for it.
 pub(in crate::nodes) type Waiting = oneshot::Sender<()>;
 
-/// How far it is, for those who wait.
-#[derive(Default)]
+/// How far it is, for those who wait. A node that begins tells everything by itself: the other nodes may wait for that.
 pub(super) struct Settling {
     waiting: Vec<Waiting>,
     phase: Phase,
 }
 
-#[derive(Default)]
 enum Phase {
-    #[default]
     Idle,
     /// Everything is told, in batches that begin from now on. Perhaps the last one is on its way.
-    Telling { is_last: bool },
+    Telling {
+        is_last: bool,
+    },
     /// The other nodes have to tell everything, too.
     Waiting,
     /// The leases are read once more, by a renewal that begins from now on.
-    Renewing { has_begun: bool },
+    Renewing {
+        has_begun: bool,
+    },
     /// What the others count is read once more.
-    Reading { rooms: HashSet<RoomName>, ranking: Ranking },
+    Reading {
+        rooms: HashSet<RoomName>,
+        ranking: Ranking,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,10 @@ enum Ranking {
 }
 
 impl Settling {
+    pub(super) fn new() -> Self {
+        Self { waiting: Vec::new(), phase: Phase::Telling { is_last: false } }
+    }
+
     /// A batch has begun, perhaps with all that there was to tell.
     pub(super) fn telling(&mut self, is_all: bool) {
         if let Phase::Telling { is_last } = &mut self.phase {
@@ -121,6 +129,7 @@ impl<S: Store> Node<S> {
     pub(super) fn all_have_told(&mut self, told: Result<(), StoreError>) {
         let Phase::Waiting = self.settling.phase else { return };
         match told {
+            Ok(()) if self.settling.waiting.is_empty() => self.settling.end(),
             Ok(()) => {
                 self.settling.phase = Phase::Renewing { has_begun: false };
                 self.renew_at = Instant::now();

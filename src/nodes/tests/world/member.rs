@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use onlookers_rooms::{CountGuard, Keys, Limits, Position, Reader, ReaderGuard, RoomRef, Rooms, ViewerId};
 use tokio::sync::mpsc::{self, Receiver};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::NAMES;
-use crate::nodes::Requested;
+use crate::nodes::Shared;
 use crate::nodes::leases::Timing;
-use crate::nodes::node::{Held, Node, Stop};
+use crate::nodes::node::{Held, Node, Stop, Waiting};
 use crate::nodes::store::{Hint, NodeId, Store};
 use crate::nodes::tests::random::Random;
 
@@ -23,6 +23,7 @@ pub(in crate::nodes) struct Member {
     pub(in crate::nodes) keys: Arc<Keys>,
     pub(in crate::nodes) task: JoinHandle<()>,
     pub(in crate::nodes) stop: watch::Sender<Stop>,
+    settle: mpsc::Sender<Waiting>,
     pub(in crate::nodes) freeze: watch::Sender<bool>,
     pub(in crate::nodes) frozen: Option<Instant>,
     /// When it woke up last. Until it has published what had changed before it was frozen, others count that.
@@ -32,6 +33,7 @@ pub(in crate::nodes) struct Member {
     pub(in crate::nodes) tabs: Vec<Tab>,
     pub(in crate::nodes) looks: HashMap<usize, (Instant, RoomRef)>,
     pub(in crate::nodes) held: Arc<Held>,
+    shared: Shared,
 }
 
 /// An open page.
@@ -52,26 +54,59 @@ pub(in crate::nodes) struct Viewer {
 
 impl Member {
     pub(in crate::nodes) fn start<S: Store>(
+        store: (S, Receiver<Hint>),
+        (id, timing): (NodeId, Timing),
+    ) -> Self {
+        Self::alone().share(store, (id, timing))
+    }
+
+    /// A process that counts alone.
+    pub(in crate::nodes) fn alone() -> Self {
+        let (shared, keys) = (Shared::new(Limits::default()), Arc::new(Keys::new().unwrap()));
+        let ((stop, _), (freeze, _)) = (watch::channel(Stop::Not), watch::channel(false));
+        Self {
+            id: NodeId(0),
+            rooms: Arc::clone(&shared.rooms),
+            keys,
+            task: tokio::spawn(async {}),
+            stop,
+            settle: mpsc::channel(1).0,
+            freeze,
+            frozen: None,
+            woken: None,
+            since: Instant::now(),
+            tabs: Vec::new(),
+            looks: HashMap::new(),
+            held: Arc::default(),
+            shared,
+        }
+    }
+
+    /// Begins to share what it counts through that store.
+    pub(in crate::nodes) fn share<S: Store>(
+        self,
         (store, hints): (S, Receiver<Hint>),
         (id, timing): (NodeId, Timing),
     ) -> Self {
-        let changed = Arc::new(Notify::new());
-        let wake = Arc::clone(&changed);
-        let rooms = Arc::new(Rooms::with_others(Limits::default(), move || wake.notify_one()));
-        let keys = Arc::new(Keys::new().unwrap());
-        let requested = Arc::new(Requested::new(Arc::clone(&rooms)));
         let (ready, _) = watch::channel(false);
-        let shared = (Arc::clone(&rooms), requested, Arc::clone(&keys));
-        let node = Node::new((id, timing), Arc::new(store), shared.0, shared.1, shared.2, ready);
+        let Shared { rooms, requested, changed } = self.shared.clone();
+        let node = Node::new((id, timing), Arc::new(store), rooms, requested, Arc::clone(&self.keys), ready);
         let ((stop, stopped), (freeze, frozen)) = (watch::channel(Stop::Not), watch::channel(false));
-        let (_, settle) = mpsc::channel(1);
+        let (settle, settling) = mpsc::channel(1);
         let held = node.held();
+        self.shared.begin();
         let running = async move {
-            let _lease = node.run(hints, changed, settle, stopped).await;
+            let _lease = node.run(hints, changed, settling, stopped).await;
         };
         let task = tokio::spawn(freezable(running, frozen));
-        let (tabs, looks, since) = (Vec::new(), HashMap::new(), Instant::now());
-        Self { id, rooms, keys, task, stop, freeze, frozen: None, woken: None, since, tabs, looks, held }
+        Self { id, task, stop, settle, freeze, held, ..self }
+    }
+
+    /// Waits until all is told and known.
+    pub(in crate::nodes) async fn settled(&self) {
+        let (waiting, settled) = oneshot::channel();
+        self.settle.send(waiting).await.unwrap();
+        settled.await.unwrap();
     }
 
     pub(in crate::nodes) fn join(&mut self, room: usize, visitor: Option<u8>) {
@@ -88,6 +123,16 @@ impl Member {
         look.appear(id);
         let viewer = Viewer { id, look, reader: None };
         self.tabs.last_mut().unwrap().viewer = Some(viewer);
+    }
+
+    /// An open page goes on here.
+    pub(in crate::nodes) fn take_over(&mut self, tab: Tab) {
+        let Some(before) = &tab.viewer else { return self.join(tab.room, tab.visitor) };
+        self.appear(tab.room, before.id);
+        let viewer = self.tabs.last_mut().and_then(|tab| tab.viewer.as_mut());
+        if let (Some(viewer), Some(reader)) = (viewer, before.reader()) {
+            viewer.move_to(reader.position);
+        }
     }
 
     /// One of the viewers says where they are.
