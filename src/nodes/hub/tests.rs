@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onlookers_rooms::ViewerId;
+use onlookers_rooms::{Keys, Limits, RoomName, ViewerId};
 use tokio::io::duplex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -13,6 +13,7 @@ use crate::nodes::node::Stop;
 use crate::nodes::tests::random::Random;
 use crate::nodes::tests::world::checks::wrong;
 use crate::nodes::tests::world::{Member, ROOMS};
+use crate::nodes::{NodeTask, Shared};
 
 /// A page, its site, and another site.
 const PAGE: usize = 1;
@@ -260,4 +261,39 @@ async fn whatever_happens_all_are_right_after_a_moment() {
         sleep(Duration::from_secs(1)).await;
         assert!(machine.members.iter().all(|member| member.rooms.is_empty()), "seed {seed}");
     }
+}
+
+/// Over real sockets, on the clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_rooms_are_known_soon() {
+    let keys = Arc::new(Keys::new().unwrap());
+    let rooms: Vec<RoomName> =
+        (0..10_000).map(|page| format!("a{}.example/{page}", page % 100).parse().unwrap()).collect();
+    let processes: [_; 3] = std::array::from_fn(|_| Shared::new(Limits::default()));
+    let (rooms, keys) = (&rooms, &keys);
+    let join = |(at, shared): (usize, &Shared)| {
+        let of = move |(number, room): (usize, &RoomName)| {
+            let visitor = keys.session(room.of_site(), &(number % (at + 2)).to_string());
+            (shared.rooms.join(room, Some(&visitor)).unwrap(), shared.rooms.open(room))
+        };
+        rooms.iter().enumerate().map(of).collect::<Vec<_>>()
+    };
+    let open: Vec<_> = processes.iter().enumerate().map(join).collect();
+    let (hub, mut nodes, start) = (Hub::new(), Vec::new(), Instant::now());
+    for shared in &processes[1..] {
+        let (mine, theirs) = UnixStream::pair().unwrap();
+        tokio::spawn(hub.serve(theirs));
+        nodes.push(NodeTask::through_process(mine, shared.clone(), Arc::new(Keys::new().unwrap())));
+    }
+    nodes.push(NodeTask::through_hub(&hub, processes[0].clone(), Arc::new(Keys::new().unwrap())));
+    for node in &nodes {
+        timeout(Duration::from_secs(10), node.settled()).await.expect("all is known soon");
+    }
+    println!("three processes know 10,000 rooms after {:?}", start.elapsed());
+    assert!(open.iter().flatten().all(|(_, room)| room.counts().tabs == 3));
+    for node in nodes {
+        node.end().await;
+    }
+    assert!(processes.iter().all(|shared| !shared.rooms.is_sharing()));
+    assert!(open.iter().flatten().all(|(_, room)| room.counts().tabs == 1), "each counts alone");
 }

@@ -13,6 +13,7 @@ use server::RedisServer;
 
 mod cluster;
 mod faults;
+mod handover;
 mod presence;
 mod removal;
 mod sentinel;
