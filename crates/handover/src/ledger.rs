@@ -54,6 +54,15 @@ pub struct Opened {
     _old: Vec<Block>,
 }
 
+impl Opened {
+    /// The ledger, the records, and what keeps the bytes in their places that the records name: to be dropped when all of them are
+    /// recovered.
+    #[must_use]
+    pub fn into_parts(self) -> (Ledger, Vec<Record>, Vec<Block>) {
+        (self.ledger, self.records, self._old)
+    }
+}
+
 impl Ledger {
     /// A ledger for so many connections, and so many bytes of what belongs to them, at most 2 GiB. Memory is only taken as it is used.
     ///

@@ -19,7 +19,6 @@
 //! # Ok(())
 //! # }
 //! ```
-
 //!
 //! A [`Ledger`] is memory that another process keeps, with a record of each connection: what it is, and what is being sent on it. When
 //! a process is killed, the next one asks the kernel how much each socket has taken ([`Facts`]), sends what is missing, and goes on:
@@ -34,6 +33,7 @@ mod memory;
 mod options;
 mod record;
 mod recover;
+mod rest;
 
 pub use arena::{Block, Piece};
 pub use facts::Facts;

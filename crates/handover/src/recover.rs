@@ -77,7 +77,7 @@ impl Record {
     }
 
     /// Stores what is left in a place of its own, and notes that. What was noted before stays where it is until then.
-    fn keep(&mut self, position: u64, sequence: u64, bytes: &[u8], text: &[u8]) -> Option<Kept> {
+    pub(crate) fn keep(&mut self, position: u64, sequence: u64, bytes: &[u8], text: &[u8]) -> Option<Kept> {
         let is_empty = bytes.is_empty() && text.is_empty();
         let block = (!is_empty).then(|| self.arena().store(&[bytes, text].concat(), End::Low)).flatten();
         let (first, second) = match &block {
