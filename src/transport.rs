@@ -13,6 +13,7 @@
 //!   the network; in `tls` text becomes records, and records text.
 //!   `kept` bounds what connections have in memory for themselves.
 //! - `record`: a connection as it is written down for another process, which goes on with it.
+//! - `entry`: its entry in memory that outlives this process, with `--keep`.
 //! - `sender`: many frames to as many sockets, by io_uring where the kernel allows it.
 //! - `cursor`: spreads resends and pings evenly over all connections.
 //! - `http2`: a connection of many streams stays with hyper. A stream is a `body` over the same feed, and `bodies` wakes them.
@@ -28,6 +29,7 @@ use crate::net::capacity::Permit;
 use crate::wire::Opening;
 use crate::wire::handshake::Key;
 
+pub(crate) use entry::{Book, ToKeep, recover};
 pub(crate) use event_loop::Transfer;
 pub(crate) use loops::Loops;
 pub use loops::{Options, Sends};
@@ -41,6 +43,7 @@ mod bodies;
 mod body;
 mod connection;
 mod cursor;
+mod entry;
 mod event_loop;
 mod http2;
 mod inbox;

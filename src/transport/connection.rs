@@ -7,6 +7,7 @@ use mio::{Registry, Token};
 use onlookers_rooms::CountGuard;
 
 use super::Repaint;
+use super::entry::Entry;
 use super::socket::{Gone, Registered, Rest, Socket};
 use super::unsent::Unsent;
 use super::websocket::WebSocket;
@@ -109,6 +110,20 @@ impl Connection {
         }
     }
 
+    /// The same of bytes that are noted in the ledger already, if the connection is in one.
+    pub(super) fn send_noted(
+        &mut self,
+        slot: Option<u8>,
+        bytes: &Bytes,
+        poll: Registered<'_>,
+    ) -> Result<bool, Gone> {
+        if self.is_stalled() || self.is_ending() || self.socket.seals() {
+            return self.send(slot, bytes, poll);
+        }
+        let taken = self.socket.write(bytes)?;
+        self.sent(slot, Rest::of_text(bytes, taken), poll)
+    }
+
     /// Sends a record that was sealed for it.
     pub(super) fn send_record(&mut self, record: &[u8], poll: Registered<'_>) -> Result<(), Gone> {
         let taken = self.socket.write(record)?;
@@ -126,7 +141,10 @@ impl Connection {
         match slot {
             _ if rest.is_empty() => Ok(true),
             // Nothing is kept of a frame that hasn't begun: when there is room, the newest will do.
-            Some(slot) if rest.begun.is_empty() => self.miss(slot, poll).map(|()| false),
+            Some(slot) if rest.begun.is_empty() => {
+                self.socket.entry().into_iter().for_each(Entry::retract);
+                self.miss(slot, poll).map(|()| false)
+            }
             _ => self.stall(rest, poll).map(|()| true),
         }
     }
@@ -202,6 +220,12 @@ impl Connection {
         self.end == Ending::No && !is_closing && self.socket.is_movable()
     }
 
+    /// Whether nothing is kept of what its client has sent.
+    pub(super) fn has_whole_input(&self) -> bool {
+        let has_message = matches!(&self.protocol, Protocol::WebSocket(socket) if socket.has_begun_message());
+        !(has_message || self.socket.has_partial())
+    }
+
     pub(super) fn unsent(&self) -> Option<&Unsent> {
         self.unsent.as_deref()
     }
@@ -247,6 +271,9 @@ impl Connection {
 
     fn stall(&mut self, rest: Rest, poll: Registered<'_>) -> Result<(), Gone> {
         debug_assert!(self.unsent.is_none(), "the rest of a write is lost");
+        if let Some(entry) = self.socket.entry() {
+            entry.keep_rest(&rest.begun, &rest.text);
+        }
         self.unsent = Some(Box::new(Unsent::rest(rest, self.socket.seals())));
         self.socket.watch_writable(true, poll)
     }

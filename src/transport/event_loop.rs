@@ -12,6 +12,7 @@ use slab::Slab;
 
 use super::connection::{Connection, ConnectionId, Protocol, Ready};
 use super::cursor::Cursor;
+use super::entry::Book;
 use super::inbox::{Commands, Inbox};
 use super::sender::Sender;
 use super::socket::{Gone, Registered};
@@ -27,6 +28,7 @@ use closing::Closing;
 pub(crate) use transfer::Transfer;
 
 mod admit;
+mod booking;
 mod closing;
 mod counting;
 mod denying;
@@ -80,6 +82,8 @@ pub(super) struct EventLoop {
     /// None before it runs.
     costs: Option<Arc<Costs>>,
     denied: Arc<DenyList>,
+    /// Where connections are entered, with a keeper.
+    book: Option<Book>,
     /// The first place that hasn't been looked at since then, if any.
     unexamined: Option<usize>,
 }
@@ -116,6 +120,7 @@ impl EventLoop {
             metrics,
             costs: None,
             denied: Arc::default(),
+            book: None,
             unexamined: None,
         };
         Ok((event_loop, inbox))
@@ -188,13 +193,17 @@ impl EventLoop {
     }
 
     fn on_commands(&mut self, commands: Commands) {
-        let Commands { published, admitted, probes, deny, move_out, adopted, end } = commands;
+        let Commands { published, admitted, probes, deny, book, move_out, adopted, end } = commands;
         // One that nobody waits for any more was too late.
         for probe in probes {
             let _ = probe.send(());
         }
         if let Some(list) = deny {
             self.deny(list);
+        }
+        if let Some(book) = book {
+            self.sender.set_ledger(Some(book.ledger.clone()));
+            self.book = Some(book);
         }
         self.admitted.extend(admitted);
         if let Some(within) = end {

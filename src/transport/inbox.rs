@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::Grant;
 use super::bodies::{self, Bodies};
+use super::entry::Book;
 use super::event_loop::Transfer;
 use super::takeover::Taken;
 use crate::feeds::{FeedId, Publisher, Update};
@@ -29,6 +30,8 @@ pub(super) struct Commands {
     pub(super) probes: Vec<oneshot::Sender<()>>,
     /// Put this into force, also for those who are in.
     pub(super) deny: Option<Arc<DenyList>>,
+    /// Enter connections here from now on.
+    pub(super) book: Option<Book>,
     /// Give away all connections that can go on in another process.
     pub(super) move_out: Option<SyncSender<Vec<Transfer>>>,
     /// Connections of before, or of another process, to take in.

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::Grant;
 use super::bodies::{self, Bodies};
+use super::entry::Book;
 use super::event_loop::{EventLoop, Transfer};
 use super::inbox::{CloseOnDrop, Inboxes};
 use super::takeover::Taken;
@@ -144,6 +145,13 @@ impl Loops {
             .into_iter()
             .flat_map(|given| given.recv_timeout(TO_GIVE).unwrap_or_default())
             .collect()
+    }
+
+    /// Has the loops enter their connections in a ledger from now on.
+    pub(crate) fn enter_in(&self, book: &Book) {
+        for inbox in &self.inboxes.loops {
+            inbox.add(|commands| commands.book = Some(book.clone()));
+        }
     }
 
     /// Takes connections in that no loop has; the loops take turns.

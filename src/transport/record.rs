@@ -4,6 +4,7 @@
 
 use std::os::fd::OwnedFd;
 
+use onlookers_handover::{Missing, Recovered};
 use onlookers_rooms::{Identity, RoomName};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,9 @@ pub(crate) struct ConnectionRecord {
     tls: Option<TlsRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unsent: Option<UnsentRecord>,
+    /// The number of its entry in the ledger, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) entry: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize, Debug)]
@@ -65,8 +69,30 @@ impl ConnectionRecord {
             permit: connection.permit.record(),
             tls: connection.socket.tls_record(),
             unsent: connection.unsent().map(Unsent::record),
+            entry: connection.socket.entry_number(),
         };
         connection.is_movable().then_some(record)
+    }
+
+    /// The same connection after its process has died, with what is missing of its stream; none if it can't go on.
+    pub(super) fn recovered(self, recovered: &Recovered) -> Option<Self> {
+        let begun = match &recovered.missing {
+            Missing::Nothing => &[][..],
+            Missing::Bytes(bytes) => bytes,
+            Missing::Lost => return None,
+        };
+        let tls = self.tls.map(|tls| tls.with_sequence(recovered.sequence));
+        Some(Self { tls, unsent: Some(UnsentRecord::rest(begun, &recovered.text)), ..self })
+    }
+
+    /// The number of its next TLS record.
+    pub(super) fn sequence(&self) -> u64 {
+        self.tls.as_ref().map_or(0, TlsRecord::sequence)
+    }
+
+    /// The same without what is unsent: that is noted elsewhere.
+    pub(super) fn without_unsent(self) -> Self {
+        Self { unsent: None, ..self }
     }
 
     /// The connection, which is in its rooms and has its permits, and what it receives.

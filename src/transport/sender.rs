@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use bytes::Bytes;
 use mio::Registry;
+use onlookers_handover::{Block, Ledger, Piece};
 use onlookers_ring::Ring;
 use slab::Slab;
 
@@ -69,6 +70,10 @@ pub(super) struct Sender {
     min_sends: usize,
     /// The records of a batch.
     records: Vec<u8>,
+    /// Where what is sent is noted before, with a keeper.
+    ledger: Option<Ledger>,
+    /// The frame that was noted last, and its block.
+    noted: Option<(Bytes, Block)>,
     /// Since it was taken last.
     count: SentCount,
 }
@@ -86,7 +91,19 @@ impl Sender {
                 (Ring::new().inspect_err(|error| tracing::debug!(%error, "no io_uring here")).ok(), MIN_SENDS)
             }
         };
-        Ok(Self { ring, min_sends, records: Vec::new(), count: SentCount::default() })
+        Ok(Self {
+            ring,
+            min_sends,
+            records: Vec::new(),
+            ledger: None,
+            noted: None,
+            count: SentCount::default(),
+        })
+    }
+
+    /// Notes what is sent there before it is, or nowhere.
+    pub(super) fn set_ledger(&mut self, ledger: Option<Ledger>) {
+        (self.ledger, self.noted) = (ledger, None);
     }
 
     /// How much was sent since this was called last.
@@ -119,6 +136,7 @@ impl Sender {
     ) -> Vec<ConnectionId> {
         let mut gone = Vec::new();
         let outgoing = self.seal(deliveries, connections, registry, &mut gone);
+        let _noted = self.note(&outgoing, connections);
         let (tried, partly) = self.send_by_ring(&outgoing, connections);
         let mut partly = partly.into_iter().peekable();
         for (number, Outgoing { delivery, record }) in outgoing.iter().enumerate() {
@@ -130,7 +148,7 @@ impl Sender {
             let sent = match (by_ring, record) {
                 (None, _) if number < tried => Ok(true),
                 (None, Some(record)) => connection.and_then(|it| it.send_record(record, poll)).map(|()| true),
-                (None, None) => connection.and_then(|it| it.send(slot, bytes, poll)),
+                (None, None) => connection.and_then(|it| it.send_noted(slot, bytes, poll)),
                 (Some(result), Some(record)) => {
                     connection.and_then(|it| it.sent_record(record, written(result)?, poll)).map(|()| true)
                 }
@@ -179,6 +197,36 @@ impl Sender {
             }
         }
         outgoing
+    }
+
+    /// Notes what is about to be sent on connections that are in the ledger. The records stay there as long as the result.
+    fn note(&mut self, outgoing: &[Outgoing<'_>], connections: &mut Slab<Connection>) -> Option<Block> {
+        let ledger = self.ledger.clone()?;
+        let records = (!self.records.is_empty()).then(|| ledger.store(&self.records)).flatten();
+        for Outgoing { delivery, record } in outgoing {
+            let connection = &mut connections[delivery.to.index()];
+            if connection.is_stalled() {
+                continue;
+            }
+            let sequence = connection.socket.sequence();
+            let Some(entry) = connection.socket.entry() else { continue };
+            let piece = match record {
+                Some(range) => records.as_ref().map(|block| block.piece(range.clone())),
+                None => self.block_of(&ledger, delivery.bytes).map(|block| block.whole()),
+            };
+            let length = record.as_ref().map_or(delivery.bytes.len(), |range| range.len());
+            entry.begin(piece.unwrap_or_else(|| Piece::unknown(length)), sequence);
+        }
+        records
+    }
+
+    /// A frame goes to many connections, one after the other.
+    fn block_of(&mut self, ledger: &Ledger, bytes: &Bytes) -> Option<&Block> {
+        let is_noted = |noted: &Bytes| noted.as_ptr() == bytes.as_ptr() && noted.len() == bytes.len();
+        if !self.noted.as_ref().is_some_and(|(noted, _)| is_noted(noted)) {
+            self.noted = ledger.store(bytes).map(|block| (bytes.clone(), block));
+        }
+        self.noted.as_ref().map(|(_, block)| block)
     }
 
     /// How many of `outgoing` were carried out, and the result of each of those that were not taken whole.

@@ -12,6 +12,7 @@ use mio::{Interest, Registry};
 use rustls::ServerConnection;
 
 use super::connection::ConnectionId;
+use super::entry::Entry;
 use super::tls::{self, Tls, TlsRecord};
 use crate::net::tls::Held;
 
@@ -31,6 +32,8 @@ pub(crate) struct Socket {
     io: socket2::Socket,
     /// Boxed, so that a connection without it takes no more memory than it needs.
     tls: Option<Box<Tls>>,
+    /// With a keeper.
+    entry: Option<Box<Entry>>,
 }
 
 /// The part of a text that hasn't gone out.
@@ -54,7 +57,7 @@ pub(super) struct Reading {
 impl Socket {
     /// The socket has to be non-blocking.
     pub(super) fn plain(socket: impl Into<OwnedFd>) -> Self {
-        Self { io: socket.into().into(), tls: None }
+        Self { io: socket.into().into(), tls: None, entry: None }
     }
 
     /// A connection whose handshake is over, and of which rustls has nothing to send or to be read. The bytes in `ahead` were read
@@ -80,14 +83,14 @@ impl Socket {
             Ok(())
         });
         match received {
-            Ok(()) if !tls.has_closed() => Ok(Self { io, tls: Some(Box::new(tls)) }),
+            Ok(()) if !tls.has_closed() => Ok(Self { io, tls: Some(Box::new(tls)), entry: None }),
             _ => Err(ErrorKind::ConnectionAborted.into()),
         }
     }
 
     /// A connection of another process, with the TLS that it has there.
     pub(super) fn moved(socket: OwnedFd, tls: Option<Tls>) -> Self {
-        Self { io: socket.into(), tls: tls.map(Box::new) }
+        Self { io: socket.into(), tls: tls.map(Box::new), entry: None }
     }
 
     /// Its TLS, if it has any, for another process.
@@ -116,6 +119,9 @@ impl Socket {
     /// Sends as much of `text` as there is room for, and returns the rest.
     pub(super) fn send(&mut self, text: &Bytes) -> Result<Rest, Gone> {
         let Some(tls) = &mut self.tls else {
+            if let Some(entry) = &mut self.entry {
+                entry.begin_own(text, &[], 0);
+            }
             let taken = written(self.io.write(text))?;
             return Ok(Rest::of_text(text, taken));
         };
@@ -123,6 +129,9 @@ impl Socket {
         while !text.is_empty() {
             record.clear();
             text.advance(tls.seal(&text, &mut record)?);
+            if let Some(entry) = &mut self.entry {
+                entry.begin_own(&record, &text, tls.sequence());
+            }
             let taken = written(self.io.write(&record))?;
             if taken < record.len() {
                 return Ok(Rest { begun: record[taken..].to_vec().into(), text });
@@ -135,6 +144,9 @@ impl Socket {
     pub(super) fn send_two(&mut self, first: &[u8], second: &Bytes) -> Result<Rest, Gone> {
         if self.tls.is_some() {
             return self.send(&[first, second].concat().into());
+        }
+        if let Some(entry) = &mut self.entry {
+            entry.begin_own(&[first, second].concat(), &[], 0);
         }
         let taken = written(self.io.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]))?;
         match taken.checked_sub(first.len()) {
@@ -160,10 +172,19 @@ impl Socket {
 
     /// Takes the beginning of `text` as bytes to be sent: all of it, or a record.
     pub(super) fn begin(&mut self, text: &mut Bytes) -> Result<Bytes, Gone> {
-        let Some(tls) = &mut self.tls else { return Ok(mem::take(text)) };
-        let mut record = Vec::new();
-        text.advance(tls.seal(text, &mut record)?);
-        Ok(record.into())
+        let begun = match &mut self.tls {
+            None => mem::take(text),
+            Some(tls) => {
+                let mut record = Vec::new();
+                text.advance(tls.seal(text, &mut record)?);
+                record.into()
+            }
+        };
+        let sequence = self.sequence();
+        if let Some(entry) = &mut self.entry {
+            entry.begin_own(&begun, text, sequence);
+        }
+        Ok(begun)
     }
 
     /// Reads what there is and fits into `buffer`, and hands the text on in pieces.
@@ -189,6 +210,9 @@ impl Socket {
                 Err(_) => return Err(Gone.into()),
             }
         };
+        if let Some(entry) = &mut self.entry {
+            entry.read(length);
+        }
         match &mut self.tls {
             None => each(&buffer[..length])?,
             Some(tls) => tls.receive(&mut buffer[..length], each)?,
@@ -201,7 +225,29 @@ impl Socket {
     pub(super) fn end(&mut self) -> Result<Bytes, Gone> {
         let mut record = Vec::new();
         self.tls.as_mut().map_or(Ok(()), |tls| tls.close(&mut record))?;
+        let sequence = self.sequence();
+        if let Some(entry) = &mut self.entry {
+            entry.begin_own(&record, &[], sequence);
+        }
         Ok(record.into())
+    }
+
+    /// The number of its next TLS record; 0 without TLS.
+    pub(super) fn sequence(&self) -> u64 {
+        self.tls.as_ref().map_or(0, |tls| tls.sequence())
+    }
+
+    /// Its entry in the ledger, if it has one.
+    pub(super) fn entry(&mut self) -> Option<&mut Entry> {
+        self.entry.as_deref_mut()
+    }
+
+    pub(super) fn entry_number(&self) -> Option<u32> {
+        self.entry.as_ref()?.number()
+    }
+
+    pub(super) fn set_entry(&mut self, entry: Option<Entry>) {
+        self.entry = entry.map(Box::new);
     }
 
     /// Sends the end after everything that was sent; the peer may go on.

@@ -83,6 +83,11 @@ impl Unsent {
         Ok(&self.rest.begun)
     }
 
+    /// The rest of the write that has begun, and the text after it.
+    pub(super) fn rest_of_write(&self) -> (&[u8], &[u8]) {
+        (&self.rest.begun, &self.rest.text)
+    }
+
     /// The socket took so many of those bytes.
     pub(super) fn advance(&mut self, bytes: usize) {
         self.rest.begun.advance(bytes);
@@ -113,6 +118,13 @@ pub(super) struct UnsentRecord {
     text: Base64,
     replies: Base64,
     missed: u64,
+}
+
+impl UnsentRecord {
+    /// The rest of a write.
+    pub(super) fn rest(begun: &[u8], text: &[u8]) -> Self {
+        Self { begun: Base64::of(begun), text: Base64::of(text), ..Self::default() }
+    }
 }
 
 impl Unsent {

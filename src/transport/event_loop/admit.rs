@@ -35,6 +35,7 @@ impl EventLoop {
         self.subscribe(id, 0, &Source::Feed(feed));
         self.count_join(id);
         let opened = self.open_stream(id, &opening, unread);
+        self.enter_in_book(id);
         self.charge_all([id], measured);
         self.note(id, opened);
     }
@@ -65,6 +66,7 @@ impl EventLoop {
         key.write_accept(&mut opening);
         opening.extend(states.into_iter().rev().flatten());
         let opened = self.open_websocket(id, &opening, unread);
+        self.enter_in_book(id);
         self.charge_all([id], measured);
         self.note(id, opened);
     }

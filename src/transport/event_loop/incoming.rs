@@ -55,7 +55,10 @@ impl EventLoop {
         if ready.readable {
             match self.read(id, ready.read_closed, app, deadline) {
                 Ok(true) => self.list_ready(id, Ready { writable: false, ..ready }),
-                result => self.note(id, result.map(drop)),
+                result => {
+                    self.note(id, result.map(drop));
+                    self.settle_input(id);
+                }
             }
         }
     }

@@ -4,7 +4,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use onlookers_handover::Record;
+
 use super::super::connection::{Connection, ConnectionId, Protocol, Ready};
+use super::super::entry::{Book, Entry};
 use super::super::record::{BadRecord, ConnectionRecord};
 use super::super::socket::Registered;
 use super::super::subscriptions::Source;
@@ -18,6 +21,8 @@ pub(crate) struct Transfer {
     connection: Connection,
     /// The source of each subscription, by its slot.
     sources: Vec<(u8, Source)>,
+    /// The number of its entry in the ledger of the process that it comes from.
+    entry: Option<u32>,
 }
 
 impl Transfer {
@@ -25,6 +30,36 @@ impl Transfer {
     pub(crate) fn record(&self, app: &App) -> Option<ConnectionRecord> {
         let source = self.sources.first().map(|(_, source)| source);
         ConnectionRecord::of(&self.connection, source, app)
+    }
+
+    /// The number of its entry in another process' ledger.
+    pub(crate) fn entry(&self) -> Option<u32> {
+        self.entry
+    }
+
+    /// It has that entry in the ledger from now on.
+    pub(in crate::transport) fn attach(&mut self, entry: Entry) {
+        self.connection.socket.set_entry(Some(entry));
+    }
+
+    /// It goes on with the entry that it has had in another process.
+    pub(crate) fn attach_record(&mut self, record: Record, book: &Book) {
+        let socket = &mut self.connection.socket;
+        // Without what the kernel knows of it, it can't be continued.
+        let entry = Entry::again(record, socket, &book.keeper).ok().flatten();
+        socket.set_entry(entry);
+        if let Some(unsent) = self.connection.unsent() {
+            let (begun, text) = unsent.rest_of_write();
+            let (begun, text) = (begun.to_vec(), text.to_vec());
+            if let Some(entry) = self.connection.socket.entry() {
+                entry.keep_rest(&begun, &text);
+            }
+        }
+    }
+
+    /// Another process goes on with it.
+    pub(crate) fn hand_over(mut self) {
+        self.connection.socket.entry().into_iter().for_each(Entry::hand_over);
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
@@ -40,8 +75,9 @@ impl Transfer {
         socket: OwnedFd,
         app: &App,
     ) -> Result<Self, BadRecord> {
+        let entry = record.entry;
         let (connection, sources) = record.connect(socket, app)?;
-        Ok(Self { connection, sources })
+        Ok(Self { connection, sources, entry })
     }
 }
 
@@ -58,9 +94,15 @@ impl EventLoop {
         self.remove_over();
         let movable = self.connections.iter().filter(|(_, connection)| connection.is_movable());
         let ids: Vec<_> = movable.map(|(index, _)| ConnectionId::new(index)).collect();
+        // Another process is about to go on with the ledger.
+        self.book = None;
+        self.sender.set_ledger(None);
         let transfers: Vec<_> =
             ids.into_iter().filter_map(|id| self.give_away(id).unwrap_or_default()).collect();
         self.remove_over();
+        for (_, connection) in &mut self.connections {
+            connection.socket.set_entry(None);
+        }
         transfers
     }
 
@@ -73,11 +115,11 @@ impl EventLoop {
         let Some(mut connection) = self.take(id) else { return Ok(None) };
         connection.socket.release(self.poll.registry())?;
         connection.ready = Ready::default();
-        Ok(Some(Transfer { connection, sources }))
+        Ok(Some(Transfer { connection, sources, entry: None }))
     }
 
     /// Takes a connection in. It gets the newest of everything it receives, which may have changed meanwhile.
-    pub(super) fn adopt(&mut self, Transfer { connection, sources }: Transfer) {
+    pub(super) fn adopt(&mut self, Transfer { connection, sources, .. }: Transfer) {
         let Some(id) = self.insert(connection) else { return };
         let mut adopted = Ok(());
         for (slot, source) in sources {

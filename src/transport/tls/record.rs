@@ -30,6 +30,18 @@ struct KeysRecord {
     number: u64,
 }
 
+impl TlsRecord {
+    pub(in crate::transport) fn sequence(&self) -> u64 {
+        self.sends.number
+    }
+
+    /// The same, where the next record that is sealed has another number.
+    pub(in crate::transport) fn with_sequence(mut self, number: u64) -> Self {
+        self.sends.number = number;
+        self
+    }
+}
+
 impl KeysRecord {
     fn of(keys: &Keys) -> Self {
         let (cipher, key, iv) = keys.secrets();
@@ -51,6 +63,14 @@ impl Tls {
             partial: Base64::of(self.incoming.partial()),
             client: self.held.as_ref().map(|held| held.key().first_address()),
         })
+    }
+
+    /// The number of the next record that is sealed.
+    pub(in crate::transport) fn sequence(&self) -> u64 {
+        match &self.state {
+            State::Keys { sends, .. } => sends.number(),
+            State::Rustls { .. } => 0,
+        }
     }
 
     /// Whether there is a record of it.

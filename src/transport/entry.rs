@@ -1,0 +1,172 @@
+//! A connection's entry in the ledger, memory that outlives this process (`crates/handover`): with `--keep`, the next process goes on
+//! from it if this one is killed.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use onlookers_handover::{Block, Facts, Ledger, Piece, Record};
+
+use super::Transfer;
+use super::record::ConnectionRecord;
+use super::socket::Socket;
+use crate::app::App;
+
+/// Where a loop enters its connections.
+#[derive(Clone)]
+pub(crate) struct Book {
+    pub(crate) ledger: Ledger,
+    /// To the keeper, which holds a duplicate of each socket.
+    pub(crate) keeper: Sender<ToKeep>,
+    pub(crate) app: Arc<App>,
+}
+
+/// What the keeper is to do, by the numbers of records.
+pub(crate) enum ToKeep {
+    /// Hold this socket.
+    Keep(u32, OwnedFd),
+    /// Let it go.
+    Release(u32),
+    /// Say when it was told everything before.
+    Flush(Sender<()>),
+}
+
+/// The entry of one connection. Dropping it says that the connection is over.
+pub(super) struct Entry {
+    /// None once another process has it.
+    record: Option<Record>,
+    keeper: Sender<ToKeep>,
+    /// What is being sent, for as long as the socket hasn't taken all of it.
+    sending: Option<Block>,
+    /// How many bytes were read in all, and how many of them led to something that isn't described.
+    read: u64,
+    unsettled: u64,
+}
+
+impl Entry {
+    /// Goes on with an entry of a process before this one.
+    pub(super) fn again(
+        record: Record,
+        socket: &impl AsFd,
+        keeper: &Sender<ToKeep>,
+    ) -> io::Result<Option<Self>> {
+        let read = Facts::of(socket)?.map(|facts| facts.read);
+        let again =
+            |read| Self { record: Some(record), keeper: keeper.clone(), sending: None, read, unsettled: 0 };
+        Ok(read.map(again))
+    }
+
+    /// The number of its record.
+    pub(super) fn number(&self) -> Option<u32> {
+        self.record.as_ref().map(Record::number)
+    }
+
+    /// Notes bytes of a block that are about to be written, after which the next TLS record has that number. The block stays until they
+    /// are.
+    pub(super) fn begin(&mut self, bytes: Piece, sequence: u64) {
+        if let Some(record) = &mut self.record {
+            record.begin(bytes, Piece::NOTHING, sequence);
+        }
+    }
+
+    /// Notes bytes that are about to be written, and a text that comes after them.
+    pub(super) fn begin_own(&mut self, bytes: &[u8], text: &[u8], sequence: u64) {
+        if let Some(record) = &mut self.record {
+            self.sending = record.begin_own(bytes, text, sequence);
+        }
+    }
+
+    /// Nothing of it was written, and nothing will be.
+    pub(super) fn retract(&mut self) {
+        self.record.as_mut().into_iter().for_each(Record::retract);
+        self.sending = None;
+    }
+
+    /// Only that is left to be written.
+    pub(super) fn keep_rest(&mut self, bytes: &[u8], text: &[u8]) {
+        if let Some(record) = &mut self.record {
+            self.sending = record.keep_rest(bytes, text).map(|kept| kept.block);
+        }
+    }
+
+    /// So many bytes were read.
+    pub(super) fn read(&mut self, bytes: usize) {
+        (self.read, self.unsettled) = (self.read + bytes as u64, self.unsettled + bytes as u64);
+    }
+
+    /// Whether something was read that isn't described.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.unsettled > 0
+    }
+
+    /// All that was read has led to what `description` says.
+    pub(super) fn settle(&mut self, description: &[u8]) {
+        if let Some(record) = &mut self.record
+            && record.describe(description)
+        {
+            record.consume(self.read);
+            self.unsettled = 0;
+        }
+    }
+
+    /// Another process has it from now on.
+    pub(super) fn hand_over(&mut self) {
+        if let Some(record) = self.record.take() {
+            // Dropping it would end the entry.
+            std::mem::forget(record);
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Some(record) = self.record.take() {
+            let number = record.number();
+            drop(record);
+            // Without a keeper nobody holds anything.
+            let _ = self.keeper.send(ToKeep::Release(number));
+        }
+    }
+}
+
+impl Book {
+    /// Enters a connection. None of one that can't be continued, or if there is no room.
+    pub(super) fn enter(&self, socket: &Socket, description: &ConnectionRecord) -> Option<Entry> {
+        let facts = Facts::of(socket).ok()??;
+        let description = serde_json::to_vec(description).ok()?;
+        let record = self.ledger.join(&facts, socket.sequence(), &description)?;
+        let duplicate = socket.as_fd().try_clone_to_owned().ok()?;
+        let number = record.number();
+        let entry = Entry {
+            record: Some(record),
+            keeper: self.keeper.clone(),
+            sending: None,
+            read: facts.read,
+            unsettled: 0,
+        };
+        self.keeper.send(ToKeep::Keep(number, duplicate)).ok()?;
+        Some(entry)
+    }
+}
+
+/// A connection that its process has left behind, to go on here. None if it can't: then it is shut down.
+pub(crate) fn recover(mut record: Record, socket: OwnedFd, book: &Book) -> Option<Transfer> {
+    let facts = Facts::of(&socket).ok().flatten();
+    let transfer = facts.and_then(|facts| {
+        let recovered = record.recover(&facts);
+        let description: ConnectionRecord = serde_json::from_slice(&record.description()).ok()?;
+        let description = description.recovered(&recovered)?;
+        let duplicate = socket.try_clone().ok()?;
+        let transfer = Transfer::from_record(description, duplicate, &book.app).ok()?;
+        Some((transfer, recovered.kept.map(|kept| kept.block), facts.read))
+    });
+    let Some((mut transfer, sending, read)) = transfer else {
+        let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Both);
+        let _ = book.keeper.send(ToKeep::Release(record.number()));
+        return None;
+    };
+    let keeper = book.keeper.clone();
+    transfer.attach(Entry { record: Some(record), keeper, sending, read, unsettled: 0 });
+    Some(transfer)
+}

@@ -1,0 +1,53 @@
+//! Entering connections in the ledger, with a keeper.
+
+use std::sync::Arc;
+
+use super::super::connection::{ConnectionId, Protocol};
+use super::super::record::ConnectionRecord;
+use super::super::subscriptions::Source;
+use super::EventLoop;
+
+impl EventLoop {
+    /// Enters a connection that has been opened.
+    pub(super) fn enter_in_book(&mut self, id: ConnectionId) {
+        let Some(description) = self.description(id) else { return };
+        let (Some(book), Some(connection)) = (&self.book, self.connections.get_mut(id.index())) else {
+            return;
+        };
+        let entry = book.enter(&connection.socket, &description);
+        let rest = connection
+            .unsent()
+            .map(|unsent| unsent.rest_of_write())
+            .map(|(begun, text)| (begun.to_vec(), text.to_vec()));
+        connection.socket.set_entry(entry);
+        if let (Some(entry), Some((begun, text))) = (connection.socket.entry(), rest) {
+            entry.begin_own(&begun, &text, description.sequence());
+        }
+    }
+
+    /// What was read has been obeyed: it needn't come again.
+    pub(super) fn settle_input(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.index()) else { return };
+        let is_whole = connection.has_whole_input();
+        if !connection.socket.entry().is_some_and(|entry| is_whole && entry.is_unsettled()) {
+            return;
+        }
+        let Some(description) = self.description(id) else { return };
+        let Ok(description) = serde_json::to_vec(&description) else { return };
+        if let Some(entry) = self.connections.get_mut(id.index()).and_then(|it| it.socket.entry()) {
+            entry.settle(&description);
+        }
+    }
+
+    /// A connection as it is now, without what is unsent; none of one that can't be continued.
+    fn description(&self, id: ConnectionId) -> Option<ConnectionRecord> {
+        let app = &self.book.as_ref()?.app;
+        let connection = self.connections.get(id.index())?;
+        let source = match &connection.protocol {
+            Protocol::Stream(stream) => Some(self.subscriptions.get(stream.feed)?.source.clone()),
+            Protocol::WebSocket(_) => None::<Source>,
+        };
+        ConnectionRecord::of(connection, source.as_ref(), Arc::as_ref(app))
+            .map(ConnectionRecord::without_unsent)
+    }
+}
