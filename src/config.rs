@@ -208,6 +208,9 @@ pub struct Config {
     /// How long the old process may stay after an upgrade for connections that can't move: those of HTTP/2 and TLS 1.2 (0s to 7d)
     #[arg(long, value_name = "TIME", env = "ONLOOKERS_LINGER", default_value = "1h", value_parser = times::linger)]
     pub linger: Duration,
+    /// Have a small process, the keeper, start the server anew when it dies, so that open pages go on
+    #[arg(long, env = "ONLOOKERS_KEEP")]
+    pub keep: bool,
     /// How long a write may make no progress before the viewer is disconnected. It has no flag: tests shorten it.
     #[doc(hidden)]
     #[arg(skip = Duration::from_secs(30))]

@@ -16,7 +16,7 @@ use onlookers::logging::{self, Layout, Log};
 use onlookers::painting::Pictures;
 use onlookers::server::{self, Control, Died, Server};
 use onlookers::signals::Signals;
-use onlookers::upgrade::{self, Predecessor};
+use onlookers::upgrade::{self, Keeper, Predecessor};
 use onlookers_picture::Value;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
@@ -156,6 +156,13 @@ fn picture(args: &PictureArgs) -> io::Result<()> {
 }
 
 fn serve(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
+    if cli.config.keep && !upgrade::was_started_by_us() {
+        return match upgrade::keep(signals)? {
+            0 => Ok(()),
+            // The server has said why.
+            code => std::process::exit(code.into()),
+        };
+    }
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(run(cli, layout, signals));
     // Nothing is lost with what is going on still: all streams have ended.
@@ -165,8 +172,9 @@ fn serve(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
 
 async fn run(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
     let predecessor = Predecessor::find()?;
-    let is_first = predecessor.is_none();
-    let server = Server::bind_after(&cli.config, predecessor)?;
+    let keeper = if predecessor.is_none() { Keeper::find()? } else { None };
+    let is_first = predecessor.is_none() && !keeper.as_ref().is_some_and(Keeper::has_served);
+    let server = Server::bind_after(&cli.config, predecessor, keeper)?;
     if let (Some(file), false) = (&cli.file, cli.has_file_settings) {
         tracing::warn!("there are no settings in {}", file.display());
     }

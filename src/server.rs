@@ -27,7 +27,7 @@ use crate::painting::{Painter, Pictures};
 use crate::settings::Settings;
 use crate::themes;
 use crate::transport::{self, Loops};
-use crate::upgrade::{Order, Predecessor};
+use crate::upgrade::{Keeper, Order, Predecessor};
 use accept::{Listening, Protocol, Service, TlsService};
 pub use died::Died;
 use nodes::Counting;
@@ -76,6 +76,8 @@ pub struct Server {
     order: mpsc::Sender<Order>,
     /// The process that this one takes over from.
     predecessor: Option<Predecessor>,
+    /// The process that starts this one anew if it dies.
+    keeper: Option<Keeper>,
 }
 
 /// Changes a running server.
@@ -117,14 +119,19 @@ impl Server {
     /// The system's, if an address can't be had or no thread started; a [`ConfigError`] in an [`io::Error`], if a file that
     /// `config` names can't be taken.
     pub fn bind(config: &Config) -> io::Result<Self> {
-        Self::bind_after(config, None)
+        Self::bind_after(config, None, None)
     }
 
-    /// The same with the listening sockets of the process before this one, if there is one, from which it takes over before it serves.
+    /// The same with the listening sockets of the process before this one, if there is one, from which it takes over before it serves; or
+    /// with those that the keeper has of one that died.
     ///
     /// # Errors
     /// Likewise.
-    pub fn bind_after(config: &Config, mut predecessor: Option<Predecessor>) -> io::Result<Self> {
+    pub fn bind_after(
+        config: &Config,
+        mut predecessor: Option<Predecessor>,
+        mut keeper: Option<Keeper>,
+    ) -> io::Result<Self> {
         let files = open_files::raise_limit();
         let invalid = |error: ConfigError| io::Error::new(io::ErrorKind::InvalidInput, error);
         let counting = Counting::of(config).map_err(invalid)?;
@@ -137,7 +144,11 @@ impl Server {
             .map_err(io::Error::other)?
             .map(Arc::new);
         let mut none = Inherited::default();
-        let inherited = predecessor.as_mut().map_or(&mut none, Predecessor::inherited);
+        let inherited = match (&mut predecessor, &mut keeper) {
+            (Some(predecessor), _) => predecessor.inherited(),
+            (None, Some(keeper)) => keeper.inherited(),
+            (None, None) => &mut none,
+        };
         let sockets = listeners::bind(config, inherited)?;
         let admin = listeners::bind_admin(config, inherited)?;
         let control = listeners::bind_control(config, inherited)?;
@@ -177,7 +188,7 @@ impl Server {
             capacity,
         });
         app.feeds.replace_titles(app.settings().titles());
-        if predecessor.is_some() {
+        if predecessor.is_some() || keeper.as_ref().is_some_and(Keeper::has_heritage) {
             // Until all that is counted is known.
             app.feeds.hold();
         }
@@ -191,7 +202,7 @@ impl Server {
         let listening = listeners.iter().map(|listening| Arc::clone(&listening.socket));
         let sockets = listening.chain(admin.clone()).chain(control.clone()).collect();
         let (order, orders) = mpsc::channel(1);
-        let upgrades = Upgrades { orders, sockets, accepts: watch::Sender::new(true) };
+        let upgrades = Upgrades { orders, sockets, accepts: watch::Sender::new(true), kept: None };
         Ok(Self {
             listeners,
             service: Service { app, loops: Arc::new(loops) },
@@ -204,6 +215,7 @@ impl Server {
             upgrades,
             order,
             predecessor,
+            keeper,
         })
     }
 

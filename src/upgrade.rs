@@ -6,6 +6,7 @@
 //! - `process`: the old process starts the new one.
 //! - `message`: what the two say to each other over a Unix socket, their link.
 //! - `old`: gives everything away; `new`: takes it.
+//! - `keeper`: with `--keep`, the process that starts the server anew when it dies, and holds what the next one goes on with.
 //! - `linger`: the old process stays for what can't move; `counting`: meanwhile the two count together.
 //!
 //! Nothing has two owners at any time. Until the old process says that it gives the connections away, the new one touches none of them,
@@ -14,14 +15,18 @@
 pub(crate) use control::{Order, Outcome, serve};
 pub use control::{OrderError, order};
 pub(crate) use counting::{offer, sockets};
+pub(crate) use keeper::KeeperLink;
+pub use keeper::{Keeper, keep};
 pub(crate) use linger::wait_until_left;
 pub(crate) use new::Adopted;
 pub use new::Predecessor;
 pub(crate) use old::{Old, UpgradeError};
+pub use process::was_started_by_us;
 pub(crate) use state::{State, peaks, raise};
 
 mod control;
 mod counting;
+mod keeper;
 mod linger;
 mod message;
 mod new;

@@ -25,6 +25,7 @@ struct Services {
     _admin: JoinSet<()>,
     _control: JoinSet<()>,
     _renewing: Option<JoinSet<()>>,
+    _noting: JoinSet<()>,
 }
 
 /// The new process of an upgrade, which gets ready, and who wants to know what becomes of it.
@@ -46,7 +47,8 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Died> {
         let Self { listeners, service, tls, counting, admin, control, mut upgrades, .. } = self;
         let tls = Tls::ready(tls).await;
-        let adopted = upgrades::take_over(self.predecessor, &service).await?;
+        let mut adopted = upgrades::take_over(self.predecessor, &service).await?;
+        upgrades::keep(self.keeper, &mut adopted, &service, &mut upgrades).await;
         let mut nodes = counting.join(&service.app.keys, adopted.lease()).await;
         upgrades::adopt(adopted, &service, &mut nodes).await;
 
@@ -55,7 +57,9 @@ impl Server {
             _admin: serve_admin(admin, &service, tls.as_ref()),
             _control: JoinSet::new(),
             _renewing: tls.map(Tls::renew),
+            _noting: JoinSet::new(),
         };
+        services._noting.spawn(upgrades::note_state(upgrades.kept.clone(), Arc::clone(&service.app)));
         for listening in listeners {
             services.accepting.spawn(accept(listening, service.clone(), upgrades.accepts.subscribe()));
         }
@@ -76,6 +80,11 @@ impl Server {
             }
         } else {
             supervisor::tell_stopping();
+            if let Some((_, keeper)) = &upgrades.kept
+                && done.is_ok()
+            {
+                keeper.stopped();
+            }
         }
         app.begin_to_stop();
         stop(app, loops, nodes, self.drain).await;
@@ -115,19 +124,19 @@ async fn serve(
         match handed {
             Ok((Handed::Over, pid)) => {
                 tracing::info!("process {pid} has taken over");
-                tell(order, Ok(pid));
+                tell(order, Ok(pid)).await;
                 return Ok(End::HandedOver);
             }
             Ok((Handed::Listeners, pid)) => {
                 tracing::warn!(
                     "process {pid} is of a version that can't take connections over: they end, and their browsers come back"
                 );
-                tell(order, Ok(pid));
+                tell(order, Ok(pid)).await;
                 return Ok(End::Stopped);
             }
             Err(error) => {
                 tracing::error!("there is no upgrade, and this process goes on: {error}");
-                tell(order, Err(error.to_string()));
+                tell(order, Err(error.to_string())).await;
             }
         }
     }
@@ -140,9 +149,10 @@ async fn ended(starting: &mut Option<Starting>) -> (Result<Old, UpgradeError>, O
     (started, starting.take().and_then(|(_, order)| order))
 }
 
-fn tell(order: Order, outcome: upgrade::Outcome) {
-    // Nobody may wait for it any more.
-    let _ = order.map(|order| order.send(outcome));
+async fn tell(order: Order, outcome: upgrade::Outcome) {
+    if let Some(asker) = order {
+        asker.tell(outcome).await;
+    }
 }
 
 /// Stays for the connections that couldn't move. True if all have gone.

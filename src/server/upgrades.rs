@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use onlookers_handover::Link;
 use tokio::sync::{mpsc, watch};
@@ -11,8 +12,11 @@ use super::nodes::Joined;
 use super::{Died, Service};
 use crate::app::App;
 use crate::net::listen::ListenSocket;
-use crate::transport::Transfer;
-use crate::upgrade::{self, Adopted, Old, Order, Predecessor, State, UpgradeError};
+use crate::transport::{Book, Transfer};
+use crate::upgrade::{self, Adopted, Keeper, KeeperLink, Old, Order, Predecessor, State, UpgradeError};
+
+/// How often the keeper is told the keys and the peaks.
+const STATE: Duration = Duration::from_secs(30);
 
 /// The orders to upgrade, and what an upgrade needs of the server.
 pub(super) struct Upgrades {
@@ -21,6 +25,8 @@ pub(super) struct Upgrades {
     pub(super) sockets: Vec<Arc<ListenSocket>>,
     /// Whether connections are accepted.
     pub(super) accepts: watch::Sender<bool>,
+    /// With `--keep`.
+    pub(super) kept: Option<(Book, KeeperLink)>,
 }
 
 /// The end of this process' time as the server.
@@ -61,21 +67,26 @@ impl Upgrades {
         let (pid, handed) = (old.pid(), if old.is_understood() { Handed::Over } else { Handed::Listeners });
         let lease = nodes.hand_over().await;
         let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: lease.clone() };
-        let (from, with, older) = (Arc::clone(loops), Arc::clone(app), nodes.older());
+        let (from, with, older, kept) =
+            (Arc::clone(loops), Arc::clone(app), nodes.older(), self.kept.clone());
         let given = spawn_blocking(move || {
             let transfers = if old.is_understood() { from.take_movable() } else { Vec::new() };
-            give(old, (&state, &older), transfers, &with)
+            give(old, (&state, &older), kept.as_ref(), transfers, &with)
         });
         match given.await {
             Ok(Ok(link)) => {
                 self.sockets.iter().for_each(|socket| socket.leave_file());
-                super::supervisor::tell_main(pid);
+                // With a keeper, that stays the main process.
+                if self.kept.is_none() {
+                    super::supervisor::tell_main(pid);
+                }
                 app.connections.leave();
                 nodes.count_with(link, app).await;
                 app.feeds.release();
                 Ok((handed, pid))
             }
             Ok(Err((error, transfers))) => {
+                self.kept.iter().for_each(|(book, _)| loops.enter_in(book));
                 loops.adopt(transfers);
                 nodes.take_up(lease).await;
                 app.feeds.release();
@@ -96,17 +107,75 @@ impl Upgrades {
 fn give(
     mut old: Old,
     state: (&State, &[Arc<Link>]),
+    kept: Option<&(Book, KeeperLink)>,
     transfers: Vec<Transfer>,
     app: &App,
 ) -> Result<Link, (UpgradeError, Vec<Transfer>)> {
     if old.is_understood()
-        && let Err(error) = old.give(state, &transfers, app)
+        && let Err(error) = old.give(state, kept, &transfers, app)
     {
         return Err((error, transfers));
     }
     match old.commit() {
-        Ok(link) => Ok(link),
+        Ok(link) => {
+            transfers.into_iter().for_each(Transfer::hand_over);
+            Ok(link)
+        }
+        Err(error) if kept.is_some() => {
+            // Perhaps the keeper has heard that everything belongs to the new process, which is no more: then it starts another one. If this
+            // one went on, too, connections would have two owners.
+            tracing::error!(
+                "the upgrade has failed at its last step, and the keeper starts a server that goes on: {error}"
+            );
+            std::process::exit(1);
+        }
         Err(error) => Err((error, transfers)),
+    }
+}
+
+/// Has the keeper keep what this server has, if there is one, and takes over what a server has left that died.
+pub(super) async fn keep(
+    keeper: Option<Keeper>,
+    adopted: &mut Adopted,
+    service: &Service,
+    upgrades: &mut Upgrades,
+) {
+    let Some(mut keeper) = adopted.keeper.take().or(keeper) else { return };
+    let Service { app, loops } = service;
+    if let Some(state) = keeper.take_state() {
+        app.keys.restore(&state.keys);
+        adopted.state = Some(state);
+    }
+    let (with, sockets, mut transfers) =
+        (Arc::clone(app), upgrades.sockets.clone(), std::mem::take(&mut adopted.transfers));
+    let begun = spawn_blocking(move || {
+        let listening: Vec<_> = sockets.iter().map(|socket| (socket.name(), socket.as_fd())).collect();
+        let begun = keeper.begin(&with, &mut transfers, &listening);
+        (begun, transfers)
+    });
+    match begun.await {
+        Ok((begun, transfers)) => {
+            adopted.transfers = transfers;
+            match begun {
+                Ok((book, link)) => {
+                    loops.enter_in(&book);
+                    upgrades.kept = Some((book, link));
+                }
+                Err(error) => tracing::error!("nothing is kept if this process dies: {error}"),
+            }
+        }
+        Err(error) => tracing::error!("{}", panicked(&error)),
+    }
+}
+
+/// Has the keeper know what the next server needs besides connections, from time to time.
+pub(super) async fn note_state(kept: Option<(Book, KeeperLink)>, app: Arc<App>) {
+    let Some((_, link)) = kept else { return };
+    loop {
+        let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: None };
+        let link = link.clone();
+        let _ = spawn_blocking(move || link.note_state(&state)).await;
+        tokio::time::sleep(STATE).await;
     }
 }
 
@@ -134,11 +203,17 @@ pub(super) async fn take_over(predecessor: Option<Predecessor>, service: &Servic
 /// Gives the event loops what was taken over, and publishes from when it is known what the old process still counts.
 pub(super) async fn adopt(adopted: Adopted, service: &Service, nodes: &mut Joined) {
     let Service { app, loops } = service;
-    let Adopted { transfers, state, links } = adopted;
-    let Some(state) = state else { return app.feeds.release() };
-    upgrade::raise(&app.rooms, &state.peaks);
+    let Adopted { transfers, state, links, .. } = adopted;
+    if let Some(state) = &state {
+        upgrade::raise(&app.rooms, &state.peaks);
+    }
+    if state.is_none() && transfers.is_empty() {
+        return app.feeds.release();
+    }
     tracing::info!("{} connections are taken over", transfers.len());
-    nodes.count_for(links).await;
+    if !links.is_empty() {
+        nodes.count_for(links).await;
+    }
     // With the right number each viewer's first frame of this process is made.
     let feeds = Arc::clone(app);
     let _ = spawn_blocking(move || feeds.feeds.refresh()).await;

@@ -34,10 +34,31 @@ const TO_ANSWER: Duration = Duration::from_secs(120);
 /// The pause after a connection that could not be accepted.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// An order to upgrade, and whom to tell what became of it: the number of the new process, or why there is none.
-pub(crate) type Order = Option<oneshot::Sender<Outcome>>;
+/// An order to upgrade, and who is told what becomes of it; none for a signal.
+pub(crate) type Order = Option<Asker>;
 
-/// What became of an order.
+/// Who has ordered an upgrade.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    tell: oneshot::Sender<Outcome>,
+    /// Ready when the answer is written.
+    written: oneshot::Receiver<()>,
+}
+
+/// How long it may take to write an answer.
+const TO_WRITE: Duration = Duration::from_secs(1);
+
+impl Asker {
+    /// Tells what has become of the order, and waits until that is written.
+    pub(crate) async fn tell(self, outcome: Outcome) {
+        // It may not wait for it any more.
+        if self.tell.send(outcome).is_ok() {
+            let _ = timeout(TO_WRITE, self.written).await;
+        }
+    }
+}
+
+/// What became of an order: the number of the new process, or why there is none.
 pub(crate) type Outcome = Result<u32, String>;
 
 /// Hears orders for as long as it is polled.
@@ -58,8 +79,10 @@ pub(crate) async fn serve(socket: Arc<ListenSocket>, orders: mpsc::Sender<Order>
 
 /// Hears one order. One at a time is obeyed.
 async fn hear(mut stream: tokio::net::UnixStream, orders: mpsc::Sender<Order>) {
+    // Dropped at the end, and so told.
+    let (_written, is_written) = oneshot::channel();
     let answer = match timeout(TO_ORDER, read(&mut stream)).await {
-        Ok(Ok(())) => obey(&orders).await,
+        Ok(Ok(())) => obey(&orders, is_written).await,
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no order has come".to_owned()),
     };
@@ -86,9 +109,11 @@ async fn read(stream: &mut tokio::net::UnixStream) -> io::Result<()> {
     }
 }
 
-async fn obey(orders: &mpsc::Sender<Order>) -> Outcome {
+async fn obey(orders: &mpsc::Sender<Order>, written: oneshot::Receiver<()>) -> Outcome {
     let (tell, told) = oneshot::channel();
-    orders.try_send(Some(tell)).map_err(|_| "there is an upgrade on its way".to_owned())?;
+    orders
+        .try_send(Some(Asker { tell, written }))
+        .map_err(|_| "there is an upgrade on its way".to_owned())?;
     told.await.unwrap_or_else(|_| Err("the server has stopped".to_owned()))
 }
 

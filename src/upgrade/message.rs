@@ -48,6 +48,8 @@ pub(super) enum FromOld<S, R> {
     },
     /// What isn't a connection's.
     State(S),
+    /// The link to the keeper, and the memory that it keeps, both beside: with `--keep`.
+    Keeper,
     /// Connections, with their sockets in the same order.
     Connections(Vec<R>),
     /// All is given away; the new process is to go on.

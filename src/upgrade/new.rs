@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use onlookers_handover::{Link, LinkError};
 
+use super::keeper::Keeper;
 use super::message::{self, FORMATS, FromNew, FromOld, TalkError};
 use super::process;
 use super::state::State;
@@ -36,6 +37,8 @@ pub(crate) struct Adopted {
     /// To be given to the event loops.
     pub(crate) transfers: Vec<Transfer>,
     pub(crate) state: Option<State>,
+    /// With `--keep`.
+    pub(crate) keeper: Option<Keeper>,
     /// To the old process, if that is still there, and to those before it.
     pub(crate) links: Vec<Link>,
 }
@@ -87,8 +90,11 @@ impl Predecessor {
         let mut adopted = Adopted::default();
         match self.hear_all(app, &mut adopted) {
             Ok(()) => adopted.links.push(self.link),
-            // Nobody else has the connections, and nothing was done to them since it gave them.
-            Err(TalkError::Link(LinkError::Closed)) if adopted.state.is_some() && self.has_died() => {
+            // Nobody else has the connections, and nothing was done to them since it gave them. With a keeper, that starts a server which
+            // has all of them.
+            Err(TalkError::Link(LinkError::Closed))
+                if adopted.state.is_some() && adopted.keeper.is_none() && self.has_died() =>
+            {
                 tracing::warn!("the old process has died: what it has given is taken over");
             }
             Err(error) => return Err(io::Error::other(format!("the process before this one: {error}"))),
@@ -118,8 +124,18 @@ impl Predecessor {
                         }
                     }
                 }
+                Message::Keeper => {
+                    let mut both = descriptors.into_iter();
+                    let (Some(link), Some(memory)) = (both.next(), both.next()) else {
+                        return Err(TalkError::unexpected());
+                    };
+                    adopted.keeper = Some(Keeper::of_old(Link::from(link), memory));
+                }
                 // From here on, whatever becomes of this process, the old one touches none of them.
-                Message::Commit => return message::say(&self.link, &FromNew::Committed, &[]),
+                Message::Commit => {
+                    adopted.keeper.as_ref().map_or(Ok(()), Keeper::claim)?;
+                    return message::say(&self.link, &FromNew::Committed, &[]);
+                }
                 _ => return Err(TalkError::unexpected()),
             }
             message::say(&self.link, &FromNew::Taken { lost }, &[])?;

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use onlookers_handover::{Link, LinkError, MAX_DESCRIPTORS};
 
+use super::keeper::KeeperLink;
 use super::message::{self, FORMATS, FromNew, FromOld, TalkError};
 use super::process::{self, NewProcess};
 use super::state::State;
 use crate::app::App;
-use crate::transport::{ConnectionRecord, Transfer};
+use crate::transport::{Book, ConnectionRecord, Transfer};
 
 /// How long the new process may take to get ready: it reads fonts, themes and certificates, and reaches Redis.
 const TO_START: Duration = Duration::from_secs(60);
@@ -86,21 +87,30 @@ impl Old {
     pub(crate) fn give(
         &mut self,
         (state, older): (&State, &[Arc<Link>]),
+        kept: Option<&(Book, KeeperLink)>,
         transfers: &[Transfer],
         app: &App,
     ) -> Result<(), UpgradeError> {
-        self.try_give((state, older), transfers, app).map_err(|error| self.reason(error))
+        let given = self.try_give((state, older), transfers, kept, app);
+        given.map_err(|error| self.reason(error))
     }
 
     fn try_give(
         &self,
         (state, older): (&State, &[Arc<Link>]),
         transfers: &[Transfer],
+        kept: Option<&(Book, KeeperLink)>,
         app: &App,
     ) -> Result<(), TalkError> {
         let older: Vec<_> = older.iter().map(|link| link.as_fd()).take(MAX_DESCRIPTORS).collect();
         message::say(&self.link, &Message::State(state), &older)?;
         self.is_taken()?;
+        if let Some((book, keeper)) = kept {
+            keeper.sync(&book.keeper)?;
+            let link = keeper.for_new()?;
+            message::say(&self.link, &Message::Keeper, &[link.as_fd(), book.ledger.as_fd()])?;
+            self.is_taken()?;
+        }
         for batch in transfers.chunks(MAX_DESCRIPTORS) {
             let records =
                 batch.iter().filter_map(|transfer| Some((transfer.record(app)?, transfer.socket())));

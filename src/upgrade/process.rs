@@ -12,6 +12,9 @@ use onlookers_handover::Link;
 /// Names the old process to the new one, by its number.
 const FROM: &str = "ONLOOKERS_UPGRADE_FROM";
 
+/// Names the keeper to a server that it has started.
+const KEEPER: &str = "ONLOOKERS_KEEPER";
+
 /// What says something of this process alone (sd_listen_fds(3), sd_watchdog_enabled(3)).
 const OF_THIS_PROCESS: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"];
 
@@ -73,15 +76,29 @@ impl Drop for NewProcess {
 /// # Errors
 /// The system's.
 pub(super) fn start() -> io::Result<(NewProcess, Link)> {
+    let (child, link) = spawn(FROM, KEEPER)?;
+    Ok((NewProcess(Some(child)), link))
+}
+
+/// The same, as the keeper does.
+///
+/// # Errors
+/// The system's.
+pub(super) fn start_kept() -> io::Result<(Child, Link)> {
+    spawn(KEEPER, FROM)
+}
+
+/// Starts the program with one end of a link. `name` says whose the other end is.
+fn spawn(name: &str, other: &str) -> io::Result<(Child, Link)> {
     let mut args = env::args_os();
     let program = args.next().ok_or_else(|| io::Error::other("it isn't known how this one was called"))?;
     let (link, end) = Link::pair()?;
     let mut command = Command::new(program);
-    command.args(args).env(FROM, std::process::id().to_string()).stdin(Stdio::from(end));
+    command.args(args).env(name, std::process::id().to_string()).env_remove(other).stdin(Stdio::from(end));
     for name in OF_THIS_PROCESS {
         command.env_remove(name);
     }
-    Ok((NewProcess(Some(command.spawn()?)), link))
+    Ok((command.spawn()?, link))
 }
 
 /// The link to the process that has started this one for an upgrade, and the number of that; none if it wasn't started so.
@@ -89,7 +106,30 @@ pub(super) fn start() -> io::Result<(NewProcess, Link)> {
 /// # Errors
 /// The system's.
 pub(super) fn old() -> io::Result<Option<(Link, u32)>> {
-    let Some(pid) = env::var(FROM).ok().and_then(|pid| pid.parse::<u32>().ok()) else { return Ok(None) };
+    find(FROM)
+}
+
+/// The same of the keeper that has started this process.
+///
+/// # Errors
+/// The system's.
+pub(super) fn keeper() -> io::Result<Option<Link>> {
+    Ok(find(KEEPER)?.map(|(link, _)| link))
+}
+
+/// Whether this process was started by the keeper, or by a server for an upgrade.
+pub fn was_started_by_us() -> bool {
+    let is_peer = |pid: u32| {
+        let input = io::stdin().as_fd().try_clone_to_owned();
+        input.is_ok_and(|input| Link::from(input).peer().is_ok_and(|peer| peer.pid == Some(pid)))
+    };
+    [FROM, KEEPER]
+        .iter()
+        .any(|name| env::var(name).ok().and_then(|pid| pid.parse().ok()).is_some_and(is_peer))
+}
+
+fn find(name: &str) -> io::Result<Option<(Link, u32)>> {
+    let Some(pid) = env::var(name).ok().and_then(|pid| pid.parse::<u32>().ok()) else { return Ok(None) };
     let link = Link::from(io::stdin().as_fd().try_clone_to_owned()?);
     // The variable may be left from long ago: then standard input is something else.
     if !link.peer().is_ok_and(|peer| peer.pid == Some(pid)) {

@@ -1,0 +1,47 @@
+//! What a server and its keeper say to each other. A message is JSON, with descriptors beside it.
+
+use serde::{Deserialize, Serialize};
+
+/// What a server says to its keeper.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FromServer {
+    /// This process, with that number, owns everything from now on.
+    Owner(u32),
+    /// What each of the sockets beside was opened for. They replace those of before.
+    Listening(Vec<String>),
+    /// The memory beside has a record of each connection.
+    Memory,
+    /// The sockets beside are those of the records with these numbers.
+    Keep(Vec<u32>),
+    /// The records with these numbers are of no use any more.
+    Release(Vec<u32>),
+    /// What the next server has to know besides. It replaces that of before.
+    State(String),
+    /// A process is to take over from this one: it needs a link to the keeper.
+    Link,
+    /// To be answered when everything before it is noted.
+    Sync,
+    /// This process ends in order. There is to be no other.
+    Stopped,
+}
+
+/// What a keeper says to a server. The first four are of the server before, if there was one.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FromKeeper {
+    /// As above.
+    Listening(Vec<String>),
+    /// As above.
+    Memory,
+    /// As above.
+    State(String),
+    /// The sockets beside are those of the records with these numbers.
+    Kept(Vec<u32>),
+    /// That was all.
+    Go,
+    /// The link that was asked for is beside.
+    Link,
+    /// Everything before is noted.
+    Synced,
+}
