@@ -18,6 +18,13 @@ impl Account {
         Self { pid: std::process::id() }
     }
 
+    /// The server that this process keeps, or this process itself if it is the server.
+    pub(crate) fn of_server(self) -> Outcome<Self> {
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid))?;
+        let child = children.split_whitespace().next().map(str::parse).transpose()?;
+        Ok(child.map_or(self, |pid| Self { pid }))
+    }
+
     /// Time on a CPU, user and kernel, of all threads. `/proc/PID/schedstat` alone is the first thread's only;
     /// `/proc/PID/stat` counts in ticks of 10 ms.
     pub(crate) fn cpu(self) -> Outcome<Duration> {

@@ -2,8 +2,10 @@
 //! standard input ends, which the kernel sees to even when the bench was killed.
 
 use super::Outcome;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     io::{Read, stdin},
+    os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
@@ -18,7 +20,8 @@ pub(crate) const ROLE: &str = "guard";
 /// Runs `command`, prints its process id, and kills it at the end of standard input.
 pub(crate) fn watch(command: &[String]) -> Outcome<()> {
     let (program, arguments) = command.split_first().ok_or("no command to guard")?;
-    let mut child = Command::new(program).args(arguments).stdin(Stdio::null()).spawn()?;
+    // A group of its own: a keeper's server goes on without it.
+    let mut child = Command::new(program).args(arguments).stdin(Stdio::null()).process_group(0).spawn()?;
     println!("pid {}", child.id());
     let input = thread::spawn(|| stdin().read_to_end(&mut Vec::new()));
     while !input.is_finished() && child.try_wait()?.is_none() {
@@ -28,9 +31,8 @@ pub(crate) fn watch(command: &[String]) -> Outcome<()> {
 }
 
 fn end(child: &mut Child) -> Outcome<()> {
-    if child.try_wait()?.is_none() {
-        child.kill()?;
-    }
+    // The group may be empty already.
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     child.wait()?;
     Ok(())
 }

@@ -101,7 +101,7 @@ fn greet(lines: &Receiver<String>, known: Option<SocketAddr>) -> Outcome<(Accoun
     let (mut account, mut listens) = (None, known);
     loop {
         if let Some(started) = account.zip(listens) {
-            return Ok(started);
+            return Ok((started.0.of_server()?, started.1));
         }
         let line = lines.recv_timeout(START).map_err(|_| "it has ended, or printed no address")?;
         match line.strip_prefix("pid ") {

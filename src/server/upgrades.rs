@@ -71,6 +71,8 @@ impl Upgrades {
             (Arc::clone(loops), Arc::clone(app), nodes.older(), self.kept.clone());
         let given = spawn_blocking(move || {
             let transfers = if old.is_understood() { from.take_movable() } else { Vec::new() };
+            // A keeper that has died keeps nothing, and so has no say.
+            let kept = kept.filter(|(book, keeper)| keeper.sync(&book.keeper).is_ok());
             give(old, (&state, &older), kept.as_ref(), transfers, &with)
         });
         match given.await {

@@ -106,7 +106,6 @@ impl Old {
         message::say(&self.link, &Message::State(state), &older)?;
         self.is_taken()?;
         if let Some((book, keeper)) = kept {
-            keeper.sync(&book.keeper)?;
             let link = keeper.for_new()?;
             message::say(&self.link, &Message::Keeper, &[link.as_fd(), book.ledger.as_fd()])?;
             self.is_taken()?;
