@@ -177,9 +177,12 @@ impl Piece {
         self.is_empty() || self.start != Self::NOWHERE
     }
 
-    /// Without the first bytes.
-    pub(crate) fn after(self, bytes: u32) -> Self {
-        Self { start: self.start.saturating_add(bytes), bytes: self.bytes.saturating_sub(bytes) }
+    /// The piece without its first bytes.
+    #[must_use]
+    pub fn after(self, bytes: usize) -> Self {
+        // No more bytes than there are, which fits.
+        let bytes = self.len().min(bytes) as u32;
+        Self { start: self.start.saturating_add(bytes), bytes: self.bytes - bytes }
     }
 
     pub(crate) fn to_word(self) -> u64 {

@@ -64,7 +64,7 @@ impl Record {
             return None;
         }
         let taken = facts.taken.checked_sub(note.position)?;
-        let taken = u32::try_from(taken).ok().filter(|taken| *taken as usize <= note.bytes.len())?;
+        let taken = usize::try_from(taken).ok().filter(|taken| *taken <= note.bytes.len())?;
         Some((self.bytes(note.bytes.after(taken))?, self.bytes(note.text)?))
     }
 
