@@ -15,7 +15,7 @@
 //! - `record`: a connection as it is written down for another process, which goes on with it.
 //! - `entry`: its entry in memory that outlives this process, with `--keep`.
 //! - `sender`: many frames to as many sockets, by io_uring where the kernel allows it.
-//! - `cursor`: spreads resends and pings evenly over all connections.
+//! - `cursor`: spreads resends and pings evenly over all connections; `turns`: the ends of all of them, as the server stops.
 //! - `http2`: a connection of many streams stays with hyper. A stream is a `body` over the same feed, and `bodies` wakes them.
 //! - `websocket`: what is particular to a WebSocket; `session`: the rooms it is in; `allowance`: how much it may send.
 
@@ -56,6 +56,7 @@ mod socket;
 mod subscriptions;
 pub(crate) mod takeover;
 mod tls;
+mod turns;
 mod unsent;
 mod websocket;
 

@@ -139,6 +139,9 @@ impl Feed {
 
     /// Makes the last frame of a stream; after `deadline` without painting.
     pub(super) fn end(&self, deadline: Instant) {
+        if !self.view.ends_alike() {
+            return;
+        }
         let context = &self.channel.context;
         let closing = match Instant::now() < deadline {
             true => self.view.closing(&context.pictures),
@@ -147,7 +150,7 @@ impl Feed {
         context.closings.lock().insert(self.channel.id(), closing);
     }
 
-    /// The last frame of a stream, once the server stops.
+    /// The last frame of a stream, once the server stops; not the same for all streams of events.
     pub(crate) fn closing(&self) -> Bytes {
         let closing = self.channel.context.closings.lock().get(&self.channel.id()).cloned();
         closing.unwrap_or_else(|| self.view.close(&self.newest()))

@@ -148,13 +148,18 @@ impl View {
         }
     }
 
+    /// Whether all streams end with the same bytes. Those of events say when to reconnect, each something else.
+    pub(super) fn ends_alike(&self) -> bool {
+        !matches!(self, Self::Events)
+    }
+
     /// The last frame of a stream: what stays on the page when it is no longer live.
     pub(super) fn closing(&self, pictures: &Pictures) -> Bytes {
         match self {
             Self::Count { style, .. } => multipart::closing(&pictures.png(style, Value::Ended)),
             Self::Top(style) => multipart::closing(&style.paint(&[])),
             Self::Reading(strip) => multipart::closing(&strip.paint(&strip.heat([]))),
-            Self::Events => events::CLOSING,
+            Self::Events => events::closing(),
             Self::Readable(view) => view.closing(pictures),
         }
     }
@@ -162,7 +167,7 @@ impl View {
     /// The last frame of a stream that shows `frame` once more, which costs no painting.
     pub(super) fn close(&self, frame: &Bytes) -> Bytes {
         match self {
-            Self::Events => events::CLOSING,
+            Self::Events => events::closing(),
             _ => multipart::closing_of(frame),
         }
     }

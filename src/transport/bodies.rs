@@ -1,7 +1,7 @@
 //! The bodies of all HTTP/2 streams: a subscriber of feeds beside the event loops. It has no sockets: it wakes bodies.
 
 use std::sync::{Arc, Condvar, Mutex as StdMutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use onlookers_rooms::sync::Mutex;
 use slab::Slab;
@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::body::Live;
 use super::http2::session::Session;
 use super::http2::{Exchange, due};
+use super::turns::Turns;
 use super::{Options, StreamGrant};
 use crate::feeds::{Feed, FeedId, Published};
 use crate::metrics::{Transport, ViewerMetrics};
@@ -139,11 +140,10 @@ impl Bodies {
         self.write_timeout
     }
 
-    /// Tells all bodies and connections to end in order.
+    /// Tells all connections to end in order, once their bodies have.
     pub(super) fn tell_end(&self) {
-        // Bodies that come from now on look at it.
+        // Bodies that come from now on look at it, and end at once.
         self.state.lock().has_ended = true;
-        self.wake_each(due::LAST);
         self.sessions().iter().for_each(|(_, session)| session.end_in_order());
     }
 
@@ -152,6 +152,17 @@ impl Bodies {
         // Connections that come from now on look at it.
         self.state.lock().is_leaving = true;
         self.sessions().iter().for_each(|(_, session)| session.end_in_order());
+    }
+
+    /// Tells each body to end, in its turn. Blocks until all have been told.
+    pub(super) fn end_in_turn(&self, within: Duration) {
+        let mut turns = Turns::new(self.exchanges(), Instant::now(), within);
+        while let Some(next) = turns.next() {
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            while let Some(exchange) = turns.take_due(Instant::now()) {
+                exchange.wake(due::LAST);
+            }
+        }
     }
 
     /// Waits until all connections have closed, `within` at most. Blocks.

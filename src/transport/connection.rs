@@ -37,6 +37,8 @@ pub(super) struct Connection {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
     No,
+    /// The next frame of the stream is the last one.
+    Due,
     /// The record that comes last is sealed.
     Begun,
     /// Everything was sent that will be.
@@ -95,9 +97,11 @@ impl Connection {
         bytes: &Bytes,
         poll: Registered<'_>,
     ) -> Result<bool, Gone> {
+        // Nothing comes after the end.
+        if self.is_ending() {
+            return Ok(false);
+        }
         match (&mut self.unsent, slot) {
-            // Nothing comes after the end.
-            _ if self.end != Ending::No => Ok(false),
             (None, _) => {
                 let rest = self.socket.send(bytes)?;
                 self.sent(slot, rest, poll)
@@ -237,6 +241,18 @@ impl Connection {
 
     /// Whether the last record is sealed.
     pub(super) fn is_ending(&self) -> bool {
+        matches!(self.end, Ending::Begun | Ending::Finished)
+    }
+
+    /// Has a stream's next frame be the last one.
+    pub(super) fn set_last(&mut self) {
+        if self.end == Ending::No {
+            self.end = Ending::Due;
+        }
+    }
+
+    /// Whether a stream's next frame is the last one, or it has had that.
+    pub(super) fn is_last(&self) -> bool {
         self.end != Ending::No
     }
 
@@ -245,7 +261,7 @@ impl Connection {
         if self.is_stalled() {
             return Ok(());
         }
-        if self.end == Ending::No {
+        if !self.is_ending() {
             self.end = Ending::Begun;
             let record = self.socket.end()?;
             self.send_record(&record, poll)?;
@@ -259,7 +275,7 @@ impl Connection {
 
     /// Ends the connection, as far as that goes at once. Its guards go with it.
     pub(super) fn close(mut self, registry: &Registry) {
-        if self.end == Ending::No
+        if !self.is_ending()
             && !self.is_stalled()
             && let Ok(record) = self.socket.end()
         {

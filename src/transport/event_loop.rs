@@ -18,6 +18,7 @@ use super::sender::Sender;
 use super::socket::{Gone, Registered};
 use super::subscriptions::{Source, Subscriber, Subscriptions};
 use super::takeover::Taken;
+use super::turns::Turns;
 use super::websocket::End;
 use super::{Grant, Options};
 use crate::app::App;
@@ -74,6 +75,8 @@ pub(super) struct EventLoop {
     rested: Instant,
     /// Until when the last connections may close, if this is the end.
     end: Option<Instant>,
+    /// The connections that are yet to be sent the end.
+    turns: Option<Turns<ConnectionId>>,
     /// The time as of the step that runs: asked for once, not wherever it is needed.
     now: Instant,
     /// For openings and replies; kept, so that it isn't allocated anew for each.
@@ -115,6 +118,7 @@ impl EventLoop {
             started: now,
             rested: now,
             end: None,
+            turns: None,
             now,
             buffer: Vec::new(),
             metrics,
@@ -141,6 +145,7 @@ impl EventLoop {
             self.send_again();
             self.send_pings();
             self.attend(app);
+            self.end_due();
             self.end_denied();
             self.end_keepers();
             self.remove_over();
@@ -176,7 +181,8 @@ impl EventLoop {
         }
         let now = Instant::now();
         let publish = self.subscriptions.has_due().then_some(self.rested);
-        let times = [publish, self.closing.next(), self.end].into_iter().flatten();
+        let turn = self.turns.as_ref().and_then(Turns::next);
+        let times = [publish, self.closing.next(), turn, self.end].into_iter().flatten();
         let timeouts = times.map(|time| time.saturating_duration_since(now));
         timeouts.chain(self.periodic_timeout(now)).min()
     }
@@ -241,7 +247,7 @@ impl EventLoop {
         // The feed may have lost its last subscriber since it became due.
         let Some(subscription) = self.subscriptions.get_mut(feed) else { return };
         let (started, measured) = (Instant::now(), subscription.source.measure());
-        let (batches, has_dropped) = subscription.take_update(self.end.is_some());
+        let (batches, has_dropped) = subscription.take_update();
         let (subscribers, registry) = (&subscription.subscribers, self.poll.registry());
         let mut gone = Vec::new();
         for &Subscriber { connection: id, slot } in subscribers.iter().filter(|_| has_dropped) {
@@ -285,11 +291,11 @@ impl EventLoop {
     fn resume(&mut self, id: ConnectionId) -> Result<(), Gone> {
         let Self { connections, subscriptions, poll, metrics, .. } = self;
         let Some(connection) = connections.get_mut(id.index()) else { return Ok(()) };
-        let (mut frames, mut length) = (0, 0);
+        let (mut frames, mut length, is_last) = (0, 0, connection.is_last());
         let newest = |protocol: &mut Protocol, slot| {
             let bytes = match protocol {
                 Protocol::Stream(stream) => {
-                    subscriptions.get(stream.feed).map(|it| it.frame.clone()).unwrap_or_default()
+                    subscriptions.get(stream.feed).map(|it| it.frame(is_last)).unwrap_or_default()
                 }
                 Protocol::WebSocket(socket) => socket.newest(slot),
             };
@@ -299,7 +305,7 @@ impl EventLoop {
         connection.resume(newest, Registered { registry: poll.registry(), id })?;
         metrics.frames(Sent::Update, frames, length);
         let is_last = match &connection.protocol {
-            Protocol::Stream(_) => self.end.is_some(),
+            Protocol::Stream(_) => is_last,
             Protocol::WebSocket(socket) => socket.is_closing(),
         };
         if is_last || connection.is_ending() {

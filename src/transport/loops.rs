@@ -208,11 +208,12 @@ impl Loops {
         self.ended.notified().await;
     }
 
-    /// Ends every connection in order and waits until all have closed, `within` at most. Blocks. The feeds have to have
-    /// ended before: streams get the frame that they have then.
+    /// Ends every connection in order, each in its turn, and waits until all have closed, `within` at most. Blocks. The feeds have
+    /// to have ended before: streams get the frame that they have then.
     pub(crate) fn end(&self, within: Duration) {
         let deadline = Instant::now() + within;
         self.tell_end(within);
+        self.bodies().end_in_turn(within);
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             if thread.join().is_err() {
@@ -237,6 +238,7 @@ impl Loops {
 impl Drop for Loops {
     fn drop(&mut self) {
         self.tell_end(Duration::ZERO);
+        self.bodies().end_in_turn(Duration::ZERO);
     }
 }
 

@@ -21,8 +21,6 @@ pub(super) struct Subscriptions {
     by_feed: HashMap<FeedId, Box<Subscription>>,
     /// The feeds with an update that hasn't been sent, each once.
     due: Vec<FeedId>,
-    /// Whether streams get their last frame.
-    has_ended: bool,
 }
 
 /// The connections of this loop that receive one feed or group.
@@ -55,7 +53,7 @@ pub(super) enum Source {
 
 impl Subscriptions {
     pub(super) fn new(number: u32) -> Self {
-        Self { number, by_feed: HashMap::new(), due: Vec::new(), has_ended: false }
+        Self { number, by_feed: HashMap::new(), due: Vec::new() }
     }
 
     /// Adds a subscriber, and returns its place. From now on it gets each update.
@@ -67,7 +65,7 @@ impl Subscriptions {
             Box::new(Subscription::new(source.clone()))
         });
         // The newest, even if the other subscribers are yet to get it: nobody begins with an older number.
-        subscription.frame = source.frame(self.has_ended);
+        subscription.frame = source.frame();
         subscription.subscribers.push(subscriber);
         subscription.subscribers.len() as u32 - 1
     }
@@ -114,11 +112,9 @@ impl Subscriptions {
         std::mem::take(&mut self.due)
     }
 
-    /// Streams get their last frame from now on. Returns all feeds, and no groups.
-    pub(super) fn end(&mut self) -> Vec<FeedId> {
-        (self.has_ended, self.due) = (true, Vec::new());
-        let is_feed = |subscription: &Subscription| matches!(subscription.source, Source::Feed(_));
-        self.by_feed.iter().filter(|(_, it)| is_feed(it)).map(|(feed, _)| *feed).collect()
+    /// No update is due any more.
+    pub(super) fn end(&mut self) {
+        self.due = Vec::new();
     }
 
     /// Gives memory back when nothing is left.
@@ -142,10 +138,15 @@ impl Subscription {
     }
 
     /// The batches to send now, and whether some were dropped. A feed has its newest frame to send.
-    pub(super) fn take_update(&mut self, is_last: bool) -> (Vec<Arc<Batch>>, bool) {
+    pub(super) fn take_update(&mut self) -> (Vec<Arc<Batch>>, bool) {
         self.is_due = false;
-        self.frame = self.source.frame(is_last);
+        self.frame = self.source.frame();
         (std::mem::take(&mut self.batches), std::mem::take(&mut self.has_dropped))
+    }
+
+    /// A feed's frame to send now; the last one of a stream that ends.
+    pub(super) fn frame(&self, is_last: bool) -> Bytes {
+        if is_last { self.source.closing() } else { self.frame.clone() }
     }
 
     /// A feed's bytes for those who have its newest frame, to keep their connections alive.
@@ -158,11 +159,18 @@ impl Subscription {
 }
 
 impl Source {
-    /// A feed's frame to send now; the last one of a stream if the server stops.
-    pub(super) fn frame(&self, is_last: bool) -> Bytes {
+    /// A feed's newest frame.
+    fn frame(&self) -> Bytes {
         match self {
-            Self::Feed(feed) if is_last => feed.closing(),
             Self::Feed(feed) => feed.newest(),
+            Self::Group(_) => Bytes::new(),
+        }
+    }
+
+    /// The last frame of a stream.
+    fn closing(&self) -> Bytes {
+        match self {
+            Self::Feed(feed) => feed.closing(),
             Self::Group(_) => Bytes::new(),
         }
     }

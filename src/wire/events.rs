@@ -22,11 +22,11 @@ const FIELDS: Fields = &[
 /// A client waits for a random time between these two before it reconnects: an outage isn't followed by everybody at once.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
 
-/// A comment, which clients drop. It keeps proxies from cutting the stream, and finds clients that have gone.
-pub static HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
-
 /// The last line of a stream, for people who read it. Clients reconnect when it has ended.
 pub const CLOSING: Bytes = Bytes::from_static(b": the server stops\n\n");
+
+/// A comment, which clients drop. It keeps proxies from cutting the stream, and finds clients that have gone.
+pub static HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
 
 /// The fields of the response's head, which let pages of `origin` read the stream (Fetch Living Standard, CORS protocol): those
 /// pages alone, with the cookie that keeps a site's owner from being counted; never `*`.
@@ -55,9 +55,18 @@ pub(super) fn write_head(buffer: &mut Vec<u8>, origin: Option<&[u8]>) {
 
 /// Appends what follows the head before the first event.
 pub(super) fn write_start(buffer: &mut Vec<u8>) {
+    buffer.extend_from_slice(format!("retry: {}\n\n", retry()).as_bytes());
+}
+
+/// What a stream ends with, not the same for any two: how long after the end its client reconnects, and [`CLOSING`].
+pub fn closing() -> Bytes {
+    [format!("retry: {}\n\n", retry()).as_bytes(), &CLOSING].concat().into()
+}
+
+/// A time to reconnect after, in milliseconds.
+fn retry() -> u64 {
     let (least, most) = RETRY;
-    let spread = RandomState::new().hash_one(()) % (most - least).as_millis() as u64;
-    buffer.extend_from_slice(format!("retry: {}\n\n", least.as_millis() as u64 + spread).as_bytes());
+    least.as_millis() as u64 + RandomState::new().hash_one(()) % (most - least).as_millis() as u64
 }
 
 /// An event; `data` has to be one line.
@@ -76,6 +85,27 @@ mod tests {
         let start = String::from_utf8(start).unwrap();
         let time: u64 = start.strip_prefix("retry: ").unwrap().trim_end().parse().unwrap();
         assert!((2000..6000).contains(&time) && start.ends_with("\n\n"), "{start}");
+    }
+
+    #[test]
+    fn each_stream_ends_with_another_time_to_reconnect() {
+        let time = |()| -> u64 {
+            let closing = String::from_utf8(closing().to_vec()).unwrap();
+            closing
+                .strip_prefix("retry: ")
+                .unwrap()
+                .strip_suffix("\n\n: the server stops\n\n")
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        let times = [(); 1000].map(time);
+        assert!(times.iter().all(|time| (2000..6000).contains(time)), "{times:?}");
+        // Half a second has an eighth of them, if they are spread evenly.
+        for half in 4..12 {
+            let within = times.iter().filter(|time| **time / 500 == half).count();
+            assert!((75..175).contains(&within), "{within} from {} ms on", half * 500);
+        }
     }
 
     #[test]

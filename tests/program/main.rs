@@ -10,6 +10,7 @@ mod config;
 mod doctor;
 mod documents;
 mod drain;
+mod ends;
 mod listeners;
 mod log_lines;
 mod logging;

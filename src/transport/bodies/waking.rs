@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use onlookers_rooms::sync::Arc;
 
 use super::super::cursor::Cursor;
-use super::super::http2::due;
+use super::super::http2::{Exchange, due};
 use super::state::State;
 use super::{Bodies, FRAME, charge};
 use crate::feeds::{FeedId, Published};
@@ -125,6 +125,21 @@ impl Bodies {
 
     /// Wakes every body, which finds that due. Those that come meanwhile see for themselves.
     pub(super) fn wake_each(&self, due: u8) {
+        // Not under the lock, for which streams that come and go would wait.
+        self.each(|exchange| {
+            exchange.wake(due);
+        });
+    }
+
+    /// The exchanges of all bodies.
+    pub(super) fn exchanges(&self) -> Vec<Arc<Exchange>> {
+        let mut all = Vec::new();
+        self.each(|exchange| all.push(exchange));
+        all
+    }
+
+    /// Goes through all bodies, a few under one lock.
+    fn each(&self, mut take: impl FnMut(Arc<Exchange>)) {
         let mut next = 0;
         loop {
             let state = self.state.lock();
@@ -133,11 +148,8 @@ impl Bodies {
                 .filter_map(|place| state.bodies.get(place))
                 .map(|reader| Arc::clone(&reader.exchange))
                 .collect();
-            // Not under the lock, for which streams that come and go would wait.
             drop(state);
-            for exchange in &some {
-                exchange.wake(due);
-            }
+            some.into_iter().for_each(&mut take);
             next += AT_ONCE;
             if next >= end {
                 return;

@@ -48,9 +48,13 @@ impl EventLoop {
         let Protocol::Stream(stream) = &mut connection.protocol else { return Ok(()) };
         stream.ignore(unread)?;
         let Some(subscription) = self.subscriptions.get(stream.feed) else { return Ok(()) };
+        let frame = subscription.frame(self.end.is_some());
         let poll = Registered { registry: self.poll.registry(), id };
-        connection.open(&self.buffer, &subscription.frame, poll)?;
-        self.metrics.frames(Sent::First, 1, self.buffer.len() + subscription.frame.len());
+        if self.end.is_some() {
+            connection.set_last();
+        }
+        connection.open(&self.buffer, &frame, poll)?;
+        self.metrics.frames(Sent::First, 1, self.buffer.len() + frame.len());
         if self.end.is_some() { connection.finish(poll) } else { Ok(()) }
     }
 

@@ -7,28 +7,36 @@ use slab::Slab;
 use super::super::connection::{Connection, ConnectionId, Protocol};
 use super::super::kept;
 use super::super::socket::{Gone, Registered};
+use super::super::turns::Turns;
 use super::super::websocket::End;
 use super::EventLoop;
 use crate::feeds::FeedId;
-use crate::metrics::{Disobeyed, Leave};
+use crate::metrics::{Disobeyed, Leave, Sent};
 
 /// How long a page may take to close a connection that was sent a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl EventLoop {
-    /// Sends everybody the end, after the frame that their feed has now.
+    /// Has all connections end, each in its turn. Until then they show what they have shown: no update is sent any more.
     pub(super) fn end(&mut self, within: Duration) {
-        self.end = Some(Instant::now() + within);
-        for feed in self.subscriptions.end() {
-            self.send_update(feed);
-        }
-        let ids: Vec<_> = self.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
-        for id in ids {
-            let Some(connection) = self.connections.get_mut(id.index()) else { continue };
+        let (now, ids) = (Instant::now(), self.connections.iter().map(|(index, _)| ConnectionId::new(index)));
+        self.turns = Some(Turns::new(ids.collect(), now, within));
+        self.end = Some(now + within);
+        self.subscriptions.end();
+    }
+
+    /// Sends the end to those connections whose turn it is.
+    pub(super) fn end_due(&mut self) {
+        let now = Instant::now();
+        while let Some(id) = self.turns.as_mut().and_then(|turns| turns.take_due(now)) {
+            // One that has come since was sent the end at once.
+            let Some(connection) = self.connections.get(id.index()).filter(|it| !it.is_last()) else {
+                continue;
+            };
             match connection.protocol {
                 Protocol::Stream(_) => {
-                    let finished = connection.finish(Registered { registry: self.poll.registry(), id });
-                    self.note(id, finished);
+                    let sent = self.send_last(id);
+                    self.note(id, sent);
                 }
                 Protocol::WebSocket(_) => self.over.push((id, End::Ended(Leave::Stopped))),
             }
@@ -58,16 +66,23 @@ impl EventLoop {
 
     /// Ends a stream alone, in order, for that reason.
     pub(super) fn end_stream(&mut self, id: ConnectionId, reason: Leave) -> Result<(), Gone> {
-        let poll = Registered { registry: self.poll.registry(), id };
-        let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(()) };
-        if let Protocol::Stream(stream) = &connection.protocol
-            && let Some(subscription) = self.subscriptions.get(stream.feed)
-        {
-            connection.send(Some(0), &subscription.source.frame(true), poll)?;
-            connection.finish(poll)?;
-            self.closing.add(id, Instant::now() + CLOSE_TIMEOUT, reason);
+        self.closing.add(id, Instant::now() + CLOSE_TIMEOUT, reason);
+        self.send_last(id)
+    }
+
+    /// Sends a stream its last frame and the end; after the rest of a write, if there is one.
+    fn send_last(&mut self, id: ConnectionId) -> Result<(), Gone> {
+        let Self { connections, subscriptions, poll, metrics, .. } = self;
+        let poll = Registered { registry: poll.registry(), id };
+        let Some(connection) = connections.get_mut(id.index()) else { return Ok(()) };
+        let Protocol::Stream(stream) = &connection.protocol else { return Ok(()) };
+        let Some(subscription) = subscriptions.get(stream.feed) else { return Ok(()) };
+        connection.set_last();
+        let frame = subscription.frame(true);
+        if connection.send(Some(0), &frame, poll)? {
+            metrics.frames(Sent::Update, 1, frame.len());
         }
-        Ok(())
+        connection.finish(poll)
     }
 
     /// Removes connections that are over, and WebSockets that have had their time to close.

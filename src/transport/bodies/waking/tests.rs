@@ -58,5 +58,5 @@ fn all_bodies_are_woken_without_the_lock_when_somebody_is_denied_and_at_the_end(
     let networks = vec!["192.0.2.0/24".parse().unwrap()];
     let list = Arc::new(DenyList::new(networks, DeniedSites::default(), Vec::new()));
     assert_eq!(times_woken(|bodies| bodies.deny(&list)), BODIES);
-    assert_eq!(times_woken(Bodies::tell_end), BODIES);
+    assert_eq!(times_woken(|bodies| bodies.end_in_turn(Duration::ZERO)), BODIES);
 }
