@@ -28,7 +28,7 @@ globalThis.HTMLElement = class {
 globalThis.Image = class {};
 globalThis.CustomEvent ??= class {};
 globalThis.customElements = { define() {} };
-globalThis.document = { readyState: 'complete' };
+globalThis.document = { readyState: 'complete', documentElement: {} };
 globalThis.location = new URL('https://example.com/posts/1?x#y');
 const popped = [];
 globalThis.addEventListener = (type, listener) => type === 'popstate' && popped.push(listener);
@@ -62,6 +62,7 @@ globalThis.WebSocket = class {
   constructor() {
     opened.push(this);
   }
+  send() {}
   close() {
     this.aborted = true;
   }
@@ -197,6 +198,18 @@ element = await play(0, { presence: '' }, endless(DATA));
 assert.equal(asked.length, 0);
 await late();
 assert.deepEqual([asked.length, element.textContent], [1, 12]);
+
+// One that the server closes, as it stops, comes back after 3 to 6 s, by chance.
+for (const chance of [0, 0.5]) {
+  element = await play(chance, { presence: '' });
+  const socket = opened.at(-1);
+  socket.onopen();
+  socket.onmessage({ data: DATA.split('data: ')[1] });
+  socket.onclose();
+  await soon();
+  assert.deepEqual([waits, asked, opened.at(-1) instanceof WebSocket], [[3000 * (1 + chance)], [], true]);
+  assert.ok(opened.at(-1) !== socket && socket.aborted && element.textContent === 12, 'a new one, and the last number stays');
+}
 
 // In an application of one page, the number is that of the page that is shown now, and there is one stream at a time.
 const here = () => asked.at(-1).split('example.com')[1];
