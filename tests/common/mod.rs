@@ -18,6 +18,7 @@ pub(crate) mod redis;
 pub(crate) mod sentinel;
 pub(crate) mod server;
 pub(crate) mod tls;
+pub(crate) mod unbroken;
 pub(crate) mod viewer;
 
 use std::time::Duration;

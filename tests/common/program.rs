@@ -37,6 +37,13 @@ impl Program {
         Self::spawn(command)
     }
 
+    /// Starts it on that address.
+    pub(crate) fn start_at(address: SocketAddr, args: &[&str]) -> Self {
+        let mut command = onlookers();
+        command.args(["--listen", &address.to_string()]).args(args);
+        Self::spawn(command)
+    }
+
     /// Starts it and waits until it listens. Its log goes where the tests' logs do.
     pub(crate) fn spawn(mut command: Command) -> Self {
         match log::destination() {

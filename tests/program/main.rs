@@ -17,6 +17,7 @@ mod logging;
 mod memory;
 mod privacy;
 mod reloads;
+mod returning;
 mod signals;
 mod titles;
 mod tls;
