@@ -98,7 +98,7 @@ pub(crate) fn lines(output: ChildStdout) -> Receiver<String> {
 
 /// The guard prints the process id, the server its address unless that is known, in either order.
 fn greet(lines: &Receiver<String>, known: Option<SocketAddr>) -> Outcome<(Account, SocketAddr)> {
-    let (mut account, mut listens) = (None, known);
+    let (mut account, mut listens) = (None::<Account>, known);
     loop {
         if let Some(started) = account.zip(listens) {
             return Ok((started.0.of_server()?, started.1));

@@ -4,18 +4,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mio::{Registry, Token};
-use onlookers_rooms::CountGuard;
 
-use super::Repaint;
 use super::entry::Entry;
 use super::socket::{Gone, Registered, Rest, Socket};
 use super::unsent::Unsent;
 use super::websocket::WebSocket;
-use crate::feeds::FeedId;
 use crate::net::capacity::Permit;
+pub(super) use stream::Stream;
 
-/// How many bytes a client may send after its request for a stream. A browser sends none.
-const MAX_IGNORED: u16 = u16::MAX;
+mod stream;
 
 /// Identifies a connection within its event loop; 32 bits, because lists of subscribers are long.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -59,19 +56,6 @@ pub(super) enum Protocol {
     Stream(Stream),
     /// Boxed, so that a stream takes no more memory than it needs.
     WebSocket(Box<WebSocket>),
-}
-
-/// A stream of one feed's frames.
-pub(super) struct Stream {
-    pub(super) feed: FeedId,
-    /// Its place among the feed's subscribers on this loop.
-    pub(super) place: u32,
-    /// How many bytes its client has sent that nobody asked for.
-    ignored: u16,
-    repaint: Repaint,
-    /// How many turns go by before that.
-    skipped: u8,
-    guard: Option<CountGuard>,
 }
 
 impl Connection {
@@ -292,34 +276,6 @@ impl Connection {
         }
         self.unsent = Some(Box::new(Unsent::rest(rest, self.socket.seals())));
         self.socket.watch_writable(true, poll)
-    }
-}
-
-impl Stream {
-    /// A subscriber of `feed`. `number` is another one for each stream, so that those that came together don't all take the same turn.
-    pub(super) fn new(feed: FeedId, guard: Option<CountGuard>, repaint: Repaint, number: usize) -> Self {
-        Self { feed, place: 0, ignored: 0, repaint, skipped: number as u8, guard }
-    }
-
-    pub(super) fn guard(&self) -> Option<&CountGuard> {
-        self.guard.as_ref()
-    }
-
-    pub(super) fn repaint(&self) -> Repaint {
-        self.repaint
-    }
-
-    /// Notes bytes that nobody asked for.
-    pub(super) fn ignore(&mut self, bytes: usize) -> Result<(), Gone> {
-        self.ignored = self.ignored.saturating_add(u16::try_from(bytes).unwrap_or(MAX_IGNORED));
-        if self.ignored == MAX_IGNORED { Err(Gone) } else { Ok(()) }
-    }
-
-    /// Whether it is sent its frame once more in this round. A turn takes so long.
-    pub(super) fn takes_turn(&mut self, turn: Duration) -> bool {
-        let every = self.repaint.turns(turn);
-        self.skipped = (self.skipped % every + 1) % every;
-        self.skipped == 0
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::SendError;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use slab::Slab;
 use super::connection::{Connection, ConnectionId, Protocol, Ready};
 use super::cursor::Cursor;
 use super::entry::Book;
-use super::inbox::{Commands, Inbox};
+use super::inbox::Inbox;
 use super::sender::Sender;
 use super::socket::{Gone, Registered};
 use super::subscriptions::{Source, Subscriber, Subscriptions};
@@ -31,6 +30,7 @@ pub(crate) use transfer::Transfer;
 mod admit;
 mod booking;
 mod closing;
+mod commands;
 mod counting;
 mod denying;
 mod ending;
@@ -196,35 +196,6 @@ impl EventLoop {
         connection.ready.readable |= more.readable;
         connection.ready.read_closed |= more.read_closed;
         connection.ready.writable |= more.writable;
-    }
-
-    fn on_commands(&mut self, commands: Commands) {
-        let Commands { published, admitted, probes, deny, book, move_out, adopted, end } = commands;
-        // One that nobody waits for any more was too late.
-        for probe in probes {
-            let _ = probe.send(());
-        }
-        if let Some(list) = deny {
-            self.deny(list);
-        }
-        if let Some(book) = book {
-            self.sender.set_ledger(Some(book.ledger.clone()));
-            self.book = Some(book);
-        }
-        self.admitted.extend(admitted);
-        if let Some(within) = end {
-            self.end(within);
-        }
-        if self.end.is_none() {
-            published.into_iter().for_each(|(feed, update)| self.subscriptions.mark_due(feed, update));
-        }
-        if let Some(give) = move_out {
-            // If nobody waits for them any more, they stay.
-            if let Err(SendError(transfers)) = give.send(self.take_movable()) {
-                transfers.into_iter().for_each(|transfer| self.adopt(transfer));
-            }
-        }
-        adopted.into_iter().for_each(|transfer| self.adopt(transfer));
     }
 
     /// Sends the updates that are due, if the thread has paused since the last round.

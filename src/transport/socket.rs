@@ -15,6 +15,9 @@ use super::connection::ConnectionId;
 use super::entry::Entry;
 use super::tls::{self, Tls, TlsRecord};
 use crate::net::tls::Held;
+pub(super) use rest::Rest;
+
+mod rest;
 
 /// The peer has gone, or has to.
 #[derive(Debug)]
@@ -34,15 +37,6 @@ pub(crate) struct Socket {
     tls: Option<Box<Tls>>,
     /// With a keeper.
     entry: Option<Box<Entry>>,
-}
-
-/// The part of a text that hasn't gone out.
-#[derive(Default, Debug)]
-pub(super) struct Rest {
-    /// Bytes that have to be sent next, as they are: some of what they belong to has been sent, or they are sealed.
-    pub(super) begun: Bytes,
-    /// The text after them.
-    pub(super) text: Bytes,
 }
 
 /// How much was read.
@@ -281,20 +275,6 @@ impl Socket {
     /// Leaves the poll; the connection stays.
     pub(super) fn release(&mut self, registry: &Registry) -> io::Result<()> {
         registry.deregister(&mut SourceFd(&self.io.as_raw_fd()))
-    }
-}
-
-impl Rest {
-    /// The rest of `text`, none of which needs sealing, when the socket has taken so many bytes of it.
-    pub(super) fn of_text(text: &Bytes, taken: usize) -> Self {
-        match taken {
-            0 => Self { begun: Bytes::new(), text: text.clone() },
-            _ => Self { begun: text.slice(taken..), text: Bytes::new() },
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.begun.is_empty() && self.text.is_empty()
     }
 }
 
