@@ -58,10 +58,14 @@ impl Arena {
         let extent = self.free().take(units, from)?;
         let block = self.block(extent, bytes.len() as u32, from == End::High);
         let words = self.words_of(extent);
-        for (word, bytes) in words.iter().zip(bytes.chunks(WORD)) {
+        let (whole, rest) = bytes.as_chunks::<WORD>();
+        for (word, bytes) in words.iter().zip(whole) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
+        if !rest.is_empty() {
             let mut padded = [0; WORD];
-            padded[..bytes.len()].copy_from_slice(bytes);
-            word.store(u64::from_ne_bytes(padded), Relaxed);
+            padded[..rest.len()].copy_from_slice(rest);
+            words[whole.len()].store(u64::from_ne_bytes(padded), Relaxed);
         }
         Some(block)
     }

@@ -32,24 +32,19 @@ impl Facts {
         let socket = socket.as_fd();
         let cookie = socket_cookie(socket)?;
         loop {
-            let before = match tcp_info(socket) {
+            let info = match tcp_info(socket) {
                 Ok(info) => info,
                 Err(error) if is_not_tcp(&error) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            if ![ESTABLISHED, CLOSE_WAIT].contains(&before.tcpi_state) {
+            if ![ESTABLISHED, CLOSE_WAIT].contains(&info.tcpi_state) {
                 return Ok(None);
             }
             let unread = ioctl_fionread(socket)?;
-            let info = tcp_info(socket)?;
-            // Otherwise more has come meanwhile.
-            if (info.tcpi_state, info.tcpi_bytes_received) == (before.tcpi_state, before.tcpi_bytes_received)
-            {
-                return Ok(Some(Self {
-                    cookie,
-                    taken: taken(&info),
-                    read: received(&info).saturating_sub(unread),
-                }));
+            // Either nothing has come since, or it is among what wasn't read.
+            if unread == 0 || received(&tcp_info(socket)?) == received(&info) {
+                let read = received(&info).saturating_sub(unread);
+                return Ok(Some(Self { cookie, taken: taken(&info), read }));
             }
         }
     }
