@@ -76,6 +76,27 @@ fn a_write_that_was_not_begun_is_retracted() {
 }
 
 #[test]
+fn a_rest_has_a_block_of_its_own() {
+    let ledger = Ledger::create(2, 4096).unwrap();
+    let mut record = ledger.join(&FACTS, 3, b"").unwrap();
+    let batch = ledger.store(&[b"01234567".as_slice(), &[0; 3000]].concat()).unwrap();
+    record.begin(batch.piece(0..8), Piece::NOTHING, 4);
+    let kept = record.keep_rest(3).unwrap();
+    drop(batch);
+    let _other = ledger.store(&[1; 3000]).unwrap();
+    let recovered = record.recover(&at(1005));
+    assert_eq!((recovered.missing, recovered.sequence), (Missing::Bytes(b"567".to_vec()), 4));
+    drop((kept, recovered.kept));
+    assert!(record.keep_rest(3).is_none());
+    let batch = ledger.store(b"next").unwrap();
+    record.begin(batch.whole(), Piece::NOTHING, 5);
+    let _full: Vec<_> = std::iter::from_fn(|| ledger.store(&[1; 64])).collect();
+    assert!(record.keep_rest(1).is_none());
+    assert_eq!(record.recover(&at(1010)).missing, Missing::Lost);
+    assert_eq!(record.recover(&at(1012)).missing, Missing::Nothing);
+}
+
+#[test]
 fn records_that_left_are_not_found_and_their_places_are_used_again() {
     let ledger = Ledger::create(3, 4096).unwrap();
     let join = |cookie| ledger.join(&Facts { cookie, ..FACTS }, 0, &[cookie as u8; 900]);

@@ -125,7 +125,8 @@ impl Connection {
             0 => self.record.retract(),
             taken if taken < frame.len() => {
                 self.unsent.bytes = frame[taken..].to_vec();
-                self.unsent.kept = vec![block.clone()];
+                // The frame's own is dropped before the rest is sent.
+                self.unsent.kept.extend(self.record.keep_rest(taken).map(|kept| kept.block));
             }
             _ => {}
         }
