@@ -58,17 +58,6 @@ impl Record {
         Recovered { missing, text, sequence: note.sequence, kept }
     }
 
-    /// Stores what is left when the socket has taken so many of the bytes that were noted last, in a block of its own. The
-    /// block of before, which others may share, needn't be kept for this connection any more. None, if nothing is left, or there is no
-    /// room: then the connection can go on after a crash only once the socket has taken it all.
-    pub fn keep_rest(&mut self, taken: usize) -> Option<Kept> {
-        let note = self.note();
-        let position = note.position + taken.min(note.bytes.len()) as u64;
-        let bytes = self.bytes(note.bytes.after(taken));
-        let (Some(bytes), Some(text)) = (bytes, self.bytes(note.text)) else { return None };
-        self.keep(position, note.sequence, &bytes, &text)
-    }
-
     /// What the socket hasn't taken, if it is known.
     fn rest(&self, note: &Note, facts: &Facts) -> Option<(Vec<u8>, Vec<u8>)> {
         if facts.cookie != self.cookie() || facts.read != self.consumed() {

@@ -12,11 +12,13 @@ impl Record {
         self.arena().store(bytes, End::Low)
     }
 
-    /// Notes that of what was noted last only these bytes are left, the last ones, and then `text`. What the result has is to be
-    /// [kept](Kept) until they are sent; without room, there is none, and a process that comes after can't go on.
+    /// Notes that of what was noted last only these bytes are left, the last ones, and then `text`: the text that was noted, or what
+    /// is left of bytes that need no sealing. What the result has is to be [kept](Kept) until they are sent, and the block of before
+    /// needn't be for this connection; without room, there is none, and a process that comes after can't go on.
     pub fn keep_rest(&mut self, bytes: &[u8], text: &[u8]) -> Option<Kept> {
         let note = self.note();
-        let position = note.position + (note.bytes.len() as u64).saturating_sub(bytes.len() as u64);
+        let (noted, left) = (note.bytes.len() + note.text.len(), bytes.len() + text.len());
+        let position = note.position + noted.saturating_sub(left) as u64;
         self.keep(position, note.sequence, bytes, text)
     }
 

@@ -81,19 +81,36 @@ fn a_rest_has_a_block_of_its_own() {
     let mut record = ledger.join(&FACTS, 3, b"").unwrap();
     let batch = ledger.store(&[b"01234567".as_slice(), &[0; 3000]].concat()).unwrap();
     record.begin(batch.piece(0..8), Piece::NOTHING, 4);
-    let kept = record.keep_rest(3).unwrap();
+    let kept = record.keep_rest(b"34567", b"").unwrap();
     drop(batch);
     let _other = ledger.store(&[1; 3000]).unwrap();
     let recovered = record.recover(&at(1005));
     assert_eq!((recovered.missing, recovered.sequence), (Missing::Bytes(b"567".to_vec()), 4));
     drop((kept, recovered.kept));
-    assert!(record.keep_rest(3).is_none());
+    assert!(record.keep_rest(b"", b"").is_none());
     let batch = ledger.store(b"next").unwrap();
     record.begin(batch.whole(), Piece::NOTHING, 5);
     let _full: Vec<_> = std::iter::from_fn(|| ledger.store(&[1; 64])).collect();
-    assert!(record.keep_rest(1).is_none());
+    assert!(record.keep_rest(b"ext", b"").is_none());
     assert_eq!(record.recover(&at(1010)).missing, Missing::Lost);
     assert_eq!(record.recover(&at(1012)).missing, Missing::Nothing);
+}
+
+#[test]
+fn a_rest_may_be_bytes_a_noted_text_or_a_text_that_was_not_begun() {
+    let ledger = Ledger::create(1, 4096).unwrap();
+    let mut record = ledger.join(&FACTS, 3, b"").unwrap();
+    let whole = record.begin_own(b"a reply", b"", 3);
+    // Nothing of it was taken, and it needs no sealing.
+    let rest = record.keep_rest(b"", b"a reply");
+    let again = record.recover(&at(1000));
+    assert_eq!((again.missing, again.text), (Missing::Nothing, b"a reply".to_vec()));
+    let begun = record.begin_own(b"a reply", b"", 3);
+    let record_and_text = record.begin_own(b"sealed", b"and more", 4);
+    let rest_and_text = record.keep_rest(b"led", b"and more");
+    let again = record.recover(&at(1012));
+    assert_eq!((again.missing, again.text), (Missing::Bytes(b"d".to_vec()), b"and more".to_vec()));
+    drop((whole, rest, begun, record_and_text, rest_and_text));
 }
 
 #[test]

@@ -126,7 +126,8 @@ impl Connection {
             taken if taken < frame.len() => {
                 self.unsent.bytes = frame[taken..].to_vec();
                 // The frame's own is dropped before the rest is sent.
-                self.unsent.kept.extend(self.record.keep_rest(taken).map(|kept| kept.block));
+                let kept = self.record.keep_rest(&self.unsent.bytes, b"");
+                self.unsent.kept.extend(kept.map(|kept| kept.block));
             }
             _ => {}
         }
