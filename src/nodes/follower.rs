@@ -3,15 +3,18 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use onlookers_rooms::{Report, Reported, RoomName, Rooms, SourceId};
+use onlookers_rooms::{RoomName, Rooms};
 
 use super::leases::LeaseTable;
 use super::requested::Requested;
-use super::store::{Change, Found, NodeId, Partition, RoomCounts, Stored, Visitors, Wanted};
+use super::store::{Change, Found, NodeId, Partition, Visitors, Wanted};
 
 use known::{Heard, Known, Reading, Unread};
+use put::{apply, put, source};
 
+mod current;
 mod known;
+mod put;
 
 /// How many rooms are asked of the store at once, or of how many the counts of one node each.
 const AT_ONCE: usize = 1000;
@@ -188,31 +191,6 @@ impl Follower {
         rooms.iter().for_each(|room| self.read_room(room, leases));
     }
 
-    /// The store will do so, and say that hints were missed.
-    pub(super) fn not_listening(&mut self) {
-        self.subscribing = HashSet::new();
-    }
-
-    /// What all nodes count is to be read, but for what is read anyway as soon as it is listened to.
-    pub(super) fn read_all(&mut self, leases: &LeaseTable) {
-        let is_listened = |room: &RoomName| self.listened.contains(room) && !self.subscribing.contains(room);
-        for (room, watched) in self.watched.iter_mut().filter(|(room, _)| is_listened(room)) {
-            watched.ask(leases.nodes(watched.partition), room, &mut self.unread);
-        }
-    }
-
-    /// The rooms that somebody looks at.
-    pub(super) fn rooms(&self) -> impl Iterator<Item = &RoomName> {
-        self.watched.keys()
-    }
-
-    /// Whether everything that is to be read of a room has been; so it is of one that nobody looks at.
-    pub(super) fn is_current(&self, room: &RoomName) -> bool {
-        let Some(watched) = self.watched.get(room) else { return true };
-        let is_listened = self.listened.contains(room) && !self.subscribing.contains(room);
-        is_listened && watched.nodes.values().all(|known| known.reading == Reading::Done)
-    }
-
     /// The store has answered.
     pub(super) fn found(&mut self, wanted: &[Wanted], found: Vec<Found>) {
         for (wanted, found) in wanted.iter().zip(found) {
@@ -303,35 +281,6 @@ impl Watched {
             self.nodes.remove(&node);
         }
     }
-}
-
-fn put(rooms: &Rooms, node: NodeId, room: &RoomName, found: Found) {
-    match found {
-        Some(Stored { counts, visitors, present }) => {
-            let all = Reported::All { visitors: &visitors, present: &present };
-            rooms.report(room, source(node), report(&counts), all);
-        }
-        None => rooms.forget(room, source(node)),
-    }
-}
-
-fn apply(rooms: &Rooms, node: NodeId, change: &Change) {
-    match (&change.counts, &change.visitors) {
-        (Some(counts), Visitors::Change { come, gone }) => {
-            let changed = Reported::Change { come, gone, present: &change.present };
-            rooms.report(&change.room, source(node), report(counts), changed);
-        }
-        _ => rooms.forget(&change.room, source(node)),
-    }
-}
-
-fn source(node: NodeId) -> SourceId {
-    SourceId(node.0)
-}
-
-fn report(counts: &RoomCounts) -> Report {
-    let RoomCounts { version: _, tabs, anonymous, level, peak, present: _ } = *counts;
-    Report { tabs, anonymous, level, peak }
 }
 
 #[cfg(test)]

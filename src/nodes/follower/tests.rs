@@ -4,6 +4,7 @@ use onlookers_rooms::{Limits, RoomRef};
 
 use super::*;
 use crate::nodes::leases::Timing;
+use crate::nodes::store::{RoomCounts, Stored};
 
 const NODE: NodeId = NodeId(1);
 
