@@ -60,8 +60,10 @@ impl Elsewhere {
                 continue;
             }
             let known = before.remove(&id);
-            if known.is_none() && !is_first {
-                roster.join(id);
+            match known {
+                None if is_first => _ = roster.stay(id),
+                None => roster.join(id),
+                Some(_) => {}
             }
             if updated.is_some() && known != Some(updated) {
                 posts.get_or_insert_default().moved(id);
@@ -105,6 +107,19 @@ mod tests {
         assert_eq!(roster.take(), [Notice::Join(id(3))], "nobody was sent 1");
         elsewhere.compare(vec![(id(3), Some(6))], &mut roster, &mut posts);
         assert_eq!((roster.take(), moved(&mut posts)), (vec![Notice::Leave(id(2))], vec![id(3)]));
+    }
+
+    #[test]
+    fn who_has_moved_to_another_process_has_not_left() {
+        let (mut elsewhere, mut roster, mut posts) = (Elsewhere::default(), Roster::default(), None);
+        (1..3).for_each(|viewer| roster.join(id(viewer)));
+        roster.take();
+        (1..3).for_each(|viewer| roster.leave(id(viewer)));
+        elsewhere.compare(vec![(id(1), None), (id(3), None)], &mut roster, &mut posts);
+        assert_eq!(roster.take(), [Notice::Leave(id(2))]);
+        elsewhere.presence = 1;
+        elsewhere.compare(vec![(id(3), None)], &mut roster, &mut posts);
+        assert_eq!(roster.take(), [Notice::Leave(id(1))]);
     }
 
     #[test]

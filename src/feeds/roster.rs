@@ -27,16 +27,19 @@ pub(super) enum Notice {
 
 impl Roster {
     pub(super) fn join(&mut self, id: ViewerId) {
-        // It has only moved, from one process to another, before anybody was told that it left.
-        if let Some(at) = self.left.iter().position(|left| *left == id) {
-            self.left.remove(at);
-            self.known.insert(id);
+        if self.stay(id) {
             return;
         }
         if self.joined.len() == MAX_NOTICES {
             self.joined.pop_front();
         }
         self.joined.push_back(id);
+    }
+
+    /// A viewer is here. If it has left before, it has only moved, from one process to another, before anybody was told of that: true.
+    pub(super) fn stay(&mut self, id: ViewerId) -> bool {
+        let at = self.left.iter().position(|left| *left == id);
+        at.and_then(|at| self.left.remove(at)).is_some_and(|id| self.known.insert(id))
     }
 
     pub(super) fn leave(&mut self, id: ViewerId) {
