@@ -166,6 +166,11 @@ impl NodeTask {
         Self::start(hub.connect(), None, shared, keys)
     }
 
+    /// The same, as a node that has been [handed over](Self::hand_over).
+    pub fn through_hub_as(hub: &Hub, lease: &Lease, shared: Shared, keys: Arc<Keys>) -> Self {
+        Self::start(hub.connect(), Some(lease), shared, keys)
+    }
+
     /// Begins to share what is counted with the newest process and those between it and this one, through the hub that the newest
     /// has at the other end of this socket. Needs a tokio runtime.
     pub fn through_process(socket: UnixStream, shared: Shared, keys: Arc<Keys>) -> Self {
@@ -208,7 +213,7 @@ impl NodeTask {
     }
 
     /// Stops without telling the others: they count this node for 7.5 seconds more, and until then another process, or this one, can
-    /// go on [as this node](Self::through_redis_as). What the others count is still shown here. None if this node has died.
+    /// go on as this node, or as another one through another hub. What the others count is still shown here. None if this node has died.
     pub async fn hand_over(self) -> Option<Lease> {
         self.stop(Stop::HandOver).await
     }

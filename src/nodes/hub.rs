@@ -65,11 +65,6 @@ impl Hub {
         server::serve(link, hints, socket)
     }
 
-    /// Another hub takes the place of this one: a process that isn't here any more will be there, and nobody is told of its end.
-    pub fn retire(&self) {
-        self.0.state.lock().retire();
-    }
-
     /// A connection of this process, and what it hears.
     pub(super) fn connect(&self) -> (HubStore, Receiver<Hint>) {
         let (link, hints) = self.link();
@@ -198,6 +193,10 @@ impl Store for HubStore {
             Reply::Key(key) => Ok(key),
             _ => Err(misunderstood()),
         }
+    }
+
+    async fn stay(&self, node: NodeId) -> Result<(), StoreError> {
+        self.call(node, Request::Stay).await.map(drop)
     }
 
     async fn told_all(&self, node: NodeId) -> Result<(), StoreError> {

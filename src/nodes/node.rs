@@ -192,6 +192,7 @@ impl<S: Store> Node<S> {
             if !asked.publication.is_none() {
                 let _ = timeout(LAST_WORDS, asked.publication.answered()).await;
             }
+            let _ = timeout(LAST_WORDS, self.store.stay(self.id)).await;
         } else {
             self.leave().await;
         }

@@ -182,6 +182,11 @@ pub(crate) trait Store: Send + Sync + 'static {
         ready(Ok(()))
     }
 
+    /// Another process goes on as this node: the end of this one's connection isn't the node's.
+    fn stay(&self, _: NodeId) -> impl Future<Output = Result<(), StoreError>> + Send {
+        ready(Ok(()))
+    }
+
     /// How fast it may be told at first.
     fn pace(&self) -> Pace {
         Pace::USUAL

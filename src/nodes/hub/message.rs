@@ -25,6 +25,8 @@ pub(super) enum Request {
     Leave,
     Reap(u64),
     Key(u64, [u8; 16]),
+    /// The end of the connection isn't the node's.
+    Stay,
     /// The node has told everything, and wants to know when all have.
     Told,
 }

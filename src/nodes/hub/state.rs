@@ -26,7 +26,6 @@ pub(super) struct State {
     next: LinkId,
     /// The keys of days.
     days: BTreeMap<u64, [u8; 16]>,
-    is_retired: bool,
 }
 
 /// What a node counts.
@@ -47,7 +46,7 @@ struct Room {
 }
 
 struct Link {
-    /// Its node, once it has a lease.
+    /// Its node, once it has a lease; none again if the node goes on in another process.
     node: Option<NodeId>,
     hints: Queue,
     listening: HashSet<RoomName>,
@@ -63,15 +62,9 @@ impl State {
     }
 
     pub(super) fn close(&mut self, link: LinkId) {
-        if let Some(Link { node: Some(node), .. }) = self.links.remove(&link)
-            && !self.is_retired
-        {
+        if let Some(Link { node: Some(node), .. }) = self.links.remove(&link) {
             self.leave(node);
         }
-    }
-
-    pub(super) fn retire(&mut self) {
-        self.is_retired = true;
     }
 
     pub(super) fn tell(&mut self, link: LinkId) {
@@ -105,6 +98,7 @@ impl State {
                 self.days.retain(|of, _| of.abs_diff(day) <= 1);
                 return Reply::Key(*self.days.entry(day).or_insert(proposal));
             }
+            Request::Stay => self.links.get_mut(&link).into_iter().for_each(|link| link.node = None),
             Request::Told => self.tell(link),
         }
         Reply::Done

@@ -51,7 +51,6 @@ impl Machine {
     /// A new process takes over the hub, and the connections for which `moves` says so; the others go on with that hub. Returns when each
     /// knows everything: nobody is shown anything before.
     async fn upgrade(&mut self, mut moves: impl FnMut() -> bool) {
-        self.hub.retire();
         let mut newest = Member::alone();
         for member in &mut self.members {
             member.stop.send_replace(Stop::HandOver);
@@ -186,6 +185,19 @@ async fn a_process_that_hangs_is_gone_when_its_lease_ends() {
     machine.members[0].freeze.send(false).unwrap();
     sleep(Duration::from_secs(4)).await;
     machine.check("it is back");
+}
+
+/// An older process goes on to show it until it knows of the hub that takes this one's place.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_hands_over_is_counted_for_a_while() {
+    let mut machine = two().await;
+    machine.members[1].stop.send_replace(Stop::HandOver);
+    (&mut machine.members[1].task).await.unwrap();
+    machine.members[1].tabs.clear();
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(machine.tabs(0, PAGE), 4);
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(machine.tabs(0, PAGE), 2, "nobody went on");
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,13 +97,10 @@ impl Joined {
         }
     }
 
-    /// Another process is about to go on as this node.
+    /// Another process is about to go on as this node. The others count what they know of it until then: they aren't told that its
+    /// connections move.
     pub(crate) async fn hand_over(&mut self) -> Option<Lease> {
-        #[cfg(feature = "redis")]
-        if self.redis.is_some() {
-            return self.task.take()?.hand_over().await;
-        }
-        None
+        self.task.take()?.hand_over().await
     }
 
     /// The links to processes that stay after an upgrade.
@@ -111,17 +108,20 @@ impl Joined {
         self.older.links()
     }
 
-    /// It doesn't: this process is the node again.
+    /// It doesn't: this process is the node again. Waits until it is known what the others count.
     pub(crate) async fn take_up(&mut self, lease: Option<Lease>) {
         #[cfg(feature = "redis")]
         self.begin_again(lease.as_ref()).await;
-        let _ = lease;
+        if let (Some(hub), Some(lease), None) = (self.older.hub(), lease, &self.task) {
+            let (shared, keys) = (self.shared.clone(), Arc::clone(&self.keys));
+            self.task = Some(NodeTask::through_hub_as(hub, &lease, shared, keys));
+        }
+        self.settle().await;
     }
 
     /// Counts together with the process at the other end, which has taken over, and with all after that. Waits until it is known what
     /// that counts.
     pub(crate) async fn count_with(&mut self, link: Link, app: &Arc<App>) {
-        self.older.retire();
         #[cfg(feature = "redis")]
         if self.redis.is_some() {
             self.begin_again(None).await;
@@ -130,9 +130,8 @@ impl Joined {
         let (shared, keys) = (self.shared.clone(), Arc::clone(&self.keys));
         let (mut sockets, app) = (upgrade::sockets(link), Arc::clone(app));
         let (settled, is_settled) = tokio::sync::oneshot::channel();
-        let before = self.task.take();
         let counting = async move {
-            let (mut task, mut settled) = (before, Some(settled));
+            let (mut task, mut settled) = (None::<NodeTask>, Some(settled));
             while let Some(socket) = sockets.recv().await {
                 app.feeds.hold();
                 if let Some(task) = task.take() {

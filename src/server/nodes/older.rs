@@ -42,11 +42,9 @@ impl Older {
         there.map(|(link, _)| Arc::clone(link)).collect()
     }
 
-    /// A newer process takes this one's place.
-    pub(super) fn retire(&mut self) {
-        if let Some(hub) = &self.hub {
-            hub.retire();
-        }
+    /// Where they meet, if there are any.
+    pub(super) fn hub(&self) -> Option<&Hub> {
+        self.hub.as_ref()
     }
 
     /// Waits until none is there any more, if there was one.
