@@ -59,6 +59,23 @@ impl Connection {
         self.ask(Method::GET, path, headers).await
     }
 
+    /// Waits until the server takes no more requests on this connection.
+    pub(crate) async fn refuses(&mut self) {
+        let waited = async {
+            loop {
+                let Ok(mut requests) = self.requests.clone().ready().await else { return };
+                let request = Request::builder().uri("http://counter.example/count/example.com.txt");
+                let Ok((response, _)) = requests.send_request(request.body(()).unwrap(), true) else {
+                    return;
+                };
+                if response.await.is_err() {
+                    return;
+                }
+            }
+        };
+        timeout(DEADLINE, waited).await.expect("a connection that takes no more requests");
+    }
+
     /// A page of example.com with the picture, of which the start was read.
     pub(crate) async fn view(&mut self) -> Stream {
         let mut stream = self.get("/online.png?u=1", &[("referer", "https://example.com/")]).await;
@@ -83,6 +100,16 @@ impl Stream {
 
     pub(crate) async fn wait_for(&mut self, count: u64) {
         while self.count().await != count {}
+    }
+
+    /// Reads until the picture shows `count`; those before show one of `others`.
+    pub(crate) async fn reaches(&mut self, count: u64, others: &[u64]) {
+        loop {
+            match self.count().await {
+                shown if shown == count => return,
+                other => assert!(others.contains(&other), "{other} was never true"),
+            }
+        }
     }
 
     /// Everything up to the end of the stream.

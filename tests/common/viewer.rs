@@ -51,6 +51,16 @@ impl Viewer {
         self.wait_for_picture(&png_of(count))
     }
 
+    /// Reads until the picture shows `count`; those before show one of `others`.
+    pub(crate) fn reaches(&mut self, count: u64, others: &[u64]) {
+        loop {
+            match self.count() {
+                shown if shown == count => return,
+                other => assert!(others.contains(&other), "{other} was never true"),
+            }
+        }
+    }
+
     /// Like [`Self::wait_for`], for any picture.
     pub(crate) fn wait_for_picture(&mut self, wanted: &[u8]) -> usize {
         let started = Instant::now();

@@ -1,0 +1,15 @@
+//! Upgrades: a new process takes over, and no page notices.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod failures;
+mod lingering;
+mod moves;
+mod orders;
+mod processes;
+mod secure;
+mod together;
+mod websockets;
