@@ -98,11 +98,12 @@ async fn hear(mut stream: tokio::net::UnixStream, orders: mpsc::Sender<Order>) {
 /// A sentence, if it isn't an order of somebody who may give one.
 async fn read(stream: &mut tokio::net::UnixStream) -> io::Result<()> {
     let (user, own) = (stream.peer_cred()?.uid(), rustix::process::geteuid().as_raw());
+    // Before anything else: a socket that is closed with something unread takes the answer with it.
+    let mut line = String::new();
+    AsyncBufReader::new(stream.take(MAX_ORDER)).read_line(&mut line).await?;
     if user != own && user != 0 {
         return Err(io::Error::other("only the user of the server may do that, and root"));
     }
-    let mut line = String::new();
-    AsyncBufReader::new(stream.take(MAX_ORDER)).read_line(&mut line).await?;
     match line.trim_end() {
         UPGRADE => Ok(()),
         _ => Err(io::Error::other("the only order is upgrade")),
