@@ -230,6 +230,7 @@ impl Connection {
 
     /// Has a stream's next frame be the last one.
     pub(super) fn set_last(&mut self) {
+        self.socket.set_entry(None);
         if self.end == Ending::No {
             self.end = Ending::Due;
         }
@@ -246,6 +247,8 @@ impl Connection {
             return Ok(());
         }
         if !self.is_ending() {
+            // No process is to go on after that.
+            self.socket.set_entry(None);
             self.end = Ending::Begun;
             let record = self.socket.end()?;
             self.send_record(&record, poll)?;

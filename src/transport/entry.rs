@@ -39,9 +39,10 @@ pub(super) struct Entry {
     keeper: Sender<ToKeep>,
     /// What is being sent, for as long as the socket hasn't taken all of it.
     sending: Option<Block>,
-    /// How many bytes were read in all, and how many of them led to something that isn't described.
+    /// How many bytes were read in all.
     read: u64,
-    unsettled: u64,
+    /// Whether some of them have led to something that isn't described.
+    is_unsettled: bool,
 }
 
 impl Entry {
@@ -51,10 +52,12 @@ impl Entry {
         socket: &impl AsFd,
         keeper: &Sender<ToKeep>,
     ) -> io::Result<Option<Self>> {
-        let read = Facts::of(socket)?.map(|facts| facts.read);
-        let again =
-            |read| Self { record: Some(record), keeper: keeper.clone(), sending: None, read, unsettled: 0 };
-        Ok(read.map(again))
+        let facts = Facts::of(socket).map(|facts| facts.map(|facts| facts.read));
+        let read = facts.as_ref().ok().copied().flatten().unwrap_or_default();
+        let keeper = keeper.clone();
+        let again = Self { record: Some(record), keeper, sending: None, read, is_unsettled: true };
+        // Otherwise the entry is over.
+        Ok(facts?.map(|_| again))
     }
 
     /// The number of its record.
@@ -92,12 +95,12 @@ impl Entry {
 
     /// So many bytes were read.
     pub(super) fn read(&mut self, bytes: usize) {
-        (self.read, self.unsettled) = (self.read + bytes as u64, self.unsettled + bytes as u64);
+        (self.read, self.is_unsettled) = (self.read + bytes as u64, true);
     }
 
     /// Whether something was read that isn't described.
     pub(super) fn is_unsettled(&self) -> bool {
-        self.unsettled > 0
+        self.is_unsettled
     }
 
     /// All that was read has led to what `description` says.
@@ -106,7 +109,7 @@ impl Entry {
             && record.describe(description)
         {
             record.consume(self.read);
-            self.unsettled = 0;
+            self.is_unsettled = false;
         }
     }
 
@@ -122,29 +125,35 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if let Some(record) = self.record.take() {
-            let number = record.number();
+            // Without a keeper nobody holds anything. Another loop may use the number as soon as the record is dropped, so the keeper has to be
+            // told before.
+            let _ = self.keeper.send(ToKeep::Release(record.number()));
             drop(record);
-            // Without a keeper nobody holds anything.
-            let _ = self.keeper.send(ToKeep::Release(number));
         }
     }
 }
 
 impl Book {
-    /// Enters a connection. None of one that can't be continued, or if there is no room.
-    pub(super) fn enter(&self, socket: &Socket, description: &ConnectionRecord) -> Option<Entry> {
+    /// Enters a connection, of which the rest of a write may be unsent. None of one that can't be continued, or if there is no room.
+    pub(super) fn enter(
+        &self,
+        socket: &Socket,
+        description: &ConnectionRecord,
+        (begun, text): (&[u8], &[u8]),
+        has_whole_input: bool,
+    ) -> Option<Entry> {
         let facts = Facts::of(socket).ok()??;
         let description = serde_json::to_vec(description).ok()?;
         let record = self.ledger.join(&facts, socket.sequence(), &description)?;
         let duplicate = socket.as_fd().try_clone_to_owned().ok()?;
-        let number = record.number();
-        let entry = Entry {
-            record: Some(record),
-            keeper: self.keeper.clone(),
-            sending: None,
-            read: facts.read,
-            unsettled: 0,
-        };
+        let (number, keeper) = (record.number(), self.keeper.clone());
+        // What is kept of the input is described, and has to be described anew once it is obeyed.
+        let (read, is_unsettled) = (facts.read, !has_whole_input);
+        let mut entry = Entry { record: Some(record), keeper, sending: None, read, is_unsettled };
+        if !(begun.is_empty() && text.is_empty()) {
+            entry.begin_own(begun, text, socket.sequence());
+        }
+        // Last: from when the keeper has the socket, the next process goes on with what is noted.
         self.keeper.send(ToKeep::Keep(number, duplicate)).ok()?;
         Some(entry)
     }
@@ -167,6 +176,6 @@ pub(crate) fn recover(mut record: Record, socket: OwnedFd, book: &Book) -> Optio
         return None;
     };
     let keeper = book.keeper.clone();
-    transfer.attach(Entry { record: Some(record), keeper, sending, read, unsettled: 0 });
+    transfer.attach(Entry { record: Some(record), keeper, sending, read, is_unsettled: true });
     Some(transfer)
 }

@@ -87,6 +87,8 @@ pub(super) struct EventLoop {
     denied: Arc<DenyList>,
     /// Where connections are entered, with a keeper.
     book: Option<Book>,
+    /// Connections of which something may have been read in this turn, with a book.
+    unsettled: Vec<ConnectionId>,
     /// The first place that hasn't been looked at since then, if any.
     unexamined: Option<usize>,
 }
@@ -125,6 +127,7 @@ impl EventLoop {
             costs: None,
             denied: Arc::default(),
             book: None,
+            unsettled: Vec::new(),
             unexamined: None,
         };
         Ok((event_loop, inbox))

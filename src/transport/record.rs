@@ -85,11 +85,6 @@ impl ConnectionRecord {
         Some(Self { tls, unsent: Some(UnsentRecord::rest(begun, &recovered.text)), ..self })
     }
 
-    /// The number of its next TLS record.
-    pub(super) fn sequence(&self) -> u64 {
-        self.tls.as_ref().map_or(0, TlsRecord::sequence)
-    }
-
     /// The same without what is unsent: that is noted elsewhere.
     pub(super) fn without_unsent(self) -> Self {
         Self { unsent: None, ..self }

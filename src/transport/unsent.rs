@@ -83,6 +83,11 @@ impl Unsent {
         Ok(&self.rest.begun)
     }
 
+    /// Whether replies wait that haven't begun.
+    pub(super) fn has_replies(&self) -> bool {
+        !self.replies.is_empty()
+    }
+
     /// The rest of the write that has begun, and the text after it.
     pub(super) fn rest_of_write(&self) -> (&[u8], &[u8]) {
         (&self.rest.begun, &self.rest.text)

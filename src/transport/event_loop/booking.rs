@@ -14,21 +14,38 @@ impl EventLoop {
         let (Some(book), Some(connection)) = (&self.book, self.connections.get_mut(id.index())) else {
             return;
         };
-        let entry = book.enter(&connection.socket, &description);
-        let rest = connection
-            .unsent()
-            .map(|unsent| unsent.rest_of_write())
-            .map(|(begun, text)| (begun.to_vec(), text.to_vec()));
+        let rest = connection.unsent().map(|unsent| unsent.rest_of_write()).unwrap_or_default();
+        let entry = book.enter(&connection.socket, &description, rest, connection.has_whole_input());
         connection.socket.set_entry(entry);
-        if let (Some(entry), Some((begun, text))) = (connection.socket.entry(), rest) {
-            entry.begin_own(&begun, &text, description.sequence());
+    }
+
+    /// Enters those that aren't yet: they were here before the book was.
+    pub(super) fn enter_all(&mut self) {
+        let ids: Vec<_> = self.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
+        for id in ids {
+            self.enter_if_missing(id);
         }
     }
 
-    /// What was read has been obeyed: it needn't come again.
-    pub(super) fn settle_input(&mut self, id: ConnectionId) {
+    /// Enters a connection, if it isn't.
+    pub(super) fn enter_if_missing(&mut self, id: ConnectionId) {
+        let connection = self.connections.get_mut(id.index());
+        if connection.is_some_and(|connection| connection.socket.entry().is_none()) {
+            self.enter_in_book(id);
+        }
+    }
+
+    /// What was read has been obeyed, and answered: it needn't come again.
+    pub(super) fn settle_inputs(&mut self) {
+        for id in std::mem::take(&mut self.unsettled) {
+            self.settle_input(id);
+        }
+    }
+
+    fn settle_input(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id.index()) else { return };
-        let is_whole = connection.has_whole_input();
+        let is_whole =
+            connection.has_whole_input() && connection.unsent().is_none_or(|unsent| !unsent.has_replies());
         if !connection.socket.entry().is_some_and(|entry| is_whole && entry.is_unsettled()) {
             return;
         }

@@ -18,6 +18,7 @@ impl EventLoop {
         if let Some(book) = book {
             self.sender.set_ledger(Some(book.ledger.clone()));
             self.book = Some(book);
+            self.enter_all();
         }
         self.admitted.extend(admitted);
         if let Some(within) = end {

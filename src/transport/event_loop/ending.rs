@@ -120,6 +120,8 @@ impl EventLoop {
             self.unsubscribe(room.feed(), room.place);
         }
         let Some(connection) = self.connections.get_mut(id.index()) else { return true };
+        // No process is to go on after its close frame.
+        connection.socket.set_entry(None);
         let poll = Registered { registry: self.poll.registry(), id };
         let sent = connection.send(None, &farewell.into(), poll);
         if sent.and_then(|_| self.resume(id)).is_err() {

@@ -34,6 +34,7 @@ impl EventLoop {
             self.now = Instant::now();
         }
         self.send_replies();
+        self.settle_inputs();
         if self.admitted.is_empty() && self.admitted.capacity() > 0 {
             self.admitted = Default::default();
         }
@@ -55,11 +56,11 @@ impl EventLoop {
         if ready.readable {
             match self.read(id, ready.read_closed, app, deadline) {
                 Ok(true) => self.list_ready(id, Ready { writable: false, ..ready }),
-                result => {
-                    self.note(id, result.map(drop));
-                    self.settle_input(id);
-                }
+                result => self.note(id, result.map(drop)),
             }
+        }
+        if self.book.is_some() {
+            self.unsettled.push(id);
         }
     }
 

@@ -91,6 +91,7 @@ impl EventLoop {
             self.send_update(feed);
         }
         self.send_replies();
+        self.settle_inputs();
         self.remove_over();
         let movable = self.connections.iter().filter(|(_, connection)| connection.is_movable());
         let ids: Vec<_> = movable.map(|(index, _)| ConnectionId::new(index)).collect();
@@ -119,7 +120,11 @@ impl EventLoop {
     }
 
     /// Takes a connection in. It gets the newest of everything it receives, which may have changed meanwhile.
-    pub(super) fn adopt(&mut self, Transfer { connection, sources, .. }: Transfer) {
+    pub(super) fn adopt(&mut self, Transfer { mut connection, sources, .. }: Transfer) {
+        if self.book.is_none() {
+            // Nothing that is sent is noted any more.
+            connection.socket.set_entry(None);
+        }
         let Some(id) = self.insert(connection) else { return };
         let mut adopted = Ok(());
         for (slot, source) in sources {
@@ -129,6 +134,7 @@ impl EventLoop {
                     adopted.and(connection.miss(slot, Registered { registry: self.poll.registry(), id }));
             }
         }
+        self.enter_if_missing(id);
         let (kind, transport) = self.shape(id);
         self.metrics.appear(kind, transport);
         let resumed = adopted.and_then(|()| self.resume(id));

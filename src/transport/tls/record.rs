@@ -31,10 +31,6 @@ struct KeysRecord {
 }
 
 impl TlsRecord {
-    pub(in crate::transport) fn sequence(&self) -> u64 {
-        self.sends.number
-    }
-
     /// The same, where the next record that is sealed has another number.
     pub(in crate::transport) fn with_sequence(mut self, number: u64) -> Self {
         self.sends.number = number;
