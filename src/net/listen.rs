@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram as StdUnixDatagram;
 use std::path::PathBuf;
 
@@ -105,6 +105,23 @@ fn activated(place: &str, name: Option<&str>) -> io::Result<Vec<ListenSocket>> {
         ));
     }
     Ok(sockets)
+}
+
+/// The sockets that systemd has passed to this process, for one that it starts: by each name that [`bind`] may look for.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn activated_for_child() -> io::Result<Vec<(String, OwnedFd)>> {
+    let mut all = Vec::new();
+    for Passed { fd, name } in onlookers_activation::passed()? {
+        let socket = Socket::from(fd);
+        // What can't have them is no such socket, as the other process will say.
+        let _ = set_options(&socket);
+        for place in [Place::Systemd(None), Place::Systemd(Some(name))] {
+            all.push((format!("{}{place}", Purpose::Visitors.prefix()), socket.try_clone()?.into()));
+        }
+    }
+    Ok(all)
 }
 
 /// Sets the options that connections inherit, which the server's own listeners have.

@@ -102,14 +102,15 @@ impl Old {
         kept: Option<&(Book, KeeperLink)>,
         app: &App,
     ) -> Result<(), TalkError> {
-        let older: Vec<_> = older.iter().map(|link| link.as_fd()).take(MAX_DESCRIPTORS).collect();
-        message::say(&self.link, &Message::State(state), &older)?;
-        self.is_taken()?;
+        // First: with a keeper, the new process must not go on by itself if this one dies.
         if let Some((book, keeper)) = kept {
             let link = keeper.for_new()?;
             message::say(&self.link, &Message::Keeper, &[link.as_fd(), book.ledger.as_fd()])?;
             self.is_taken()?;
         }
+        let older: Vec<_> = older.iter().map(|link| link.as_fd()).take(MAX_DESCRIPTORS).collect();
+        message::say(&self.link, &Message::State(state), &older)?;
+        self.is_taken()?;
         for batch in transfers.chunks(MAX_DESCRIPTORS) {
             let records =
                 batch.iter().filter_map(|transfer| Some((transfer.record(app)?, transfer.socket())));

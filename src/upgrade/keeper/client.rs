@@ -9,7 +9,7 @@ use std::thread;
 
 use onlookers_handover::{Ledger, Link, LinkError, MAX_DESCRIPTORS};
 
-use super::message::{FromKeeper, FromServer};
+use super::message::{FromKeeper, FromServer, say_in_time};
 use crate::app::App;
 use crate::net::listen::Inherited;
 use crate::transport::{Book, ToKeep, Transfer, recover};
@@ -271,7 +271,7 @@ impl KeeperLink {
 /// Gives the keeper duplicates of sockets.
 fn say_keep(link: &Link, records: &mut Vec<u32>, sockets: &mut Vec<OwnedFd>) -> Result<(), TalkError> {
     let descriptors: Vec<_> = sockets.iter().map(|socket| socket.as_fd()).collect();
-    say(link, &FromServer::Keep(std::mem::take(records)), &descriptors)?;
+    say_in_time(link, &FromServer::Keep(std::mem::take(records)), &descriptors)?;
     sockets.clear();
     Ok(())
 }

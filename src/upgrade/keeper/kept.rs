@@ -5,13 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use onlookers_handover::{Link, MAX_DESCRIPTORS};
 
-use super::message::{FromKeeper, FromServer};
+use super::message::{FromKeeper, FromServer, say_in_time};
 use crate::upgrade::message::{TalkError, say};
 
 /// What the next server gets if this one dies.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     listening: Vec<(String, OwnedFd)>,
+    is_served: bool,
     memory: Option<OwnedFd>,
     /// By the numbers of their records in the memory.
     sockets: HashMap<u32, OwnedFd>,
@@ -19,15 +20,23 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// For the first server: the sockets that systemd has passed.
+    pub(super) fn new(listening: Vec<(String, OwnedFd)>) -> Self {
+        Self { listening, ..Self::default() }
+    }
+
     /// Whether a server has ever served.
     pub(super) fn is_served(&self) -> bool {
-        !self.listening.is_empty()
+        self.is_served
     }
 
     /// Notes what the server says; anything else isn't for here.
     pub(super) fn note(&mut self, message: FromServer, descriptors: Vec<OwnedFd>) {
         match message {
-            FromServer::Listening(names) => self.listening = names.into_iter().zip(descriptors).collect(),
+            FromServer::Listening(names) => {
+                self.listening = names.into_iter().zip(descriptors).collect();
+                self.is_served = true;
+            }
             FromServer::Memory => {
                 // Numbers of records in another memory mean something else.
                 self.sockets.clear();
@@ -59,7 +68,7 @@ impl Kept {
         let (names, sockets): (Vec<_>, Vec<_>) =
             self.listening.iter().map(|(name, socket)| (name.clone(), socket.as_fd())).unzip();
         if !names.is_empty() {
-            say(link, &FromKeeper::Listening(names), &sockets)?;
+            say_in_time(link, &FromKeeper::Listening(names), &sockets)?;
         }
         if let Some(memory) = &self.memory {
             say(link, &FromKeeper::Memory, &[memory.as_fd()])?;
@@ -71,7 +80,7 @@ impl Kept {
             self.sockets.iter().map(|(record, socket)| (*record, socket.as_fd())).collect();
         for batch in sockets.chunks(MAX_DESCRIPTORS) {
             let (records, sockets): (Vec<_>, Vec<_>) = batch.iter().copied().unzip();
-            say(link, &FromKeeper::Kept(records), &sockets)?;
+            say_in_time(link, &FromKeeper::Kept(records), &sockets)?;
         }
         say(link, &FromKeeper::Go, &[])
     }

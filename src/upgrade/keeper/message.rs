@@ -1,6 +1,33 @@
 //! What a server and its keeper say to each other. A message is JSON, with descriptors beside it.
 
+use std::os::fd::BorrowedFd;
+use std::thread::sleep;
+use std::time::Duration;
+
+use onlookers_handover::{Link, LinkError};
 use serde::{Deserialize, Serialize};
+
+use crate::upgrade::message::{TalkError, say};
+
+/// How long to wait while the system passes no more descriptors.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Sends a message; if too many descriptors are on their way, when the other end has received some.
+///
+/// # Errors
+/// [`TalkError`].
+pub(super) fn say_in_time(
+    link: &Link,
+    message: &impl Serialize,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<(), TalkError> {
+    loop {
+        match say(link, message, descriptors) {
+            Err(TalkError::Link(LinkError::TooManyInFlight)) => sleep(PAUSE),
+            result => return result,
+        }
+    }
+}
 
 /// What a server says to its keeper.
 #[derive(Serialize, Deserialize, Debug)]

@@ -5,11 +5,11 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use onlookers_handover::Link;
+use onlookers_handover::{Link, LinkError};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use super::watch::Event;
-use crate::upgrade::message::hear;
+use crate::upgrade::message::{TalkError, hear};
 
 /// Tells servers apart; never used twice.
 pub(super) type Number = u64;
@@ -38,9 +38,18 @@ impl ServerProcess {
     ) -> io::Result<Self> {
         let from = link.try_clone()?;
         let listen = move || {
-            while let Ok((message, descriptors)) = hear(&from) {
-                if events.send(Event::Said(number, message, descriptors)).is_err() {
-                    return;
+            loop {
+                match hear(&from) {
+                    Ok((message, descriptors)) => {
+                        if events.send(Event::Said(number, message, descriptors)).is_err() {
+                            return;
+                        }
+                    }
+                    // The server lives. Those connections end with it, as their records say that others were to be there.
+                    Err(TalkError::Link(LinkError::Lost)) => {
+                        tracing::error!("too many files are open: not all connections can be kept");
+                    }
+                    Err(_) => break,
                 }
             }
             let _ = events.send(Event::Ended(number));

@@ -12,13 +12,14 @@ use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
 use super::kept::Kept;
 use super::message::{FromKeeper, FromServer};
 use super::server::{Number, ServerProcess};
+use crate::net::{listen, open_files};
 use crate::signals::Signals;
 use crate::upgrade::message::say;
 use crate::upgrade::process;
 
 /// The pause before a server is started anew that has run for less than [`SETTLED`], the second time; doubled each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// After so long a server isn't taken for one that can't start.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -53,12 +54,14 @@ struct Keeper {
 /// # Errors
 /// The system's, if it can start none.
 pub fn keep(signals: Signals) -> io::Result<u8> {
+    // As the server does, whose connections are to be kept.
+    open_files::raise_limit();
     // Children of a process that ends are this one's then: a server starts the one that takes over from it.
     set_child_subreaper(Some(getpid()))?;
     let (events, waiting) = channel();
     pass_on(signals, &events)?;
     let mut keeper = Keeper {
-        kept: Kept::default(),
+        kept: Kept::new(listen::activated_for_child()?),
         servers: Vec::new(),
         owner: None,
         newest: 0,
@@ -106,7 +109,7 @@ impl Keeper {
                 Some(pause) => match events.recv_timeout(pause) {
                     Ok(event) => event,
                     Err(RecvTimeoutError::Timeout) => {
-                        self.start()?;
+                        self.start_again();
                         continue;
                     }
                     Err(error) => return Err(io::Error::other(error)),
@@ -147,6 +150,14 @@ impl Keeper {
         Ok(())
     }
 
+    /// The same, once a server has served: if the system has no memory for another one, it may have some later.
+    fn start_again(&mut self) {
+        if let Err(error) = self.start() {
+            tracing::error!("another server can't be started yet: {error}");
+            self.pause = LONGEST_PAUSE;
+        }
+    }
+
     fn watch(&mut self, link: Link, pid: Option<Pid>) -> io::Result<Number> {
         let number = self.newest + 1;
         self.newest = number;
@@ -175,6 +186,10 @@ impl Keeper {
             FromServer::Link => {
                 if let Err(error) = self.give_link(number) {
                     tracing::error!("a process that is to take over can't be kept: {error}");
+                    // The server waits for an answer.
+                    if let Some(server) = self.servers.iter().find(|server| server.number == number) {
+                        let _ = say(&server.link, &FromKeeper::Link, &[]);
+                    }
                 }
             }
             FromServer::Sync => {
@@ -211,12 +226,11 @@ impl Keeper {
         if self.is_stopping {
             return None;
         }
-        let is_settled = self.started.elapsed() > SETTLED;
-        if !self.kept.is_served() && !is_settled {
-            // It has said why.
-            return Some(code.filter(|code| *code != 0).unwrap_or(1));
+        // It has said why. One that was killed may start the next time.
+        if let (false, Some(code)) = (self.kept.is_served(), code) {
+            return Some(code.max(1));
         }
-        self.pause = match is_settled {
+        self.pause = match self.started.elapsed() > SETTLED {
             true => Duration::ZERO,
             false => (2 * self.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE),
         };
