@@ -1,4 +1,4 @@
-//! Upgrades: a new process takes over, and no page notices.
+//! Upgrades and crashes: another process goes on, and no page notices.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
 
@@ -6,6 +6,7 @@
 mod common;
 
 mod failures;
+mod keep;
 mod lingering;
 mod moves;
 mod orders;

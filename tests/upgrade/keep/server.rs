@@ -1,0 +1,120 @@
+//! A server with a keeper.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::common::program::{Program, onlookers};
+use crate::common::{DEADLINE, log, tls};
+
+/// A keeper and its server, both of which are killed when this is dropped.
+pub(super) struct Kept {
+    pub(super) program: Program,
+    pub(super) plain: SocketAddr,
+    pub(super) tls: SocketAddr,
+    folder: TempDir,
+}
+
+impl Kept {
+    /// Starts them. Nothing is repainted, so that each frame shows a change, or comes from another process.
+    pub(super) fn start(args: &[&str]) -> Self {
+        Self::spawn(onlookers(), args)
+    }
+
+    /// The same with a `command` of one's own.
+    pub(super) fn spawn(mut command: Command, args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        command.args(["--listen", "127.0.0.1:0"]).args(tls::listen(tls::pair()));
+        command.args(["--keep", "--repaint", "1h", "--control"]).arg(folder.path().join("control.sock"));
+        command.args(args);
+        let program = match log::destination() {
+            Some(file) => Program::spawn_logging(command, file.into()),
+            None => {
+                let log = fs::File::create(folder.path().join("log")).unwrap();
+                Program::spawn_logging(command, Stdio::from(log))
+            }
+        };
+        let tls = |line: &String| line.split_once("https://")?.1.strip_suffix('/')?.parse().ok();
+        let tls = program.greeting.iter().find_map(tls).unwrap();
+        Self { plain: program.address, tls, program, folder }
+    }
+
+    /// Its log so far, if it goes to no file that tests were told.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    pub(super) fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    pub(super) fn order_upgrade(&self) -> Output {
+        let control = self.folder.path().join("control.sock");
+        onlookers().args(["upgrade", "--control"]).arg(control).output().unwrap()
+    }
+
+    /// The processes that the keeper has started, or inherited.
+    pub(super) fn children(&self) -> Vec<u32> {
+        children_of(self.program.id())
+    }
+
+    /// The one that serves, when there is one.
+    pub(super) fn server(&self) -> u32 {
+        self.other_than(0)
+    }
+
+    /// Waits for a server that isn't this one.
+    pub(super) fn other_than(&self, before: u32) -> u32 {
+        let started = Instant::now();
+        loop {
+            if let Some(pid) = self.children().into_iter().find(|pid| *pid != before && is_running(*pid)) {
+                return pid;
+            }
+            assert!(started.elapsed() < DEADLINE, "there is no server: {}", self.log());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Kills the server and waits until another one has been started. Returns when it was killed.
+    pub(super) fn kill_server(&self) -> Instant {
+        let server = self.server();
+        kill(server, Signal::KILL);
+        let killed = Instant::now();
+        self.other_than(server);
+        killed
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the log:\n{}", self.log());
+        }
+        let mut children = self.children();
+        children.extend(children.clone().into_iter().flat_map(children_of));
+        kill(self.program.id(), Signal::KILL);
+        children.into_iter().for_each(|pid| kill(pid, Signal::KILL));
+    }
+}
+
+pub(super) fn children_of(pid: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let children = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+    children.collect::<Vec<_>>().join(" ").split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+pub(super) fn kill(pid: u32, signal: Signal) {
+    // It may have ended by itself.
+    let _ = kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal);
+}
+
+/// Whether it is neither gone nor dead and waited for by nobody.
+pub(super) fn is_running(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
