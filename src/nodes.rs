@@ -57,6 +57,7 @@ mod redis;
 mod requested;
 mod store;
 #[cfg(not(feature = "redis"))]
+#[allow(dead_code, reason = "its interface is that of the one with Redis")]
 mod stored;
 #[cfg(test)]
 mod tests;

@@ -94,6 +94,7 @@ impl Counting {
     /// Begins to count together with them, under the lease of the process before this one if there is one.
     pub(super) async fn join(self, keys: &Arc<Keys>, lease: Option<Lease>) -> Joined {
         let keys = Arc::clone(keys);
+        let _ = &lease;
         match self {
             Self::Alone(shared) => Joined::alone(shared, keys),
             #[cfg(feature = "redis")]

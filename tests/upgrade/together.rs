@@ -40,8 +40,7 @@ fn another_server_misses_nobody_but_those_who_stay_and_these_for_a_moment() {
         // One more, which the new process counts. The new process is told of under the name of the old one, and that under another:
         // until both are heard, those who stay may be missed.
         let newcomer = join(&upgraded, Version::V1_3);
-        let staying = STAYING as u64;
-        let without: Vec<_> = (all - staying..=all).collect();
+        let without: Vec<_> = (all - STAYING as u64..=all).collect();
         elsewhere.reaches(all + 1, &without);
         listener.wait_for(all + 1);
         moving.push(newcomer);

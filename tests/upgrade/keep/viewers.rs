@@ -300,7 +300,7 @@ fn is_slow(number: usize) -> bool {
 }
 
 fn is_tls(number: usize) -> bool {
-    (number + number / 10) % 2 == 0
+    (number + number / 10).is_multiple_of(2)
 }
 
 fn asked(kind: Kind) -> String {
