@@ -69,7 +69,12 @@ pub(crate) fn bind(
 ) -> io::Result<Vec<ListenSocket>> {
     let name = format!("{}{place}", purpose.prefix());
     let found = inherited.take(&name, matches!(place, Place::Systemd(_)));
-    if !found.is_empty() {
+    // One whose file has gone can't be reached any more.
+    let has_file = match place {
+        Place::Unix(file) | Place::Passed(file) => file.path.symlink_metadata().is_ok(),
+        Place::Tcp(_) | Place::Systemd(_) => true,
+    };
+    if !found.is_empty() && has_file {
         return found
             .into_iter()
             .map(|socket| ListenSocket::inherited(name.clone(), socket, place))
@@ -131,10 +136,14 @@ fn set_options(socket: &Socket) -> io::Result<()> {
 }
 
 impl ListenSocket {
-    /// A socket that another process has opened at that place, and that is this one's from now on, with its file.
+    /// A socket that another process has opened at that place. Its file is that one's still.
     fn inherited(name: String, socket: Socket, place: &Place) -> io::Result<Self> {
         let file = match place {
-            Place::Unix(file) | Place::Passed(file) => Some(RemoveOnDrop::of(&file.path)?),
+            Place::Unix(file) | Place::Passed(file) => {
+                let file = RemoveOnDrop::of(&file.path)?;
+                file.keep(true);
+                Some(file)
+            }
             Place::Tcp(_) | Place::Systemd(_) => None,
         };
         Self::of(name, socket, file)
@@ -182,7 +191,12 @@ impl ListenSocket {
 
     /// Another process has the socket, and its file, from now on.
     pub(crate) fn leave_file(&self) {
-        self.file.as_ref().inspect(|file| file.keep());
+        self.file.as_ref().inspect(|file| file.keep(true));
+    }
+
+    /// The file is this process' from now on.
+    pub(crate) fn own_file(&self) {
+        self.file.as_ref().inspect(|file| file.keep(false));
     }
 
     /// The address of a TCP socket.

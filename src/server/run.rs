@@ -48,6 +48,7 @@ impl Server {
         let Self { listeners, service, tls, counting, admin, control, mut upgrades, .. } = self;
         let tls = Tls::ready(tls).await;
         let mut adopted = upgrades::take_over(self.predecessor, &service).await?;
+        upgrades.sockets.iter().for_each(|socket| socket.own_file());
         upgrades::keep(self.keeper, &mut adopted, &service, &mut upgrades).await;
         let mut nodes = counting.join(&service.app.keys, adopted.lease()).await;
         upgrades::adopt(adopted, &service, &mut nodes).await;
@@ -69,6 +70,10 @@ impl Server {
         supervisor::tell_ready();
         let mut shutdown = pin!(shutdown);
         let done = serve(&service, &mut services, &mut upgrades, &mut nodes, shutdown.as_mut()).await;
+        if let (Err(_), Some(_)) = (&done, &upgrades.kept) {
+            // Without another word to any client, or removing a file: the next process goes on with all of them.
+            std::process::exit(1);
+        }
         let Service { app, loops } = service;
         // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.
         services.accepting.abort_all();
@@ -80,9 +85,7 @@ impl Server {
             }
         } else {
             supervisor::tell_stopping();
-            if let Some((_, keeper)) = &upgrades.kept
-                && done.is_ok()
-            {
+            if let Some((_, keeper)) = &upgrades.kept {
                 keeper.stopped();
             }
         }

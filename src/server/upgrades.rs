@@ -12,7 +12,7 @@ use super::nodes::Joined;
 use super::{Died, Service};
 use crate::app::App;
 use crate::net::listen::ListenSocket;
-use crate::transport::{Book, Transfer};
+use crate::transport::{Book, Loops, Transfer};
 use crate::upgrade::{self, Adopted, Keeper, KeeperLink, Old, Order, Predecessor, State, UpgradeError};
 
 /// How often the keeper is told the keys and the peaks.
@@ -161,6 +161,7 @@ pub(super) async fn keep(
             match begun {
                 Ok((book, link)) => {
                     loops.enter_in(&book);
+                    end_on_panic_of_loops();
                     upgrades.kept = Some((book, link));
                 }
                 Err(error) => tracing::error!("nothing is kept if this process dies: {error}"),
@@ -168,6 +169,17 @@ pub(super) async fn keep(
         }
         Err(error) => tracing::error!("{}", panicked(&error)),
     }
+}
+
+/// Has a panic in an event loop end the process at once: the next one goes on with the loop's connections, which would end with its thread.
+fn end_on_panic_of_loops() {
+    let log = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        log(panic);
+        if std::thread::current().name().is_some_and(Loops::is_thread) {
+            std::process::exit(1);
+        }
+    }));
 }
 
 /// Has the keeper know what the next server needs besides connections, from time to time.

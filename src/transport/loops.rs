@@ -25,6 +25,9 @@ use crate::settings::DenyList;
 /// As many as a feed has bits for, less one for the bodies of HTTP/2.
 const MAX_LOOPS: usize = bodies::NUMBER as usize;
 
+/// What the names of the loops' threads begin with.
+const THREAD: &str = "loop-";
+
 /// How long a loop may take to give its connections away: many have to be sent something before.
 const TO_GIVE: Duration = Duration::from_secs(10);
 
@@ -92,6 +95,11 @@ impl Loops {
         Ok(Self { inboxes, next, idle, threads: Mutex::default(), ended: Arc::default() })
     }
 
+    /// Whether a thread of that name is a loop's.
+    pub(crate) fn is_thread(name: &str) -> bool {
+        name.starts_with(THREAD)
+    }
+
     /// Where feeds publish.
     pub(crate) fn publisher(&self) -> Arc<dyn Publisher> {
         Arc::clone(&self.inboxes) as Arc<dyn Publisher>
@@ -113,7 +121,7 @@ impl Loops {
                     tracing::error!(%error, "an event loop can't poll");
                 }
             };
-            let thread = std::thread::Builder::new().name(format!("loop-{number}")).spawn(run)?;
+            let thread = std::thread::Builder::new().name(format!("{THREAD}{number}")).spawn(run)?;
             self.threads.lock().push(thread);
         }
         let (ended, bodies) = (NotifyOnDrop(Arc::clone(&self.ended)), Arc::clone(self.bodies()));

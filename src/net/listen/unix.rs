@@ -95,9 +95,9 @@ impl RemoveOnDrop {
         Ok(Self { path: path.to_owned(), id: id_of_file(path)?, is_kept: AtomicBool::new(false) })
     }
 
-    /// Leaves the file where it is.
-    pub(super) fn keep(&self) {
-        self.is_kept.store(true, Ordering::Relaxed);
+    /// Leaves the file where it is, or removes it at the end after all.
+    pub(super) fn keep(&self, is_kept: bool) {
+        self.is_kept.store(is_kept, Ordering::Relaxed);
     }
 }
 
