@@ -72,7 +72,8 @@ impl Server {
         let done = serve(&service, &mut services, &mut upgrades, &mut nodes, shutdown.as_mut()).await;
         if let (Err(_), Some(_)) = (&done, &upgrades.kept) {
             // Without another word to any client, or removing a file: the next process goes on with all of them.
-            std::process::exit(1);
+            std::mem::forget((service, upgrades));
+            return done.map(drop);
         }
         let Service { app, loops } = service;
         // Without waiting for them: the runtime's threads may all be painting for longer than the streams may take to end.

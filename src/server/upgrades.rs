@@ -18,6 +18,9 @@ use crate::upgrade::{self, Adopted, Keeper, KeeperLink, Old, Order, Predecessor,
 /// How often the keeper is told the keys and the peaks.
 const STATE: Duration = Duration::from_secs(30);
 
+/// How long the last line of a process may take to be written.
+const TO_LOG: Duration = Duration::from_millis(50);
+
 /// The orders to upgrade, and what an upgrade needs of the server.
 pub(super) struct Upgrades {
     pub(super) orders: mpsc::Receiver<Order>,
@@ -177,6 +180,7 @@ fn end_on_panic_of_loops() {
     std::panic::set_hook(Box::new(move |panic| {
         log(panic);
         if std::thread::current().name().is_some_and(Loops::is_thread) {
+            std::thread::sleep(TO_LOG);
             std::process::exit(1);
         }
     }));

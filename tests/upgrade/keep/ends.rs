@@ -162,6 +162,31 @@ fn listeners_on_unix_sockets_go_on_without_their_connections() {
     tcp.wait_for(2);
 }
 
+/// The new process that couldn't take over has the files of the sockets, too.
+#[test]
+fn a_failed_upgrade_leaves_the_files_of_sockets() {
+    let server = Kept::start(&[]);
+    let mut viewer = Viewer::join(server.plain);
+    viewer.wait_for(1);
+    let old = server.server();
+    std::thread::scope(|scope| {
+        let order = scope.spawn(|| server.order_upgrade());
+        wait_for_log(&server, "is getting ready to take over");
+        kill(old, Signal::KILL);
+        order.join().unwrap();
+    });
+    assert_eq!(viewer.count(), 1);
+    server.kill_server();
+    assert_eq!(viewer.count(), 1);
+    assert!(server.folder().join("control.sock").exists());
+    // A file that has gone is made again.
+    std::fs::remove_file(server.folder().join("control.sock")).unwrap();
+    server.kill_server();
+    assert_eq!(viewer.count(), 1);
+    let output = server.order_upgrade();
+    assert!(output.status.success(), "{output:?}");
+}
+
 /// systemd passes sockets to the main process, which is the keeper.
 #[test]
 fn sockets_of_systemd_are_the_servers() {
