@@ -129,7 +129,8 @@ fn files_of_unix_sockets_are_kept_and_removed_at_the_end() {
         let new = server.upgrade();
         server.wait_for_end(upgrade - 1);
         assert_eq!(inodes(), before, "the same files");
-        assert!(ask(&socket).ends_with("\r\n\r\n2\n"), "{}", ask(&socket));
+        let answer = ask(&socket);
+        assert!(answer.ends_with("\r\n\r\n2"), "{answer}");
         assert!(server.is_running(new));
     }
     server.signal(2, Signal::TERM);

@@ -1,20 +1,22 @@
 //! Streams over TLS 1.3 go on with their keys.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use onlookers_picture::{Label, Style, Value, render};
+use onlookers_picture::{StyleBuilder, Themes, Value, render};
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{cipher_suite, default_provider};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedCipherSuite};
+use socket2::SockRef;
 
 use crate::common::client::Client;
 use crate::common::parts::BETWEEN;
 use crate::common::tls::{self, Version};
-use crate::common::view_of;
 use crate::common::viewer::Viewer;
+use crate::common::{request, view_of};
 use crate::processes::{Processes, join};
 
 const SUITES: [SupportedCipherSuite; 3] = [
@@ -65,14 +67,41 @@ fn every_record_verifies_with_each_cipher_suite() {
     viewers.iter_mut().for_each(|viewer| assert_eq!(viewer.count(), all - 1));
 }
 
-/// A label that makes large pictures, about 2 KB each.
+/// A label that makes large pictures, in a style of some 8 KB each.
 const LABEL: &str = "QGSR&@%8965320CBDOPagesqdbpßäöüéèàçñåæøœQGSR&@%8965320CBDOPagesq";
+const SCALE: &str = "4";
 
 /// How many bytes a viewer that reads nothing can be sent: the buffers of both sides.
-const MOST_IN_FLIGHT: usize = 48 * 1024;
+const MOST_IN_FLIGHT: usize = 128 * 1024;
 
 fn picture_of(count: u64) -> Vec<u8> {
-    render(&Style::plain(Label::new(LABEL).unwrap()), Value::Count(count)).encode().to_vec()
+    let mut style = StyleBuilder::default();
+    for (name, value) in [("label", LABEL), ("scale", SCALE)] {
+        assert_eq!(style.take(name, value), Ok(true));
+    }
+    render(&style.build(&Themes::default()).unwrap(), Value::Count(count)).encode().to_vec()
+}
+
+fn asking() -> String {
+    let line = format!("GET /online.png?u=1&scale={SCALE} HTTP/1.1");
+    request(&line, &["Referer: https://example.com/"])
+}
+
+fn join_large(address: SocketAddr) -> Viewer {
+    let mut client = Client::connect(address);
+    client.send(asking());
+    Viewer::opened(client)
+}
+
+/// Nothing is read of the answer.
+fn stall(address: SocketAddr, tls: Option<ClientConnection>) -> Client {
+    let mut client = Client::connect(address);
+    client.tls = tls.map(Box::new);
+    client.shake_hands();
+    // Not before: a handshake takes long with little room.
+    SockRef::from(&client.socket).set_recv_buffer_size(2048).unwrap();
+    client.send(asking());
+    client
 }
 
 /// Lets `reader` read until any viewer that has read nothing must be stalled. Returns the number of pictures.
@@ -89,15 +118,10 @@ fn read_a_lot(reader: &mut Viewer) -> usize {
 fn a_stream_that_stalls_in_the_middle_of_a_frame_goes_on_exactly_there() {
     let more = ["--listen", "127.0.0.1:0", "--repaint", "100ms", "--label", LABEL];
     let mut server = Processes::start(&[&tls::listen(tls::pair())[..], &more].concat());
-    let mut clients = vec![Client::connect_narrow(server.plain())];
-    for suite in SUITES {
-        let mut narrow = Client::connect_narrow(server.address);
-        narrow.tls = Some(Box::new(client(suite)));
-        clients.push(narrow);
-    }
-    clients.iter_mut().for_each(|client| client.send(view_of("example.com")));
+    let mut clients = vec![stall(server.plain(), None)];
+    clients.extend(SUITES.map(|suite| stall(server.address, Some(client(suite)))));
     let all = clients.len() as u64 + 1;
-    let mut fast = Viewer::join(server.plain());
+    let mut fast = join_large(server.plain());
     fast.wait_for_picture(&picture_of(all));
     let mut sent = read_a_lot(&mut fast);
     for upgrade in 1..=3 {
@@ -105,7 +129,7 @@ fn a_stream_that_stalls_in_the_middle_of_a_frame_goes_on_exactly_there() {
         server.wait_for_end(upgrade - 1);
         sent += read_a_lot(&mut fast);
     }
-    let late = Viewer::join(server.plain());
+    let late = join_large(server.plain());
     fast.wait_for_picture(&picture_of(all + 1));
     let known: Vec<_> = (1..=all + 1).map(picture_of).collect();
     let mut slow: Vec<_> = clients.into_iter().map(Viewer::opened).collect();

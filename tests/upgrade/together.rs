@@ -1,6 +1,6 @@
 //! Servers that count together through Redis, one of which is upgraded.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::common::listener::Listener;
 use crate::common::redis::RedisServer;
@@ -8,59 +8,95 @@ use crate::common::tls::{self, Version};
 use crate::common::viewer::Viewer;
 use crate::processes::{Processes, join};
 
-/// How many there are at the server that is upgraded: such as move, and such as stay.
-const MOVING: usize = 30;
-const STAYING: usize = 3;
+/// How many viewers there are at the server that is upgraded: such as move, and such as stay.
+const MOVING: u64 = 30;
+const STAYING: u64 = 3;
 
 /// Longer than a node is counted that doesn't renew its lease.
 const LEASE: Duration = Duration::from_secs(11);
 
-#[test]
-fn another_server_misses_nobody_but_those_who_stay_and_these_for_a_moment() {
-    let redis = RedisServer::start();
-    let url = redis.url();
-    let args = [&tls::listen(tls::pair())[..], &["--redis", &url]].concat();
-    let mut upgraded = Processes::start(&args);
-    let other = Processes::start(&["--redis", &url]);
-    let mut moving: Vec<_> = (0..MOVING).map(|_| join(&upgraded, Version::V1_3)).collect();
-    let mut staying: Vec<_> = (0..STAYING).map(|_| join(&upgraded, Version::V1_2)).collect();
-    let mut elsewhere = Viewer::join(other.address);
-    let mut listener = Listener::join(other.address, "/events/example.com");
-    let mut all = (MOVING + STAYING + 2) as u64;
-    for viewer in moving.iter_mut().chain(&mut staying).chain([&mut elsewhere]) {
-        viewer.wait_for(all);
-    }
-    listener.wait_for(all);
+/// Two servers: one that is upgraded, and another that isn't.
+struct Two {
+    _redis: RedisServer,
+    upgraded: Processes,
+    other: Processes,
+    elsewhere: Viewer,
+    listener: Listener,
+}
 
+impl Two {
+    fn new() -> Self {
+        let redis = RedisServer::start();
+        let url = redis.url();
+        let upgraded = Processes::start(&[&tls::listen(tls::pair())[..], &["--redis", &url]].concat());
+        let other = Processes::start(&["--redis", &url]);
+        let elsewhere = Viewer::join(other.address);
+        let listener = Listener::join(other.address, "/events/example.com");
+        Self { _redis: redis, upgraded, other, elsewhere, listener }
+    }
+
+    fn wait_for(&mut self, count: u64) {
+        self.elsewhere.wait_for(count);
+        self.listener.wait_for(count);
+    }
+}
+
+#[test]
+fn another_server_shows_no_other_number() {
+    let mut two = Two::new();
+    let mut moving: Vec<_> = (0..MOVING).map(|_| join(&two.upgraded, Version::V1_3)).collect();
+    let mut all = MOVING + 2;
+    moving.iter_mut().for_each(|viewer| _ = viewer.wait_for(all));
+    two.wait_for(all);
     for upgrade in 1..=2 {
-        upgraded.upgrade();
+        two.upgraded.upgrade();
         for viewer in &mut moving {
             assert_eq!(viewer.count(), all, "the first frame of the new process");
         }
-        // One more, which the new process counts. The new process is told of under the name of the old one, and that under another:
-        // until both are heard, those who stay may be missed.
-        let newcomer = join(&upgraded, Version::V1_3);
-        let without: Vec<_> = (all - STAYING as u64..=all).collect();
-        elsewhere.reaches(all + 1, &without);
-        listener.wait_for(all + 1);
-        moving.push(newcomer);
+        two.upgraded.wait_for_end(upgrade - 1);
+        // One more, which the new process counts, is all that the other server's pages are told.
+        moving.push(join(&two.upgraded, Version::V1_3));
         all += 1;
-        for viewer in moving.iter_mut().chain(&mut staying) {
-            viewer.reaches(all, &[all - 1]);
-        }
-        assert!(upgraded.is_running(upgrade - 1) || upgrade == 2);
+        assert_eq!((two.elsewhere.count(), two.listener.count()), (all, all));
+        moving.iter_mut().for_each(|viewer| viewer.reaches(all, &[all - 1]));
     }
-    // Also once leases have ended that nobody renews.
-    let begun = Instant::now();
-    let quiet = elsewhere.client.receives_nothing_for(LEASE);
-    assert!(quiet, "after {:?}", begun.elapsed());
-    // The old process takes those back that it has counted.
-    drop(staying);
-    all -= STAYING as u64;
-    elsewhere.reaches(all, &[all + 1, all + 2, all + 3]);
-    listener.wait_for(all);
-    upgraded.wait_for_end(0);
+    // Also once leases would have ended that nobody renews.
+    assert!(two.elsewhere.client.receives_nothing_for(LEASE));
+    drop(moving);
+    two.wait_for(2);
+    assert!(two.other.is_running(0));
+}
+
+/// To other servers the two processes are two nodes, which don't tell at the same moment: they may show those that stay twice, or not
+/// at all, until both have told.
+#[test]
+fn another_server_is_right_at_once_about_those_that_stay() {
+    let mut two = Two::new();
+    let mut moving: Vec<_> = (0..MOVING).map(|_| join(&two.upgraded, Version::V1_3)).collect();
+    let mut staying: Vec<_> = (0..STAYING).map(|_| join(&two.upgraded, Version::V1_2)).collect();
+    let all = MOVING + STAYING + 2;
+    moving.iter_mut().chain(&mut staying).for_each(|viewer| _ = viewer.wait_for(all));
+    two.wait_for(all);
+    two.upgraded.upgrade();
     for viewer in &mut moving {
-        viewer.reaches(all, &[all + 1, all + 2, all + 3]);
+        assert_eq!(viewer.count(), all, "the first frame of the new process");
     }
+    let newcomer = join(&two.upgraded, Version::V1_3);
+    let between = all - STAYING..=all + STAYING + 1;
+    while let count = two.elsewhere.count()
+        && count != all + 1
+    {
+        assert!(between.contains(&count), "{count}");
+    }
+    // The pages of both processes never show another number.
+    moving.iter_mut().chain(&mut staying).for_each(|viewer| viewer.reaches(all + 1, &[all]));
+    drop(newcomer);
+    moving.iter_mut().chain(&mut staying).for_each(|viewer| viewer.reaches(all, &[all + 1]));
+    // The old process takes back what it has counted.
+    drop(staying);
+    two.wait_for(all - STAYING);
+    two.upgraded.wait_for_end(0);
+    assert!(two.elsewhere.client.receives_nothing_for(LEASE));
+    drop(moving);
+    two.wait_for(2);
 }
