@@ -171,3 +171,27 @@ fn holders_of_a_key_share_its_value_while_others_go() {
         assert!(registry.is_empty());
     });
 }
+
+#[test]
+fn who_comes_while_sharing_begins_is_told_and_nothing_stays_when_it_stops() {
+    check(|| {
+        let (rooms, name) = (rooms(9, 9), page("a.example", "/a"));
+        let (joining, beginning, room) = (Arc::clone(&rooms), Arc::clone(&rooms), name.clone());
+        let coming = thread::spawn(move || (joining.join(&room, None).unwrap(), joining.open(&room)));
+        let sharing = thread::spawn(move || beginning.begin_sharing(|| ()));
+        let here = coming.join().unwrap();
+        sharing.join().unwrap();
+        let mut told: Vec<_> =
+            rooms.take_changes(9).into_iter().map(|of| (of.room, of.counts.tabs)).collect();
+        told.sort();
+        assert_eq!(told, [(name.whole_site().unwrap(), 1), (name.clone(), 1)]);
+        assert_eq!(rooms.take_opened(), [name.clone()]);
+        rooms.know_others(&name);
+        let stopping = Arc::clone(&rooms);
+        let going = thread::spawn(move || drop(here));
+        let alone = thread::spawn(move || stopping.stop_sharing());
+        going.join().unwrap();
+        alone.join().unwrap();
+        assert!(rooms.is_empty() && rooms.has_told_all());
+    });
+}
