@@ -139,8 +139,11 @@ impl Follower {
         }
     }
 
-    /// The two kinds take turns: neither waits until there is nothing of the other.
-    pub(super) fn next_question(&mut self) -> Option<Question> {
+    /// The two kinds take turns: neither waits until there is nothing of the other. Unless `may_read`, nothing is to be read yet.
+    pub(super) fn next_question(&mut self, may_read: bool) -> Option<Question> {
+        if !may_read {
+            return self.next_subscription();
+        }
         let is_reading_first = self.has_subscribed;
         let reading = if is_reading_first { self.next_reading() } else { None };
         let question = reading.or_else(|| self.next_subscription());

@@ -26,18 +26,19 @@ const LEAST: usize = 16;
 pub(crate) struct Pace {
     most: usize,
     gap: Duration,
-    shortest: Duration,
+    /// Whether the store is on this machine: it says nothing of a network that would have to rest.
+    is_local: bool,
 }
 
 impl Pace {
     /// That of a store which many nodes share, over a network.
-    pub(super) const USUAL: Self = Self::with(GAP);
+    pub(super) const USUAL: Self = Self { most: MOST, gap: GAP, is_local: false };
 
     /// That of a store on this machine, which is told everything within a moment.
-    pub(super) const LOCAL: Self = Self::with(SHORT_GAP);
+    pub(super) const LOCAL: Self = Self { most: MOST, gap: SHORT_GAP, is_local: true };
 
-    const fn with(gap: Duration) -> Self {
-        Self { most: MOST, gap, shortest: gap }
+    pub(super) fn is_local(&self) -> bool {
+        self.is_local
     }
 
     /// How many rooms' changes the next batch has at most.
@@ -53,7 +54,10 @@ impl Pace {
     /// A batch of so many rooms was answered after so long. A longer answer halves the next batch, another one doubles it, and the
     /// store has as much time without a batch as it took for the last.
     pub(super) fn answered(&mut self, rooms: usize, took: Duration) {
-        self.gap = self.shortest.max(took + took.min(LONGEST_REST));
+        if self.is_local {
+            return;
+        }
+        self.gap = GAP.max(took + took.min(LONGEST_REST));
         self.most = if took > SOON { self.most.min(rooms) / 2 } else { self.most * 2 }.clamp(LEAST, MOST);
     }
 
@@ -88,6 +92,13 @@ mod tests {
             pace.answered(1, millis(1));
         }
         assert_eq!(pace.most(), MOST);
+    }
+
+    #[test]
+    fn a_store_on_this_machine_is_told_everything_soon() {
+        let mut pace = Pace::LOCAL;
+        pace.answered(MOST, millis(10_000));
+        assert_eq!((pace.most(), pace.gap()), (MOST, SHORT_GAP));
     }
 
     #[test]

@@ -21,9 +21,9 @@ fn reading() -> (Arc<Rooms>, RoomRef, LeaseTable, Follower) {
     }
     rooms.take_opened();
     follower.watch(&room.name(), &leases);
-    assert!(matches!(follower.next_question(), Some(Question::Listen(_))));
+    assert!(matches!(follower.next_question(true), Some(Question::Listen(_))));
     follower.listening(&[room.name()], &leases);
-    assert!(matches!(follower.next_question(), Some(Question::Read(_))));
+    assert!(matches!(follower.next_question(true), Some(Question::Read(_))));
     (rooms, room, leases, follower)
 }
 
@@ -53,10 +53,10 @@ fn a_hint_during_the_second_of_two_readings_is_not_lost() {
     follower.unwatch(&room.name());
     follower.watch(&room.name(), &leases);
     follower.found(&wanted, found(1));
-    assert!(matches!(follower.next_question(), Some(Question::Read(_))));
+    assert!(matches!(follower.next_question(true), Some(Question::Read(_))));
     follower.hear(NODE, &change(&room, 1, 2));
     follower.found(&wanted, found(1));
-    assert!(matches!(follower.next_question(), Some(Question::Read(_))), "it may be older than the hint");
+    assert!(matches!(follower.next_question(true), Some(Question::Read(_))), "it may be older than the hint");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_node_is_forgotten_in_a_room_that_was_opened_anew() {
     follower.found(&[unknown(&room)], found(3));
     assert_eq!(room.counts().tabs, 3);
     follower.unwatch(&name);
-    assert!(matches!(follower.next_question(), Some(Question::Unlisten(_))));
+    assert!(matches!(follower.next_question(true), Some(Question::Unlisten(_))));
     follower.watch(&name, &leases);
     follower.forget(&[(Partition::of(name.of_site()), NODE)]);
     assert_eq!(room.counts().tabs, 0);
@@ -81,7 +81,7 @@ fn a_hint_that_the_reading_was_newer_than_changes_nothing() {
     follower.hear(NODE, &change(&room, 1, 2));
     follower.found(&[unknown(&room)], found(3));
     follower.hear(NODE, &change(&room, 2, 3));
-    assert!(follower.next_question().is_none());
+    assert!(follower.next_question(true).is_none());
     assert_eq!(room.counts().tabs, 3);
     follower.hear(NODE, &change(&room, 3, 4));
     assert_eq!(room.counts().tabs, 4);
@@ -93,7 +93,7 @@ fn counts_that_are_the_same_stay_and_only_those() {
     follower.found(&[unknown(&room)], found(3));
     let all = Partition::all().map(|partition| (partition, vec![NODE])).collect();
     follower.read_nodes(&all);
-    let Some(Question::Read(wanted)) = follower.next_question() else { panic!("it reads again") };
+    let Some(Question::Read(wanted)) = follower.next_question(true) else { panic!("it reads again") };
     assert_eq!(wanted, [Wanted { known: 3, ..unknown(&room) }]);
     // Of these, the store has read only the version.
     let same = vec![Some(Stored {
@@ -102,12 +102,12 @@ fn counts_that_are_the_same_stay_and_only_those() {
     })];
     follower.found(&wanted, same.clone());
     assert_eq!(room.counts().tabs, 3);
-    assert!(follower.next_question().is_none());
+    assert!(follower.next_question(true).is_none());
     // What was known then isn't any more.
     follower.unwatch(&room.name());
     follower.watch(&room.name(), &leases);
     follower.found(&wanted, same);
-    assert!(matches!(follower.next_question(), Some(Question::Read(_))));
+    assert!(matches!(follower.next_question(true), Some(Question::Read(_))));
 }
 
 #[test]
@@ -116,6 +116,6 @@ fn a_room_is_known_once_the_last_unread_node_has_died() {
     follower.not_found(&[unknown(&room)]);
     follower.forget(&[(Partition::of(room.name().of_site()), NODE)]);
     assert!(!rooms.knows_others(&room.name()));
-    assert!(follower.next_question().is_none());
+    assert!(follower.next_question(true).is_none());
     assert!(rooms.knows_others(&room.name()));
 }

@@ -31,9 +31,11 @@ impl<S: Store> Node<S> {
         if asked.publication.is_none() && self.publish_at.is_some_and(|at| now >= at) {
             self.publish(asked, now);
         }
+        // Over a network it takes longer to tell all than to read.
+        let may_read = !self.pace.is_local() || !self.settling.will_read(now);
         if asked.answer.is_none()
             && !self.is_alone
-            && let Some(question) = self.follower.next_question()
+            && let Some(question) = self.follower.next_question(may_read)
         {
             asked.answer.ask(&self.store, move |store| async move { answer(&*store, question).await });
         }

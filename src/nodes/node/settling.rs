@@ -1,6 +1,7 @@
 //! Waiting until all is told and known, so that counts that are shown from then on neither rise nor fall by what was not known yet.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use onlookers_rooms::RoomName;
 use tokio::sync::oneshot;
@@ -10,6 +11,9 @@ use super::Node;
 use crate::nodes::asked::Asked;
 use crate::nodes::store::{Store, StoreError};
 
+/// How long nothing is read because everything will be.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// Somebody waits for it.
 pub(in crate::nodes) type Waiting = oneshot::Sender<()>;
 
@@ -17,6 +21,7 @@ pub(in crate::nodes) type Waiting = oneshot::Sender<()>;
 pub(super) struct Settling {
     waiting: Vec<Waiting>,
     phase: Phase,
+    since: Instant,
 }
 
 enum Phase {
@@ -47,7 +52,17 @@ enum Ranking {
 
 impl Settling {
     pub(super) fn new() -> Self {
-        Self { waiting: Vec::new(), phase: Phase::Telling { is_last: false } }
+        Self { waiting: Vec::new(), phase: Phase::Telling { is_last: false }, since: Instant::now() }
+    }
+
+    fn restart(&mut self) {
+        (self.phase, self.since) = (Phase::Telling { is_last: false }, Instant::now());
+    }
+
+    /// Whether everything will be read in a moment anyway.
+    pub(super) fn will_read(&self, now: Instant) -> bool {
+        let is_before = matches!(self.phase, Phase::Telling { .. } | Phase::Waiting | Phase::Renewing { .. });
+        is_before && !self.waiting.is_empty() && now < self.since + MOMENT
     }
 
     /// A batch has begun, perhaps with all that there was to tell.
@@ -107,7 +122,7 @@ impl<S: Store> Node<S> {
     /// Tells `waiting` when everything is told and known that there is to tell and know now.
     pub(super) fn settle(&mut self, waiting: Waiting) {
         self.settling.waiting.push(waiting);
-        self.settling.phase = Phase::Telling { is_last: false };
+        self.settling.restart();
         if !self.is_doubtful {
             self.publish_at = Some(Instant::now());
         }
