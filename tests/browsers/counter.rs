@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, BufReader, Lines};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -14,6 +16,8 @@ use crate::Outcome;
 
 pub(crate) struct Counter {
     child: Child,
+    /// The processes that have taken over from it, by upgrades.
+    newer: Vec<OwnedFd>,
     address: SocketAddr,
     /// Where it is with TLS, if it is.
     secure: Option<SocketAddr>,
@@ -71,7 +75,7 @@ impl Counter {
             [] => None,
             _ => stdout.by_ref().map_while(Result::ok).find_map(|line| address_in(&line)),
         };
-        Ok(Self { child, address, secure, _files: None, repaint, _stdout: stdout })
+        Ok(Self { child, newer: Vec::new(), address, secure, _files: None, repaint, _stdout: stdout })
     }
 
     /// The address of `path` (which starts with a slash) with TLS.
@@ -141,6 +145,25 @@ impl Counter {
         format!("http://{}{path}", self.address)
     }
 
+    /// Upgrades it, as operators do who have started it with `--control` and this path.
+    pub(crate) fn upgrade(&mut self, control: &Path) -> Outcome {
+        let output = Command::new(env!("CARGO_BIN_EXE_onlookers"))
+            .args(["upgrade", "--control"])
+            .arg(control)
+            .stderr(Stdio::inherit())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let pid = said.strip_prefix("process ").and_then(|said| said.split(' ').next()?.parse().ok());
+        let pid = pid.and_then(Pid::from_raw).ok_or("there is no upgrade")?;
+        self.newer.push(pidfd_open(pid, PidfdFlags::empty())?);
+        Ok(())
+    }
+
+    /// Whether the process that it began with runs.
+    pub(crate) fn first_runs(&mut self) -> Outcome<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Asks the program to stop, as a service manager does, and waits until it has.
     pub(crate) async fn terminate(&mut self, within: Duration) -> Outcome<ExitStatus> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
@@ -157,6 +180,9 @@ impl Counter {
 
 impl Drop for Counter {
     fn drop(&mut self) {
+        for process in &self.newer {
+            let _ = pidfd_send_signal(process, Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

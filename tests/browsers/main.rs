@@ -114,6 +114,10 @@ in_every_engine! {
     limits: six_pages_to_a_browser, a_tab_opened_in_the_background;
     screens: each_tag_is_sharp_and_counted_once;
     secure: fourteen_tabs_over_https, two_browsers_on_one_address;
+    upgrades: a_tab_stays_over_an_upgrade, three_tabs_stay_over_an_upgrade,
+        a_tab_over_https_stays_over_an_upgrade, three_tabs_over_https_stay_over_an_upgrade,
+        a_tab_with_any_protocol_stays_over_an_upgrade, three_tabs_with_any_protocol_stay_over_an_upgrade,
+        tabs_with_http_2_stay_over_an_upgrade;
     scripts: two_windows_see_each_other_come_and_go, a_link_away_and_back_through_the_cache, an_outage_heals,
         the_picture_where_events_are_forbidden, an_element_that_moves, an_application_of_one_page,
         the_demo_page_of_the_module, two_readers_see_each_other_come_scroll_and_go;

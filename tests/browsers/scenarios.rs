@@ -10,3 +10,4 @@ pub(crate) mod rooms;
 pub(crate) mod screens;
 pub(crate) mod scripts;
 pub(crate) mod secure;
+pub(crate) mod upgrades;
