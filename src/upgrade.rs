@@ -14,7 +14,7 @@
 
 pub(crate) use control::{Order, Outcome, serve};
 pub use control::{OrderError, order};
-pub(crate) use counting::{offer, sockets};
+pub(crate) use counting::{offer, sockets, told, wait_until_told};
 pub(crate) use keeper::KeeperLink;
 pub use keeper::{Keeper, keep};
 pub(crate) use linger::wait_until_left;

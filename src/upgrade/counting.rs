@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::thread;
+use std::time::Duration;
 
 use onlookers_handover::Link;
 use tokio::net::UnixStream;
@@ -17,6 +18,20 @@ use super::message::{self, FromNew, TalkError};
 /// [`TalkError`].
 pub(crate) fn offer(link: &Link, socket: BorrowedFd<'_>) -> Result<(), TalkError> {
     message::say(link, &FromNew::Count, &[socket])
+}
+
+/// Says to the process at the other end that the other nodes have been told what this one counts.
+pub(crate) fn told(link: &Link) {
+    // It may have ended.
+    let _ = message::say(link, &FromNew::Told, &[]);
+}
+
+/// Waits until the process at the other end has told the other nodes what it counts, `within` at most. Blocks.
+pub(crate) fn wait_until_told(link: &Link, within: Duration) {
+    let _ = link.set_timeout(Some(within));
+    if !matches!(message::hear(link), Ok((FromNew::Told, _))) {
+        tracing::debug!("it isn't known whether the other process has told the nodes what it counts");
+    }
 }
 
 /// The sockets that newer processes offer to this one, each in place of the one before; the end, when there is no newer process.

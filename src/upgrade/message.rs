@@ -7,7 +7,7 @@ use onlookers_handover::{Link, LinkError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The formats of [`State`] and of the records of connections that this version reads. The last of them is the one that it writes. A
+/// The formats of [`State`](super::state::State) and of the records of connections that this version reads. The last of them is the one that it writes. A
 /// version that changes what a field means, or needs a new one, adds a number, and goes on to read the one before.
 pub(super) const FORMATS: RangeInclusive<u32> = 1..=1;
 
@@ -31,6 +31,8 @@ pub(super) enum FromNew {
     },
     /// From now on the connections are its own.
     Committed,
+    /// The other nodes have been told what it counts. The old process says so, too.
+    Told,
     /// Over the socket beside, the two count together. Each newer process offers another one.
     Count,
 }

@@ -23,6 +23,8 @@ pub(crate) mod viewer;
 
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// How long a test waits for something that must happen. Only a failing test waits so long.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -35,4 +37,10 @@ pub(crate) fn view_of(site: &str) -> String {
 pub(crate) fn request(line: &str, headers: &[&str]) -> String {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     format!("{line}\r\nHost: counter.example\r\n{headers}\r\n")
+}
+
+/// Raises this process' limit of open files as far as it may: it holds as many connections as the server.
+pub(crate) fn raise_file_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
 }

@@ -100,6 +100,12 @@ pub(crate) fn client_that_speaks(
     name: &str,
     version: Version,
 ) -> ClientConnection {
+    let config = config_that_speaks(protocols, pair, version);
+    ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap()
+}
+
+/// What clients of that certificate's server have in common.
+pub(crate) fn config_that_speaks(protocols: &[&str], pair: &Pair, version: Version) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&pair.chain).unwrap()).unwrap();
     let versions = match version {
@@ -111,7 +117,7 @@ pub(crate) fn client_that_speaks(
     let mut config = builder.with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     config.resumption = Resumption::disabled();
-    ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap()
+    config
 }
 
 /// Sends all of `bytes`.

@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
-use super::page::{CLOSE, PING, PONG, TEXT};
+use super::page::{CLOSE, PING, PONG, TEXT, opening};
 use super::parts::{BETWEEN, CLOSING, SIGNATURE};
+use super::{request, view_of};
 
 /// The protocol of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +13,17 @@ pub(crate) enum Kind {
     Pictures,
     Events,
     WebSocket,
+}
+
+impl Kind {
+    /// The request of a page of example.com for that.
+    pub(crate) fn request(self) -> String {
+        match self {
+            Self::Pictures => view_of("example.com"),
+            Self::Events => request("GET /events/example.com HTTP/1.1", &["Origin: https://example.com"]),
+            Self::WebSocket => opening("/ws/example.com", "example.com", &[]),
+        }
+    }
 }
 
 /// A whole part of a stream.
@@ -153,7 +165,7 @@ impl Unbroken {
         }
         let payload = self.kept.drain(..head + length).skip(head).collect::<Vec<u8>>();
         match first {
-            0x81 => count_of(&payload).map(Some),
+            _ if first == 0x80 | TEXT => count_of(&payload).map(Some),
             _ if first == 0x80 | PING => Ok(Some(Part::Ping(payload))),
             _ if first == 0x80 | PONG => Ok(Some(Part::Other)),
             _ if first == 0x80 | CLOSE => {
@@ -205,6 +217,3 @@ fn png_length(bytes: &[u8]) -> Result<Option<usize>, ()> {
     }
     Ok(None)
 }
-
-/// The opcode of a text message, which is what counts come in.
-const _: () = assert!(0x80 | TEXT == 0x81);

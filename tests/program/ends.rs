@@ -9,11 +9,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::common::page::{CLOSE, opening};
+use crate::common::page::CLOSE;
 use crate::common::parts::{CLOSING, SIGNATURE};
 use crate::common::program::Program;
+use crate::common::unbroken::Kind;
 use crate::common::viewer::Viewer;
-use crate::common::{DEADLINE, h2, request, view_of};
+use crate::common::{DEADLINE, h2};
 
 /// Of each kind.
 const EACH: usize = 200;
@@ -28,15 +29,12 @@ async fn ends_are_spread_in_a_random_order_and_the_last_is_in_time() {
     let mut program = Program::start(&["--repaint", "1h", "--drain", "3s", "--fanout-threads", "1"]);
     let address = program.address;
     let (tell, mut told) = mpsc::channel(3 * EACH);
-    let requests = [
-        (view_of("example.com"), SIGNATURE),
-        (request("GET /events/example.com HTTP/1.1", &["Origin: https://example.com"]), b"event: count"),
-        (opening("/ws/example.com", "example.com", &[]), b"update/count"),
-    ];
+    let wanted: [(Kind, &[u8]); 3] =
+        [(Kind::Pictures, SIGNATURE), (Kind::Events, b"event: count"), (Kind::WebSocket, b"update/count")];
     let mut streams = Vec::new();
-    for (asked, wanted) in &requests {
+    for (kind, wanted) in wanted {
         for _ in 0..EACH {
-            streams.push(tokio::spawn(stream(address, asked.clone(), wanted, tell.clone())));
+            streams.push(tokio::spawn(stream(address, kind.request(), wanted, tell.clone())));
         }
     }
     for _ in 0..streams.len() {

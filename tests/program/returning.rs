@@ -7,17 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::common::page::opening;
 use crate::common::parts::png_of;
 use crate::common::program::Program;
+use crate::common::raise_file_limit;
 use crate::common::unbroken::{Kind, Part, Unbroken};
-use crate::common::{request, view_of};
 
 /// How many readers there are, if not as many as the environment variable says.
 const READERS: u64 = 1500;
@@ -32,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn readers_who_come_back_at_once_are_all_counted_without_a_storm_of_frames() {
     let readers = std::env::var(VARIABLE).map_or(READERS, |number| number.parse().unwrap());
-    raise_limit();
+    raise_file_limit();
     let mut program = Program::start(&[]);
     let address = program.address;
     let (tell, mut told) = mpsc::channel(readers as usize);
@@ -87,7 +86,7 @@ async fn read(
     let kind = [Kind::Pictures, Kind::Events, Kind::Pictures, Kind::WebSocket][number as usize % 4];
     for turn in 0..2 {
         let mut socket = connect(number, address).await.expect("no connection is refused");
-        socket.write_all(asked(kind).as_bytes()).await.unwrap();
+        socket.write_all(kind.request().as_bytes()).await.unwrap();
         let ended = see(&mut socket, kind, readers, &tell, &frames).await;
         assert_eq!(turn, 0, "the server has closed a connection: {ended:?}");
         restart.wait_for(|restarted| *restarted).await.unwrap();
@@ -128,24 +127,10 @@ async fn see(
     }
 }
 
-fn asked(kind: Kind) -> String {
-    match kind {
-        Kind::Pictures => view_of("example.com"),
-        Kind::Events => request("GET /events/example.com HTTP/1.1", &["Origin: https://example.com"]),
-        Kind::WebSocket => opening("/ws/example.com", "example.com", &[]),
-    }
-}
-
 /// Connects from an address of its own, as readers do.
 async fn connect(number: u64, address: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     let [.., high, low] = number.to_be_bytes();
     socket.bind(SocketAddr::from(([127, 2, high, low], 0)))?;
     socket.connect(address).await
-}
-
-/// Raises this process' limit of open files: it holds as many connections as the server.
-fn raise_limit() {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
 }

@@ -5,12 +5,18 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod churn;
+mod crowd;
 mod failures;
 mod keep;
+mod kills;
 mod lingering;
 mod moves;
 mod orders;
+mod page;
 mod processes;
 mod secure;
+mod seen;
 mod together;
+mod truth;
 mod websockets;

@@ -116,6 +116,10 @@ impl Processes {
         onlookers().args(["upgrade", "--control"]).arg(self.control()).output().unwrap()
     }
 
+    pub(crate) fn pid(&self, process: usize) -> u32 {
+        self.all[process].pid
+    }
+
     pub(crate) fn signal(&self, process: usize, signal: Signal) {
         pidfd_send_signal(&self.all[process].handle, signal).unwrap();
     }

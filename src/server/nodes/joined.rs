@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onlookers_handover::Link;
 use onlookers_rooms::Keys;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::timeout;
 
 #[cfg(feature = "redis")]
@@ -124,8 +124,11 @@ impl Joined {
     pub(crate) async fn count_with(&mut self, link: Link, app: &Arc<App>) {
         #[cfg(feature = "redis")]
         if self.redis.is_some() {
+            // What stands there until then under the name that the new process goes on with is this one's, too.
+            let link = wait_until_told(link).await;
             self.begin_again(None).await;
-            return self.settle().await;
+            self.settle().await;
+            return upgrade::told(&link);
         }
         let (shared, keys) = (self.shared.clone(), Arc::clone(&self.keys));
         let (mut sockets, app) = (upgrade::sockets(link), Arc::clone(app));
@@ -156,11 +159,20 @@ impl Joined {
 
     /// Counts together with processes that stay after an upgrade, and waits until it is known what those count.
     pub(crate) async fn count_for(&mut self, links: Vec<Link>) {
+        let mut together = Vec::new();
         if self.task.is_none() {
             let hub = self.older.serve(links);
             self.task = Some(NodeTask::through_hub(&hub, self.shared.clone(), Arc::clone(&self.keys)));
+        } else {
+            together = links;
         }
         self.settle().await;
+        for link in together {
+            // What stays there is counted under another name, which is heard of then.
+            upgrade::told(&link);
+            wait_until_told(link).await;
+            self.settle().await;
+        }
     }
 
     async fn settle(&self) {
@@ -177,4 +189,12 @@ impl Joined {
             task.leave().await;
         }
     }
+}
+
+/// Waits until the other process has told the nodes what it counts.
+async fn wait_until_told(link: Link) -> Arc<Link> {
+    let link = Arc::new(link);
+    let other = Arc::clone(&link);
+    let _ = spawn_blocking(move || upgrade::wait_until_told(&other, TO_SETTLE)).await;
+    link
 }
