@@ -32,6 +32,7 @@ fn streams_that_went_on_after_a_crash_end_in_order() {
     let mut server = Kept::start(&["--drain", "1s"]);
     let mut viewers: Vec<_> = (0..5).map(|_| Viewer::join(server.plain)).collect();
     viewers.iter_mut().for_each(|viewer| _ = viewer.wait_for(5));
+    server.wait_until_kept(5);
     server.kill_server();
     viewers.iter_mut().for_each(|viewer| assert_eq!(viewer.count(), 5));
     server.program.signal(Signal::TERM);
@@ -58,6 +59,7 @@ fn signals_are_passed_on() {
     let server = Kept::start(&[]);
     let mut viewer = Viewer::join(server.plain);
     viewer.wait_for(1);
+    server.wait_until_kept(1);
     let pid = server.server();
     server.program.signal(Signal::HUP);
     wait_for_log(&server, "the configuration was read again");
@@ -149,6 +151,7 @@ fn listeners_on_unix_sockets_go_on_without_their_connections() {
     let mut unix = join();
     let mut tcp = Viewer::join(server.plain);
     tcp.wait_for(2);
+    server.wait_until_kept(1);
     server.kill_server();
     let mut rest = Vec::new();
     // An end or a reset.
@@ -168,6 +171,7 @@ fn a_failed_upgrade_leaves_the_files_of_sockets() {
     let server = Kept::start(&[]);
     let mut viewer = Viewer::join(server.plain);
     viewer.wait_for(1);
+    server.wait_until_kept(1);
     let old = server.server();
     std::thread::scope(|scope| {
         let order = scope.spawn(|| server.order_upgrade());
@@ -198,6 +202,7 @@ fn sockets_of_systemd_are_the_servers() {
     let server = Kept::spawn(command, &["--listen", "fd:web"]);
     let mut viewer = Viewer::join(address);
     viewer.wait_for(1);
+    server.wait_until_kept(1);
     server.kill_server();
     assert_eq!(viewer.count(), 1);
     let _other = Viewer::join(address);

@@ -1,5 +1,6 @@
 //! A server with a keeper.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -78,6 +79,29 @@ impl Kept {
             assert!(started.elapsed() < DEADLINE, "there is no server: {}", self.log());
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Waits until the keeper holds so many connections over TCP: those that were opened a moment ago are lost with the server.
+    pub(super) fn wait_until_kept(&self, connections: usize) {
+        let started = Instant::now();
+        while self.kept() < connections {
+            assert!(started.elapsed() < DEADLINE, "the keeper holds {} connections", self.kept());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn kept(&self) -> usize {
+        let keeper = format!("/proc/{}", self.program.id());
+        let files = fs::read_dir(format!("{keeper}/fd")).into_iter().flatten();
+        let links = files
+            .filter_map(|file| fs::read_link(file.ok()?.path()).ok()?.into_os_string().into_string().ok());
+        let held: HashSet<String> = links
+            .filter_map(|link| Some(link.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+            .collect();
+        let table = fs::read_to_string(format!("{keeper}/net/tcp")).unwrap();
+        let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        // The fourth is the state, of which 1 is an open connection, the tenth the number.
+        fields.filter(|fields| fields[3] == "01" && held.contains(fields[9])).count()
     }
 
     /// Kills the server and waits until another one has been started. Returns when it was killed.

@@ -94,6 +94,7 @@ impl Viewers {
         let tasks = (0..viewers).map(view).collect();
         let this = Self { runtime, all, tasks };
         this.wait("sees a number", Duration::from_secs(30), |_, seen| seen.count.is_some());
+        server.wait_until_kept(viewers);
         this
     }
 
