@@ -1,5 +1,6 @@
 //! `--keep`: the server is killed, and the next one goes on with every stream.
 
+mod clients;
 mod ends;
 mod server;
 mod viewers;

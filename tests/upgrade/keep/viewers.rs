@@ -8,24 +8,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustls::RootCertStore;
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::version::TLS13;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
+use super::clients::{Duplex, asked, connector, is_slow, is_tls, kind_of};
 use super::server::Kept;
-use crate::common::page::{PONG, TEXT, frame, opening};
+use crate::common::page::{PONG, TEXT, frame};
 use crate::common::parts::png_of;
-use crate::common::tls;
 use crate::common::unbroken::{Kind, Part, Unbroken};
-use crate::common::{request, view_of};
 
 /// How often a WebSocket asks something; it may twenty times a second.
 const SAYS: Duration = Duration::from_millis(70);
@@ -261,9 +255,6 @@ impl All {
     }
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
-
 fn torn(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
@@ -275,39 +266,4 @@ fn take_pongs(bytes: &mut Vec<u8>) -> u64 {
     let keep = (1..PONG.len()).rev().find(|keep| bytes.ends_with(&PONG[..*keep])).unwrap_or_default();
     bytes.drain(..bytes.len() - keep);
     found
-}
-
-fn connector() -> TlsConnector {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(&tls::pair().chain).unwrap()).unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let config = config.with_protocol_versions(&[&TLS13]).unwrap().with_root_certificates(roots);
-    let mut config = config.with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    TlsConnector::from(Arc::new(config))
-}
-
-fn kind_of(number: usize) -> Kind {
-    match number % 10 {
-        0 => Kind::WebSocket,
-        1 => Kind::Events,
-        _ => Kind::Pictures,
-    }
-}
-
-/// Whether it reads little, with TLS or without.
-fn is_slow(number: usize) -> bool {
-    number % 10 == 9
-}
-
-fn is_tls(number: usize) -> bool {
-    (number + number / 10).is_multiple_of(2)
-}
-
-fn asked(kind: Kind) -> String {
-    match kind {
-        Kind::Pictures => view_of("example.com"),
-        Kind::Events => request("GET /events/example.com HTTP/1.1", &["Origin: https://example.com"]),
-        Kind::WebSocket => opening("/ws/example.com", "example.com", &[]),
-    }
 }
