@@ -51,7 +51,12 @@ pub(super) const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/nodes.md", "> HGETALL …", "a_node_that_leaves_says_so_and_leaves_nothing"),
     ("docs/nodes.md", "redis-cli --scan", "not run: it removes everything"),
     ("docs/running.md", "{\"timestamp\":\"2026 …", "every_line_of_a_json_log_is_one_object"),
+    ("docs/running.md", "ONLOOKERS_TEST_RETURNING", "tests/program/returning.rs"),
     ("docs/scripts.md", "const events …", "the_client_gets_each_change_and_no_comment"),
+    ("docs/upgrades.md", "ONLOOKERS_UPGRADE_VIEWERS", "tests/upgrade/churn.rs"),
+    ("docs/upgrades.md", "ONLOOKERS_UPGRADE_KILLS", "tests/upgrade/kills.rs"),
+    ("docs/upgrades.md", "ONLOOKERS_KEEP_VIEWERS", "tests/upgrade/keep.rs"),
+    ("docs/upgrades.md", "kill -USR2", "tests/upgrade/orders.rs"),
     ("docs/tls.md", "openssl rand", "one_node_orders_any_answers_and_all_have_the_certificate"),
     ("docs/tls.md", "redis-cli --scan", "not run: it removes everything"),
 ];
