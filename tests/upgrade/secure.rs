@@ -1,22 +1,18 @@
 //! Streams over TLS 1.3 go on with their keys.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use onlookers_picture::{StyleBuilder, Themes, Value, render};
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{cipher_suite, default_provider};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedCipherSuite};
-use socket2::SockRef;
 
 use crate::common::client::Client;
-use crate::common::parts::BETWEEN;
 use crate::common::tls::{self, Version};
+use crate::common::view_of;
 use crate::common::viewer::Viewer;
-use crate::common::{request, view_of};
 use crate::processes::{Processes, join};
 
 const SUITES: [SupportedCipherSuite; 3] = [
