@@ -136,7 +136,7 @@ fn a_log_in_a_pipe_has_no_colours() {
     assert_eq!(program.wait().code(), Some(0));
     let mut log = String::new();
     reader.read_to_string(&mut log).unwrap();
-    assert!(log.contains(" INFO onlookers::server: stopping") && !log.contains('\x1b'), "{log:?}");
+    assert!(log.contains(" INFO onlookers::server::run: stopping") && !log.contains('\x1b'), "{log:?}");
 }
 
 #[test]

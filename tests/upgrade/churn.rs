@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::common::tls;
-use crate::crowd::{Crowd, Places};
+use crate::crowd::{Crowd, Others, Places};
 use crate::processes::Processes;
 use crate::truth::Truth;
 
@@ -13,6 +13,9 @@ const VARIABLE: &str = "ONLOOKERS_UPGRADE_VIEWERS";
 
 /// How many pages come and go beside them.
 const OTHERS: u32 = 10;
+
+/// How many more there are after every other upgrade: whatever the others do, the number isn't that of before.
+const STEP: u32 = 15;
 
 /// How soon each viewer has a frame of the new process.
 const SOON: Duration = Duration::from_secs(2);
@@ -36,16 +39,25 @@ fn ten_upgrades_in_a_row_under_churn() {
     let crowd = Crowd::new(places, viewers, Truth::between(viewers as u64, viewers as u64));
     crowd.fill(viewers, false);
     let churn = crowd.churn(OTHERS, false);
-    let (mut took, mut frames) = (Vec::new(), Vec::new());
+    let (mut took, mut frames, mut more) = (Vec::new(), Vec::new(), None);
     for turn in 1..=10 {
         let started = Instant::now();
         assert_eq!(processes.upgrade(), turn);
         took.push(started.elapsed());
         // From now on only the new process has any of them.
-        frames.push(crowd.wait_for_frames(Instant::now(), SOON));
+        let upgraded = Instant::now();
+        more = match more.take() {
+            None => Some(crowd.more(STEP)),
+            Some(others) => {
+                Others::stop(others);
+                None
+            }
+        };
+        frames.push(crowd.wait_for_frames(upgraded, SOON));
         crowd.seen().assert_faultless();
     }
     churn.stop();
+    assert!(more.is_none(), "there are as many as at the beginning");
     crowd.wait_until_all_show(viewers as u64);
     crowd.seen().assert_faultless();
     assert_eq!(crowd.seen().open_viewers(), viewers as u64, "nobody has gone");

@@ -3,13 +3,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_rustls::TlsConnector;
 
 use crate::common::raise_file_limit;
@@ -49,11 +52,11 @@ struct All {
     others: AtomicU32,
 }
 
-/// Pages that are opened and closed all the time, until this is stopped.
-pub(crate) struct Churn<'c> {
+/// Pages that are opened and closed all the time, or stay, until this is stopped.
+pub(crate) struct Others<'c> {
     crowd: &'c Crowd,
-    is_over: Arc<AtomicBool>,
-    pages: Vec<tokio::task::JoinHandle<()>>,
+    over: watch::Sender<bool>,
+    pages: Vec<JoinHandle<()>>,
 }
 
 impl Crowd {
@@ -137,20 +140,35 @@ impl Crowd {
     }
 
     /// Has that many pages opened and closed all the time. With `is_lossy`, they may lose their connections.
-    pub(crate) fn churn(&self, pages: u32, is_lossy: bool) -> Churn<'_> {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let churn = |page| {
-            let (all, is_over) = (Arc::clone(&self.all), Arc::clone(&is_over));
-            self.runtime.spawn(async move { all.come_and_go(page, is_lossy, &is_over).await })
-        };
-        Churn { crowd: self, pages: (0..pages).map(churn).collect(), is_over }
+    pub(crate) fn churn(&self, pages: u32, is_lossy: bool) -> Others<'_> {
+        self.others(pages, move |all, page, over| async move {
+            all.come_and_go(page, is_lossy, &over).await;
+        })
+    }
+
+    /// Has that many more pages opened, which stay.
+    pub(crate) fn more(&self, pages: u32) -> Others<'_> {
+        self.others(pages, |all, _, mut over| async move {
+            all.stay(false, async { _ = over.wait_for(|over| *over).await }).await;
+        })
+    }
+
+    fn others<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        pages: u32,
+        play: impl Fn(Arc<All>, u32, watch::Receiver<bool>) -> F,
+    ) -> Others<'_> {
+        let (over, is_over) = watch::channel(false);
+        let pages =
+            (0..pages).map(|page| self.runtime.spawn(play(Arc::clone(&self.all), page, is_over.clone())));
+        Others { crowd: self, pages: pages.collect(), over }
     }
 }
 
-impl Churn<'_> {
+impl Others<'_> {
     /// Waits until the last page is closed.
     pub(crate) fn stop(self) {
-        self.is_over.store(true, Ordering::SeqCst);
+        self.over.send_replace(true);
         for page in self.pages {
             self.crowd.runtime.block_on(page).unwrap();
         }
@@ -182,46 +200,49 @@ impl All {
         }
     }
 
-    /// Opens a page again and again and closes it after a while.
-    async fn come_and_go(&self, page: u32, is_lossy: bool, is_over: &AtomicBool) {
+    /// Opens a page again and again, and closes it after a while.
+    async fn come_and_go(&self, page: u32, is_lossy: bool, over: &watch::Receiver<bool>) {
         let mut turn = 0;
-        while !is_over.load(Ordering::SeqCst) {
+        while !*over.borrow() {
             turn += 1;
-            // Each is a visitor of its own.
-            let number = 20_000 + self.others.fetch_add(1, Ordering::Relaxed) as usize;
-            self.seen.truth.opening();
-            let mut is_opened = false;
-            let stay = Duration::from_millis(u64::from(200 + (turn * 7 + page) % 10 * 80));
-            match self.stay(number, stay, &mut is_opened).await {
-                End::Left => {}
-                End::Lost(_) if is_lossy => tokio::time::sleep(stay).await,
-                End::Lost(why) | End::Wrong(why) => {
-                    self.seen.fault(format!("a page that comes and goes: {why}"))
-                }
-            }
-            self.seen.truth.closing(is_opened);
+            let time = Duration::from_millis(u64::from(200 + (turn * 7 + page) % 10 * 80));
+            self.stay(is_lossy, sleep(time)).await;
+            sleep(time / 2).await;
         }
     }
 
-    async fn stay(&self, number: usize, time: Duration, is_opened: &mut bool) -> End {
+    /// Opens a page and closes it then, but not before it has shown a number.
+    async fn stay(&self, is_lossy: bool, until: impl Future<Output = ()>) {
+        self.seen.truth.opening();
+        let mut is_opened = false;
+        match self.look(&mut is_opened, until).await {
+            End::Lost(_) if is_lossy => {}
+            End::Lost(why) | End::Wrong(why) => self.seen.fault(format!("a page that comes and goes: {why}")),
+            End::Left => {}
+        }
+        self.seen.truth.closing(is_opened);
+    }
+
+    async fn look(&self, is_opened: &mut bool, until: impl Future<Output = ()>) -> End {
+        // Each is a visitor of its own.
+        let number = 20_000 + self.others.fetch_add(1, Ordering::Relaxed) as usize;
         let mut page = match self.open(number, kind_of(number)).await {
             Ok(page) => page,
             Err(error) => return End::Lost(format!("it can't connect: {error}")),
         };
-        let mut until = None;
+        let (mut until, mut late) = (pin!(until), pin!(sleep(PATIENCE)));
         loop {
-            let left =
-                until.map_or(PATIENCE, |until: Instant| until.saturating_duration_since(Instant::now()));
-            match tokio::time::timeout(left, page.read()).await {
-                Err(_) if until.is_some() => return End::Left,
-                Err(_) => return End::Lost(format!("no answer in {PATIENCE:?}")),
-                Ok(Err(end)) => return end,
-                Ok(Ok(parts)) if until.is_none() && parts.iter().any(is_number) => {
-                    self.seen.truth.opened();
-                    *is_opened = true;
-                    until = Some(Instant::now() + time);
-                }
-                Ok(Ok(_)) => {}
+            let parts = tokio::select! {
+                read = page.read() => match read {
+                    Ok(parts) => parts,
+                    Err(end) => return end,
+                },
+                () = until.as_mut(), if *is_opened => return End::Left,
+                () = late.as_mut(), if !*is_opened => return End::Lost(format!("no number in {PATIENCE:?}")),
+            };
+            if !*is_opened && parts.iter().any(is_number) {
+                self.seen.truth.opened();
+                *is_opened = true;
             }
         }
     }

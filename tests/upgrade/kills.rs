@@ -97,6 +97,8 @@ impl Moment {
         match self {
             Self::AfterOrder(delay) => sleep(delay.saturating_sub(ordered.elapsed())),
             Self::AfterFirstBatch(delay) => {
+                // Until it runs its program it has all files of the old one.
+                while !is_done() && sockets_of(pid).len() >= TAKES {}
                 while !is_done() && sockets_of(pid).len() < TAKES {}
                 sleep(delay);
             }
