@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,12 +125,12 @@ async fn obey(orders: &mpsc::Sender<Order>, written: oneshot::Receiver<()>) -> O
 /// [`OrderError`].
 pub fn order(ControlPath(place): &ControlPath) -> Result<u32, OrderError> {
     let Place::Unix(file) = place else { return Err(OrderError::Refused("it is no path".to_owned())) };
-    let answer = ask(&file.path).map_err(OrderError::Unreachable)?;
+    let answer = ask(&file.path).map_err(|error| OrderError::Unreachable(file.path.clone(), error))?;
     let pid = answer.strip_prefix(DONE).and_then(|pid| pid.trim().parse().ok());
     pid.ok_or_else(|| OrderError::Refused(answer.trim().to_owned()))
 }
 
-fn ask(path: &std::path::Path) -> io::Result<String> {
+fn ask(path: &Path) -> io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(TO_ANSWER))?;
     writeln!(stream, "{UPGRADE}")?;
@@ -144,8 +145,8 @@ fn ask(path: &std::path::Path) -> io::Result<String> {
 /// Why a server hasn't upgraded.
 #[derive(Debug)]
 pub enum OrderError {
-    /// There is none that hears.
-    Unreachable(io::Error),
+    /// No server answers at this path.
+    Unreachable(PathBuf, io::Error),
     /// It says why. It goes on as before.
     Refused(String),
 }
@@ -153,7 +154,9 @@ pub enum OrderError {
 impl fmt::Display for OrderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(error) => write!(f, "the server can't be asked: {error}"),
+            Self::Unreachable(path, error) => {
+                write!(f, "the server at {} can't be asked: {error}", path.display())
+            }
             Self::Refused(why) => write!(f, "the server goes on as it was: {why}"),
         }
     }
