@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use self::server::{Kept, children_of, is_running, kill};
+use self::server::{Kept, is_running, kill, new_process_of};
 use self::viewers::Viewers;
 use crate::common::DEADLINE;
 use crate::common::program::onlookers;
@@ -101,13 +101,7 @@ fn an_upgrade_that_is_killed_loses_nobody() {
         let old = server.server();
         std::thread::scope(|scope| {
             let order = scope.spawn(|| server.order_upgrade());
-            let started = std::time::Instant::now();
-            let new = loop {
-                if let Some(new) = children_of(old).first() {
-                    break *new;
-                }
-                assert!(started.elapsed() < DEADLINE, "there is no new process");
-            };
+            let new = new_process_of(old);
             sleep(Duration::from_millis(random.hash_one((turn, "delay")) % 150));
             let victim = if turn % 2 == 0 { old } else { new };
             let is_there = is_running(victim);
@@ -129,13 +123,7 @@ fn an_upgrade_that_is_killed_loses_nobody() {
     let old = server.server();
     std::thread::scope(|scope| {
         let order = scope.spawn(|| server.order_upgrade());
-        let started = std::time::Instant::now();
-        let new = loop {
-            if let Some(new) = children_of(old).first() {
-                break *new;
-            }
-            assert!(started.elapsed() < DEADLINE, "there is no new process");
-        };
+        let new = new_process_of(old);
         sleep(Duration::from_millis(random.hash_one("keeper") % 200));
         kill(server.program.id(), Signal::KILL);
         println!("{:?}", order.join().unwrap());

@@ -126,7 +126,18 @@ impl Drop for Kept {
     }
 }
 
-pub(super) fn children_of(pid: u32) -> Vec<u32> {
+/// The process that an upgrade of this server starts, once it is there.
+pub(super) fn new_process_of(old: u32) -> u32 {
+    let started = Instant::now();
+    loop {
+        if let Some(new) = children_of(old).first() {
+            return *new;
+        }
+        assert!(started.elapsed() < DEADLINE, "there is no new process");
+    }
+}
+
+fn children_of(pid: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
     let children = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
     children.collect::<Vec<_>>().join(" ").split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
