@@ -1,4 +1,4 @@
-//! What it costs to note what is sent, beside the sends themselves.
+//! The cost of recording what is sent, as a ratio to the sends themselves.
 //!
 //! `cargo bench -p onlookers-handover -- [SOCKETS] [ROUNDS]`, 2,000 and 40 if not said. It opens twice as many files.
 #![allow(clippy::unwrap_used, reason = "a bench that fails stops")]

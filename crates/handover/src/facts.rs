@@ -1,4 +1,4 @@
-//! What the kernel knows of a socket, whichever processes have used it.
+//! The kernel's own account of a socket, the same whichever processes have used it.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -12,7 +12,7 @@ use crate::options::tcp_info;
 const ESTABLISHED: u8 = 1;
 const CLOSE_WAIT: u8 = 8;
 
-/// What the kernel knows of a TCP connection on which this side can send still.
+/// The kernel's account of a TCP connection on which this side can still send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
     /// The number of the socket, which no other one has had since the machine was started (`SO_COOKIE`). Never 0.
@@ -50,7 +50,8 @@ impl Facts {
     }
 }
 
-/// What was sent once at least, and what waits. As nothing has ended the stream, there is no end among it.
+/// The bytes that the kernel has accepted: those sent at least once, and those still queued. This side has not closed
+/// the stream, so no FIN is among them.
 fn taken(info: &libc::tcp_info) -> u64 {
     (info.tcpi_bytes_sent + u64::from(info.tcpi_notsent_bytes)).saturating_sub(info.tcpi_bytes_retrans)
 }

@@ -27,7 +27,7 @@ pub(crate) struct Free {
 }
 
 impl Extent {
-    /// Those that the bytes are in; at least one.
+    /// The units that hold the given bytes; at least one.
     pub(crate) fn of_bytes(start: usize, bytes: usize) -> Self {
         let first = start / UNIT;
         let end = (start + bytes).div_ceil(UNIT).max(first + 1);

@@ -25,7 +25,7 @@ const HEADER: usize = 512;
 #[derive(Clone, Debug)]
 pub struct Ledger(Arc<Shared>);
 
-/// What the ledger and its records have in common.
+/// The state that the ledger and its records share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     memory: Arc<Memory>,
@@ -43,14 +43,14 @@ struct Unused {
     never: u32,
 }
 
-/// What another process has left.
+/// A ledger that another process wrote, opened again.
 #[derive(Debug)]
 pub struct Opened {
     /// The ledger, to go on with.
     pub ledger: Ledger,
     /// The records of connections that were open. Each has to be recovered, or dropped, before this is.
     pub records: Vec<Record>,
-    /// What may be named by them.
+    /// Blocks that the old records may refer to: dropping them frees the bytes, so it comes last.
     _old: Vec<Block>,
 }
 
