@@ -23,8 +23,11 @@
 //! A [`Ledger`] is memory that another process keeps, with a record of each connection: what it is, and what is being sent on it. When
 //! a process is killed, the next one asks the kernel how much each socket has taken ([`Facts`]), sends what is missing, and goes on:
 //! [`Record::recover`].
+//!
+//! A process that keeps such memory gets a new version of its own program without letting go of anything: [`exec::replace`].
 
 mod arena;
+pub mod exec;
 mod facts;
 mod free;
 mod ledger;
