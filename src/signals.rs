@@ -3,6 +3,7 @@
 use std::io;
 use std::thread;
 
+use onlookers_handover::exec;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -10,9 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 /// The signals from now on. Without that, each of them would kill the process.
 #[derive(Debug)]
 pub struct Signals {
-    /// Ready at the first SIGINT or SIGTERM.
+    /// Ready at the first SIGINT or SIGTERM, or at the first SIGUSR1, by which a keeper passes them on.
     pub stop: oneshot::Receiver<()>,
-    /// Ready at the second one.
+    /// Ready at the second one. What a terminal or systemd tells both the keeper and the server is one to the server.
     pub stop_now: oneshot::Receiver<()>,
     /// Ready after each SIGHUP; several at once count as one.
     pub reload: mpsc::Receiver<()>,
@@ -36,14 +37,17 @@ impl Signals {
                 hangup: signal(SignalKind::hangup())?,
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
+                user1: signal(SignalKind::user_defined1())?,
                 user2: signal(SignalKind::user_defined2())?,
             }
         };
+        // A keeper that is replaced has had them wait.
+        exec::unblock_signals();
         let (stop_sender, stop) = oneshot::channel();
         let (stop_now_sender, stop_now) = oneshot::channel();
         let (reload_sender, reload) = mpsc::channel(1);
         let (upgrade_sender, upgrade) = mpsc::channel(1);
-        let stops = [stop_sender, stop_now_sender];
+        let stops = Stops { next: [stop_sender, stop_now_sender].into_iter(), direct: 0, passed_on: 0 };
         let pass_on = move || runtime.block_on(caught.pass_on(stops, reload_sender, upgrade_sender));
         thread::Builder::new().name("signals".to_owned()).spawn(pass_on)?;
         Ok(Self { stop, stop_now, reload, upgrade })
@@ -54,32 +58,41 @@ struct Caught {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
+    user1: Signal,
     user2: Signal,
 }
 
 impl Caught {
-    async fn pass_on(
-        mut self,
-        stops: [oneshot::Sender<()>; 2],
-        reload: mpsc::Sender<()>,
-        upgrade: mpsc::Sender<()>,
-    ) {
-        let mut stops = stops.into_iter();
+    async fn pass_on(mut self, mut stops: Stops, reload: mpsc::Sender<()>, upgrade: mpsc::Sender<()>) {
         loop {
             // One that is full will be obeyed anyway.
             tokio::select! {
                 _ = self.hangup.recv() => drop(reload.try_send(())),
                 _ = self.user2.recv() => drop(upgrade.try_send(())),
-                _ = self.interrupt.recv() => stop(&mut stops),
-                _ = self.terminate.recv() => stop(&mut stops),
+                _ = self.interrupt.recv() => stops.count(|stops| &mut stops.direct),
+                _ = self.terminate.recv() => stops.count(|stops| &mut stops.direct),
+                _ = self.user1.recv() => stops.count(|stops| &mut stops.passed_on),
             }
         }
     }
 }
 
-/// The first of these signals, or the second. Later ones have no effect.
-fn stop(stops: &mut impl Iterator<Item = oneshot::Sender<()>>) {
-    if let Some(stop) = stops.next() {
-        let _ = stop.send(());
+/// Counts the signals to stop. The first has an effect, and the second; later ones have none.
+struct Stops {
+    next: std::array::IntoIter<oneshot::Sender<()>, 2>,
+    direct: u32,
+    passed_on: u32,
+}
+
+impl Stops {
+    /// One more of those. It is the same order as one of the others that has come, or is about to.
+    fn count(&mut self, of: impl FnOnce(&mut Self) -> &mut u32) {
+        let before = self.direct.max(self.passed_on);
+        *of(self) += 1;
+        if self.direct.max(self.passed_on) > before
+            && let Some(stop) = self.next.next()
+        {
+            let _ = stop.send(());
+        }
     }
 }
