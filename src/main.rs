@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return failed(&error.to_string()),
     };
-    let cli = match Cli::load(std::env::args_os()) {
+    let cli = match load() {
         Ok(cli) => cli,
         Err(error) => return bad_usage(error),
     };
@@ -58,6 +58,15 @@ fn main() -> ExitCode {
             log.end_with(&format!("onlookers: {sentence}"));
             ExitCode::from(code)
         }
+    }
+}
+
+/// A keeper that takes the place of another one needs no configuration but for its log: that of the server may be about to change.
+fn load() -> Result<Cli, ConfigError> {
+    let loaded = Cli::load(std::env::args_os());
+    match upgrade::is_keeper() {
+        true => loaded.or_else(|_| Cli::load([OsString::from("onlookers")])),
+        false => loaded,
     }
 }
 
@@ -156,7 +165,7 @@ fn picture(args: &PictureArgs) -> io::Result<()> {
 }
 
 fn serve(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
-    if cli.config.keep && !upgrade::was_started_by_us() {
+    if upgrade::is_keeper() || cli.config.keep && !upgrade::was_started_by_us() {
         return match upgrade::keep(signals)? {
             0 => Ok(()),
             // The server has said why.
@@ -172,7 +181,11 @@ fn serve(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
 
 async fn run(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
     let predecessor = Predecessor::find()?;
-    let keeper = if predecessor.is_none() { Keeper::find()? } else { None };
+    let keeper = match predecessor {
+        None => Keeper::find()?,
+        // If the process before has none.
+        Some(_) => cli.config.keep.then(Keeper::own),
+    };
     let is_first = predecessor.is_none() && !keeper.as_ref().is_some_and(Keeper::has_served);
     let server = Server::bind_after(&cli.config, predecessor, keeper)?;
     if let (Some(file), false) = (&cli.file, cli.has_file_settings) {

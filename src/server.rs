@@ -32,6 +32,7 @@ use accept::{Listening, Protocol, Service, TlsService};
 pub use died::Died;
 use nodes::Counting;
 use pass::Forwarder;
+pub(crate) use supervisor::tell_main;
 use tls::Tls;
 use upgrades::Upgrades;
 

@@ -15,13 +15,13 @@
 pub(crate) use control::{Order, Outcome, serve};
 pub use control::{OrderError, order};
 pub(crate) use counting::{offer, sockets, told, wait_until_told};
-pub(crate) use keeper::KeeperLink;
 pub use keeper::{Keeper, keep};
+pub(crate) use keeper::{KeeperLink, Unanswered};
 pub(crate) use linger::wait_until_left;
 pub(crate) use new::Adopted;
 pub use new::Predecessor;
 pub(crate) use old::{Old, UpgradeError};
-pub use process::was_started_by_us;
+pub use process::{is_keeper, was_started_by_us};
 pub(crate) use state::{State, peaks, raise};
 
 mod control;

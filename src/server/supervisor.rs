@@ -15,7 +15,7 @@ pub(super) fn tell_ready() {
 }
 
 /// Another process is the server from now on.
-pub(super) fn tell_main(pid: u32) {
+pub(crate) fn tell_main(pid: u32) {
     tell(NotifyState::MainPid(pid));
 }
 

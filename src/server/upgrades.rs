@@ -13,7 +13,9 @@ use super::{Died, Service};
 use crate::app::App;
 use crate::net::listen::ListenSocket;
 use crate::transport::{Book, Loops, Transfer};
-use crate::upgrade::{self, Adopted, Keeper, KeeperLink, Old, Order, Predecessor, State, UpgradeError};
+use crate::upgrade::{
+    self, Adopted, Keeper, KeeperLink, Old, Order, Predecessor, State, Unanswered, UpgradeError,
+};
 
 /// How often the keeper is told the keys and the peaks.
 const STATE: Duration = Duration::from_secs(30);
@@ -43,10 +45,14 @@ pub(super) enum Handed {
 impl Upgrades {
     /// Starts the new process. It gets ready while this one serves.
     pub(super) fn start(&self) -> impl Future<Output = Result<Old, UpgradeError>> + use<> {
-        let sockets = self.sockets.clone();
+        let (sockets, kept) = (self.sockets.clone(), self.kept.clone());
         let start = move || {
             if std::process::id() == 1 {
                 return Err(UpgradeError::Own("it is process 1, and its container would end with it"));
+            }
+            if let Some((book, keeper)) = kept {
+                // One that doesn't answer is replaced before anything waits for it.
+                let _ = keeper.sync(&book.keeper);
             }
             let sockets: Vec<_> = sockets.iter().map(|socket| (socket.name(), socket.as_fd())).collect();
             Old::start(&sockets)
@@ -67,6 +73,7 @@ impl Upgrades {
         let Service { app, loops } = service;
         self.accepts.send_replace(false);
         app.feeds.hold();
+        self.kept.iter().for_each(|(_, keeper)| keeper.hold());
         let (pid, handed) = (old.pid(), if old.is_understood() { Handed::Over } else { Handed::Listeners });
         let lease = nodes.hand_over().await;
         let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: lease.clone() };
@@ -74,8 +81,6 @@ impl Upgrades {
             (Arc::clone(loops), Arc::clone(app), nodes.older(), self.kept.clone());
         let given = spawn_blocking(move || {
             let transfers = if old.is_understood() { from.take_movable() } else { Vec::new() };
-            // A keeper that has died keeps nothing, and so has no say.
-            let kept = kept.filter(|(book, keeper)| keeper.sync(&book.keeper).is_ok());
             give(old, (&state, &older), kept.as_ref(), transfers, &with)
         });
         match given.await {
@@ -91,7 +96,7 @@ impl Upgrades {
                 Ok((handed, pid))
             }
             Ok(Err((error, transfers))) => {
-                self.kept.iter().for_each(|(book, _)| loops.enter_in(book));
+                self.keep_on(loops);
                 loops.adopt(transfers);
                 nodes.take_up(lease).await;
                 app.feeds.release();
@@ -100,10 +105,20 @@ impl Upgrades {
             }
             // Its connections have gone with the thread.
             Err(error) => {
+                self.keep_on(loops);
+                nodes.take_up(lease).await;
                 app.feeds.release();
                 self.accepts.send_replace(true);
                 Err(panicked(&error))
             }
+        }
+    }
+
+    /// Has connections kept again, after an upgrade that has failed.
+    fn keep_on(&self, loops: &Loops) {
+        if let Some((book, keeper)) = &self.kept {
+            keeper.release(&book.keeper);
+            loops.enter_in(book);
         }
     }
 }
@@ -116,6 +131,12 @@ fn give(
     transfers: Vec<Transfer>,
     app: &App,
 ) -> Result<Link, (UpgradeError, Vec<Transfer>)> {
+    let kept = match kept.map(|(book, keeper)| keeper.sync(&book.keeper)) {
+        Some(Ok(true)) => kept,
+        // One that has died keeps nothing, and so has no say.
+        Some(Ok(false)) | None => None,
+        Some(Err(Unanswered)) => return Err((UpgradeError::Own("the keeper doesn't answer"), transfers)),
+    };
     if old.is_understood()
         && let Err(error) = old.give(state, kept, &transfers, app)
     {
@@ -126,7 +147,7 @@ fn give(
             transfers.into_iter().for_each(Transfer::hand_over);
             Ok(link)
         }
-        Err(error) if kept.is_some() => {
+        Err(error) if kept.is_some_and(|(book, keeper)| !matches!(keeper.sync(&book.keeper), Ok(false))) => {
             // Perhaps the keeper has heard that everything belongs to the new process, which is no more: then it starts another one. If this
             // one went on, too, connections would have two owners.
             tracing::error!(
@@ -152,10 +173,9 @@ pub(super) async fn keep(
         adopted.state = Some(state);
     }
     let (with, sockets, mut transfers) =
-        (Arc::clone(app), upgrades.sockets.clone(), std::mem::take(&mut adopted.transfers));
+        (service.clone(), upgrades.sockets.clone(), std::mem::take(&mut adopted.transfers));
     let begun = spawn_blocking(move || {
-        let listening: Vec<_> = sockets.iter().map(|socket| (socket.name(), socket.as_fd())).collect();
-        let begun = keeper.begin(&with, &mut transfers, &listening);
+        let begun = keeper.begin((&with.app, &with.loops), &mut transfers, &sockets);
         (begun, transfers)
     });
     match begun.await {

@@ -2,7 +2,7 @@
 //! from it if this one is killed.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -30,6 +30,8 @@ pub(crate) enum ToKeep {
     Release(u32),
     /// Say when it was told everything before.
     Flush(Sender<()>),
+    /// The keeper with that number has died.
+    Died(u64),
 }
 
 /// The entry of one connection. Dropping it says that the connection is over.
@@ -58,6 +60,13 @@ impl Entry {
         let again = Self { record: Some(record), keeper, sending: None, read, is_unsettled: true };
         // Otherwise the entry is over.
         Ok(facts?.map(|_| again))
+    }
+
+    /// Has a keeper hold the socket that doesn't yet, as it is another one than before.
+    pub(super) fn keep_again(&self, socket: BorrowedFd<'_>) {
+        if let (Some(number), Ok(duplicate)) = (self.number(), socket.try_clone_to_owned()) {
+            let _ = self.keeper.send(ToKeep::Keep(number, duplicate));
+        }
     }
 
     /// The number of its record.

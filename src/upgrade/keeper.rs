@@ -5,16 +5,20 @@
 //! dies, the next one gets all of it, finds out what each client has got, and goes on.
 //!
 //! - `message`: what the two say to each other.
-//! - `kept`: what the keeper holds; `server`: a process that serves, as the keeper sees it.
-//! - `watch`: the keeper's own loop.
-//! - `client`: the keeper, as a server sees it.
+//! - `kept`: what the keeper holds; `server`: a process that serves, as the keeper sees it; `orders`: signals.
+//! - `watch`: the keeper's own loop. `renewal`: a new version of the program goes on with it.
+//! - `client`: the keeper, as a server sees it that begins, `link` as one that serves. `replacement`: another keeper, when it has died.
 
 pub use client::Keeper;
-pub(crate) use client::KeeperLink;
+pub(crate) use link::{KeeperLink, Unanswered};
 pub use watch::keep;
 
 mod client;
 mod kept;
+mod link;
 mod message;
+mod orders;
+mod renewal;
+mod replacement;
 mod server;
 mod watch;

@@ -129,11 +129,12 @@ impl Predecessor {
                     let (Some(link), Some(memory)) = (both.next(), both.next()) else {
                         return Err(TalkError::unexpected());
                     };
-                    adopted.keeper = Some(Keeper::of_old(Link::from(link), memory));
+                    let keeper = Keeper::of_old(Link::from(link), memory);
+                    adopted.keeper = Some(keeper.map_err(|error| TalkError::Link(LinkError::Io(error)))?);
                 }
                 // From here on, whatever becomes of this process, the old one touches none of them.
                 Message::Commit => {
-                    adopted.keeper.as_ref().map_or(Ok(()), Keeper::claim)?;
+                    adopted.keeper.as_mut().map_or(Ok(()), Keeper::claim)?;
                     return message::say(&self.link, &FromNew::Committed, &[]);
                 }
                 _ => return Err(TalkError::unexpected()),

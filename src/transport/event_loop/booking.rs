@@ -19,10 +19,13 @@ impl EventLoop {
         connection.socket.set_entry(entry);
     }
 
-    /// Enters those that aren't yet: they were here before the book was.
+    /// Has the keeper hold all connections, and enters those that aren't yet: they were here before the keeper, or the book, was.
     pub(super) fn enter_all(&mut self) {
         let ids: Vec<_> = self.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
         for id in ids {
+            if let Some(connection) = self.connections.get_mut(id.index()) {
+                connection.socket.keep_again();
+            }
             self.enter_if_missing(id);
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use onlookers_handover::{Link, MAX_DESCRIPTORS};
+use onlookers_handover::{Link, MAX_DESCRIPTORS, Message};
+use serde::{Deserialize, Serialize};
 
 use super::message::{FromKeeper, FromServer, say_in_time};
 use crate::upgrade::message::{TalkError, say};
@@ -19,10 +20,52 @@ pub(super) struct Kept {
     state: Option<String>,
 }
 
+/// The same, with the descriptors apart: first those that listen, then that of the memory, then the others.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Names {
+    listening: Vec<String>,
+    is_served: bool,
+    has_memory: bool,
+    sockets: Vec<u32>,
+    state: Option<String>,
+}
+
 impl Kept {
     /// For the first server: the sockets that systemd has passed.
     pub(super) fn new(listening: Vec<(String, OwnedFd)>) -> Self {
         Self { listening, ..Self::default() }
+    }
+
+    /// Of a keeper that begins while a server serves, which tells it the rest.
+    pub(super) fn of_running() -> Self {
+        Self { is_served: true, ..Self::default() }
+    }
+
+    /// What a keeper before this one has held.
+    pub(super) fn from_names(names: Names, mut descriptors: impl Iterator<Item = OwnedFd>) -> Self {
+        let listening = names.listening.into_iter().zip(descriptors.by_ref()).collect();
+        let memory = if names.has_memory { descriptors.next() } else { None };
+        let sockets = names.sockets.into_iter().zip(descriptors).collect();
+        Self { listening, is_served: names.is_served, memory, sockets, state: names.state }
+    }
+
+    /// What the next keeper needs.
+    pub(super) fn names(&self) -> (Names, impl Iterator<Item = BorrowedFd<'_>>) {
+        let (sockets, connections): (Vec<u32>, Vec<&OwnedFd>) = self.sockets.iter().unzip();
+        let names = Names {
+            listening: self.listening.iter().map(|(name, _)| name.clone()).collect(),
+            is_served: self.is_served,
+            has_memory: self.memory.is_some(),
+            sockets,
+            state: self.state.clone(),
+        };
+        let listening = self.listening.iter().map(|(_, socket)| socket);
+        (names, listening.chain(&self.memory).chain(connections).map(AsFd::as_fd))
+    }
+
+    /// The server ends in order: what still tries to connect is refused once that has closed its sockets, too.
+    pub(super) fn stop_listening(&mut self) {
+        self.listening.clear();
     }
 
     /// Whether a server has ever served.
@@ -31,7 +74,7 @@ impl Kept {
     }
 
     /// Notes what the server says; anything else isn't for here.
-    pub(super) fn note(&mut self, message: FromServer, descriptors: Vec<OwnedFd>) {
+    pub(super) fn note(&mut self, message: FromServer, Message { descriptors, .. }: Message) {
         match message {
             FromServer::Listening(names) => {
                 self.listening = names.into_iter().zip(descriptors).collect();
@@ -50,7 +93,11 @@ impl Kept {
                 self.shrink();
             }
             FromServer::State(state) => self.state = Some(state),
-            FromServer::Link | FromServer::Sync | FromServer::Owner(_) | FromServer::Stopped => {}
+            FromServer::Link
+            | FromServer::Sync
+            | FromServer::Owner(_)
+            | FromServer::Renew(_)
+            | FromServer::Stopped => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a server and its keeper say to each other. A message is JSON, with descriptors beside it.
 
+use std::ops::RangeInclusive;
 use std::os::fd::BorrowedFd;
 use std::thread::sleep;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(super) enum FromServer {
     Link,
     /// To be answered when everything before it is noted.
     Sync,
+    /// The program has been upgraded: the keeper goes on with the one that is there now, which reads these formats of what it leaves.
+    Renew(RangeInclusive<u32>),
     /// This process ends in order. There is to be no other.
     Stopped,
 }

@@ -1,16 +1,21 @@
 //! The keeper's loop: it watches the server, and starts it anew when it dies.
+//!
+//! It has one thread, and hears one whole message at a time: so another version of the program can go on between any two.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::ops::RangeInclusive;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use onlookers_handover::Link;
+use onlookers_handover::{Link, Message};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
 
 use super::kept::Kept;
 use super::message::{FromKeeper, FromServer};
+use super::orders::Orders;
+use super::renewal::{Charge, FORMATS};
 use super::server::{Number, ServerProcess};
 use crate::net::{listen, open_files};
 use crate::signals::Signals;
@@ -24,29 +29,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// After so long a server isn't taken for one that can't start.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// Something that the keeper waits for.
-pub(super) enum Event {
-    /// A server has said something.
-    Said(Number, FromServer, Vec<OwnedFd>),
-    /// A server has ended, or can't be understood.
-    Ended(Number),
-    Signal(Signal),
-}
-
 struct Keeper {
-    kept: Kept,
-    /// Those that have not ended.
-    servers: Vec<ServerProcess>,
-    /// Which of them everything belongs to; none before the first has begun to serve.
-    owner: Option<Number>,
-    /// The highest number so far.
-    newest: Number,
-    /// The one whose death made all of this free.
-    last: Number,
+    charge: Charge,
     started: Instant,
     pause: Duration,
     is_stopping: bool,
-    events: Sender<Event>,
+}
+
+/// Who has something to say.
+#[derive(Default)]
+struct Ready {
+    orders: bool,
+    servers: Vec<Number>,
+    /// Nobody, and a server is to be started.
+    is_time: bool,
 }
 
 /// Keeps a server running until one ends in order, or the first can't start. Returns the exit code.
@@ -58,81 +54,90 @@ pub fn keep(signals: Signals) -> io::Result<u8> {
     open_files::raise_limit();
     // Children of a process that ends are this one's then: a server starts the one that takes over from it.
     set_child_subreaper(Some(getpid()))?;
-    let (events, waiting) = channel();
-    pass_on(signals, &events)?;
-    let mut keeper = Keeper {
-        kept: Kept::new(listen::activated_for_child()?),
-        servers: Vec::new(),
-        owner: None,
-        newest: 0,
-        last: 0,
-        started: Instant::now(),
-        pause: Duration::ZERO,
-        is_stopping: false,
-        events,
-    };
-    keeper.start()?;
-    keeper.run(&waiting)
+    let mut orders = Orders::new(signals)?;
+    let mut keeper =
+        Keeper { charge: charge()?, started: Instant::now(), pause: Duration::ZERO, is_stopping: false };
+    keeper.run(&mut orders)
 }
 
-/// Has signals come as events.
-fn pass_on(signals: Signals, events: &Sender<Event>) -> io::Result<()> {
-    let Signals { mut reload, mut upgrade, stop, stop_now } = signals;
-    let send = |signal| {
-        let events = events.clone();
-        move || events.send(Event::Signal(signal)).is_ok()
+/// What this keeper begins with: what a version of it before has left, a server that runs, or nothing.
+fn charge() -> io::Result<Charge> {
+    if let Some(left) = Charge::take_left()? {
+        tracing::info!("version {} of the keeper goes on", env!("CARGO_PKG_VERSION"));
+        return Ok(left);
+    }
+    let Some((link, pid)) = process::served()? else {
+        return Ok(Charge::new(Kept::new(listen::activated_for_child()?)));
     };
-    let (end, reread, renew) = (send(Signal::TERM), send(Signal::HUP), send(Signal::USR2));
-    let start = |name: &str, task: Box<dyn FnOnce() + Send>| {
-        thread::Builder::new().name(name.to_owned()).spawn(task).map(drop)
-    };
-    start(
-        "stop",
-        Box::new(move || {
-            for stop in [stop, stop_now] {
-                // Without the thread of signals there is no way to stop but by killing.
-                if stop.blocking_recv().is_err() || !end() {
-                    return;
-                }
-            }
-        }),
-    )?;
-    start("reload", Box::new(move || while reload.blocking_recv().is_some() && reread() {}))?;
-    start("upgrade", Box::new(move || while upgrade.blocking_recv().is_some() && renew() {}))
+    crate::server::tell_main(std::process::id());
+    let mut charge = Charge::new(Kept::of_running());
+    charge.owner = Some(charge.watch(link, i32::try_from(pid).ok().and_then(Pid::from_raw))?);
+    Ok(charge)
+}
+
+impl Charge {
+    fn watch(&mut self, link: Link, pid: Option<Pid>) -> io::Result<Number> {
+        let number = self.newest + 1;
+        self.newest = number;
+        self.servers.push(ServerProcess::new(number, link, pid)?);
+        Ok(number)
+    }
+
+    fn server(&self, number: Number) -> Option<&ServerProcess> {
+        self.servers.iter().find(|server| server.number == number)
+    }
 }
 
 impl Keeper {
-    fn run(&mut self, events: &Receiver<Event>) -> io::Result<u8> {
+    fn run(&mut self, orders: &mut Orders) -> io::Result<u8> {
+        if self.charge.owner.is_none() && !self.charge.kept.is_served() {
+            self.start()?;
+        }
         loop {
-            let event = match self.restart_in() {
-                None => events.recv().map_err(io::Error::other)?,
-                Some(pause) => match events.recv_timeout(pause) {
-                    Ok(event) => event,
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.start_again();
-                        continue;
-                    }
-                    Err(error) => return Err(io::Error::other(error)),
-                },
-            };
-            match event {
-                Event::Signal(signal) => self.signal(signal),
-                Event::Said(number, message, descriptors) => self.hear(number, message, descriptors),
-                Event::Ended(number) => {
-                    if let Some(code) = self.ended(number) {
-                        return Ok(code);
-                    }
+            let ready = self.wait(orders)?;
+            if ready.orders
+                && let Some(signal) = orders.next()?
+            {
+                self.signal(signal);
+            }
+            for number in &ready.servers {
+                if let Some(code) = self.hear(*number) {
+                    return Ok(code);
                 }
             }
-            if self.is_stopping && self.servers.is_empty() {
+            if self.is_stopping && self.charge.servers.is_empty() {
                 return Ok(0);
             }
+            if ready.is_time {
+                self.start_again();
+            }
+        }
+    }
+
+    /// Waits until somebody has something to say, or a server is to be started.
+    fn wait(&self, orders: &Orders) -> io::Result<Ready> {
+        let pause = self.restart_in().and_then(|pause| Timespec::try_from(pause).ok());
+        let descriptors =
+            [orders.as_fd()].into_iter().chain(self.charge.servers.iter().map(|it| it.link.as_fd()));
+        let mut polled: Vec<_> =
+            descriptors.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)).collect();
+        match poll(&mut polled, pause.as_ref()) {
+            Ok(0) => Ok(Ready { is_time: pause.is_some(), ..Ready::default() }),
+            Ok(_) => {
+                let is_ready: Vec<bool> = polled.iter().map(|polled| !polled.revents().is_empty()).collect();
+                let servers = self.charge.servers.iter().zip(&is_ready[1..]);
+                let servers = servers.filter(|(_, is_ready)| **is_ready).map(|(server, _)| server.number);
+                Ok(Ready { orders: is_ready[0], servers: servers.collect(), is_time: false })
+            }
+            Err(Errno::INTR) => Ok(Ready::default()),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// When to start a server, if the owner has died, and all processes with it that had begun to take over.
     fn restart_in(&self) -> Option<Duration> {
-        let is_free = self.owner.is_none() && self.servers.iter().all(|server| server.number < self.last);
+        let Charge { owner, servers, last, .. } = &self.charge;
+        let is_free = owner.is_none() && servers.iter().all(|server| server.number < *last);
         (is_free && !self.is_stopping).then_some(self.pause)
     }
 
@@ -141,9 +146,10 @@ impl Keeper {
         let (mut child, link) = process::start_kept()?;
         self.started = Instant::now();
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let given = self.kept.give(&link);
-        self.owner = Some(self.watch(link, pid)?);
-        if let Err(error) = given {
+        let number = self.charge.watch(link, pid)?;
+        self.charge.owner = Some(number);
+        let given = self.charge.server(number).map(|server| self.charge.kept.give(&server.link));
+        if let Some(Err(error)) = given {
             tracing::error!("the server can't be given what there is of the one before: {error}");
             let _ = child.kill();
         }
@@ -158,76 +164,104 @@ impl Keeper {
         }
     }
 
-    fn watch(&mut self, link: Link, pid: Option<Pid>) -> io::Result<Number> {
-        let number = self.newest + 1;
-        self.newest = number;
-        self.servers.push(ServerProcess::new(number, link, pid, self.events.clone())?);
-        Ok(number)
-    }
-
     /// Passes a signal on to the server; to end, to all.
     fn signal(&mut self, signal: Signal) {
         let ends = signal == Signal::TERM;
-        self.is_stopping |= ends;
-        for server in self.servers.iter().filter(|server| ends || Some(server.number) == self.owner) {
-            server.signal(signal);
+        if ends {
+            self.stop();
+        }
+        // A terminal, or systemd, may have told the servers, too: that isn't a second order then.
+        let passed = if ends { Signal::USR1 } else { signal };
+        let Charge { servers, owner, .. } = &self.charge;
+        for server in servers.iter().filter(|server| ends || Some(server.number) == *owner) {
+            server.signal(passed);
         }
     }
 
-    fn hear(&mut self, number: Number, message: FromServer, descriptors: Vec<OwnedFd>) {
-        match message {
+    fn stop(&mut self) {
+        self.is_stopping = true;
+        self.charge.kept.stop_listening();
+    }
+
+    /// Hears a server. The exit code, if that is the end of the keeper.
+    fn hear(&mut self, number: Number) -> Option<u8> {
+        match self.charge.server(number)?.hear() {
+            Ok(Some((said, message))) => {
+                self.obey(number, said, message);
+                None
+            }
+            Ok(None) => None,
+            Err(_) => self.ended(number),
+        }
+    }
+
+    fn obey(&mut self, number: Number, said: FromServer, message: Message) {
+        let is_owner = self.charge.owner == Some(number);
+        match said {
             FromServer::Owner(pid) => {
-                self.owner = Some(number);
-                if let Some(server) = self.servers.iter_mut().find(|server| server.number == number) {
+                self.charge.owner = Some(number);
+                if let Some(server) = self.charge.servers.iter_mut().find(|server| server.number == number) {
                     server.pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
                 }
             }
-            FromServer::Stopped => self.is_stopping |= self.owner == Some(number),
+            FromServer::Stopped if is_owner => self.stop(),
+            FromServer::Renew(formats) if is_owner => self.renew(&formats),
             FromServer::Link => {
                 if let Err(error) = self.give_link(number) {
                     tracing::error!("a process that is to take over can't be kept: {error}");
                     // The server waits for an answer.
-                    if let Some(server) = self.servers.iter().find(|server| server.number == number) {
+                    if let Some(server) = self.charge.server(number) {
                         let _ = say(&server.link, &FromKeeper::Link, &[]);
                     }
                 }
             }
             FromServer::Sync => {
-                if let Some(server) = self.servers.iter().find(|server| server.number == number) {
+                if let Some(server) = self.charge.server(number) {
                     // If it has died, it needs no answer.
                     let _ = say(&server.link, &FromKeeper::Synced, &[]);
                 }
             }
             // What an old process still says is of no use any more.
-            message if self.owner == Some(number) => self.kept.note(message, descriptors),
+            said if is_owner => self.charge.kept.note(said, message),
             _ => {}
         }
+    }
+
+    /// Goes on with the program that the new server has been started from.
+    fn renew(&self, formats: &RangeInclusive<u32>) {
+        if !formats.contains(FORMATS.end()) {
+            tracing::warn!("the keeper goes on as it was: the new version doesn't understand it");
+            return;
+        }
+        let error = self.charge.renew();
+        tracing::warn!("the keeper goes on as it was: the new version can't be started: {error}");
     }
 
     /// Makes a link for a process that is to take over, and gives the other end to the one that starts it.
     fn give_link(&mut self, number: Number) -> io::Result<()> {
         let (link, end) = Link::pair()?;
-        self.watch(link, None)?;
-        let Some(server) = self.servers.iter().find(|server| server.number == number) else { return Ok(()) };
+        self.charge.watch(link, None)?;
+        let Some(server) = self.charge.server(number) else { return Ok(()) };
         say(&server.link, &FromKeeper::Link, &[end.as_fd()]).map_err(io::Error::other)
     }
 
     /// A server has ended. The exit code, if that is the end of the keeper.
     fn ended(&mut self, number: Number) -> Option<u8> {
-        let at = self.servers.iter().position(|server| server.number == number)?;
-        let code = self.servers.remove(at).wait();
-        if self.owner != Some(number) {
+        let charge = &mut self.charge;
+        let at = charge.servers.iter().position(|server| server.number == number)?;
+        let code = charge.servers.remove(at).wait();
+        if charge.owner != Some(number) {
             return None;
         }
-        (self.owner, self.last) = (None, number);
+        (charge.owner, charge.last) = (None, number);
         // What was about to take over would share what the next one has. Older ones linger with what is theirs alone.
-        let newer = self.servers.iter().filter(|server| server.number > number);
+        let newer = charge.servers.iter().filter(|server| server.number > number);
         newer.for_each(|server| server.signal(Signal::KILL));
         if self.is_stopping {
             return None;
         }
         // It has said why. One that was killed may start the next time.
-        if let (false, Some(code)) = (self.kept.is_served(), code) {
+        if let (false, Some(code)) = (charge.kept.is_served(), code) {
             return Some(code.max(1));
         }
         self.pause = match self.started.elapsed() > SETTLED {

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::server::{Kept, is_running, kill};
-use super::viewers::Viewers;
 use crate::common::program::{bare, onlookers};
 use crate::common::viewer::Viewer;
 use crate::common::{DEADLINE, view_of};
@@ -35,6 +34,17 @@ fn streams_that_went_on_after_a_crash_end_in_order() {
     server.wait_until_kept(5);
     server.kill_server();
     viewers.iter_mut().for_each(|viewer| assert_eq!(viewer.count(), 5));
+    server.program.signal(Signal::TERM);
+    viewers.into_iter().for_each(Viewer::read_orderly_end);
+    assert_eq!(server.program.wait().code(), Some(0));
+}
+
+/// A terminal, and systemd, tell all processes.
+#[test]
+fn a_signal_to_both_is_one() {
+    let mut server = Kept::start(&["--drain", "1s"]);
+    let viewers: Vec<_> = (0..5).map(|_| Viewer::join(server.plain)).collect();
+    kill(server.server(), Signal::TERM);
     server.program.signal(Signal::TERM);
     viewers.into_iter().for_each(Viewer::read_orderly_end);
     assert_eq!(server.program.wait().code(), Some(0));
@@ -77,7 +87,7 @@ fn signals_are_passed_on() {
     assert_eq!(viewer.count(), 1);
 }
 
-fn wait_for_log(server: &Kept, text: &str) {
+pub(super) fn wait_for_log(server: &Kept, text: &str) {
     let started = Instant::now();
     while !server.log().contains(text) {
         assert!(started.elapsed() < DEADLINE, "{}", server.log());
@@ -113,25 +123,6 @@ fn servers_that_die_at_once_are_started_less_and_less_often() {
         (starts, before) = (starts + 1, pid);
     }
     assert!(starts <= 12, "{starts} starts in four seconds");
-}
-
-#[test]
-fn a_dead_keeper_does_not_harm_the_server() {
-    let server = Kept::start(&[]);
-    let viewers = Viewers::join(&server, 20);
-    viewers.calm();
-    viewers.wait_for_count(20);
-    let pid = server.server();
-    kill(server.program.id(), Signal::KILL);
-    let mut one = Viewer::join(server.plain);
-    one.wait_for(21);
-    let mut two = Viewer::join(server.plain);
-    two.wait_for(22);
-    viewers.wait_for_count(22);
-    assert!(is_running(pid));
-    drop((one, two));
-    viewers.wait_for_count(20);
-    kill(pid, Signal::KILL);
 }
 
 #[test]

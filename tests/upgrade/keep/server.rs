@@ -64,6 +64,31 @@ impl Kept {
         children_of(self.program.id())
     }
 
+    /// All processes, whoever has started them: they have the same arguments.
+    pub(super) fn processes(&self) -> Vec<u32> {
+        let numbers =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let folder = self.folder.path().to_str().unwrap();
+        let is_one = |pid: &u32| {
+            fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|args| args.contains(folder))
+        };
+        numbers.filter(is_one).collect()
+    }
+
+    /// The keeper that has taken the place of the first one, besides that server alone.
+    pub(super) fn next_keeper(&self, server: u32) -> u32 {
+        let started = Instant::now();
+        loop {
+            match self.processes()[..] {
+                [one, two] if one == server && two != self.program.id() => return two,
+                [one, two] if two == server && one != self.program.id() => return one,
+                _ => {}
+            }
+            assert!(started.elapsed() < DEADLINE, "there is no other keeper: {}", self.log());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// The one that serves, when there is one.
     pub(super) fn server(&self) -> u32 {
         self.other_than(0)
@@ -83,25 +108,7 @@ impl Kept {
 
     /// Waits until the keeper holds so many connections over TCP: those that were opened a moment ago are lost with the server.
     pub(super) fn wait_until_kept(&self, connections: usize) {
-        let started = Instant::now();
-        while self.kept() < connections {
-            assert!(started.elapsed() < DEADLINE, "the keeper holds {} connections", self.kept());
-            thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    fn kept(&self) -> usize {
-        let keeper = format!("/proc/{}", self.program.id());
-        let files = fs::read_dir(format!("{keeper}/fd")).into_iter().flatten();
-        let links = files
-            .filter_map(|file| fs::read_link(file.ok()?.path()).ok()?.into_os_string().into_string().ok());
-        let held: HashSet<String> = links
-            .filter_map(|link| Some(link.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
-            .collect();
-        let table = fs::read_to_string(format!("{keeper}/net/tcp")).unwrap();
-        let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        // The fourth is the state, of which 1 is an open connection, the tenth the number.
-        fields.filter(|fields| fields[3] == "01" && held.contains(fields[9])).count()
+        wait_until_held_by(self.program.id(), connections);
     }
 
     /// Kills the server and waits until another one has been started. Returns when it was killed.
@@ -119,11 +126,33 @@ impl Drop for Kept {
         if thread::panicking() {
             eprintln!("the log:\n{}", self.log());
         }
-        let mut children = self.children();
-        children.extend(children.clone().into_iter().flat_map(children_of));
-        kill(self.program.id(), Signal::KILL);
-        children.into_iter().for_each(|pid| kill(pid, Signal::KILL));
+        // Each would start the other anew, while it runs.
+        for signal in [Signal::STOP, Signal::KILL] {
+            self.processes().into_iter().for_each(|pid| kill(pid, signal));
+        }
     }
+}
+
+/// Waits until that keeper holds so many connections over TCP.
+pub(super) fn wait_until_held_by(keeper: u32, connections: usize) {
+    let started = Instant::now();
+    while held_by(keeper) < connections {
+        assert!(started.elapsed() < DEADLINE, "the keeper holds {} connections", held_by(keeper));
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn held_by(keeper: u32) -> usize {
+    let keeper = format!("/proc/{keeper}");
+    let files = fs::read_dir(format!("{keeper}/fd")).into_iter().flatten();
+    let links =
+        files.filter_map(|file| fs::read_link(file.ok()?.path()).ok()?.into_os_string().into_string().ok());
+    let held: HashSet<String> =
+        links.filter_map(|link| Some(link.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())).collect();
+    let table = fs::read_to_string(format!("{keeper}/net/tcp")).unwrap();
+    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    // The fourth is the state, of which 1 is an open connection, the tenth the number.
+    fields.filter(|fields| fields[3] == "01" && held.contains(fields[9])).count()
 }
 
 /// The process that an upgrade of this server starts, once it is there.
@@ -137,7 +166,7 @@ pub(super) fn new_process_of(old: u32) -> u32 {
     }
 }
 
-fn children_of(pid: u32) -> Vec<u32> {
+pub(super) fn children_of(pid: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
     let children = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
     children.collect::<Vec<_>>().join(" ").split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
