@@ -41,6 +41,6 @@ mod rest;
 pub use arena::{Block, Piece};
 pub use facts::Facts;
 pub use ledger::{Ledger, Opened};
-pub use link::{Link, LinkError, MAX_BYTES, MAX_DESCRIPTORS, Message, Peer, inherit};
+pub use link::{Link, LinkError, MAX_BYTES, MAX_DESCRIPTORS, Message, Peer, SHORT, inherit};
 pub use record::Record;
 pub use recover::{Kept, Missing, Recovered};

@@ -26,6 +26,9 @@ pub const MAX_DESCRIPTORS: usize = 253;
 /// The most bytes in a message.
 pub const MAX_BYTES: usize = 64 << 20;
 
+/// The most bytes in a message that is sent without waiting: they fit into one buffer of the kernel's.
+pub const SHORT: usize = 4096;
+
 /// Bytes of a message's length and number of descriptors.
 const HEAD: usize = 6;
 
@@ -107,7 +110,7 @@ impl Link {
             return Err(LinkError::TooLong);
         }
         let head = head(bytes.len(), descriptors.len());
-        let mut sent = self.send_first(&head, bytes, descriptors)?;
+        let mut sent = self.send_first(&head, bytes, descriptors, SendFlags::NOSIGNAL)?;
         while sent < HEAD + bytes.len() {
             sent += match sent.checked_sub(HEAD) {
                 Some(of_bytes) => self.send_some(&bytes[of_bytes..])?,
@@ -115,6 +118,20 @@ impl Link {
             };
         }
         Ok(())
+    }
+
+    /// Sends a short message, if that takes no waiting.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send); [`LinkError::TooLong`] also beyond [`SHORT`] bytes; and [`io::ErrorKind::TimedOut`], if there is no
+    /// room for it. Nothing was sent then.
+    pub fn try_send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), LinkError> {
+        if bytes.len() > SHORT || descriptors.len() > MAX_DESCRIPTORS {
+            return Err(LinkError::TooLong);
+        }
+        // The kernel takes so few bytes as a whole, or not at all.
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        self.send_first(&head(bytes.len(), descriptors.len()), bytes, descriptors, flags).map(drop)
     }
 
     /// Receives the next message, however long that takes.
@@ -148,6 +165,7 @@ impl Link {
         head: &[u8],
         bytes: &[u8],
         descriptors: &[BorrowedFd<'_>],
+        flags: SendFlags,
     ) -> Result<usize, LinkError> {
         let pieces = [IoSlice::new(head), IoSlice::new(bytes)];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
@@ -156,7 +174,7 @@ impl Link {
             if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
                 return Err(LinkError::TooLong);
             }
-            match sendmsg(&self.socket, &pieces, &mut control, SendFlags::NOSIGNAL) {
+            match sendmsg(&self.socket, &pieces, &mut control, flags) {
                 Err(rustix::io::Errno::INTR) => {}
                 result => return Ok(result?),
             }

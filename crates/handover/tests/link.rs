@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use onlookers_handover::{Link, LinkError, MAX_BYTES, MAX_DESCRIPTORS, inherit};
+use onlookers_handover::{Link, LinkError, MAX_BYTES, MAX_DESCRIPTORS, SHORT, inherit};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 fn pair() -> (Link, Link) {
@@ -53,6 +53,26 @@ fn all_descriptors_arrive_in_order() {
     assert_connected(message.descriptors, &mut kept);
     let empty = other.receive().unwrap();
     assert!(empty.bytes.is_empty() && empty.descriptors.is_empty());
+}
+
+#[test]
+fn what_is_sent_without_waiting_arrives_whole_or_not_at_all() {
+    let (one, other) = pair();
+    let (mut kept, sent) = pipes(3);
+    let mut messages = 0;
+    while one.try_send(&[7; SHORT], &borrowed(&sent)).is_ok() {
+        messages += 1;
+    }
+    assert!(messages > 10, "{messages} messages");
+    assert!(matches!(one.try_send(b"", &borrowed(&sent)), Err(LinkError::Io(_))));
+    for _ in 0..messages {
+        let message = other.receive().unwrap();
+        assert_eq!(message.bytes, [7; SHORT]);
+        assert_connected(message.descriptors, &mut kept);
+    }
+    one.try_send(b"room again", &[]).unwrap();
+    assert_eq!(other.receive().unwrap().bytes, b"room again");
+    assert!(matches!(one.try_send(&[0; SHORT + 1], &[]), Err(LinkError::TooLong)));
 }
 
 #[test]
