@@ -29,7 +29,7 @@ use crate::net::capacity::Permit;
 use crate::wire::Opening;
 use crate::wire::handshake::Key;
 
-pub(crate) use entry::{Book, ToKeep, recover};
+pub(crate) use entry::{Book, Keep, ToKeep, recover};
 pub(crate) use event_loop::Transfer;
 pub(crate) use loops::Loops;
 pub use loops::{Options, Sends};

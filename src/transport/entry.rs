@@ -6,12 +6,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use onlookers_handover::{Block, Facts, Ledger, Piece, Record};
+use onlookers_handover::{Block, Facts, Ledger, MAX_DESCRIPTORS, Piece, Record};
 
 use super::Transfer;
 use super::record::ConnectionRecord;
 use super::socket::Socket;
 use crate::app::App;
+
+/// Bytes of a usual description.
+const USUAL: usize = 512;
 
 /// Where a loop enters its connections.
 #[derive(Clone)]
@@ -19,15 +22,23 @@ pub(crate) struct Book {
     pub(crate) ledger: Ledger,
     /// To the keeper, which holds a duplicate of each socket.
     pub(crate) keeper: Sender<ToKeep>,
+    /// To the same, at once.
+    pub(crate) direct: Arc<dyn Keep>,
     pub(crate) app: Arc<App>,
 }
 
-/// What the keeper is to do, by the numbers of records.
+/// A keeper that is told without waiting.
+pub(crate) trait Keep: Send + Sync {
+    /// Has it hold these sockets, by the numbers of their records. False, if it can't be told now; then it is to be told otherwise.
+    fn keep(&self, records: Vec<u32>, sockets: &[BorrowedFd<'_>]) -> bool;
+}
+
+/// What the keeper is to do.
 pub(crate) enum ToKeep {
-    /// Hold this socket.
+    /// Hold this socket, by the number of its record.
     Keep(u32, OwnedFd),
-    /// Let it go.
-    Release(u32),
+    /// Let the socket of this record go. Only then another connection may have the number.
+    Release(Record),
     /// Say when it was told everything before.
     Flush(Sender<()>),
     /// The keeper with that number has died.
@@ -134,16 +145,15 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if let Some(record) = self.record.take() {
-            // Without a keeper nobody holds anything. Another loop may use the number as soon as the record is dropped, so the keeper has to be
-            // told before.
-            let _ = self.keeper.send(ToKeep::Release(record.number()));
-            drop(record);
+            // Without a keeper nobody holds anything.
+            let _ = self.keeper.send(ToKeep::Release(record));
         }
     }
 }
 
 impl Book {
     /// Enters a connection, of which the rest of a write may be unsent. None of one that can't be continued, or if there is no room.
+    /// From when the keeper has the socket, too, the next process goes on with what is noted.
     pub(super) fn enter(
         &self,
         socket: &Socket,
@@ -152,19 +162,30 @@ impl Book {
         has_whole_input: bool,
     ) -> Option<Entry> {
         let facts = Facts::of(socket).ok()??;
-        let description = serde_json::to_vec(description).ok()?;
-        let record = self.ledger.join(&facts, socket.sequence(), &description)?;
-        let duplicate = socket.as_fd().try_clone_to_owned().ok()?;
-        let (number, keeper) = (record.number(), self.keeper.clone());
+        let mut bytes = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut bytes, description).ok()?;
+        let record = self.ledger.join(&facts, socket.sequence(), &bytes)?;
+        let keeper = self.keeper.clone();
         // What is kept of the input is described, and has to be described anew once it is obeyed.
         let (read, is_unsettled) = (facts.read, !has_whole_input);
         let mut entry = Entry { record: Some(record), keeper, sending: None, read, is_unsettled };
         if !(begun.is_empty() && text.is_empty()) {
             entry.begin_own(begun, text, socket.sequence());
         }
-        // Last: from when the keeper has the socket, the next process goes on with what is noted.
-        self.keeper.send(ToKeep::Keep(number, duplicate)).ok()?;
         Some(entry)
+    }
+
+    /// Has the keeper hold the sockets of these connections, if they are entered.
+    pub(super) fn keep<'s>(&self, sockets: impl Iterator<Item = &'s Socket>) {
+        let all: Vec<_> = sockets.filter_map(|socket| Some((socket.entry_number()?, socket))).collect();
+        for batch in all.chunks(MAX_DESCRIPTORS) {
+            let (records, descriptors) =
+                batch.iter().map(|(number, socket)| (*number, socket.as_fd())).unzip();
+            let descriptors: Vec<_> = descriptors;
+            if !self.direct.keep(records, &descriptors) {
+                batch.iter().for_each(|(_, socket)| socket.keep_again());
+            }
+        }
     }
 }
 
@@ -181,7 +202,7 @@ pub(crate) fn recover(mut record: Record, socket: OwnedFd, book: &Book) -> Optio
     });
     let Some((mut transfer, sending, read)) = transfer else {
         let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Both);
-        let _ = book.keeper.send(ToKeep::Release(record.number()));
+        let _ = book.keeper.send(ToKeep::Release(record));
         return None;
     };
     let keeper = book.keeper.clone();

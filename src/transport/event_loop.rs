@@ -87,6 +87,8 @@ pub(super) struct EventLoop {
     denied: Arc<DenyList>,
     /// Where connections are entered, with a keeper.
     book: Option<Book>,
+    /// Those that the keeper doesn't hold yet.
+    entered: Vec<ConnectionId>,
     /// Connections of which something may have been read in this turn, with a book.
     unsettled: Vec<ConnectionId>,
     /// The first place that hasn't been looked at since then, if any.
@@ -127,6 +129,7 @@ impl EventLoop {
             costs: None,
             denied: Arc::default(),
             book: None,
+            entered: Vec::new(),
             unsettled: Vec::new(),
             unexamined: None,
         };
@@ -151,6 +154,7 @@ impl EventLoop {
             self.end_due();
             self.end_denied();
             self.end_keepers();
+            self.keep_entered();
             self.remove_over();
         }
         Ok(())

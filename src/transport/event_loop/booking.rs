@@ -17,15 +17,26 @@ impl EventLoop {
         let rest = connection.unsent().map(|unsent| unsent.rest_of_write()).unwrap_or_default();
         let entry = book.enter(&connection.socket, &description, rest, connection.has_whole_input());
         connection.socket.set_entry(entry);
+        self.entered.push(id);
+    }
+
+    /// Has the keeper hold those that were entered in this turn.
+    pub(super) fn keep_entered(&mut self) {
+        if self.entered.is_empty() {
+            return;
+        }
+        let (entered, connections) = (std::mem::take(&mut self.entered), &self.connections);
+        if let Some(book) = &self.book {
+            let entered = entered.into_iter().filter_map(|id| connections.get(id.index()));
+            book.keep(entered.map(|connection| &connection.socket));
+        }
     }
 
     /// Has the keeper hold all connections, and enters those that aren't yet: they were here before the keeper, or the book, was.
     pub(super) fn enter_all(&mut self) {
         let ids: Vec<_> = self.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
         for id in ids {
-            if let Some(connection) = self.connections.get_mut(id.index()) {
-                connection.socket.keep_again();
-            }
+            self.entered.push(id);
             self.enter_if_missing(id);
         }
     }

@@ -97,6 +97,7 @@ impl EventLoop {
         }
         self.send_replies();
         self.settle_inputs();
+        self.keep_entered();
         self.remove_over();
         let movable = self.connections.iter().filter(|(_, connection)| connection.is_movable());
         let ids: Vec<_> = movable.map(|(index, _)| ConnectionId::new(index)).collect();

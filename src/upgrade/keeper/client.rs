@@ -13,7 +13,7 @@ use super::message::FromKeeper;
 use super::replacement::Replaceable;
 use crate::app::App;
 use crate::net::listen::{Inherited, ListenSocket};
-use crate::transport::{Book, Loops, ToKeep, Transfer, recover};
+use crate::transport::{Book, Loops, Transfer, recover};
 use crate::upgrade::message::{TalkError, hear};
 use crate::upgrade::process;
 use crate::upgrade::state::State;
@@ -143,15 +143,20 @@ impl Keeper {
     ) -> io::Result<(Book, KeeperLink)> {
         let Opened { ledger, is_new, records, _old } = Opened::of(self.memory.take(), app)?;
         let (keeper, asked) = channel();
-        let book = Book { ledger, keeper, app: Arc::clone(app) };
-        let link = self.begin_link(&book, is_new, sockets)?;
-        self.take_over(records, transfers, &book);
+        let link = self.begin_link(&ledger, is_new, sockets)?;
+        let book = Book { ledger, keeper, direct: Arc::new(link.clone()), app: Arc::clone(app) };
+        self.take_over(records, transfers, &book, &link);
         Replaceable::new(&link, &book, sockets, loops).start(asked)?;
         Ok((book, link))
     }
 
     /// Tells the keeper what there is besides connections.
-    fn begin_link(&self, book: &Book, is_new: bool, sockets: &[Arc<ListenSocket>]) -> io::Result<KeeperLink> {
+    fn begin_link(
+        &self,
+        ledger: &Ledger,
+        is_new: bool,
+        sockets: &[Arc<ListenSocket>],
+    ) -> io::Result<KeeperLink> {
         let is_started = self.link.is_none();
         let link = match &self.link {
             Some(link) => link.clone(),
@@ -162,7 +167,7 @@ impl Keeper {
         };
         let listening: Vec<_> = sockets.iter().map(|socket| (socket.name(), socket.as_fd())).collect();
         let end = link.lock();
-        let mut begun = end.begin((is_new || is_started).then_some(&book.ledger), &listening);
+        let mut begun = end.begin((is_new || is_started).then_some(ledger), &listening);
         if self.is_of_old && !is_started {
             begun = begun.and_then(|()| end.renew());
         }
@@ -173,7 +178,7 @@ impl Keeper {
     }
 
     /// Has connections go on with their records.
-    fn take_over(self, records: Vec<Record>, transfers: &mut Vec<Transfer>, book: &Book) {
+    fn take_over(self, records: Vec<Record>, transfers: &mut Vec<Transfer>, book: &Book, to: &KeeperLink) {
         let Self { link, mut sockets, .. } = self;
         let numbers = transfers.iter().enumerate().filter_map(|(at, transfer)| Some((transfer.entry()?, at)));
         let by_number: HashMap<u32, usize> = numbers.collect();
@@ -188,10 +193,11 @@ impl Keeper {
             }
             // The keeper doesn't have the others: nobody can go on with them.
         }
-        for (number, socket) in sockets {
-            let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Both);
-            let _ = book.keeper.send(ToKeep::Release(number));
+        for socket in sockets.values() {
+            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
         }
+        // Before any connection can get the numbers. If the keeper has died, the next one never has them.
+        let _ = to.lock().release(sockets.into_keys().collect());
     }
 }
 

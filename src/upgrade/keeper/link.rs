@@ -5,13 +5,13 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use onlookers_handover::{Ledger, Link, LinkError};
+use onlookers_handover::{Ledger, Link, LinkError, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::message::{FromKeeper, FromServer, say_in_time};
 use super::renewal::FORMATS;
-use crate::transport::ToKeep;
+use crate::transport::{Keep, ToKeep};
 use crate::upgrade::message::{TalkError, hear, say};
 use crate::upgrade::state::State;
 
@@ -120,6 +120,15 @@ impl KeeperLink {
     }
 }
 
+impl Keep for KeeperLink {
+    /// Another thread may wait for the keeper meanwhile, or it may have no room for a message.
+    fn keep(&self, records: Vec<u32>, sockets: &[BorrowedFd<'_>]) -> bool {
+        let Ok(end) = self.0.try_lock() else { return false };
+        let message = serde_json::to_vec(&FromServer::Keep(records));
+        message.is_ok_and(|message| end.link.try_send(&message, sockets).is_ok())
+    }
+}
+
 impl End {
     /// Tells the keeper that this process is the server from now on.
     ///
@@ -154,6 +163,14 @@ impl End {
     /// [`TalkError`].
     pub(super) fn renew(&self) -> Result<(), TalkError> {
         self.say(&FromServer::Renew(FORMATS))
+    }
+
+    /// Has the keeper let sockets go that no record in use has.
+    ///
+    /// # Errors
+    /// [`TalkError`].
+    pub(super) fn release(&self, numbers: Vec<u32>) -> Result<(), TalkError> {
+        self.say(&FromServer::Release(numbers))
     }
 
     /// # Errors
@@ -220,9 +237,9 @@ impl End {
                     batch.keep.push(number);
                     batch.sockets.push(socket);
                 }
-                ToKeep::Release(number) => {
+                ToKeep::Release(record) => {
                     batch.keep(&self.link)?;
-                    batch.released.push(number);
+                    batch.released.push(record);
                 }
                 ToKeep::Flush(done) => {
                     batch.keep(&self.link)?;
@@ -245,7 +262,7 @@ impl End {
 struct Batch {
     keep: Vec<u32>,
     sockets: Vec<OwnedFd>,
-    released: Vec<u32>,
+    released: Vec<Record>,
 }
 
 impl Batch {
@@ -264,7 +281,11 @@ impl Batch {
         if self.released.is_empty() {
             return Ok(());
         }
-        say(link, &FromServer::Release(std::mem::take(&mut self.released)), &[])
+        let numbers = self.released.iter().map(Record::number).collect();
+        say(link, &FromServer::Release(numbers), &[])?;
+        // From now on other connections may have the numbers.
+        self.released.clear();
+        Ok(())
     }
 }
 

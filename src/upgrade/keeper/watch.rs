@@ -5,6 +5,7 @@
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use onlookers_handover::{Link, Message};
@@ -26,6 +27,9 @@ use crate::upgrade::process;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long what a server says may wait, if it has said something just before.
+const NAP: Duration = Duration::from_millis(5);
+
 /// After so long a server isn't taken for one that can't start.
 const SETTLED: Duration = Duration::from_secs(1);
 
@@ -34,6 +38,8 @@ struct Keeper {
     started: Instant,
     pause: Duration,
     is_stopping: bool,
+    /// Whether a server has said something a moment ago.
+    has_heard: bool,
 }
 
 /// Who has something to say.
@@ -55,8 +61,13 @@ pub fn keep(signals: Signals) -> io::Result<u8> {
     // Children of a process that ends are this one's then: a server starts the one that takes over from it.
     set_child_subreaper(Some(getpid()))?;
     let mut orders = Orders::new(signals)?;
-    let mut keeper =
-        Keeper { charge: charge()?, started: Instant::now(), pause: Duration::ZERO, is_stopping: false };
+    let mut keeper = Keeper {
+        charge: charge()?,
+        started: Instant::now(),
+        pause: Duration::ZERO,
+        is_stopping: false,
+        has_heard: false,
+    };
     keeper.run(&mut orders)
 }
 
@@ -111,18 +122,31 @@ impl Keeper {
             if ready.is_time {
                 self.start_again();
             }
+            self.nap(!ready.servers.is_empty());
         }
+    }
+
+    /// Pauses when everything is heard that was said. What is said meanwhile is in the socket, and needn't wake this process, which would cost
+    /// the server as much as a join does.
+    fn nap(&mut self, has_heard: bool) {
+        if self.has_heard && !has_heard && self.restart_in().is_none() {
+            thread::sleep(NAP);
+        }
+        self.has_heard = has_heard;
     }
 
     /// Waits until somebody has something to say, or a server is to be started.
     fn wait(&self, orders: &Orders) -> io::Result<Ready> {
-        let pause = self.restart_in().and_then(|pause| Timespec::try_from(pause).ok());
+        let restart = self.restart_in();
+        // At once, if only to see whether everything is heard.
+        let pause = restart.or(self.has_heard.then_some(Duration::ZERO));
+        let pause = pause.and_then(|pause| Timespec::try_from(pause).ok());
         let descriptors =
             [orders.as_fd()].into_iter().chain(self.charge.servers.iter().map(|it| it.link.as_fd()));
         let mut polled: Vec<_> =
             descriptors.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)).collect();
         match poll(&mut polled, pause.as_ref()) {
-            Ok(0) => Ok(Ready { is_time: pause.is_some(), ..Ready::default() }),
+            Ok(0) => Ok(Ready { is_time: restart.is_some(), ..Ready::default() }),
             Ok(_) => {
                 let is_ready: Vec<bool> = polled.iter().map(|polled| !polled.revents().is_empty()).collect();
                 let servers = self.charge.servers.iter().zip(&is_ready[1..]);
