@@ -106,9 +106,9 @@ impl Entry {
     /// All that was read has led to what `description` says.
     pub(super) fn settle(&mut self, description: &[u8]) {
         if let Some(record) = &mut self.record
-            && record.describe(description)
+            && record.prepare(description, self.read)
         {
-            record.consume(self.read);
+            record.settle();
             self.is_unsettled = false;
         }
     }

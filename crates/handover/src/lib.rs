@@ -20,13 +20,14 @@
 //! # }
 //! ```
 //!
-//! A [`Ledger`] is memory that another process keeps, with a record of each connection: what it is, and what is being sent on it. When
-//! a process is killed, the next one asks the kernel how much each socket has taken ([`Facts`]), sends what is missing, and goes on:
-//! [`Record::recover`].
+//! A [`Ledger`] is memory that another process keeps, with a record of each connection: what it is, what is being sent on it, and what
+//! has come and isn't obeyed yet. When a process is killed, the next one asks the kernel how much each socket has taken, and how much was
+//! read ([`Facts`]), sends what is missing, obeys what wasn't, and goes on: [`Record::recover`].
 
 mod arena;
 mod facts;
 mod free;
+mod input;
 mod ledger;
 mod link;
 mod memory;
@@ -37,6 +38,7 @@ mod rest;
 
 pub use arena::{Block, Piece};
 pub use facts::Facts;
+pub use input::ReadBuffer;
 pub use ledger::{Ledger, Opened};
 pub use link::{Link, LinkError, MAX_BYTES, MAX_DESCRIPTORS, Message, Peer, inherit};
 pub use record::Record;
