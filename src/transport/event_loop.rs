@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
+use onlookers_handover::ReadBuffer;
 use slab::Slab;
 
 use super::connection::{Connection, ConnectionId, Protocol, Ready};
@@ -87,6 +88,8 @@ pub(super) struct EventLoop {
     denied: Arc<DenyList>,
     /// Where connections are entered, with a keeper.
     book: Option<Book>,
+    /// Where connections are read that are in the book.
+    input: Option<ReadBuffer>,
     /// Connections of which something may have been read in this turn, with a book.
     unsettled: Vec<ConnectionId>,
     /// The first place that hasn't been looked at since then, if any.
@@ -127,6 +130,7 @@ impl EventLoop {
             costs: None,
             denied: Arc::default(),
             book: None,
+            input: None,
             unsettled: Vec::new(),
             unexamined: None,
         };
