@@ -288,6 +288,8 @@ impl Connection {
 
     /// Ends the connection, as far as that goes at once. Its guards go with it.
     pub(super) fn close(mut self, registry: &Registry) {
+        // No process is to go on after that.
+        self.socket.set_entry(None);
         if !self.is_ending()
             && !self.is_stalled()
             && let Ok(record) = self.socket.end()
