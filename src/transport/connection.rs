@@ -202,6 +202,32 @@ impl Connection {
         }
     }
 
+    /// Notes all that is still to be sent, if the connection is in the ledger, and what is prepared there.
+    pub(super) fn note_unsent(&mut self) {
+        match (&self.unsent, self.socket.entry()) {
+            (Some(unsent), Some(entry)) => {
+                let (begun, text) = unsent.all();
+                entry.keep_all(begun, &text);
+            }
+            (None, Some(entry)) => entry.settle(),
+            (_, None) => {}
+        }
+    }
+
+    /// Takes input that a process before this one has read, and not obeyed.
+    pub(super) fn receive(&mut self, mut input: Vec<u8>) -> Result<(), Gone> {
+        let Self { socket, protocol, .. } = self;
+        if let Protocol::Stream(stream) = protocol {
+            stream.ignore(input.len())?;
+        }
+        socket.receive(&mut input, |text| {
+            if let Protocol::WebSocket(socket) = protocol {
+                socket.receive(text);
+            }
+            Ok(())
+        })
+    }
+
     /// Whether it can go on in another process: its keys are here, and it isn't about to end.
     pub(super) fn is_movable(&self) -> bool {
         let is_closing = matches!(&self.protocol, Protocol::WebSocket(socket) if socket.is_closing());
@@ -262,6 +288,8 @@ impl Connection {
 
     /// Ends the connection, as far as that goes at once. Its guards go with it.
     pub(super) fn close(mut self, registry: &Registry) {
+        // No process is to go on after that.
+        self.socket.set_entry(None);
         if !self.is_ending()
             && !self.is_stalled()
             && let Ok(record) = self.socket.end()

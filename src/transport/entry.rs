@@ -1,12 +1,12 @@
 //! A connection's entry in the ledger, memory that outlives this process (`crates/handover`): with `--keep`, the next process goes on
 //! from it if this one is killed.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use onlookers_handover::{Block, Facts, Ledger, MAX_DESCRIPTORS, Piece, Record};
+use onlookers_handover::{Block, Facts, Ledger, MAX_DESCRIPTORS, Piece, ReadBuffer, Record, Recovered};
 
 use super::Transfer;
 use super::record::ConnectionRecord;
@@ -113,24 +113,47 @@ impl Entry {
         }
     }
 
-    /// So many bytes were read.
-    pub(super) fn read(&mut self, bytes: usize) {
-        (self.read, self.is_unsettled) = (self.read + bytes as u64, true);
+    /// All that is left to be written are these bytes and then this text, of which some may be new.
+    pub(super) fn keep_all(&mut self, bytes: &[u8], text: &[u8]) {
+        if let Some(record) = &mut self.record {
+            self.sending = record.keep_all(bytes, text).map(|kept| kept.block);
+        }
     }
 
-    /// Whether something was read that isn't described.
+    /// Reads from its socket, by way of `kept` if there is that: then a process after this one has what was read, too.
+    pub(super) fn read(
+        &mut self,
+        mut socket: &socket2::Socket,
+        buffer: &mut [u8],
+        kept: Option<&mut ReadBuffer>,
+    ) -> io::Result<usize> {
+        let length = match (&mut self.record, kept) {
+            (Some(record), Some(kept)) => record.read(socket, self.read, (kept, buffer))?,
+            (record, _) => {
+                record.as_mut().into_iter().for_each(Record::read_elsewhere);
+                socket.read(buffer)?
+            }
+        };
+        (self.read, self.is_unsettled) = (self.read + length as u64, true);
+        Ok(length)
+    }
+
+    /// Whether something was read, or obeyed, that isn't described.
     pub(super) fn is_unsettled(&self) -> bool {
         self.is_unsettled
     }
 
-    /// All that was read has led to what `description` says.
-    pub(super) fn settle(&mut self, description: &[u8]) {
-        if let Some(record) = &mut self.record
-            && record.describe(description)
-        {
-            record.consume(self.read);
-            self.is_unsettled = false;
-        }
+    /// Has the next note, of whatever is sent, say that all that was read has led to what `description` says. `is_obeyed` is false if
+    /// that has input which is still to be obeyed. The result is false if there is no room.
+    #[must_use]
+    pub(super) fn prepare(&mut self, description: &[u8], is_obeyed: bool) -> bool {
+        self.is_unsettled = !is_obeyed;
+        self.record.as_mut().is_none_or(|record| record.prepare(description, self.read))
+    }
+
+    /// Notes that at once.
+    pub(super) fn settle(&mut self) {
+        self.record.as_mut().into_iter().for_each(Record::settle);
     }
 
     /// Another process has it from now on.
@@ -194,10 +217,8 @@ pub(crate) fn recover(mut record: Record, socket: OwnedFd, book: &Book) -> Optio
     let facts = Facts::of(&socket).ok().flatten();
     let transfer = facts.and_then(|facts| {
         let recovered = record.recover(&facts);
-        let description: ConnectionRecord = serde_json::from_slice(&record.description()).ok()?;
-        let description = description.recovered(&recovered)?;
         let duplicate = socket.try_clone().ok()?;
-        let transfer = Transfer::from_record(description, duplicate, &book.app).ok()?;
+        let transfer = go_on(&mut record, duplicate, &recovered, (&facts, &book.app))?;
         Some((transfer, recovered.kept.map(|kept| kept.block), facts.read))
     });
     let Some((mut transfer, sending, read)) = transfer else {
@@ -207,5 +228,22 @@ pub(crate) fn recover(mut record: Record, socket: OwnedFd, book: &Book) -> Optio
     };
     let keeper = book.keeper.clone();
     transfer.attach(Entry { record: Some(record), keeper, sending, read, is_unsettled: true });
+    Some(transfer)
+}
+
+/// The connection as its record describes it, with all that has come since. From then on the record has that, too: it is obeyed once.
+fn go_on(
+    record: &mut Record,
+    socket: OwnedFd,
+    recovered: &Recovered,
+    (facts, app): (&Facts, &App),
+) -> Option<Transfer> {
+    let description: ConnectionRecord = serde_json::from_slice(&record.description()).ok()?;
+    let mut transfer = Transfer::from_record(description.recovered(recovered)?, socket, app).ok()?;
+    if !recovered.input.is_empty() {
+        transfer.receive(recovered.input.clone()).ok()?;
+        let description = serde_json::to_vec(&transfer.record(app)?.without_unsent()).ok()?;
+        record.prepare(&description, facts.read).then(|| record.settle())?;
+    }
     Some(transfer)
 }

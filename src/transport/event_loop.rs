@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
+use onlookers_handover::ReadBuffer;
 use slab::Slab;
 
 use super::connection::{Connection, ConnectionId, Protocol, Ready};
@@ -89,6 +90,8 @@ pub(super) struct EventLoop {
     book: Option<Book>,
     /// Those that the keeper doesn't hold yet.
     entered: Vec<ConnectionId>,
+    /// Where connections are read that are in the book.
+    input: Option<ReadBuffer>,
     /// Connections of which something may have been read in this turn, with a book.
     unsettled: Vec<ConnectionId>,
     /// The first place that hasn't been looked at since then, if any.
@@ -130,6 +133,7 @@ impl EventLoop {
             denied: Arc::default(),
             book: None,
             entered: Vec::new(),
+            input: None,
             unsettled: Vec::new(),
             unexamined: None,
         };

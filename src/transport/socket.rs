@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use bytes::{Buf, Bytes};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
+use onlookers_handover::ReadBuffer;
 use rustls::ServerConnection;
 
 use super::connection::ConnectionId;
@@ -181,20 +182,24 @@ impl Socket {
         Ok(begun)
     }
 
-    /// Reads what there is and fits into `buffer`, and hands the text on in pieces.
+    /// Reads what there is and fits into `buffer`, and hands the text on in pieces. With an entry it comes by way of `kept`.
     ///
     /// # Errors
     /// [`Gone`], also at the end, or that of `each`.
     pub(super) fn read<E: From<Gone>>(
         &mut self,
-        buffer: &mut [u8],
-        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+        (buffer, mut kept): (&mut [u8], Option<&mut ReadBuffer>),
+        each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<Reading, E> {
         if self.tls.as_ref().is_some_and(|tls| tls.has_closed()) {
             return Err(Gone.into());
         }
         let length = loop {
-            match self.io.read(buffer) {
+            let read = match &mut self.entry {
+                Some(entry) => entry.read(&self.io, buffer, kept.as_deref_mut()),
+                None => self.io.read(buffer),
+            };
+            match read {
                 Ok(0) => return Err(Gone.into()),
                 Ok(length) => break length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -204,15 +209,24 @@ impl Socket {
                 Err(_) => return Err(Gone.into()),
             }
         };
-        if let Some(entry) = &mut self.entry {
-            entry.read(length);
-        }
-        match &mut self.tls {
-            None => each(&buffer[..length])?,
-            Some(tls) => tls.receive(&mut buffer[..length], each)?,
-        }
+        self.receive(&mut buffer[..length], each)?;
         let has_closed = self.tls.as_ref().is_some_and(|tls| tls.has_closed());
         Ok(Reading { bytes: length, has_more: length == buffer.len() || has_closed })
+    }
+
+    /// Hands the text on in pieces that is in `bytes`, which were read before anything that hasn't been.
+    ///
+    /// # Errors
+    /// [`Gone`], if they aren't what the peer may send, or that of `each`.
+    pub(super) fn receive<E: From<Gone>>(
+        &mut self,
+        bytes: &mut [u8],
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match &mut self.tls {
+            None => each(bytes),
+            Some(tls) => tls.receive(bytes, each),
+        }
     }
 
     /// The record that comes last, if the connection needs one.

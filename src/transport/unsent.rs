@@ -67,10 +67,12 @@ impl Unsent {
         mut begin: impl FnMut(&mut Bytes) -> Result<Bytes, Gone>,
     ) -> Result<&[u8], Gone> {
         while self.rest.begun.is_empty() {
+            if !self.replies.is_empty() {
+                self.rest.text = self.text().into();
+                self.replies = Vec::new();
+            }
             if !self.rest.text.is_empty() {
                 self.rest.begun = begin(&mut self.rest.text)?;
-            } else if !self.replies.is_empty() {
-                self.rest.text = std::mem::take(&mut self.replies).into();
             } else if self.missed != 0 {
                 let slot = self.missed.trailing_zeros();
                 self.missed &= !(1 << slot);
@@ -83,14 +85,14 @@ impl Unsent {
         Ok(&self.rest.begun)
     }
 
-    /// Whether replies wait that haven't begun.
-    pub(super) fn has_replies(&self) -> bool {
-        !self.replies.is_empty()
+    /// All that has to be sent: the rest of the write that has begun, and the text after it.
+    pub(super) fn all(&self) -> (&[u8], Vec<u8>) {
+        (&self.rest.begun, self.text())
     }
 
-    /// The rest of the write that has begun, and the text after it.
-    pub(super) fn rest_of_write(&self) -> (&[u8], &[u8]) {
-        (&self.rest.begun, &self.rest.text)
+    /// What comes after the write that has begun, with the replies.
+    fn text(&self) -> Vec<u8> {
+        [&self.rest.text, &self.replies[..]].concat()
     }
 
     /// The socket took so many of those bytes.
@@ -169,6 +171,20 @@ mod tests {
             unsent.advance(1);
         }
         assert_eq!(String::from_utf8(sent).unwrap(), "restonetwo<0><3>");
+    }
+
+    #[test]
+    fn all_that_has_to_be_sent_is_known_when_a_part_of_it_begins() {
+        let mut unsent = Unsent::rest(Rest { begun: "re".into(), text: "st".into() }, true);
+        unsent.reply(b"one").unwrap();
+        assert_eq!(unsent.all(), (&b"re"[..], b"stone".to_vec()));
+        unsent.advance(2);
+        let mut begin = |text: &mut Bytes| {
+            assert_eq!(text, "stone");
+            Ok(text.split_to(1))
+        };
+        assert_eq!(unsent.next(|_| Bytes::new(), &mut begin).unwrap(), b"s");
+        assert_eq!(unsent.all(), (&b"s"[..], b"tone".to_vec()));
     }
 
     #[test]

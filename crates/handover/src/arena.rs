@@ -3,7 +3,9 @@
 //! Which parts are in use is nowhere in the memory: all of them belong to a [`Block`] of this process. The next process sees it by
 //! the records, which say where their bytes are.
 
+use std::io;
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -84,6 +86,12 @@ impl Arena {
         Some(read)
     }
 
+    /// Has the system read from a socket to the place of these bytes. Returns how many came.
+    fn receive(&self, piece: Piece, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let start = self.words.start * WORD + piece.start as usize;
+        self.memory.receive(start..start + piece.len(), socket)
+    }
+
     /// Takes what is free of the bytes, as they are.
     pub(crate) fn hold(self: &Arc<Self>, piece: Piece) -> Vec<Block> {
         let wanted = Extent::of_bytes(piece.start as usize, piece.bytes as usize);
@@ -124,6 +132,20 @@ impl Block {
     #[must_use]
     pub fn whole(&self) -> Piece {
         Piece { start: self.0.extent.start * UNIT as u32, bytes: self.0.bytes }
+    }
+
+    /// Reads from a socket to the place of some of its bytes, and from there to `into`. Returns how many came.
+    pub(crate) fn receive(
+        &self,
+        range: Range<usize>,
+        socket: BorrowedFd<'_>,
+        into: &mut [u8],
+    ) -> io::Result<usize> {
+        let (arena, piece) = (&self.0.arena, self.piece(range));
+        let length = arena.receive(piece, socket)?;
+        let bytes = piece.first(length).and_then(|piece| arena.read(piece)).unwrap_or_default();
+        into[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
     }
 
     /// Some bytes of the block.
@@ -187,6 +209,12 @@ impl Piece {
         // No more bytes than there are, which fits.
         let bytes = self.len().min(bytes) as u32;
         Self { start: self.start.saturating_add(bytes), bytes: self.bytes - bytes }
+    }
+
+    /// So many of its first bytes, if it has as many.
+    pub(crate) fn first(self, bytes: usize) -> Option<Self> {
+        // No more bytes than there are, which fits.
+        (bytes <= self.len()).then_some(Self { bytes: bytes as u32, ..self })
     }
 
     pub(crate) fn to_word(self) -> u64 {

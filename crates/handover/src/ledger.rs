@@ -16,7 +16,7 @@ use crate::memory::Memory;
 use crate::record::{RECORD, Record};
 
 /// Of this format, in the first word; the second and third are the numbers of records and of the arena's units.
-const FORMAT: u64 = u64::from_be_bytes(*b"onlook\0\x01");
+const FORMAT: u64 = u64::from_be_bytes(*b"onlook\0\x02");
 
 /// Words before the records: a page.
 const HEADER: usize = 512;
@@ -91,9 +91,10 @@ impl Ledger {
         })?;
         let ledger = Self::new(memory, records);
         let records = ledger.0.in_use();
-        let notes = records.iter().map(Record::note);
-        let pieces = notes
-            .flat_map(|note| [note.bytes, note.text])
+        let pieces = records
+            .iter()
+            .map(|record| (record.note(), record.input()))
+            .flat_map(|(note, input)| [note.bytes, note.text, input])
             .filter(|piece| piece.is_known() && !piece.is_empty());
         let old = pieces.flat_map(|piece| ledger.0.arena.hold(piece)).collect();
         Ok(Opened { ledger, records, _old: old })

@@ -20,9 +20,9 @@
 //! # }
 //! ```
 //!
-//! A [`Ledger`] is memory that another process keeps, with a record of each connection: what it is, and what is being sent on it. When
-//! a process is killed, the next one asks the kernel how much each socket has taken ([`Facts`]), sends what is missing, and goes on:
-//! [`Record::recover`].
+//! A [`Ledger`] is memory that another process keeps, with a record of each connection: what it is, what is being sent on it, and what
+//! has come and isn't obeyed yet. When a process is killed, the next one asks the kernel how much each socket has taken, and how much was
+//! read ([`Facts`]), sends what is missing, obeys what wasn't, and goes on: [`Record::recover`].
 //!
 //! A process that keeps such memory gets a new version of its own program without letting go of anything: [`exec::replace`].
 
@@ -30,6 +30,7 @@ mod arena;
 pub mod exec;
 mod facts;
 mod free;
+mod input;
 mod ledger;
 mod link;
 mod memory;
@@ -40,6 +41,7 @@ mod rest;
 
 pub use arena::{Block, Piece};
 pub use facts::Facts;
+pub use input::ReadBuffer;
 pub use ledger::{Ledger, Opened};
 pub use link::{Link, LinkError, MAX_BYTES, MAX_DESCRIPTORS, Message, Peer, SHORT, inherit};
 pub use record::Record;

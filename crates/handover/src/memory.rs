@@ -2,8 +2,8 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::ops::Deref;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ops::{Deref, Range};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
@@ -55,6 +55,21 @@ impl Memory {
         let start = unsafe { mmap(ptr::null_mut(), bytes, access, MapFlags::SHARED, &file, 0)? };
         let words = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { file, words, count })
+    }
+
+    /// Has the system read from a socket into these bytes. Returns how many came.
+    ///
+    /// # Panics
+    /// If there are no such bytes.
+    pub(crate) fn receive(&self, bytes: Range<usize>, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        assert!(bytes.start <= bytes.end && bytes.end <= self.count * size_of::<u64>(), "no such memory");
+        // SAFETY: the bytes are in the mapping, which is there until `drop`. References to them are to atomics, which may change at any
+        // time and have any value.
+        let received = unsafe {
+            let start = self.words.as_ptr().cast::<u8>().add(bytes.start);
+            libc::recv(socket.as_raw_fd(), start.cast(), bytes.len(), 0)
+        };
+        usize::try_from(received).map_err(|_| io::Error::last_os_error())
     }
 }
 

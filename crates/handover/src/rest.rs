@@ -19,7 +19,15 @@ impl Record {
         let note = self.note();
         let (noted, left) = (note.bytes.len() + note.text.len(), bytes.len() + text.len());
         let position = note.position + noted.saturating_sub(left) as u64;
-        self.keep(position, note.sequence, bytes, text)
+        self.keep(position, bytes, text)
+    }
+
+    /// Notes all that is to be sent, after a write that wasn't taken whole: of the bytes that were noted last only these are left, the
+    /// last ones, and after them comes `text`, of which any part may be new. The result is as above.
+    pub fn keep_all(&mut self, bytes: &[u8], text: &[u8]) -> Option<Kept> {
+        let note = self.note();
+        let taken = note.bytes.len().saturating_sub(bytes.len());
+        self.keep(note.position + taken as u64, bytes, text)
     }
 
     /// Notes bytes that have a block of their own, as [`begin`](Self::begin) does. Without room they are noted as unknown.

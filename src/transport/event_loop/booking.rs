@@ -2,20 +2,35 @@
 
 use std::sync::Arc;
 
+use onlookers_handover::ReadBuffer;
+
 use super::super::connection::{ConnectionId, Protocol};
+use super::super::entry::Book;
 use super::super::record::ConnectionRecord;
 use super::super::subscriptions::Source;
 use super::EventLoop;
 
+/// How many bytes may be read in one turn from connections that are in a book: more than a turn has time for.
+const INPUT: usize = 64 * 1024;
+
 impl EventLoop {
+    /// Enters all connections in `book` from now on.
+    pub(super) fn begin_book(&mut self, book: Book) {
+        self.sender.set_ledger(Some(book.ledger.clone()));
+        self.input = book.ledger.read_buffer(INPUT);
+        self.book = Some(book);
+        self.enter_all();
+    }
+
     /// Enters a connection that has been opened.
     pub(super) fn enter_in_book(&mut self, id: ConnectionId) {
         let Some(description) = self.description(id) else { return };
         let (Some(book), Some(connection)) = (&self.book, self.connections.get_mut(id.index())) else {
             return;
         };
-        let rest = connection.unsent().map(|unsent| unsent.rest_of_write()).unwrap_or_default();
-        let entry = book.enter(&connection.socket, &description, rest, connection.has_whole_input());
+        let (begun, text) = connection.unsent().map(|unsent| unsent.all()).unwrap_or_default();
+        let is_obeyed = connection.has_whole_input();
+        let entry = book.enter(&connection.socket, &description, (begun, &text), is_obeyed);
         connection.socket.set_entry(entry);
         self.entered.push(id);
     }
@@ -33,7 +48,7 @@ impl EventLoop {
     }
 
     /// Has the keeper hold all connections, and enters those that aren't yet: they were here before the keeper, or the book, was.
-    pub(super) fn enter_all(&mut self) {
+    fn enter_all(&mut self) {
         let ids: Vec<_> = self.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
         for id in ids {
             self.entered.push(id);
@@ -49,25 +64,48 @@ impl EventLoop {
         }
     }
 
+    /// No process goes on with a connection any more.
+    pub(super) fn leave_book(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id.index()) {
+            connection.socket.set_entry(None);
+        }
+    }
+
     /// What was read has been obeyed, and answered: it needn't come again.
     pub(super) fn settle_inputs(&mut self) {
         for id in std::mem::take(&mut self.unsettled) {
             self.settle_input(id);
         }
+        self.input.as_mut().into_iter().for_each(ReadBuffer::clear);
     }
 
-    fn settle_input(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id.index()) else { return };
-        let is_whole =
-            connection.has_whole_input() && connection.unsent().is_none_or(|unsent| !unsent.has_replies());
-        if !connection.socket.entry().is_some_and(|entry| is_whole && entry.is_unsettled()) {
-            return;
+    /// Has a connection go on after what it has read, if this process dies. Its replies have to be sent before, or wait after a write:
+    /// then they are noted with the input that they answer.
+    pub(super) fn settle_input(&mut self, id: ConnectionId) {
+        if self.settle_with_next(id)
+            && let Some(connection) = self.connections.get_mut(id.index())
+        {
+            connection.note_unsent();
         }
-        let Some(description) = self.description(id) else { return };
-        let Ok(description) = serde_json::to_vec(&description) else { return };
-        if let Some(entry) = self.connections.get_mut(id.index()).and_then(|it| it.socket.entry()) {
-            entry.settle(&description);
+    }
+
+    /// The same with the next note of what is sent: either both are noted, or none, so that nothing is answered twice, or never. Says
+    /// whether there is something to settle.
+    pub(super) fn settle_with_next(&mut self, id: ConnectionId) -> bool {
+        let connection = self.connections.get_mut(id.index());
+        if !connection.is_some_and(|it| it.socket.entry().is_some_and(|entry| entry.is_unsettled())) {
+            return false;
         }
+        let description = self.description(id).and_then(|description| serde_json::to_vec(&description).ok());
+        let Some(connection) = self.connections.get_mut(id.index()) else { return false };
+        let is_obeyed = connection.has_whole_input();
+        let entry = connection.socket.entry().zip(description);
+        let is_prepared = entry.is_some_and(|(entry, description)| entry.prepare(&description, is_obeyed));
+        if !is_prepared {
+            // It is about to end, or there is no room: what it obeys must not be obeyed again.
+            connection.socket.set_entry(None);
+        }
+        is_prepared
     }
 
     /// A connection as it is now, without what is unsent; none of one that can't be continued.
@@ -82,3 +120,6 @@ impl EventLoop {
             .map(ConnectionRecord::without_unsent)
     }
 }
+
+#[cfg(test)]
+mod tests;

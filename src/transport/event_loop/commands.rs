@@ -16,9 +16,7 @@ impl EventLoop {
             self.deny(list);
         }
         if let Some(book) = book {
-            self.sender.set_ledger(Some(book.ledger.clone()));
-            self.book = Some(book);
-            self.enter_all();
+            self.begin_book(book);
         }
         self.admitted.extend(admitted);
         if let Some(within) = end {

@@ -20,7 +20,7 @@ impl EventLoop {
     /// Attends to ready connections and admissions in turn, for [`MAX_INCOMING`] at most.
     pub(super) fn attend(&mut self, app: &App) {
         let deadline = self.now + MAX_INCOMING;
-        while self.now < deadline {
+        while self.now < deadline && self.has_room_for_input() {
             let (ready, admitted) = (self.ready.pop_front(), self.admitted.pop_front());
             if ready.is_none() && admitted.is_none() {
                 break;
@@ -46,7 +46,7 @@ impl EventLoop {
         self.charge_all([id], measured);
     }
 
-    fn attend_to(&mut self, id: ConnectionId, app: &App, deadline: Instant) {
+    pub(super) fn attend_to(&mut self, id: ConnectionId, app: &App, deadline: Instant) {
         let Some(connection) = self.connections.get_mut(id.index()) else { return };
         let ready = std::mem::take(&mut connection.ready);
         if ready.writable {
@@ -55,13 +55,23 @@ impl EventLoop {
         }
         if ready.readable {
             match self.read(id, ready.read_closed, app, deadline) {
-                Ok(true) => self.list_ready(id, Ready { writable: false, ..ready }),
-                result => self.note(id, result.map(drop)),
+                Ok(has_more) => {
+                    let more = if has_more { Ready { writable: false, ..ready } } else { Ready::default() };
+                    self.list_ready(id, more);
+                    self.unsettled.extend(self.book.is_some().then_some(id));
+                }
+                Err(end) => {
+                    // No process is to go on without the input that has ended it, nor to answer that again.
+                    self.leave_book(id);
+                    self.over.push((id, end));
+                }
             }
         }
-        if self.book.is_some() {
-            self.unsettled.push(id);
-        }
+    }
+
+    /// Whether what comes next can be kept until it is obeyed.
+    fn has_room_for_input(&self) -> bool {
+        self.input.as_ref().is_none_or(|input| input.room() >= READ)
     }
 
     /// Reads until nothing is left or the deadline has passed, and says whether there may be more.
@@ -74,12 +84,12 @@ impl EventLoop {
     ) -> Result<bool, End> {
         let mut buffer = [0; READ];
         loop {
-            if self.on_messages(id, app, deadline)? {
+            if self.on_messages(id, app, deadline)? || !self.has_room_for_input() {
                 return Ok(true);
             }
             let Some(connection) = self.connections.get_mut(id.index()) else { return Ok(false) };
             let Connection { socket, protocol, .. } = connection;
-            let reading = socket.read(&mut buffer, |text| {
+            let reading = socket.read((&mut buffer, self.input.as_mut()), |text| {
                 if let Protocol::WebSocket(socket) = protocol {
                     socket.receive(text);
                 }
@@ -106,8 +116,7 @@ impl EventLoop {
             match (message, socket.format) {
                 (Incoming::Ping(payload), _) => self.reply(id, frame::pong(&payload)),
                 (Incoming::Text(text), Format::Json) => {
-                    let action = ClientMessage::parse(&text)
-                        .and_then(|message| socket.session.on_message(message, app));
+                    let action = self.obey(id, ClientMessage::parse(&text), app);
                     self.act(id, action)?;
                 }
                 (Incoming::Text(text), Format::CountsAlone) => {
@@ -124,6 +133,31 @@ impl EventLoop {
                 return Ok(true);
             }
         }
+    }
+
+    fn obey(
+        &mut self,
+        id: ConnectionId,
+        message: Result<ClientMessage, ClientError>,
+        app: &App,
+    ) -> Result<Action, ClientError> {
+        let message = message?;
+        if matches!(message, ClientMessage::Message { .. }) {
+            self.settle_before(id);
+        }
+        let socket = self.websocket(id).ok_or(ClientError::NotThere)?;
+        socket.session.on_message(message, app)
+    }
+
+    /// A connection is about to do something that can't be done twice, as others see it: if this process dies, it isn't done again.
+    fn settle_before(&mut self, id: ConnectionId) {
+        if self.book.is_none() {
+            return;
+        }
+        if self.replies.last().is_some_and(|(last, _)| *last == id) {
+            self.send_replies();
+        }
+        self.settle_input(id);
     }
 
     fn act(&mut self, id: ConnectionId, action: Result<Action, ClientError>) -> Result<(), Gone> {
@@ -173,9 +207,9 @@ impl EventLoop {
     /// Sends the replies together, which costs less than a write for each.
     pub(super) fn send_replies(&mut self) {
         let measured = self.measure();
-        let Self { replies, connections, sender, poll, .. } = self;
-        let (registry, mut gone) = (poll.registry(), Vec::new());
-        replies.retain(|(id, bytes)| match connections.get_mut(id.index()) {
+        let (mut replies, mut gone) = (std::mem::take(&mut self.replies), Vec::new());
+        let registry = self.poll.registry();
+        replies.retain(|(id, bytes)| match self.connections.get_mut(id.index()) {
             Some(connection) if connection.is_stalled() => {
                 let sent = connection.send(None, bytes, Registered { registry, id: *id });
                 gone.extend(sent.is_err().then_some(*id));
@@ -183,9 +217,12 @@ impl EventLoop {
             }
             connection => connection.is_some(),
         });
+        for (id, _) in &replies {
+            self.settle_with_next(*id);
+        }
         let deliveries = replies.iter().map(|(to, bytes)| Delivery { to: *to, slot: None, bytes });
-        gone.extend(sender.deliver(&deliveries.collect::<Vec<_>>(), connections, registry));
-        let replies = std::mem::take(replies);
+        let Self { connections, sender, poll, .. } = self;
+        gone.extend(sender.deliver(&deliveries.collect::<Vec<_>>(), connections, poll.registry()));
         self.note_sent(Sent::Update);
         self.charge_all(replies.iter().map(|(id, _)| *id), measured);
         self.note_gone(gone);

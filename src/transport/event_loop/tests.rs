@@ -19,14 +19,14 @@ use crate::wire::{Opening, multipart};
 const NOW: Duration = Duration::ZERO;
 
 /// A loop that is turned by hand.
-fn event_loop(number: u32) -> EventLoop {
+pub(super) fn event_loop(number: u32) -> EventLoop {
     let hour = Duration::from_secs(3600);
     let options = Options { loops: 1, resend: hour, write_timeout: hour, ping: hour, sends: Sends::Write };
     EventLoop::new(number, options).unwrap().0
 }
 
 /// Both ends of a connection that holds little.
-fn connection() -> (TcpStream, TcpStream) {
+pub(super) fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (server, _) = listener.accept().unwrap();
@@ -35,7 +35,7 @@ fn connection() -> (TcpStream, TcpStream) {
     (client, server)
 }
 
-fn room() -> RoomName {
+pub(super) fn room() -> RoomName {
     "example.com".parse().unwrap()
 }
 
@@ -64,7 +64,7 @@ fn admit_socket(event_loop: &mut EventLoop, app: &App, socket: Socket) -> FeedRe
     feed
 }
 
-fn only_id(event_loop: &EventLoop) -> ConnectionId {
+pub(super) fn only_id(event_loop: &EventLoop) -> ConnectionId {
     let ids: Vec<_> = event_loop.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
     assert_eq!(ids.len(), 1);
     ids[0]

@@ -9,7 +9,7 @@ use onlookers_handover::Record;
 use super::super::connection::{Connection, ConnectionId, Protocol, Ready};
 use super::super::entry::{Book, Entry};
 use super::super::record::{BadRecord, ConnectionRecord};
-use super::super::socket::Registered;
+use super::super::socket::{Gone, Registered};
 use super::super::subscriptions::Source;
 use super::EventLoop;
 use crate::app::App;
@@ -48,13 +48,12 @@ impl Transfer {
         // Without what the kernel knows of it, it can't be continued.
         let entry = Entry::again(record, socket, &book.keeper).ok().flatten();
         socket.set_entry(entry);
-        if let Some(unsent) = self.connection.unsent() {
-            let (begun, text) = unsent.rest_of_write();
-            let (begun, text) = (begun.to_vec(), text.to_vec());
-            if let Some(entry) = self.connection.socket.entry() {
-                entry.keep_rest(&begun, &text);
-            }
-        }
+        self.connection.note_unsent();
+    }
+
+    /// Takes input that its process has read before it died, and not obeyed.
+    pub(in crate::transport) fn receive(&mut self, input: Vec<u8>) -> Result<(), Gone> {
+        self.connection.receive(input)
     }
 
     /// Has a keeper hold it that doesn't yet.
@@ -102,7 +101,7 @@ impl EventLoop {
         let movable = self.connections.iter().filter(|(_, connection)| connection.is_movable());
         let ids: Vec<_> = movable.map(|(index, _)| ConnectionId::new(index)).collect();
         // Another process is about to go on with the ledger.
-        self.book = None;
+        (self.book, self.input) = (None, None);
         self.sender.set_ledger(None);
         let transfers: Vec<_> =
             ids.into_iter().filter_map(|id| self.give_away(id).unwrap_or_default()).collect();

@@ -54,7 +54,7 @@ fn feed(bytes: &mut &[u8], mut read: impl FnMut(&mut &[u8]) -> std::io::Result<u
 }
 
 /// What the client makes of these bytes.
-fn open(client: &mut ClientConnection, mut records: &[u8]) -> Vec<u8> {
+pub(in crate::transport) fn open(client: &mut ClientConnection, mut records: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     while !records.is_empty() {
         client.read_tls(&mut records).unwrap();
@@ -65,7 +65,7 @@ fn open(client: &mut ClientConnection, mut records: &[u8]) -> Vec<u8> {
 }
 
 /// What the client sends.
-fn sent(client: &mut ClientConnection) -> Vec<u8> {
+pub(in crate::transport) fn sent(client: &mut ClientConnection) -> Vec<u8> {
     let mut records = Vec::new();
     while client.wants_write() {
         client.write_tls(&mut records).unwrap();

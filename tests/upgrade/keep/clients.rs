@@ -32,7 +32,7 @@ pub(super) fn connector() -> TlsConnector {
 
 pub(super) fn kind_of(number: usize) -> Kind {
     match number % 10 {
-        0 => Kind::WebSocket,
+        0 | 3 | 6 => Kind::WebSocket,
         1 => Kind::Events,
         _ => Kind::Pictures,
     }

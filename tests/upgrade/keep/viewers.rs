@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,8 +44,6 @@ struct All {
     /// Slow clients read everything, and WebSockets say nothing more.
     is_calm: AtomicBool,
     is_over: AtomicBool,
-    /// WebSockets that were closed.
-    lost: AtomicU64,
 }
 
 /// What one of them has seen.
@@ -78,7 +76,6 @@ impl Viewers {
             faults: Mutex::default(),
             is_calm: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
-            lost: AtomicU64::new(0),
         });
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let view = |number| {
@@ -145,15 +142,10 @@ impl Viewers {
         }
     }
 
-    /// Nobody has seen anything wrong, or lost a connection, but WebSockets.
+    /// Nobody has seen anything wrong, or lost a connection.
     pub(super) fn assert_unbroken(&self) {
         let faults = self.all.faults.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(faults.is_empty(), "{faults:#?}");
-    }
-
-    /// How many WebSockets were closed.
-    pub(super) fn lost(&self) -> u64 {
-        self.all.lost.load(SeqCst)
     }
 }
 
@@ -165,22 +157,15 @@ impl Drop for Viewers {
 
 impl All {
     async fn view(&self, number: usize) {
-        loop {
-            let kind = kind_of(number);
-            let end = self.view_once(number, kind).await;
-            let Err(error) = end;
-            if self.is_over.load(SeqCst) {
-                return;
-            }
-            if kind != Kind::WebSocket || error.kind() == io::ErrorKind::InvalidData {
-                let what = format!("viewer {number}, {kind:?}: {error}");
-                return self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(what);
-            }
-            self.lost.fetch_add(1, SeqCst);
+        let kind = kind_of(number);
+        let Err(error) = self.view_until_its_end(number, kind).await;
+        if !self.is_over.load(SeqCst) {
+            let what = format!("viewer {number}, {kind:?}: {error}");
+            self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(what);
         }
     }
 
-    async fn view_once(&self, number: usize, kind: Kind) -> io::Result<std::convert::Infallible> {
+    async fn view_until_its_end(&self, number: usize, kind: Kind) -> io::Result<std::convert::Infallible> {
         let mut stream = self.connect(is_tls(number), is_slow(number)).await?;
         stream.write_all(asked(kind).as_bytes()).await?;
         stream.flush().await?;

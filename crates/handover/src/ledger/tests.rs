@@ -38,11 +38,12 @@ fn a_record_says_what_is_missing_at_each_byte() {
             assert_eq!((result.missing, result.text, result.sequence), (missing, b"...more".to_vec(), 7));
         }
         // For the next round everything is as before.
-        recovered.set(&Note {
+        recovered.set(Note {
             position: 1005,
             sequence: 7,
             bytes: block.piece(0..8),
             text: block.piece(8..15),
+            ..recovered.note()
         });
         std::mem::forget(recovered);
     }
@@ -57,7 +58,8 @@ fn what_does_not_fit_is_lost() {
     for wrong in [at(999), at(1005), Facts { read: 201, ..at(1002) }, Facts { cookie: 78, ..at(1002) }] {
         assert_eq!(record.recover(&wrong).missing, Missing::Lost);
     }
-    record.consume(201);
+    assert!(record.prepare(b"", 201));
+    record.settle();
     assert_eq!(record.recover(&Facts { read: 201, ..at(1002) }).missing, Missing::Bytes(b"23".to_vec()));
     record.begin(Piece::unknown(10), Piece::NOTHING, 0);
     assert_eq!(record.recover(&Facts { read: 201, ..at(1005) }).missing, Missing::Lost);
@@ -113,6 +115,23 @@ fn a_rest_may_be_bytes_a_noted_text_or_a_text_that_was_not_begun() {
     drop((whole, rest, begun, record_and_text, rest_and_text));
 }
 
+/// An answer comes after what the socket hasn't taken of the write before.
+#[test]
+fn more_text_may_follow_a_rest() {
+    let ledger = Ledger::create(1, 4096).unwrap();
+    let mut record = ledger.join(&FACTS, 3, b"").unwrap();
+    let frame = ledger.store(b"a frame").unwrap();
+    record.begin(frame.whole(), Piece::NOTHING, 4);
+    let rest = record.keep_rest(b"frame", b"");
+    // By now the socket has taken one more.
+    let more = record.keep_all(b"rame", b", answered");
+    for (taken, missing) in [(1003, &b"rame"[..]), (1005, b"me")] {
+        let again = record.recover(&at(taken));
+        assert_eq!((again.missing, again.text), (Missing::Bytes(missing.to_vec()), b", answered".to_vec()));
+    }
+    drop((rest, more));
+}
+
 #[test]
 fn records_that_left_are_not_found_and_their_places_are_used_again() {
     let ledger = Ledger::create(3, 4096).unwrap();
@@ -138,8 +157,10 @@ fn a_description_is_replaced_as_long_as_there_is_room() {
     let ledger = Ledger::create(1, 2048).unwrap();
     let mut record = ledger.join(&FACTS, 0, &[1; 300]).unwrap();
     for byte in 2..20 {
-        assert!(record.describe(&[byte; 500]));
-        assert!(!record.describe(&[0; 2048]));
+        assert!(record.prepare(&[byte; 500], 200));
+        record.settle();
+        assert!(!record.prepare(&[0; 2048], 200));
+        record.settle();
         assert_eq!(record.description(), [byte; 500]);
     }
 }

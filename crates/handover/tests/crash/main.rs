@@ -162,11 +162,12 @@ fn a_note_is_whole_wherever_its_process_was_killed() {
         wait_and_kill(&mut child, random.below(300));
         let mut opened = Ledger::open(memory).unwrap();
         let record = &mut opened.records[0];
-        // Each note says that a byte is sent, so the stream is as long as the number after it.
+        // Each note says that a byte is sent and one is consumed, so both streams are as long as the number after it.
         let number = record.recover(&Facts { taken: 0, ..NOTED }).sequence;
-        let recovered = record.recover(&Facts { taken: number, ..NOTED });
+        let recovered = record.recover(&Facts { taken: number, read: number, ..NOTED });
         notes += number;
         assert_eq!((recovered.missing, recovered.sequence), (Missing::Nothing, number));
+        assert_eq!(record.description(), number.to_string().as_bytes());
     }
     assert!(notes > 1000, "{notes} notes are too few to be killed among");
 }
@@ -179,9 +180,11 @@ fn notes_until_it_is_killed() {
     let link = Link::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
     let ledger = Ledger::open(link.receive().unwrap().descriptors.remove(0)).unwrap().ledger;
     let mut record = ledger.join(&NOTED, 0, b"").unwrap();
-    record.begin(Piece::unknown(1), Piece::NOTHING, 1);
-    link.send(b"", &[]).unwrap();
-    for number in 2.. {
+    for number in 1.. {
+        assert!(record.prepare(number.to_string().as_bytes(), number));
         record.begin(Piece::unknown(1), Piece::NOTHING, number);
+        if number == 1 {
+            link.send(b"", &[]).unwrap();
+        }
     }
 }
