@@ -114,6 +114,10 @@ impl<S: Store> Node<S> {
         if is_lost {
             self.keys.share_again();
         }
+        if self.keys.is_shared() {
+            // A process that goes on as another one has its keys, and asks for none.
+            self.is_ready.send_replace(true);
+        }
         let has_missed = self.has_missed;
         self.publisher.renewed();
         self.is_rolled_back |= is_older;

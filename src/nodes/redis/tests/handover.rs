@@ -85,6 +85,11 @@ async fn a_node_that_goes_on_in_another_process_changes_no_number() {
     before.join(&rooms, "there");
     let (watching, mut node) = (third.start(&server, None), before.start(&server, None));
     settled(&node).await;
+    let is_ready = async |node: &NodeTask| {
+        let mut is_ready = node.is_ready.clone();
+        timeout(DEADLINE, is_ready.wait_for(|is_ready| *is_ready)).await.unwrap().map(drop).unwrap();
+    };
+    is_ready(&node).await;
     let looks: Vec<_> = rooms.iter().map(|name| third.shared.rooms.open(name)).collect();
     settled(&watching).await;
     let right = |at| if at == 0 { 2 } else { 1 };
@@ -105,6 +110,7 @@ async fn a_node_that_goes_on_in_another_process_changes_no_number() {
         before.tabs.clear();
         let lease: Lease = serde_json::from_str(&serde_json::to_string(&lease).unwrap()).unwrap();
         node = after.start(&server, Some(&lease));
+        is_ready(&node).await;
         settled(&node).await;
         looks.iter().for_each(|(look, _)| look.check());
         assert_eq!(wrong(), 0, "after");
