@@ -38,7 +38,7 @@ pub use redis::{RedisUrl, RedisUrlError};
 pub(crate) use requested::Requested;
 #[cfg(feature = "acme")]
 pub(crate) use store::StoreError;
-use store::{Hint, NodeId, Store};
+use store::{Hint, Store};
 #[cfg(not(feature = "redis"))]
 pub(crate) use stored::StoredValues;
 
@@ -69,6 +69,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The task of this node, while the server runs.
 pub struct NodeTask {
     task: JoinHandle<Lease>,
+    lease: Lease,
     stop: watch::Sender<Stop>,
     settle: mpsc::Sender<Waiting>,
     is_ready: watch::Receiver<bool>,
@@ -139,15 +140,20 @@ impl NodeTask {
         let ((stop, stopped), (ready, is_ready)) = (watch::channel(Stop::Not), watch::channel(false));
         let (settle, settling) = mpsc::channel(1);
         let (rooms, requested) = (Arc::clone(&shared.rooms), Arc::clone(&shared.requested));
-        let node =
-            Node::new((NodeId::random(), Timing::USUAL), Arc::new(store), rooms, requested, keys, ready);
+        let begun = lease.cloned().unwrap_or_else(Lease::new);
+        let node = Node::new((begun.id(), Timing::USUAL), Arc::new(store), rooms, requested, keys, ready);
         let node = match lease {
             Some(lease) => node.under(lease),
             None => node,
         };
         shared.begin();
         let task = tokio::spawn(node.run(hints, Arc::clone(&shared.changed), settling, stopped));
-        Self { task, stop, settle, is_ready, shared }
+        Self { task, lease: begun, stop, settle, is_ready, shared }
+    }
+
+    /// The lease that it has begun with.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// Begins to share what is counted through Redis. Needs a tokio runtime.

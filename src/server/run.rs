@@ -60,7 +60,8 @@ impl Server {
             _renewing: tls.map(Tls::renew),
             _noting: JoinSet::new(),
         };
-        services._noting.spawn(upgrades::note_state(upgrades.kept.clone(), Arc::clone(&service.app)));
+        let noting = upgrades::note_state(upgrades.kept.clone(), Arc::clone(&service.app), nodes.lease());
+        services._noting.spawn(noting);
         for listening in listeners {
             services.accepting.spawn(accept(listening, service.clone(), upgrades.accepts.subscribe()));
         }
@@ -71,8 +72,8 @@ impl Server {
         let mut shutdown = pin!(shutdown);
         let done = serve(&service, &mut services, &mut upgrades, &mut nodes, shutdown.as_mut()).await;
         if let (Err(_), Some(_)) = (&done, &upgrades.kept) {
-            // Without another word to any client, or removing a file: the next process goes on with all of them.
-            std::mem::forget((service, upgrades));
+            // Without another word to any client or node, or removing a file: the next process goes on with all of them, as the same node.
+            std::mem::forget((service, upgrades, nodes));
             return done.map(drop);
         }
         let Service { app, loops } = service;

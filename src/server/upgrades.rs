@@ -12,6 +12,7 @@ use super::nodes::Joined;
 use super::{Died, Service};
 use crate::app::App;
 use crate::net::listen::ListenSocket;
+use crate::nodes::Lease;
 use crate::transport::{Book, Loops, Transfer};
 use crate::upgrade::{self, Adopted, Keeper, KeeperLink, Old, Order, Predecessor, State, UpgradeError};
 
@@ -147,20 +148,26 @@ pub(super) async fn keep(
 ) {
     let Some(mut keeper) = adopted.keeper.take().or(keeper) else { return };
     let Service { app, loops } = service;
-    if let Some(state) = keeper.take_state() {
+    let mut left = keeper.take_state();
+    if let Some(state) = &mut left {
         app.keys.restore(&state.keys);
-        adopted.state = Some(state);
+        state.lease = state.lease.as_ref().map(Lease::after_death);
     }
     let (with, sockets, mut transfers) =
         (Arc::clone(app), upgrades.sockets.clone(), std::mem::take(&mut adopted.transfers));
     let begun = spawn_blocking(move || {
         let listening: Vec<_> = sockets.iter().map(|socket| (socket.name(), socket.as_fd())).collect();
         let begun = keeper.begin(&with, &mut transfers, &listening);
-        (begun, transfers)
+        if let (Some(state), Ok((_, link))) = (&left, &begun) {
+            // Before anything is published: if this process dies, too, the next one begins after it.
+            link.note_state(state);
+        }
+        (begun, transfers, left)
     });
     match begun.await {
-        Ok((begun, transfers)) => {
+        Ok((begun, transfers, left)) => {
             adopted.transfers = transfers;
+            adopted.state = left.or(adopted.state.take());
             match begun {
                 Ok((book, link)) => {
                     loops.enter_in(&book);
@@ -187,10 +194,10 @@ fn end_on_panic_of_loops() {
 }
 
 /// Has the keeper know what the next server needs besides connections, from time to time.
-pub(super) async fn note_state(kept: Option<(Book, KeeperLink)>, app: Arc<App>) {
+pub(super) async fn note_state(kept: Option<(Book, KeeperLink)>, app: Arc<App>, lease: Option<Lease>) {
     let Some((_, link)) = kept else { return };
     loop {
-        let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: None };
+        let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: lease.clone() };
         let link = link.clone();
         let _ = spawn_blocking(move || link.note_state(&state)).await;
         tokio::time::sleep(STATE).await;
@@ -229,8 +236,9 @@ pub(super) async fn adopt(adopted: Adopted, service: &Service, nodes: &mut Joine
         return app.feeds.release();
     }
     tracing::info!("{} connections are taken over", transfers.len());
-    if !links.is_empty() {
-        nodes.count_for(links).await;
+    match links.is_empty() {
+        true => nodes.settle().await,
+        false => nodes.count_for(links).await,
     }
     // With the right number each viewer's first frame of this process is made.
     let feeds = Arc::clone(app);

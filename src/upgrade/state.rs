@@ -13,7 +13,7 @@ pub(crate) struct State {
     /// The most that were in each room.
     #[serde(default)]
     pub(crate) peaks: Vec<Peak>,
-    /// Under which the old process has counted together with other nodes, if it has.
+    /// Under which the old process has counted together with other nodes, if it has. A keeper is told the one that it began with.
     #[serde(default)]
     pub(crate) lease: Option<Lease>,
 }

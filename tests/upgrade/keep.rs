@@ -3,6 +3,7 @@
 mod clients;
 mod ends;
 mod server;
+mod together;
 mod viewers;
 
 use std::hash::{BuildHasher, RandomState};

@@ -103,6 +103,14 @@ impl Joined {
         self.task.take()?.hand_over().await
     }
 
+    /// What the next process needs to go on as this node if this one dies; nothing if the other nodes are processes of this machine.
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        #[cfg(feature = "redis")]
+        return self.redis.as_ref().and(self.task.as_ref()).map(|task| task.lease().clone());
+        #[cfg(not(feature = "redis"))]
+        None
+    }
+
     /// The links to processes that stay after an upgrade.
     pub(crate) fn older(&self) -> Vec<Arc<Link>> {
         self.older.links()
@@ -175,7 +183,8 @@ impl Joined {
         }
     }
 
-    async fn settle(&self) {
+    /// Waits until all that is counted here is told, and it is known what the others count.
+    pub(crate) async fn settle(&self) {
         if let Some(task) = &self.task
             && timeout(TO_SETTLE, task.settled()).await.is_err()
         {
