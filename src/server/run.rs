@@ -50,7 +50,8 @@ impl Server {
         let mut adopted = upgrades::take_over(self.predecessor, &service).await?;
         upgrades.sockets.iter().for_each(|socket| socket.own_file());
         upgrades::keep(self.keeper, &mut adopted, &service, &mut upgrades).await;
-        let mut nodes = counting.join(&service.app.keys, adopted.lease()).await;
+        let staying = upgrades::staying(&adopted).await;
+        let mut nodes = counting.join(&service.app.keys, adopted.lease(), staying).await;
         upgrades::adopt(adopted, &service, &mut nodes).await;
 
         let mut services = Services {

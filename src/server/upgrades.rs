@@ -12,12 +12,15 @@ use super::nodes::Joined;
 use super::{Died, Service};
 use crate::app::App;
 use crate::net::listen::ListenSocket;
-use crate::nodes::Lease;
+use crate::nodes::{Lease, Staying};
 use crate::transport::{Book, Loops, Transfer};
 use crate::upgrade::{self, Adopted, Keeper, KeeperLink, Old, Order, Predecessor, State, UpgradeError};
 
 /// How often the keeper is told the keys and the peaks.
 const STATE: Duration = Duration::from_secs(30);
+
+/// How long the old process may take to say what stays with it.
+const TO_SAY: Duration = Duration::from_secs(2);
 
 /// How long the last line of a process may take to be written.
 const TO_LOG: Duration = Duration::from_millis(50);
@@ -69,8 +72,10 @@ impl Upgrades {
         self.accepts.send_replace(false);
         app.feeds.hold();
         let (pid, handed) = (old.pid(), if old.is_understood() { Handed::Over } else { Handed::Listeners });
+        let says_what_stays = nodes.lease().is_some();
         let lease = nodes.hand_over().await;
-        let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: lease.clone() };
+        let (keys, peaks) = (app.keys.daily(), upgrade::peaks(&app.rooms));
+        let state = State { keys, peaks, lease: lease.clone(), says_what_stays };
         let (from, with, older, kept) =
             (Arc::clone(loops), Arc::clone(app), nodes.older(), self.kept.clone());
         let given = spawn_blocking(move || {
@@ -197,7 +202,8 @@ fn end_on_panic_of_loops() {
 pub(super) async fn note_state(kept: Option<(Book, KeeperLink)>, app: Arc<App>, lease: Option<Lease>) {
     let Some((_, link)) = kept else { return };
     loop {
-        let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: lease.clone() };
+        let (keys, peaks) = (app.keys.daily(), upgrade::peaks(&app.rooms));
+        let state = State { keys, peaks, lease: lease.clone(), says_what_stays: false };
         let link = link.clone();
         let _ = spawn_blocking(move || link.note_state(&state)).await;
         tokio::time::sleep(STATE).await;
@@ -223,6 +229,13 @@ pub(super) async fn take_over(predecessor: Option<Predecessor>, service: &Servic
             Err(Died::Predecessor)
         }
     }
+}
+
+/// Waits until the old process has said what stays with it, if it is about to.
+pub(super) async fn staying(adopted: &Adopted) -> Option<Staying> {
+    let is_about_to = adopted.state.as_ref().is_some_and(|state| state.says_what_stays);
+    let link = adopted.links.last().filter(|_| is_about_to)?.try_clone().ok()?;
+    spawn_blocking(move || upgrade::staying(&link, TO_SAY)).await.ok().flatten()
 }
 
 /// Gives the event loops what was taken over, and publishes from when it is known what the old process still counts.

@@ -16,6 +16,9 @@ pub(crate) struct State {
     /// Under which the old process has counted together with other nodes, if it has. A keeper is told the one that it began with.
     #[serde(default)]
     pub(crate) lease: Option<Lease>,
+    /// Whether the old process says next, after it has given everything away, what stays with it.
+    #[serde(default)]
+    pub(crate) says_what_stays: bool,
 }
 
 /// The most that were in a room at once.

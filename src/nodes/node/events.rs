@@ -175,6 +175,15 @@ impl<S: Store> Node<S> {
                     self.renew_at = self.renew_at.min(now + LOOK);
                 }
             }
+            // Of its own, this one knows.
+            Hint::Split(nodes, _) if nodes.contains(&self.id) => {}
+            Hint::Split([node, new], room) => {
+                let partition = Partition::of(room.of_site());
+                if self.leases.is_in_force(partition, node) {
+                    self.leases.come(partition, new, now);
+                    self.follower.split(&room, [node, new]);
+                }
+            }
             Hint::Left(node) => {
                 let left = self.leases.left(node, now);
                 self.leases_changed();
