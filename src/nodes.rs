@@ -13,6 +13,7 @@
 //! - `rankings`: what these count on the pages of a site, for its ranking.
 //! - `requested`: rooms that a request asks for.
 //! - `stored`: other values that nodes share.
+//! - `staying`: what an upgrade leaves with the old process, as a node of its own.
 //! - `node`: the task that does all of it; `asked` has what it waits for.
 
 #[cfg(feature = "redis")]
@@ -36,9 +37,10 @@ pub(crate) use redis::StoredValues;
 #[cfg(feature = "redis")]
 pub use redis::{RedisUrl, RedisUrlError};
 pub(crate) use requested::Requested;
+pub(crate) use staying::Staying;
 #[cfg(feature = "acme")]
 pub(crate) use store::StoreError;
-use store::{Hint, NodeId, Store};
+use store::{Hint, Store};
 #[cfg(not(feature = "redis"))]
 pub(crate) use stored::StoredValues;
 
@@ -55,6 +57,8 @@ mod rankings;
 #[cfg(feature = "redis")]
 mod redis;
 mod requested;
+#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "it stays in Redis"))]
+mod staying;
 mod store;
 #[cfg(not(feature = "redis"))]
 #[allow(dead_code, reason = "its interface is that of the one with Redis")]
@@ -69,6 +73,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The task of this node, while the server runs.
 pub struct NodeTask {
     task: JoinHandle<Lease>,
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "it is that of a node in Redis"))]
+    lease: Lease,
     stop: watch::Sender<Stop>,
     settle: mpsc::Sender<Waiting>,
     is_ready: watch::Receiver<bool>,
@@ -139,15 +145,21 @@ impl NodeTask {
         let ((stop, stopped), (ready, is_ready)) = (watch::channel(Stop::Not), watch::channel(false));
         let (settle, settling) = mpsc::channel(1);
         let (rooms, requested) = (Arc::clone(&shared.rooms), Arc::clone(&shared.requested));
-        let node =
-            Node::new((NodeId::random(), Timing::USUAL), Arc::new(store), rooms, requested, keys, ready);
+        let begun = lease.cloned().unwrap_or_else(Lease::new);
+        let node = Node::new((begun.id, Timing::USUAL), Arc::new(store), rooms, requested, keys, ready);
         let node = match lease {
             Some(lease) => node.under(lease),
             None => node,
         };
         shared.begin();
         let task = tokio::spawn(node.run(hints, Arc::clone(&shared.changed), settling, stopped));
-        Self { task, stop, settle, is_ready, shared }
+        Self { task, lease: begun, stop, settle, is_ready, shared }
+    }
+
+    /// The lease that it has begun with.
+    #[cfg(feature = "redis")]
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// Begins to share what is counted through Redis. Needs a tokio runtime.

@@ -14,7 +14,9 @@
 
 pub(crate) use control::{Order, Outcome, serve};
 pub use control::{OrderError, order};
-pub(crate) use counting::{offer, sockets, told, wait_until_told};
+#[cfg(feature = "redis")]
+pub(crate) use counting::say_staying;
+pub(crate) use counting::{offer, sockets, staying, told, wait_until_told};
 pub use keeper::{Keeper, keep};
 pub(crate) use keeper::{KeeperLink, Unanswered};
 pub(crate) use linger::wait_until_left;

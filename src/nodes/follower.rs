@@ -139,6 +139,15 @@ impl Follower {
         }
     }
 
+    /// A node has become two in a room: both are read, by one question.
+    pub(super) fn split(&mut self, room: &RoomName, nodes: [NodeId; 2]) {
+        if self.listened.contains(room)
+            && let Some(watched) = self.watched.get_mut(room)
+        {
+            watched.ask(nodes, room, &mut self.unread);
+        }
+    }
+
     /// The two kinds take turns: neither waits until there is nothing of the other. Unless `may_read`, nothing is to be read yet.
     pub(super) fn next_question(&mut self, may_read: bool) -> Option<Question> {
         if !may_read {
@@ -196,28 +205,33 @@ impl Follower {
 
     /// The store has answered.
     pub(super) fn found(&mut self, wanted: &[Wanted], found: Vec<Found>) {
-        for (wanted, found) in wanted.iter().zip(found) {
-            self.take_in(wanted, found);
-        }
+        let mut found = found.into_iter();
         // Those of a room stand together.
-        wanted.chunk_by(|one, next| one.room == next.room).for_each(|of_room| self.know(&of_room[0].room));
+        for of_room in wanted.chunk_by(|one, next| one.room == next.room) {
+            let news =
+                of_room.iter().zip(&mut found).filter_map(|(wanted, found)| self.take_in(wanted, found));
+            let (room, news) = (&of_room[0].room, news.collect::<Vec<_>>());
+            // Together: a node may have become two.
+            put(&self.rooms, room, &news);
+            self.know(room);
+        }
     }
 
-    fn take_in(&mut self, Wanted { node, room, known: asked }: &Wanted, found: Found) {
-        let Some(watched) = self.watched.get_mut(room) else { return };
+    /// What is new of it.
+    fn take_in(&mut self, wanted: &Wanted, found: Found) -> Option<(NodeId, Found)> {
+        let Wanted { node, room, known: asked } = wanted;
+        let watched = self.watched.get_mut(room)?;
         // A lease that has ended meanwhile.
-        let Some(known) = watched.nodes.get_mut(node) else { return };
+        let known = watched.nodes.get_mut(node)?;
         // The room was closed and opened again meanwhile, or the node's lease: it is read anew.
-        let Reading::Asked { again, heard } = known.reading else { return };
+        let Reading::Asked { again, heard } = known.reading else { return None };
         let version = found.as_ref().map(|found| found.counts.version);
         (known.version, known.reading) = (version.unwrap_or(0), Reading::Done);
         if again || heard.is_some_and(|heard| heard.is_newer_than(version)) {
             watched.ask([*node], room, &mut self.unread);
         }
-        if version.is_none_or(|version| version != *asked) {
-            put(&self.rooms, *node, room, found);
-        }
         watched.forget_absent(*node);
+        version.is_none_or(|version| version != *asked).then_some((*node, found))
     }
 
     /// The store has not answered: it will be asked again when it does.

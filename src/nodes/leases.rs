@@ -167,6 +167,16 @@ impl LeaseTable {
         Some((partition, node, lease.renewals))
     }
 
+    /// A node has come that nobody has listed yet: another one, which is in force, says so.
+    pub(super) fn come(&mut self, partition: Partition, node: NodeId, now: Instant) {
+        let of = &mut self.partitions[usize::from(partition.number())].of;
+        let lease = of.entry(node).or_insert_with(|| Lease::new(now));
+        if !lease.is_in_force && !lease.has_left {
+            (lease.seen, lease.is_in_force) = (now, true);
+        }
+        self.find_next_end();
+    }
+
     /// The node has stopped.
     pub(super) fn left(&mut self, node: NodeId, now: Instant) -> Vec<(Partition, NodeId)> {
         let had = |(partition, leases): (Partition, &mut Leases)| {

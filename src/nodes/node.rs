@@ -92,12 +92,28 @@ pub(super) enum Stop {
     HandOver,
 }
 
+/// More changes than any node publishes: at the fastest pace it would take years. Counts must never have a version that others have seen.
+const MOST_CHANGES: u64 = 1 << 44;
+
 /// The place of a node among the others, which a process can take over from another.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Lease {
-    id: NodeId,
+    pub(super) id: NodeId,
     /// Of the newest counts that were published under it.
-    version: u64,
+    pub(super) version: u64,
+}
+
+impl Lease {
+    /// That of a node which nobody has been before.
+    pub(super) fn new() -> Self {
+        Self { id: NodeId::random(), version: 0 }
+    }
+
+    /// The same for a process that goes on as the node after the process which began with this one has died. It
+    /// isn't known what that has published since.
+    pub(crate) fn after_death(&self) -> Self {
+        Self { id: self.id, version: self.version.saturating_add(MOST_CHANGES) }
+    }
 }
 
 /// How much a node remembers, for tests.

@@ -155,7 +155,7 @@ impl Publisher {
 }
 
 fn gone_from(room: RoomName, previous: u64) -> Change {
-    Change { room, previous, counts: None, visitors: change(&[], 0), present: Vec::new() }
+    Change { previous, ..Change::gone(room) }
 }
 
 fn change(visitors: &[(VisitorKey, bool)], level: u8) -> Visitors {

@@ -37,6 +37,7 @@ mod renew;
 mod said;
 mod servers;
 mod slots;
+mod split;
 #[cfg_attr(not(feature = "acme"), allow(dead_code, reason = "certificates are the only such values"))]
 mod stored;
 mod subscriptions;

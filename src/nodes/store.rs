@@ -67,6 +67,14 @@ pub(crate) struct Change {
     pub(crate) present: Vec<(PresentId, Option<Presence>)>,
 }
 
+impl Change {
+    /// The node counts nobody there any more, whatever it has counted before.
+    pub(crate) fn gone(room: RoomName) -> Self {
+        let visitors = Visitors::Change { come: Vec::new(), gone: Vec::new() };
+        Self { room, previous: 0, counts: None, visitors, present: Vec::new() }
+    }
+}
+
 /// A node's counts in a room, which are to be read.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Wanted {
@@ -108,6 +116,8 @@ pub(crate) enum Hint {
     /// The node counts something else in a room that is listened to. With [`Visitors::Replace`] its visitors and those who are
     /// present aren't told: they have to be read.
     Changed(NodeId, Change),
+    /// What the first node has counted in a room is from now on counted by both.
+    Split([NodeId; 2], RoomName),
     /// The node says something about a room.
     Said(NodeId, RoomName, Post),
     /// The node has stopped in order.

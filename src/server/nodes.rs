@@ -11,7 +11,7 @@ use crate::config::RedisUrl;
 use crate::config::{Config, ConfigError};
 #[cfg(feature = "redis")]
 use crate::nodes::Connecting;
-use crate::nodes::{Lease, Requested, Shared, StoredValues};
+use crate::nodes::{Lease, Requested, Shared, Staying, StoredValues};
 pub(super) use joined::Joined;
 
 mod joined;
@@ -91,15 +91,26 @@ impl Counting {
         }
     }
 
-    /// Begins to count together with them, under the lease of the process before this one if there is one.
-    pub(super) async fn join(self, keys: &Arc<Keys>, lease: Option<Lease>) -> Joined {
+    /// Begins to count together with them, under the lease of the process before this one if there is one, with which something may stay.
+    pub(super) async fn join(
+        self,
+        keys: &Arc<Keys>,
+        lease: Option<Lease>,
+        staying: Option<Staying>,
+    ) -> Joined {
         let keys = Arc::clone(keys);
-        let _ = &lease;
+        let _ = (&lease, &staying);
         match self {
             Self::Alone(shared) => Joined::alone(shared, keys),
             #[cfg(feature = "redis")]
             Self::Together(both, shared) => {
                 let (connecting, redis) = *both;
+                let lease = match (lease, staying) {
+                    (Some(lease), Some(staying)) => {
+                        Some(staying.split_from(&lease, &connecting, &shared).await)
+                    }
+                    (lease, _) => lease,
+                };
                 let mut joined = Joined::through_redis(redis, shared, keys);
                 joined.begin(connecting, lease.as_ref()).await;
                 joined

@@ -50,7 +50,8 @@ impl Server {
         let mut adopted = upgrades::take_over(self.predecessor, &service).await?;
         upgrades.sockets.iter().for_each(|socket| socket.own_file());
         upgrades::keep(self.keeper, &mut adopted, &service, &mut upgrades).await;
-        let mut nodes = counting.join(&service.app.keys, adopted.lease()).await;
+        let staying = upgrades::staying(&adopted).await;
+        let mut nodes = counting.join(&service.app.keys, adopted.lease(), staying).await;
         upgrades::adopt(adopted, &service, &mut nodes).await;
 
         let mut services = Services {
@@ -60,7 +61,8 @@ impl Server {
             _renewing: tls.map(Tls::renew),
             _noting: JoinSet::new(),
         };
-        services._noting.spawn(upgrades::note_state(upgrades.kept.clone(), Arc::clone(&service.app)));
+        let noting = upgrades::note_state(upgrades.kept.clone(), Arc::clone(&service.app), nodes.lease());
+        services._noting.spawn(noting);
         for listening in listeners {
             services.accepting.spawn(accept(listening, service.clone(), upgrades.accepts.subscribe()));
         }
@@ -71,8 +73,8 @@ impl Server {
         let mut shutdown = pin!(shutdown);
         let done = serve(&service, &mut services, &mut upgrades, &mut nodes, shutdown.as_mut()).await;
         if let (Err(_), Some(_)) = (&done, &upgrades.kept) {
-            // Without another word to any client, or removing a file: the next process goes on with all of them.
-            std::mem::forget((service, upgrades));
+            // Without another word to any client or node, or removing a file: the next process goes on with all of them, as the same node.
+            std::mem::forget((service, upgrades, nodes));
             return done.map(drop);
         }
         let Service { app, loops } = service;

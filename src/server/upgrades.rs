@@ -12,6 +12,7 @@ use super::nodes::Joined;
 use super::{Died, Service};
 use crate::app::App;
 use crate::net::listen::ListenSocket;
+use crate::nodes::{Lease, Staying};
 use crate::transport::{Book, Loops, Transfer};
 use crate::upgrade::{
     self, Adopted, Keeper, KeeperLink, Old, Order, Predecessor, State, Unanswered, UpgradeError,
@@ -19,6 +20,9 @@ use crate::upgrade::{
 
 /// How often the keeper is told the keys and the peaks.
 const STATE: Duration = Duration::from_secs(30);
+
+/// How long the old process may take to say what stays with it.
+const TO_SAY: Duration = Duration::from_secs(2);
 
 /// How long the last line of a process may take to be written.
 const TO_LOG: Duration = Duration::from_millis(50);
@@ -75,8 +79,10 @@ impl Upgrades {
         app.feeds.hold();
         self.kept.iter().for_each(|(_, keeper)| keeper.hold());
         let (pid, handed) = (old.pid(), if old.is_understood() { Handed::Over } else { Handed::Listeners });
+        let says_what_stays = nodes.lease().is_some();
         let lease = nodes.hand_over().await;
-        let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: lease.clone() };
+        let (keys, peaks) = (app.keys.daily(), upgrade::peaks(&app.rooms));
+        let state = State { keys, peaks, lease: lease.clone(), says_what_stays };
         let (from, with, older, kept) =
             (Arc::clone(loops), Arc::clone(app), nodes.older(), self.kept.clone());
         let given = spawn_blocking(move || {
@@ -168,19 +174,25 @@ pub(super) async fn keep(
 ) {
     let Some(mut keeper) = adopted.keeper.take().or(keeper) else { return };
     let Service { app, loops } = service;
-    if let Some(state) = keeper.take_state() {
+    let mut left = keeper.take_state();
+    if let Some(state) = &mut left {
         app.keys.restore(&state.keys);
-        adopted.state = Some(state);
+        state.lease = state.lease.as_ref().map(Lease::after_death);
     }
     let (with, sockets, mut transfers) =
         (service.clone(), upgrades.sockets.clone(), std::mem::take(&mut adopted.transfers));
     let begun = spawn_blocking(move || {
         let begun = keeper.begin((&with.app, &with.loops), &mut transfers, &sockets);
-        (begun, transfers)
+        if let (Some(state), Ok((_, link))) = (&left, &begun) {
+            // Before anything is published: if this process dies, too, the next one begins after it.
+            link.note_state(state);
+        }
+        (begun, transfers, left)
     });
     match begun.await {
-        Ok((begun, transfers)) => {
+        Ok((begun, transfers, left)) => {
             adopted.transfers = transfers;
+            adopted.state = left.or(adopted.state.take());
             match begun {
                 Ok((book, link)) => {
                     loops.enter_in(&book);
@@ -207,10 +219,11 @@ fn end_on_panic_of_loops() {
 }
 
 /// Has the keeper know what the next server needs besides connections, from time to time.
-pub(super) async fn note_state(kept: Option<(Book, KeeperLink)>, app: Arc<App>) {
+pub(super) async fn note_state(kept: Option<(Book, KeeperLink)>, app: Arc<App>, lease: Option<Lease>) {
     let Some((_, link)) = kept else { return };
     loop {
-        let state = State { keys: app.keys.daily(), peaks: upgrade::peaks(&app.rooms), lease: None };
+        let (keys, peaks) = (app.keys.daily(), upgrade::peaks(&app.rooms));
+        let state = State { keys, peaks, lease: lease.clone(), says_what_stays: false };
         let link = link.clone();
         let _ = spawn_blocking(move || link.note_state(&state)).await;
         tokio::time::sleep(STATE).await;
@@ -238,6 +251,13 @@ pub(super) async fn take_over(predecessor: Option<Predecessor>, service: &Servic
     }
 }
 
+/// Waits until the old process has said what stays with it, if it is about to.
+pub(super) async fn staying(adopted: &Adopted) -> Option<Staying> {
+    let is_about_to = adopted.state.as_ref().is_some_and(|state| state.says_what_stays);
+    let link = adopted.links.last().filter(|_| is_about_to)?.try_clone().ok()?;
+    spawn_blocking(move || upgrade::staying(&link, TO_SAY)).await.ok().flatten()
+}
+
 /// Gives the event loops what was taken over, and publishes from when it is known what the old process still counts.
 pub(super) async fn adopt(adopted: Adopted, service: &Service, nodes: &mut Joined) {
     let Service { app, loops } = service;
@@ -249,8 +269,9 @@ pub(super) async fn adopt(adopted: Adopted, service: &Service, nodes: &mut Joine
         return app.feeds.release();
     }
     tracing::info!("{} connections are taken over", transfers.len());
-    if !links.is_empty() {
-        nodes.count_for(links).await;
+    match links.is_empty() {
+        true => nodes.settle().await,
+        false => nodes.count_for(links).await,
     }
     // With the right number each viewer's first frame of this process is made.
     let feeds = Arc::clone(app);

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::message::{self, FromNew, TalkError};
+use crate::nodes::Staying;
 
 /// Offers a socket to the process at the other end, which is an old one.
 ///
@@ -24,6 +25,22 @@ pub(crate) fn offer(link: &Link, socket: BorrowedFd<'_>) -> Result<(), TalkError
 pub(crate) fn told(link: &Link) {
     // It may have ended.
     let _ = message::say(link, &FromNew::Told, &[]);
+}
+
+/// Says to the process at the other end, which is the new one, what stays here. Blocks.
+#[cfg(feature = "redis")]
+pub(crate) fn say_staying(link: &Link, staying: Staying) {
+    // It may have ended.
+    let _ = message::say(link, &FromNew::Staying(staying), &[]);
+}
+
+/// Waits until the process at the other end, which is the old one, has said what stays there, `within` at most. Blocks.
+pub(crate) fn staying(link: &Link, within: Duration) -> Option<Staying> {
+    let _ = link.set_timeout(Some(within));
+    match message::hear(link) {
+        Ok((FromNew::Staying(staying), _)) => Some(staying),
+        _ => None,
+    }
 }
 
 /// Waits until the process at the other end has told the other nodes what it counts, `within` at most. Blocks.

@@ -7,6 +7,8 @@ use onlookers_handover::{Link, LinkError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::nodes::Staying;
+
 /// The formats of [`State`](super::state::State) and of the records of connections that this version reads. The last of them is the one that it writes. A
 /// version that changes what a field means, or needs a new one, adds a number, and goes on to read the one before.
 pub(super) const FORMATS: RangeInclusive<u32> = 1..=1;
@@ -33,6 +35,8 @@ pub(super) enum FromNew {
     Committed,
     /// The other nodes have been told what it counts. The old process says so, too.
     Told,
+    /// The old process says what stays there.
+    Staying(Staying),
     /// Over the socket beside, the two count together. Each newer process offers another one.
     Count,
 }

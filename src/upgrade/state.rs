@@ -13,9 +13,12 @@ pub(crate) struct State {
     /// The most that were in each room.
     #[serde(default)]
     pub(crate) peaks: Vec<Peak>,
-    /// Under which the old process has counted together with other nodes, if it has.
+    /// Under which the old process has counted together with other nodes, if it has. A keeper is told the one that it began with.
     #[serde(default)]
     pub(crate) lease: Option<Lease>,
+    /// Whether the old process says next, after it has given everything away, what stays with it.
+    #[serde(default)]
+    pub(crate) says_what_stays: bool,
 }
 
 /// The most that were in a room at once.

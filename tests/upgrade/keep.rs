@@ -5,6 +5,7 @@ mod ends;
 mod keepers;
 mod messages;
 mod server;
+mod together;
 mod viewers;
 
 use std::hash::{BuildHasher, RandomState};

@@ -139,6 +139,19 @@ impl Rooms {
         self.change_others(name, |room| room.report(source, report, reported));
     }
 
+    /// Several sources say what they count in a room, or that they count nobody there: nobody sees the one without the other.
+    pub fn report_together(&self, name: &RoomName, all: &[(SourceId, Option<(Report, Reported<'_>)>)]) {
+        self.change_others(name, |room| {
+            all.iter().fold(false, |changed, (source, reported)| {
+                changed
+                    | match reported {
+                        Some((report, reported)) => room.report(*source, *report, *reported),
+                        None => room.forget_source(*source),
+                    }
+            })
+        });
+    }
+
     /// A source counts nobody in a room any more.
     pub fn forget(&self, name: &RoomName, source: SourceId) {
         self.change_others(name, |room| room.forget_source(source));

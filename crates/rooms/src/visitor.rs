@@ -80,6 +80,13 @@ impl Keys {
         }
     }
 
+    /// Whether today's is known to be the one that others have.
+    pub fn is_shared(&self) -> bool {
+        let mut keys = self.0.lock();
+        keys.on(today());
+        keys.is_shared[0]
+    }
+
     /// The keys as they are now, for a process that goes on with what this one counts.
     pub fn daily(&self) -> DailyKeys {
         DailyKeys(self.0.lock().clone())

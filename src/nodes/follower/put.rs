@@ -4,15 +4,18 @@ use onlookers_rooms::{Report, Reported, RoomName, Rooms, SourceId};
 
 use crate::nodes::store::{Change, Found, NodeId, RoomCounts, Stored, Visitors};
 
-/// A node counts that in a room.
-pub(super) fn put(rooms: &Rooms, node: NodeId, room: &RoomName, found: Found) {
-    match found {
-        Some(Stored { counts, visitors, present }) => {
-            let all = Reported::All { visitors: &visitors, present: &present };
-            rooms.report(room, source(node), report(&counts), all);
-        }
-        None => rooms.forget(room, source(node)),
-    }
+/// Each of these nodes counts that in a room.
+pub(super) fn put(rooms: &Rooms, room: &RoomName, found: &[(NodeId, Found)]) {
+    let all: Vec<_> = found
+        .iter()
+        .map(|(node, found)| {
+            let reported = found.as_ref().map(|Stored { counts, visitors, present }| {
+                (report(counts), Reported::All { visitors, present })
+            });
+            (source(*node), reported)
+        })
+        .collect();
+    rooms.report_together(room, &all);
 }
 
 /// What a node counts has changed.

@@ -114,6 +114,10 @@ impl<S: Store> Node<S> {
         if is_lost {
             self.keys.share_again();
         }
+        if self.keys.is_shared() {
+            // A process that goes on as another one has its keys, and asks for none.
+            self.is_ready.send_replace(true);
+        }
         let has_missed = self.has_missed;
         self.publisher.renewed();
         self.is_rolled_back |= is_older;
@@ -169,6 +173,15 @@ impl<S: Store> Node<S> {
                     self.follower.hear(node, &change);
                 } else {
                     self.renew_at = self.renew_at.min(now + LOOK);
+                }
+            }
+            // Of its own, this one knows.
+            Hint::Split(nodes, _) if nodes.contains(&self.id) => {}
+            Hint::Split([node, new], room) => {
+                let partition = Partition::of(room.of_site());
+                if self.leases.is_in_force(partition, node) {
+                    self.leases.come(partition, new, now);
+                    self.follower.split(&room, [node, new]);
                 }
             }
             Hint::Left(node) => {

@@ -67,6 +67,7 @@ impl Subscriptions {
         let room = self.rooms.lock().get(channel).cloned()?;
         let changed = || text::hint(&room, text).map(|(node, change)| Hint::Changed(node, change));
         let said = || said::parse(&room, text).map(|(node, room, post)| Hint::Said(node, room, post));
-        changed().or_else(said)
+        let split = || text::split(text).map(|nodes| Hint::Split(nodes, room.clone()));
+        changed().or_else(said).or_else(split)
     }
 }

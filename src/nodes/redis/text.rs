@@ -10,6 +10,9 @@ use crate::nodes::store::{Change, NodeId, RoomCounts, VisitorHash, Visitors};
 /// The first word of each hint. A node that says more than this one understands says another.
 const VERSION: &str = "1";
 
+/// The first word of another hint, which versions before didn't know.
+const SPLIT: &str = "split";
+
 /// Instead of counts: the node counts nobody.
 const NOBODY: &str = "-";
 
@@ -93,6 +96,18 @@ pub(super) fn hint(room: &RoomName, text: &[u8]) -> Option<(NodeId, Change)> {
     let (visitors, present) =
         if is_read_again { (Visitors::Replace(Vec::new()), Vec::new()) } else { changes(&mut words)? };
     words.next().is_none().then(|| (node, Change { room: room.clone(), previous, counts, visitors, present }))
+}
+
+/// `split node new`: what the node has counted in the room, both count now.
+pub(super) fn of_split([node, new]: [NodeId; 2]) -> String {
+    format!("{SPLIT} {node} {new}")
+}
+
+/// What was said so, if it was.
+pub(super) fn split(text: &[u8]) -> Option<[NodeId; 2]> {
+    let (word, nodes) = std::str::from_utf8(text).ok()?.split_once(' ')?;
+    let (node, new) = nodes.split_once(' ').filter(|_| word == SPLIT)?;
+    Some([node.parse().ok()?, new.parse().ok()?])
 }
 
 /// The change that the rest of a hint's words are.
@@ -181,6 +196,16 @@ mod tests {
         assert_eq!(hint(&room(), of_hint(NodeId(1), &said).as_bytes()), Some((NodeId(1), said.clone())));
         said.present = (0..100).map(one).collect();
         assert_eq!(of_hint(NodeId(1), &said), "1 0000000000000001 0 1 1 1 0 1 1 0 =");
+    }
+
+    #[test]
+    fn a_split_reads_well() {
+        let said = of_split([NodeId(1), NodeId(0x12)]);
+        assert_eq!(said, "split 0000000000000001 0000000000000012");
+        assert_eq!(split(said.as_bytes()), Some([NodeId(1), NodeId(0x12)]));
+        let refused = ["", "split", "split 1", "split 1 x", "split 1 2 3", "1 1 1", "split  1"];
+        assert!(refused.iter().all(|text| split(text.as_bytes()).is_none()));
+        assert_eq!(hint(&room(), said.as_bytes()), None);
     }
 
     #[test]

@@ -61,6 +61,18 @@ impl<'a> Batch<'a> {
     /// `publish` is the command for hints.
     pub(super) fn commands(&self, written: &Written, publish: &str) -> Pipeline {
         let mut commands = redis::pipe();
+        self.write(&mut commands, written);
+        self.hint(&mut commands, publish);
+        for (room, post) in &self.posts {
+            for channel in said::channels(room, post) {
+                commands.cmd(publish).arg(channel).arg(said::of_post(self.node, room, post));
+            }
+        }
+        commands
+    }
+
+    /// The same without hints.
+    pub(super) fn write(&self, commands: &mut Pipeline, written: &Written) {
         for (site, of) in &self.sites {
             let sites = keys::sites(Partition::of(site), self.node);
             let is_written = || !of.is_doubted() && written.sites.contains(&(self.node, (*site).clone()));
@@ -68,23 +80,21 @@ impl<'a> Batch<'a> {
                 commands.cmd("SADD").arg(&sites).arg(site.as_str());
             }
             for change in &of.changes {
-                write_visitors(&mut commands, self.node, change);
-                write_present(&mut commands, self.node, change);
+                write_visitors(commands, self.node, change);
+                write_present(commands, self.node, change);
             }
-            of.write_counts(&mut commands, &keys::counts(self.node, site));
+            of.write_counts(commands, &keys::counts(self.node, site));
             if of.is_left() {
                 commands.cmd("SREM").arg(&sites).arg(site.as_str());
             }
-            for change in &of.changes {
-                commands.cmd(publish).arg(keys::channel(&change.room)).arg(text::of_hint(self.node, change));
-            }
         }
-        for (room, post) in &self.posts {
-            for channel in said::channels(room, post) {
-                commands.cmd(publish).arg(channel).arg(said::of_post(self.node, room, post));
-            }
+    }
+
+    /// The hints of the changes.
+    pub(super) fn hint(&self, commands: &mut Pipeline, publish: &str) {
+        for change in self.sites.values().flat_map(|of| &of.changes) {
+            commands.cmd(publish).arg(keys::channel(&change.room)).arg(text::of_hint(self.node, change));
         }
-        commands
     }
 
     /// Notes that the commands were executed, which were made when `written` had this epoch.

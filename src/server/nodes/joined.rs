@@ -13,7 +13,7 @@ use super::Redis;
 use super::older::Older;
 use crate::app::App;
 #[cfg(feature = "redis")]
-use crate::nodes::Connecting;
+use crate::nodes::{Connecting, Staying};
 use crate::nodes::{Lease, NodeTask, Shared};
 use crate::upgrade;
 
@@ -103,6 +103,14 @@ impl Joined {
         self.task.take()?.hand_over().await
     }
 
+    /// What the next process needs to go on as this node if this one dies; nothing if the other nodes are processes of this machine.
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        #[cfg(feature = "redis")]
+        return self.redis.as_ref().and(self.task.as_ref()).map(|task| task.lease().clone());
+        #[cfg(not(feature = "redis"))]
+        None
+    }
+
     /// The links to processes that stay after an upgrade.
     pub(crate) fn older(&self) -> Vec<Arc<Link>> {
         self.older.links()
@@ -124,9 +132,12 @@ impl Joined {
     pub(crate) async fn count_with(&mut self, link: Link, app: &Arc<App>) {
         #[cfg(feature = "redis")]
         if self.redis.is_some() {
+            let staying = Staying::of(&self.shared);
+            let lease = staying.lease().clone();
+            let link = say_staying(link, staying).await;
             // What stands there until then under the name that the new process goes on with is this one's, too.
             let link = wait_until_told(link).await;
-            self.begin_again(None).await;
+            self.begin_again(Some(&lease)).await;
             self.settle().await;
             return upgrade::told(&link);
         }
@@ -170,12 +181,13 @@ impl Joined {
         for link in together {
             // What stays there is counted under another name, which is heard of then.
             upgrade::told(&link);
-            wait_until_told(link).await;
+            wait_until_told(Arc::new(link)).await;
             self.settle().await;
         }
     }
 
-    async fn settle(&self) {
+    /// Waits until all that is counted here is told, and it is known what the others count.
+    pub(crate) async fn settle(&self) {
         if let Some(task) = &self.task
             && timeout(TO_SETTLE, task.settled()).await.is_err()
         {
@@ -191,9 +203,17 @@ impl Joined {
     }
 }
 
-/// Waits until the other process has told the nodes what it counts.
-async fn wait_until_told(link: Link) -> Arc<Link> {
+/// Says to the new process what stays with this one.
+#[cfg(feature = "redis")]
+async fn say_staying(link: Link, staying: Staying) -> Arc<Link> {
     let link = Arc::new(link);
+    let other = Arc::clone(&link);
+    let _ = spawn_blocking(move || upgrade::say_staying(&other, staying)).await;
+    link
+}
+
+/// Waits until the other process has told the nodes what it counts.
+async fn wait_until_told(link: Arc<Link>) -> Arc<Link> {
     let other = Arc::clone(&link);
     let _ = spawn_blocking(move || upgrade::wait_until_told(&other, TO_SETTLE)).await;
     link
