@@ -97,7 +97,11 @@ impl Upgrades {
                     super::supervisor::tell_main(pid);
                 }
                 app.connections.leave();
-                nodes.count_with(link, app).await;
+                match handed {
+                    Handed::Over => nodes.count_with(link, app).await,
+                    // That counts under a name of its own, as it has got none.
+                    Handed::Listeners => nodes.take_up(lease).await,
+                }
                 app.feeds.release();
                 Ok((handed, pid))
             }
