@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,10 @@ const SAYS: Duration = Duration::from_millis(70);
 
 /// How much a slow client reads at a time, and how often.
 const SIP: (usize, Duration) = (100, Duration::from_millis(20));
+
+/// In one of so many seconds it reads all. The kernel takes a client for dead that is behind for 14 s without a break (TCP_USER_TIMEOUT): what
+/// is next never fits into its window as a whole, which is all that counts as progress.
+const BREATH: u64 = 6;
 
 /// Viewers, on threads of their own.
 pub(super) struct Viewers {
@@ -123,6 +128,13 @@ impl Viewers {
         });
     }
 
+    /// Waits until all see a number in that range; not those who read slowly.
+    pub(super) fn wait_for_count_in(&self, counts: Range<u64>, within: Duration) {
+        self.wait(&format!("sees {counts:?}"), within, |number, seen| {
+            is_slow(number) || seen.count.is_some_and(|count| counts.contains(&count))
+        });
+    }
+
     fn wait(&self, what: &str, within: Duration, is_so: impl Fn(usize, &Seen) -> bool) {
         let started = Instant::now();
         loop {
@@ -170,11 +182,11 @@ impl All {
         stream.write_all(asked(kind).as_bytes()).await?;
         stream.flush().await?;
         *self.lock(number) = Seen::default();
-        let mut said = Instant::now();
+        let (began, mut said) = (Instant::now(), Instant::now());
         let (mut unbroken, mut buffer, mut answers) = (Unbroken::new(kind), [0; 8192], Vec::new());
         loop {
             let is_calm = self.is_calm.load(SeqCst);
-            let sip = is_slow(number) && !is_calm;
+            let sip = is_slow(number) && !is_calm && !began.elapsed().as_secs().is_multiple_of(BREATH);
             let room = if sip { SIP.0 } else { buffer.len() };
             let says = kind == Kind::WebSocket && !is_calm && said.elapsed() > SAYS;
             if says && self.lock(number).has_all() {
