@@ -80,3 +80,18 @@ fn an_upgrade_replaces_the_keeper_in_its_process() {
     viewers.calm();
     viewers.wait_for_count(VIEWERS as u64);
 }
+
+#[test]
+fn a_server_without_keeper_gets_one_by_an_upgrade() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let server = Kept::without_keeper(&["--config", file.path().to_str().unwrap()]);
+    let mut viewers = Viewers::join(&server, VIEWERS);
+    viewers.churn(2);
+    std::fs::write(file.path(), "keep = true\n").unwrap();
+    let output = server.order_upgrade();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let new: u32 = said.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+    let keeper = server.next_keeper(new);
+    wait_until_held_by(keeper, VIEWERS);
+    kill_server(new, keeper, &mut viewers);
+}

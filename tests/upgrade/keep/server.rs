@@ -27,11 +27,20 @@ impl Kept {
         Self::spawn(onlookers(), args)
     }
 
+    /// A server alone.
+    pub(super) fn without_keeper(args: &[&str]) -> Self {
+        Self::spawn_as(onlookers(), args)
+    }
+
     /// The same with a `command` of one's own.
-    pub(super) fn spawn(mut command: Command, args: &[&str]) -> Self {
+    pub(super) fn spawn(command: Command, args: &[&str]) -> Self {
+        Self::spawn_as(command, &[&["--keep"], args].concat())
+    }
+
+    fn spawn_as(mut command: Command, args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         command.args(["--listen", "127.0.0.1:0"]).args(tls::listen(tls::pair()));
-        command.args(["--keep", "--repaint", "1h", "--control"]).arg(folder.path().join("control.sock"));
+        command.args(["--repaint", "1h", "--control"]).arg(folder.path().join("control.sock"));
         command.args(args);
         let program = match log::destination() {
             Some(file) => Program::spawn_logging(command, file.into()),
