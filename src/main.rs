@@ -166,7 +166,7 @@ fn picture(args: &PictureArgs) -> io::Result<()> {
 
 fn serve(cli: Cli, layout: Layout, signals: Signals) -> Result<(), Failure> {
     if upgrade::is_keeper() || cli.config.keep && !upgrade::was_started_by_us() {
-        return match upgrade::keep(signals)? {
+        return match upgrade::keep(signals, server::tell_main)? {
             0 => Ok(()),
             // The server has said why.
             code => std::process::exit(code.into()),

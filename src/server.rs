@@ -32,7 +32,7 @@ use accept::{Listening, Protocol, Service, TlsService};
 pub use died::Died;
 use nodes::Counting;
 use pass::Forwarder;
-pub(crate) use supervisor::tell_main;
+pub use supervisor::tell_main;
 use tls::Tls;
 use upgrades::Upgrades;
 
@@ -160,7 +160,9 @@ impl Server {
             ping: config.ping_every,
             sends: config.fanout_sends,
         })?;
-        let files_in_use = open_files::in_use();
+        // Those that go on are counted as connections.
+        let kept = keeper.as_ref().map_or(0, Keeper::connections) as u64;
+        let files_in_use = open_files::in_use().saturating_sub(kept);
         let (capacity, connections) =
             limits::of(config, SystemLimits { files, files_in_use, memory: system::memory() });
         let capacity = Capacity::new(capacity);
@@ -189,7 +191,7 @@ impl Server {
             capacity,
         });
         app.feeds.replace_titles(app.settings().titles());
-        if predecessor.is_some() || keeper.as_ref().is_some_and(Keeper::has_heritage) {
+        if predecessor.is_some() || keeper.as_ref().is_some_and(Keeper::has_served) {
             // Until all that is counted is known.
             app.feeds.hold();
         }

@@ -14,8 +14,8 @@ pub(super) fn tell_ready() {
     tell(NotifyState::Ready);
 }
 
-/// Another process is the server from now on.
-pub(crate) fn tell_main(pid: u32) {
+/// That process is the main one from now on.
+pub fn tell_main(pid: u32) {
     tell(NotifyState::MainPid(pid));
 }
 

@@ -77,7 +77,6 @@ impl Upgrades {
         let Service { app, loops } = service;
         self.accepts.send_replace(false);
         app.feeds.hold();
-        self.kept.iter().for_each(|(_, keeper)| keeper.hold());
         let (pid, handed) = (old.pid(), if old.is_understood() { Handed::Over } else { Handed::Listeners });
         let says_what_stays = nodes.lease().is_some();
         let lease = nodes.hand_over().await;
@@ -86,6 +85,7 @@ impl Upgrades {
         let (from, with, older, kept) =
             (Arc::clone(loops), Arc::clone(app), nodes.older(), self.kept.clone());
         let given = spawn_blocking(move || {
+            kept.iter().for_each(|(_, keeper)| keeper.hold());
             let transfers = if old.is_understood() { from.take_movable() } else { Vec::new() };
             give(old, (&state, &older), kept.as_ref(), transfers, &with)
         });

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use onlookers_handover::{Block, Facts, Ledger, MAX_DESCRIPTORS, Piece, ReadBuffer, Record, Recovered};
+use onlookers_handover::{Block, Facts, Ledger, Piece, ReadBuffer, Record, Recovered};
 
 use super::Transfer;
 use super::record::ConnectionRecord;
@@ -29,7 +29,8 @@ pub(crate) struct Book {
 
 /// A keeper that is told without waiting.
 pub(crate) trait Keep: Send + Sync {
-    /// Has it hold these sockets, by the numbers of their records. False, if it can't be told now; then it is to be told otherwise.
+    /// Has it hold these sockets, by the numbers of their records. False, if it can't be told now. One that has died needn't be: the next
+    /// keeper is told everything.
     fn keep(&self, records: Vec<u32>, sockets: &[BorrowedFd<'_>]) -> bool;
 }
 
@@ -41,7 +42,7 @@ pub(crate) enum ToKeep {
     Release(Record),
     /// Say when it was told everything before.
     Flush(Sender<()>),
-    /// The keeper with that number has died.
+    /// The keeper of that generation has died.
     Died(u64),
 }
 
@@ -198,17 +199,12 @@ impl Book {
         Some(entry)
     }
 
-    /// Has the keeper hold the sockets of these connections, if they are entered.
-    pub(super) fn keep<'s>(&self, sockets: impl Iterator<Item = &'s Socket>) {
-        let all: Vec<_> = sockets.filter_map(|socket| Some((socket.entry_number()?, socket))).collect();
-        for batch in all.chunks(MAX_DESCRIPTORS) {
-            let (records, descriptors) =
-                batch.iter().map(|(number, socket)| (*number, socket.as_fd())).unzip();
-            let descriptors: Vec<_> = descriptors;
-            if !self.direct.keep(records, &descriptors) {
-                batch.iter().for_each(|(_, socket)| socket.keep_again());
-            }
-        }
+    /// Has the keeper hold the sockets of these connections, if they are entered; as many as a message has room for. False, if it can't
+    /// be told now.
+    pub(super) fn keep<'s>(&self, sockets: impl Iterator<Item = &'s Socket>) -> bool {
+        let entered = sockets.filter_map(|socket| Some((socket.entry_number()?, socket.as_fd())));
+        let (records, descriptors): (Vec<_>, Vec<_>) = entered.unzip();
+        self.direct.keep(records, &descriptors)
     }
 }
 

@@ -193,7 +193,7 @@ impl EventLoop {
         let now = Instant::now();
         let publish = self.subscriptions.has_due().then_some(self.rested);
         let turn = self.turns.as_ref().and_then(Turns::next);
-        let times = [publish, self.closing.next(), turn, self.end].into_iter().flatten();
+        let times = [publish, self.closing.next(), turn, self.keep_at(), self.end].into_iter().flatten();
         let timeouts = times.map(|time| time.saturating_duration_since(now));
         timeouts.chain(self.periodic_timeout(now)).min()
     }

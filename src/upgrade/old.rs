@@ -104,7 +104,7 @@ impl Old {
     ) -> Result<(), TalkError> {
         // First: with a keeper, the new process must not go on by itself if this one dies.
         if let Some((book, keeper)) = kept {
-            let link = keeper.for_new()?;
+            let link = keeper.for_new(self.pid())?;
             message::say(&self.link, &Message::Keeper, &[link.as_fd(), book.ledger.as_fd()])?;
             self.is_taken()?;
         }

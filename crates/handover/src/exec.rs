@@ -1,7 +1,7 @@
 //! Another program in the same process (execve(2)), which goes on with descriptors of this one.
 //!
 //! The new program finds a file in memory, the number of which an environment variable says: the numbers of the descriptors are there, and a
-//! text. Signals that come meanwhile wait until the new program [catches them](unblock_signals).
+//! text. Signals that come while there is no other thread that takes them wait until the new program [catches them](unblock_signals).
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, OsStr, OsString};

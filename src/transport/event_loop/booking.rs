@@ -1,8 +1,9 @@
 //! Entering connections in the ledger, with a keeper.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use onlookers_handover::ReadBuffer;
+use onlookers_handover::{MAX_DESCRIPTORS, ReadBuffer};
 
 use super::super::connection::{ConnectionId, Protocol};
 use super::super::entry::Book;
@@ -12,6 +13,9 @@ use super::EventLoop;
 
 /// How many bytes may be read in one turn from connections that are in a book: more than a turn has time for.
 const INPUT: usize = 64 * 1024;
+
+/// How soon the keeper is told again what it couldn't be told at once: another thread was telling it something, or it had no room for more.
+const TRY_AGAIN: Duration = Duration::from_millis(1);
 
 impl EventLoop {
     /// Enters all connections in `book` from now on.
@@ -40,27 +44,35 @@ impl EventLoop {
         if self.entered.is_empty() {
             return;
         }
-        let (entered, connections) = (std::mem::take(&mut self.entered), &self.connections);
-        if let Some(book) = &self.book {
-            let entered = entered.into_iter().filter_map(|id| connections.get(id.index()));
-            book.keep(entered.map(|connection| &connection.socket));
+        let entered = std::mem::take(&mut self.entered);
+        let Some(book) = &self.book else { return };
+        for batch in entered.chunks(MAX_DESCRIPTORS) {
+            let connections = batch.iter().filter_map(|id| self.connections.get(id.index()));
+            if !book.keep(connections.map(|connection| &connection.socket)) {
+                self.entered.extend(batch);
+            }
         }
+    }
+
+    /// When those are to be tried again that the keeper couldn't be told of.
+    pub(super) fn keep_at(&self) -> Option<Instant> {
+        (!self.entered.is_empty()).then(|| Instant::now() + TRY_AGAIN)
     }
 
     /// Has the keeper hold all connections, and enters those that aren't yet: they were here before the keeper, or the book, was.
     fn enter_all(&mut self) {
         let ids: Vec<_> = self.connections.iter().map(|(index, _)| ConnectionId::new(index)).collect();
         for id in ids {
-            self.entered.push(id);
-            self.enter_if_missing(id);
+            self.enter_again(id);
         }
     }
 
-    /// Enters a connection, if it isn't.
-    pub(super) fn enter_if_missing(&mut self, id: ConnectionId) {
+    /// Enters a connection, if it isn't yet, and has the keeper hold it, which may be another one than before.
+    pub(super) fn enter_again(&mut self, id: ConnectionId) {
         let connection = self.connections.get_mut(id.index());
-        if connection.is_some_and(|connection| connection.socket.entry().is_none()) {
-            self.enter_in_book(id);
+        match connection.is_some_and(|connection| connection.socket.entry().is_none()) {
+            true => self.enter_in_book(id),
+            false => self.entered.push(id),
         }
     }
 

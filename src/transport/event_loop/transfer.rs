@@ -139,7 +139,7 @@ impl EventLoop {
                     adopted.and(connection.miss(slot, Registered { registry: self.poll.registry(), id }));
             }
         }
-        self.enter_if_missing(id);
+        self.enter_again(id);
         let (kind, transport) = self.shape(id);
         self.metrics.appear(kind, transport);
         let resumed = adopted.and_then(|()| self.resume(id));

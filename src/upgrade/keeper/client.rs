@@ -13,7 +13,7 @@ use super::message::FromKeeper;
 use super::replacement::Replaceable;
 use crate::app::App;
 use crate::net::listen::{Inherited, ListenSocket};
-use crate::transport::{Book, Loops, Transfer, recover};
+use crate::transport::{Book, Loops, ToKeep, Transfer, recover};
 use crate::upgrade::message::{TalkError, hear};
 use crate::upgrade::process;
 use crate::upgrade::state::State;
@@ -116,14 +116,15 @@ impl Keeper {
         &mut self.listening
     }
 
-    /// Whether there was a server before.
+    /// Whether there was a server before, of which there is something.
+    #[must_use]
     pub fn has_served(&self) -> bool {
-        self.has_heritage()
+        self.memory.is_some()
     }
 
-    /// Whether a server has died of which there is something.
-    pub(crate) fn has_heritage(&self) -> bool {
-        self.memory.is_some()
+    /// How many open files are those of connections that go on.
+    pub(crate) fn connections(&self) -> usize {
+        self.sockets.len()
     }
 
     /// What is to be restored before anything else.
@@ -190,8 +191,10 @@ impl Keeper {
                 }
             } else if let Some(socket) = sockets.remove(&record.number()) {
                 transfers.extend(recover(record, socket, book));
+            } else {
+                // Nobody can go on with it.
+                let _ = book.keeper.send(ToKeep::Release(record));
             }
-            // The keeper doesn't have the others: nobody can go on with them.
         }
         for socket in sockets.values() {
             let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);

@@ -7,6 +7,7 @@ use onlookers_handover::{Link, MAX_DESCRIPTORS, Message};
 use serde::{Deserialize, Serialize};
 
 use super::message::{FromKeeper, FromServer, say_in_time};
+use super::server::TO_SAY;
 use crate::upgrade::message::{TalkError, say};
 
 /// What the next server gets if this one dies.
@@ -93,7 +94,7 @@ impl Kept {
                 self.shrink();
             }
             FromServer::State(state) => self.state = Some(state),
-            FromServer::Link
+            FromServer::Link(_)
             | FromServer::Sync
             | FromServer::Owner(_)
             | FromServer::Renew(_)
@@ -115,7 +116,7 @@ impl Kept {
         let (names, sockets): (Vec<_>, Vec<_>) =
             self.listening.iter().map(|(name, socket)| (name.clone(), socket.as_fd())).unzip();
         if !names.is_empty() {
-            say_in_time(link, &FromKeeper::Listening(names), &sockets)?;
+            say_in_time(link, TO_SAY, &FromKeeper::Listening(names), &sockets)?;
         }
         if let Some(memory) = &self.memory {
             say(link, &FromKeeper::Memory, &[memory.as_fd()])?;
@@ -127,7 +128,7 @@ impl Kept {
             self.sockets.iter().map(|(record, socket)| (*record, socket.as_fd())).collect();
         for batch in sockets.chunks(MAX_DESCRIPTORS) {
             let (records, sockets): (Vec<_>, Vec<_>) = batch.iter().copied().unzip();
-            say_in_time(link, &FromKeeper::Kept(records), &sockets)?;
+            say_in_time(link, TO_SAY, &FromKeeper::Kept(records), &sockets)?;
         }
         say(link, &FromKeeper::Go, &[])
     }

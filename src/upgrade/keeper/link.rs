@@ -31,7 +31,7 @@ pub(super) struct End {
     /// The keeper's process, if it can be seen from here.
     pid: Option<u32>,
     /// Tells it apart from those before it.
-    number: u64,
+    generation: u64,
     /// Whether this process may start another one if it dies.
     is_replaceable: bool,
     /// What was noted last, besides connections.
@@ -49,7 +49,7 @@ impl KeeperLink {
     /// The system's.
     pub(super) fn new(link: Link, pid: Option<u32>) -> std::io::Result<Self> {
         link.set_timeout(Some(TO_ANSWER))?;
-        let end = End { link, pid, number: 0, is_replaceable: true, state: None };
+        let end = End { link, pid, generation: 0, is_replaceable: true, state: None };
         Ok(Self(Arc::new(Mutex::new(end))))
     }
 
@@ -67,13 +67,13 @@ impl KeeperLink {
         }
     }
 
-    /// A link for a process that is to take over.
+    /// A link for the process with that id, which is to take over.
     ///
     /// # Errors
     /// [`TalkError`].
-    pub(crate) fn for_new(&self) -> Result<OwnedFd, TalkError> {
+    pub(crate) fn for_new(&self, pid: u32) -> Result<OwnedFd, TalkError> {
         let end = self.lock();
-        end.say(&FromServer::Link)?;
+        end.say(&FromServer::Link(pid))?;
         let (FromKeeper::Link, descriptors) = hear(&end.link)? else { return Err(TalkError::unexpected()) };
         descriptors.into_iter().next().ok_or_else(TalkError::unexpected)
     }
@@ -124,8 +124,11 @@ impl Keep for KeeperLink {
     /// Another thread may wait for the keeper meanwhile, or it may have no room for a message.
     fn keep(&self, records: Vec<u32>, sockets: &[BorrowedFd<'_>]) -> bool {
         let Ok(end) = self.0.try_lock() else { return false };
-        let message = serde_json::to_vec(&FromServer::Keep(records));
-        message.is_ok_and(|message| end.link.try_send(&message, sockets).is_ok())
+        if records.is_empty() {
+            return true;
+        }
+        let Ok(message) = serde_json::to_vec(&FromServer::Keep(records)) else { return false };
+        matches!(end.link.try_send(&message, sockets), Ok(()) | Err(LinkError::Closed))
     }
 }
 
@@ -150,9 +153,9 @@ impl End {
         let (names, sockets): (Vec<_>, Vec<_>) =
             listening.iter().map(|(name, socket)| ((*name).to_owned(), *socket)).unzip();
         self.claim()?;
-        say_in_time(&self.link, &FromServer::Listening(names), &sockets)?;
+        say_in_time(&self.link, TO_ANSWER, &FromServer::Listening(names), &sockets)?;
         match memory {
-            Some(memory) => say_in_time(&self.link, &FromServer::Memory, &[memory.as_fd()]),
+            Some(memory) => say_in_time(&self.link, TO_ANSWER, &FromServer::Memory, &[memory.as_fd()]),
             None => Ok(()),
         }
     }
@@ -184,8 +187,8 @@ impl End {
     }
 
     /// Which of the keepers this is.
-    pub(super) fn number(&self) -> u64 {
-        self.number
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     pub(super) fn is_replaceable(&self) -> bool {
@@ -198,7 +201,7 @@ impl End {
     /// The system's.
     pub(super) fn replace(&mut self, link: Link, pid: u32) -> std::io::Result<()> {
         link.set_timeout(Some(TO_ANSWER))?;
-        (self.link, self.pid, self.number) = (link, Some(pid), self.number + 1);
+        (self.link, self.pid, self.generation) = (link, Some(pid), self.generation + 1);
         Ok(())
     }
 
@@ -208,11 +211,14 @@ impl End {
         if is_closed(&self.link, Duration::ZERO) {
             return true;
         }
-        // It lives, so the number is no other process'.
-        if let Some(pid) = self.pid.and_then(|pid| Pid::from_raw(pid.try_into().ok()?)) {
-            tracing::error!("the keeper doesn't answer: it is killed");
-            let _ = kill_process(pid, Signal::KILL);
-        }
+        let Some(pid) =
+            self.pid.filter(|pid| !is_main(*pid)).and_then(|pid| Pid::from_raw(pid.try_into().ok()?))
+        else {
+            return false;
+        };
+        // It lives, so the id is no other process'.
+        tracing::error!("the keeper doesn't answer: it is killed");
+        let _ = kill_process(pid, Signal::KILL);
         is_closed(&self.link, TO_DIE)
     }
 
@@ -220,7 +226,7 @@ impl End {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn watched(&self) -> std::io::Result<Link> {
+    pub(super) fn another(&self) -> std::io::Result<Link> {
         self.link.try_clone()
     }
 
@@ -246,7 +252,7 @@ impl End {
                     batch.release(&self.link)?;
                     let _ = done.send(());
                 }
-                ToKeep::Died(number) if number == self.number => {
+                ToKeep::Died(generation) if generation == self.generation => {
                     return Err(TalkError::Link(LinkError::Closed));
                 }
                 ToKeep::Died(_) => {}
@@ -272,7 +278,7 @@ impl Batch {
             return Ok(());
         }
         let descriptors: Vec<_> = self.sockets.iter().map(AsFd::as_fd).collect();
-        say_in_time(link, &FromServer::Keep(std::mem::take(&mut self.keep)), &descriptors)?;
+        say_in_time(link, TO_ANSWER, &FromServer::Keep(std::mem::take(&mut self.keep)), &descriptors)?;
         self.sockets.clear();
         Ok(())
     }
@@ -287,6 +293,11 @@ impl Batch {
         self.released.clear();
         Ok(())
     }
+}
+
+/// Whether everything would end with that process: it is the first of a container, or systemd watches it.
+fn is_main(pid: u32) -> bool {
+    pid == 1 || std::env::var_os("NOTIFY_SOCKET").is_some()
 }
 
 /// Waits until nobody has the other end any more, `within` at most.

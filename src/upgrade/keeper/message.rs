@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::os::fd::BorrowedFd;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use onlookers_handover::{Link, LinkError};
 use serde::{Deserialize, Serialize};
@@ -16,15 +16,17 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Sends a message; if too many descriptors are on their way, when the other end has received some.
 ///
 /// # Errors
-/// [`TalkError`].
+/// [`TalkError`]; also, if it doesn't `within` that time.
 pub(super) fn say_in_time(
     link: &Link,
+    within: Duration,
     message: &impl Serialize,
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<(), TalkError> {
+    let deadline = Instant::now() + within;
     loop {
         match say(link, message, descriptors) {
-            Err(TalkError::Link(LinkError::TooManyInFlight)) => sleep(PAUSE),
+            Err(TalkError::Link(LinkError::TooManyInFlight)) if Instant::now() < deadline => sleep(PAUSE),
             result => return result,
         }
     }
@@ -46,8 +48,8 @@ pub(super) enum FromServer {
     Release(Vec<u32>),
     /// What the next server has to know besides. It replaces that of before.
     State(String),
-    /// A process is to take over from this one: it needs a link to the keeper.
-    Link,
+    /// The process with that id is to take over from this one: it needs a link to the keeper.
+    Link(u32),
     /// To be answered when everything before it is noted.
     Sync,
     /// The program has been upgraded: the keeper goes on with the one that is there now, which reads these formats of what it leaves.

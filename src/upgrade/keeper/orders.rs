@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::thread;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use crate::signals::Signals;
@@ -56,6 +57,12 @@ impl Orders {
             ),
         )?;
         Ok(Self(orders))
+    }
+
+    /// Whether one has come.
+    pub(super) fn are_there(&self) -> bool {
+        let mut polled = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     /// The next one; none if it isn't known what it was. Blocks until there is one.

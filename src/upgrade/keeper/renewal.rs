@@ -16,8 +16,8 @@ use crate::upgrade::process;
 /// The formats of [`Left`] that this version reads. The last one is the one that it writes.
 pub(super) const FORMATS: RangeInclusive<u32> = 1..=1;
 
-/// What a keeper knows, besides what it waits for.
-pub(super) struct Charge {
+/// What a keeper watches and holds.
+pub(super) struct Watched {
     pub(super) kept: Kept,
     /// Those that have not ended.
     pub(super) servers: Vec<ServerProcess>,
@@ -40,7 +40,7 @@ struct Left {
     kept: Names,
 }
 
-impl Charge {
+impl Watched {
     /// Of a keeper that is to start the first server.
     pub(super) fn new(kept: Kept) -> Self {
         Self { kept, servers: Vec::new(), owner: None, newest: 0, last: 0 }

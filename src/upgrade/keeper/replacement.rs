@@ -15,7 +15,7 @@ use crate::transport::{Book, Loops, ToKeep};
 use crate::upgrade::message::TalkError;
 use crate::upgrade::process;
 
-/// The pause after a keeper that couldn't be started.
+/// The pause after a keeper that couldn't be started, or has died at once.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A keeper, and what another one would need.
@@ -47,21 +47,26 @@ impl Replaceable {
     }
 
     fn run(&self, asked: &Receiver<ToKeep>) {
+        let mut started: Option<Instant> = None;
         while let Ok(first) = asked.recv() {
             let all = [first].into_iter().chain(asked.try_iter().take(MAX_DESCRIPTORS - 1));
             let passed = self.link.lock().pass_on(all);
             if let Err(error) = passed {
+                if started.is_some_and(|started| started.elapsed() < PAUSE) {
+                    discard(asked, PAUSE);
+                }
                 self.replace_in_time(asked, &error);
+                started = Some(Instant::now());
             }
         }
     }
 
     /// Has the loop above told when the keeper dies, also if there is nothing to ask for.
     fn watch(&self, end: &End) -> io::Result<()> {
-        let (link, number, keeper) = (end.watched()?, end.number(), self.book.keeper.clone());
+        let (link, generation, keeper) = (end.another()?, end.generation(), self.book.keeper.clone());
         let watch = move || {
             wait_until_closed(&link);
-            let _ = keeper.send(ToKeep::Died(number));
+            let _ = keeper.send(ToKeep::Died(generation));
         };
         thread::Builder::new().name("keeper-watch".to_owned()).spawn(watch).map(drop)
     }

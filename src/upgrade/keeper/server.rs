@@ -16,7 +16,7 @@ pub(super) type Number = u64;
 const TO_END: Duration = Duration::from_secs(1);
 
 /// How long it may take to say or to hear the rest of a message.
-const TO_SAY: Duration = Duration::from_secs(10);
+pub(super) const TO_SAY: Duration = Duration::from_secs(10);
 
 /// A process that serves, or did until it gave everything to another.
 pub(super) struct ServerProcess {
