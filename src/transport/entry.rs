@@ -36,8 +36,6 @@ pub(crate) trait Keep: Send + Sync {
 
 /// What the keeper is to do.
 pub(crate) enum ToKeep {
-    /// Hold this socket, by the number of its record.
-    Keep(u32, OwnedFd),
     /// Let the socket of this record go. Only then another connection may have the number.
     Release(Record),
     /// Say when it was told everything before.
@@ -72,13 +70,6 @@ impl Entry {
         let again = Self { record: Some(record), keeper, sending: None, read, is_unsettled: true };
         // Otherwise the entry is over.
         Ok(facts?.map(|_| again))
-    }
-
-    /// Has a keeper hold the socket that doesn't yet, as it is another one than before.
-    pub(super) fn keep_again(&self, socket: BorrowedFd<'_>) {
-        if let (Some(number), Ok(duplicate)) = (self.number(), socket.try_clone_to_owned()) {
-            let _ = self.keeper.send(ToKeep::Keep(number, duplicate));
-        }
     }
 
     /// The number of its record.

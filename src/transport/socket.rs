@@ -254,13 +254,6 @@ impl Socket {
         self.entry.as_ref()?.number()
     }
 
-    /// Has a keeper hold this that doesn't yet.
-    pub(super) fn keep_again(&self) {
-        if let Some(entry) = &self.entry {
-            entry.keep_again(self.io.as_fd());
-        }
-    }
-
     pub(super) fn set_entry(&mut self, entry: Option<Entry>) {
         self.entry = entry.map(Box::new);
     }

@@ -50,7 +50,8 @@ pub fn replace(
     replaced.err().unwrap_or_else(|| io::ErrorKind::Other.into())
 }
 
-/// What the program before has left for this one in the variable, the first time; none, if it is another process that had this, or there was none.
+/// Takes the text and the descriptors that the program before has left for this one, which the variable says; they can be taken once. None, if
+/// nothing was left for this process.
 ///
 /// # Errors
 /// The system's, or if it is of another version.

@@ -56,11 +56,6 @@ impl Transfer {
         self.connection.receive(input)
     }
 
-    /// Has a keeper hold it that doesn't yet.
-    pub(crate) fn keep_again(&mut self) {
-        self.connection.socket.keep_again();
-    }
-
     /// Another process goes on with it.
     pub(crate) fn hand_over(mut self) {
         self.connection.socket.entry().into_iter().for_each(Entry::hand_over);

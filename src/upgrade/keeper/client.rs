@@ -180,15 +180,12 @@ impl Keeper {
 
     /// Has connections go on with their records.
     fn take_over(self, records: Vec<Record>, transfers: &mut Vec<Transfer>, book: &Book, to: &KeeperLink) {
-        let Self { link, mut sockets, .. } = self;
+        let mut sockets = self.sockets;
         let numbers = transfers.iter().enumerate().filter_map(|(at, transfer)| Some((transfer.entry()?, at)));
         let by_number: HashMap<u32, usize> = numbers.collect();
         for record in records {
             if let Some(at) = by_number.get(&record.number()) {
                 transfers[*at].attach_record(record, book);
-                if link.is_none() {
-                    transfers[*at].keep_again();
-                }
             } else if let Some(socket) = sockets.remove(&record.number()) {
                 transfers.extend(recover(record, socket, book));
             } else {

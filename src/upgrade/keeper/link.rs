@@ -230,26 +230,17 @@ impl End {
         self.link.try_clone()
     }
 
-    /// Passes on what event loops ask for, in their order, as a number may be another connection's after it was released.
+    /// Passes on what event loops ask for.
     ///
     /// # Errors
     /// [`TalkError`].
     pub(super) fn pass_on(&self, all: impl Iterator<Item = ToKeep>) -> Result<(), TalkError> {
-        let mut batch = Batch::default();
+        let mut released = Vec::new();
         for one in all {
             match one {
-                ToKeep::Keep(number, socket) => {
-                    batch.release(&self.link)?;
-                    batch.keep.push(number);
-                    batch.sockets.push(socket);
-                }
-                ToKeep::Release(record) => {
-                    batch.keep(&self.link)?;
-                    batch.released.push(record);
-                }
+                ToKeep::Release(record) => released.push(record),
                 ToKeep::Flush(done) => {
-                    batch.keep(&self.link)?;
-                    batch.release(&self.link)?;
+                    self.release_all(&mut released)?;
                     let _ = done.send(());
                 }
                 ToKeep::Died(generation) if generation == self.generation => {
@@ -258,39 +249,15 @@ impl End {
                 ToKeep::Died(_) => {}
             }
         }
-        batch.keep(&self.link)?;
-        batch.release(&self.link)
-    }
-}
-
-/// What goes to the keeper as one message.
-#[derive(Default)]
-struct Batch {
-    keep: Vec<u32>,
-    sockets: Vec<OwnedFd>,
-    released: Vec<Record>,
-}
-
-impl Batch {
-    /// Gives the keeper duplicates of the sockets.
-    fn keep(&mut self, link: &Link) -> Result<(), TalkError> {
-        if self.keep.is_empty() {
-            return Ok(());
-        }
-        let descriptors: Vec<_> = self.sockets.iter().map(AsFd::as_fd).collect();
-        say_in_time(link, TO_ANSWER, &FromServer::Keep(std::mem::take(&mut self.keep)), &descriptors)?;
-        self.sockets.clear();
-        Ok(())
+        self.release_all(&mut released)
     }
 
-    fn release(&mut self, link: &Link) -> Result<(), TalkError> {
-        if self.released.is_empty() {
-            return Ok(());
+    fn release_all(&self, released: &mut Vec<Record>) -> Result<(), TalkError> {
+        if !released.is_empty() {
+            self.release(released.iter().map(Record::number).collect())?;
+            // From now on other connections may have the numbers.
+            released.clear();
         }
-        let numbers = self.released.iter().map(Record::number).collect();
-        say(link, &FromServer::Release(numbers), &[])?;
-        // From now on other connections may have the numbers.
-        self.released.clear();
         Ok(())
     }
 }
